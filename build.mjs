@@ -1,0 +1,21 @@
+// Builds dist/: the SDK as an ES module and as CommonJS with source maps (esbuild), its types (tsc), and the command line.
+import { execFileSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+process.chdir(fileURLToPath(new URL(".", import.meta.url)));
+const common = { bundle: true, platform: "node", target: "node20", packages: "external", sourcemap: true, logLevel: "warning" };
+// CommonJS has no import.meta.url; sources that find files next to the package use it
+const cjs = { define: { "import.meta.url": "__moelab_url" }, banner: { js: 'const __moelab_url = require("node:url").pathToFileURL(__filename).href;' } };
+
+await Promise.all([
+  build({ ...common, entryPoints: ["sdk/index.ts"], format: "esm", outfile: "dist/index.js" }),
+  build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
+  build({ ...common, entryPoints: ["sdk/cli/main.ts"], format: "esm", outfile: "dist/cli.js", banner: { js: "#!/usr/bin/env node" } }),
+  ...(existsSync("kernels/moelab/build.mjs") ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())] : []),
+]);
+if (!process.argv.includes("--no-types")) {
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+}
+writeFileSync("dist/.built", new Date().toISOString());

@@ -1,0 +1,21 @@
+import type { Tensor } from "@tensorflow/tfjs";
+
+export type Dtype = "F64" | "F32" | "F16" | "BF16" | "F8_E4M3" | "F8_E5M2" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL" | "MXFP4";
+
+export interface TensorInfo { dtype: Dtype; shape: number[]; sizeBytes: number }
+
+/**
+ * Where numbers come from: canonical names, read on demand, never all at once.
+ * A read returns a fresh float32 tensor that the caller disposes.
+ */
+export interface WeightSource {
+  names(): Iterable<string>;
+  has(name: string): boolean;
+  /** @throws MoeError `unknown-tensor` */
+  info(name: string): TensorInfo;
+  read(name: string): Promise<Tensor>;
+  /** the same as plain numbers, for work outside the engine */
+  values(name: string): Promise<Float32Array>;
+  /** sha256 over names, shapes, dtypes and content; stable over machines */
+  fingerprint(): Promise<string>;
+}

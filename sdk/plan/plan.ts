@@ -1,0 +1,62 @@
+import type { LayerId } from "../model/spec.js";
+import type { Profile } from "../profile/profile.js";
+
+/**
+ * What is to be done to a model, per layer; plain JSON. A layer that is absent stays as it is.
+ * One executor (`apply`) runs any plan and knows no paper.
+ */
+export interface Plan {
+  version: 1;
+  /** fingerprint of the model that the plan is for */
+  for: string;
+  method: string;
+  /** arXiv id or other stable reference */
+  paper?: string;
+  options: Record<string, unknown>;
+  layers: Record<LayerId, LayerPlan>;
+}
+
+export interface LayerPlan {
+  drop?: "layer" | "attention" | "ffn";
+  /** what each remaining slot is made of; absent: the slots stay */
+  slots?: SlotRecipe[];
+  /** [E] slot of router output e, or -1 for none; absent: unchanged */
+  expertOf?: number[];
+  router?: RouterPlan;
+}
+
+export interface SlotRecipe {
+  /** weighted sum over experts; weights are used as they are, so they sum to 1 unless something else is meant */
+  from: { expert: number; weight: number }[];
+  /** permute the hidden neurons of every source before summing */
+  align?: Alignment;
+  /** how the result is stored; absent: as the first source */
+  form?: { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number };
+}
+
+/** `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe. Weight matching of arXiv:2209.04836. */
+export interface Alignment { by: "weights" | "activations"; to: "first" | "leader"; /** explicit permutations per source expert, if already computed */ permutations?: Record<number, number[]> }
+
+export interface RouterPlan {
+  /** router outputs that are never chosen (additive mask of -infinity before the choice) */
+  mask?: number[];
+  topK?: number;
+  /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
+  combine?: boolean;
+}
+
+/** Statistics that a method reads; observers provide them. */
+export type Statistic = "usage" | "routerLogits" | "meanOutput" | "meanInput" | "coactivation" | (string & {});
+
+/**
+ * A compression method: a pure function from what was measured to a plan.
+ *
+ * @example
+ * const keepTop = defineMethod({ name: "keep-top", paper: "", needs: ["usage"], plan: (profile, { keep }) => … })
+ */
+export interface Method<O = Record<string, unknown>> {
+  name: string;
+  paper: string;
+  needs: Statistic[];
+  plan(profile: Profile, options: O): Plan | Promise<Plan>;
+}

@@ -1,0 +1,30 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { LayerId, MoeFfnSpec } from "../model/spec.js";
+
+/**
+ * What one MoE layer did to one chunk of tokens. Rows are real tokens only: padding never reaches an observer.
+ * Tensors belong to the sweep and are disposed after the event; keep a copy of what you need.
+ */
+export interface MoeEvent {
+  layer: LayerId;
+  spec: MoeFfnSpec;
+  /** [N, D] what router and experts see */
+  input: Tensor2D;
+  /** [N, E] raw router logits */
+  logits: Tensor2D;
+  /** [N, K] int32 router outputs chosen; -1: dropped over capacity */
+  choice: Tensor2D;
+  /** [N, K] weight of each choice */
+  gates: Tensor2D;
+  /** [N, D] output of the routed experts */
+  output: Tensor2D;
+  /** runs one stored expert on any rows [M, D] -> [M, D]; `hidden` gives the post-activation vectors [M, F] */
+  expert(slot: number): { run(x: Tensor): Tensor2D; hidden(x: Tensor): Tensor2D };
+}
+
+/** Gives one statistic from the events of a sweep. Observers of two halves of the data can be merged. */
+export interface Observer<R = unknown> {
+  name: string;
+  see(event: MoeEvent): void | Promise<void>;
+  result(): Record<LayerId, R>;
+}
