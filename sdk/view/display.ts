@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import { bundleOf } from "./bundle.js";
+import { DISPLAY, type Displayable } from "./displayable.js";
+import { frontEnd } from "./front-end.js";
+
+export interface DisplayOptions {
+  /** an id of your own, to update the display from elsewhere; default a fresh one */
+  id?: string;
+}
+
+/** What `display` has shown. It draws nothing itself, so a cell that ends in `await display(x)` shows x once. */
+export interface DisplayHandle extends Displayable {
+  readonly id: string;
+  /** Shows something else in the same place; outside a notebook, below it. */
+  update(value: unknown): Promise<void>;
+}
+
+/**
+ * Shows a value: in a notebook as rich output, on our kernel and on stock tslab alike; elsewhere its text on stdout.
+ *
+ * @example
+ * const shown = await display(table(rows));
+ * await shown.update(table(moreRows));
+ */
+export async function display(value: unknown, { id = randomUUID() }: DisplayOptions = {}): Promise<DisplayHandle> {
+  await show(value, id, false);
+  return {
+    id,
+    update: (next) => show(next, id, true),
+    [DISPLAY]: () => ({ data: {} }),
+  };
+}
+
+async function show(value: unknown, id: string, update: boolean): Promise<void> {
+  const bundle = await bundleOf(value);
+  const notebook = frontEnd();
+  if (notebook) notebook.show(bundle, id, update);
+  else if ("text/plain" in bundle.data) console.log(String(bundle.data["text/plain"]));
+}
