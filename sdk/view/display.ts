@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { bundleOf } from "./bundle.js";
-import { DISPLAY, type Displayable } from "./displayable.js";
+import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { frontEnd } from "./front-end.js";
 
 export interface DisplayOptions {
@@ -9,10 +9,21 @@ export interface DisplayOptions {
 }
 
 /** What `display` has shown. It draws nothing itself, so a cell that ends in `await display(x)` shows x once. */
-export interface DisplayHandle extends Displayable {
-  readonly id: string;
+export class DisplayHandle implements Displayable {
+  constructor(readonly id: string) {}
+
   /** Shows something else in the same place; outside a notebook, below it. */
-  update(value: unknown): Promise<void>;
+  update(value: unknown): Promise<void> {
+    return show(value, this.id, true);
+  }
+
+  [DISPLAY](): MimeBundle {
+    return { data: {} };
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return "";
+  }
 }
 
 /**
@@ -24,11 +35,7 @@ export interface DisplayHandle extends Displayable {
  */
 export async function display(value: unknown, { id = randomUUID() }: DisplayOptions = {}): Promise<DisplayHandle> {
   await show(value, id, false);
-  return {
-    id,
-    update: (next) => show(next, id, true),
-    [DISPLAY]: () => ({ data: {} }),
-  };
+  return new DisplayHandle(id);
 }
 
 async function show(value: unknown, id: string, update: boolean): Promise<void> {

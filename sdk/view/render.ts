@@ -1,0 +1,72 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Config, TopLevelSpec } from "vega-lite";
+import { MoeError } from "../errors.js";
+
+export interface RenderOptions {
+  /** default white, because a picture cannot know the page it will stand on */
+  background?: string;
+  /** a theme: laid under the spec's own config, as Vega's embedder does */
+  config?: Config;
+}
+
+export interface PngOptions extends RenderOptions {
+  /** pixels per unit of the spec; default 2, for dense screens */
+  scale?: number;
+}
+
+/** A chart as a picture; width and height in units of the spec. */
+export interface Picture {
+  png: Buffer;
+  width: number;
+  height: number;
+}
+
+/**
+ * Draws a Vega-Lite spec as SVG, with Vega 6 and without a browser. Data must be in the spec: nothing is fetched.
+ *
+ * @throws MoeError `chart-invalid` with what Vega-Lite says
+ */
+export async function renderSvg(spec: TopLevelSpec, { background = "white", config = {} }: RenderOptions = {}): Promise<string> {
+  // both are ES modules, vega with a top-level await, which stock tslab cannot load but through import()
+  const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
+  const problems: string[] = [];
+  const note = (...words: readonly unknown[]) => void problems.push(words.join(" "));
+  const logger = { level: () => logger, error: (...words: readonly unknown[]) => (note(...words), logger), warn: () => logger, info: () => logger, debug: () => logger };
+  try {
+    const compiled = vegaLite.compile({ ...spec, background }, { config: { font: FONT, ...config }, logger: logger as never });
+    const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader()), logger: logger as never });
+    try {
+      const svg = await view.toSVG();
+      if (problems.length > 0) throw new Error(problems[0]);
+      return svg;
+    } finally {
+      view.finalize();
+    }
+  } catch (error) {
+    throw new MoeError("chart-invalid", `chart: Vega-Lite refuses the spec: ${(error as Error).message}. Try it at https://vega.github.io/editor with its data inline.`, { cause: error });
+  }
+}
+
+/** Draws a Vega-Lite spec as PNG, with a font of our own: a host without fonts would give labels without ink. */
+export async function renderPng(spec: TopLevelSpec, { scale = 2, ...options }: PngOptions = {}): Promise<Picture> {
+  const svg = await renderSvg(spec, options);
+  const { Resvg } = await import("@resvg/resvg-js");
+  // loading the host's fonts is slow and its result differs by host, so only for characters that our font lacks
+  const loadSystemFonts = /[^\u0000-\u024f\u2010-\u2044\u2202-\u2265]/.test(svg);
+  const picture = new Resvg(svg, { fitTo: { mode: "zoom", value: scale }, font: { loadSystemFonts, fontFiles: fontFiles(), defaultFontFamily: FONT, sansSerifFamily: FONT } });
+  return { png: picture.render().asPng(), width: Math.round(picture.width), height: Math.round(picture.height) };
+}
+
+/** Drawn for legibility by the Braille Institute; SIL Open Font License 1.1. */
+const FONT = "Atkinson Hyperlegible";
+
+function fontFiles(): string[] {
+  const require = createRequire(import.meta.url);
+  const folder = join(require.resolve("@expo-google-fonts/atkinson-hyperlegible/package.json"), "..");
+  return ["400Regular", "700Bold"].map((style) => join(folder, style, `AtkinsonHyperlegible_${style}.ttf`));
+}
+
+function closedLoader<L extends { load: unknown }>(loader: L): L {
+  return Object.assign(loader, { load: (uri: string) => Promise.reject(new Error(`data from ${uri} is not loaded here; give data.values`)) });
+}

@@ -1,0 +1,24 @@
+/**
+ * Colours that stay apart for colour-blind readers and on white and dark pages alike (Okabe and Ito's, without yellow and black).
+ * Text and backgrounds have no colour of their own: the page's theme gives it.
+ */
+export const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#8C8C8C"] as const;
+
+/** For rules, ticks and whatever must be seen but not noticed. */
+export const GREY = "#8C8C8C";
+
+/** Sequential colours for amounts: they differ in lightness too, so they survive greyscale. */
+export const SEQUENTIAL = "viridis";
+
+/** Text marks take the colour of the page's labels through this style. */
+export const LABEL_STYLE = "guide-label";
+
+/** Sizes for a notebook column. Nothing here may set a text colour or a background: JupyterLab draws light labels on its dark theme. */
+export const CONFIG = {
+  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8, gridColor: GREY, gridOpacity: 0.22, domainColor: GREY, tickColor: GREY, labelLimit: 220 },
+  legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 260 },
+  header: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
+  title: { fontSize: 14, anchor: "start", offset: 12, subtitleFontSize: 12, subtitlePadding: 4 },
+  view: { stroke: null },
+  range: { category: [...PALETTE] },
+} as const;
