@@ -1,1 +1,18 @@
 export * as tf from "@tensorflow/tfjs";
+export { engineInfo, ready, type ReadyOptions } from "./engine.js";
+export type { EngineInfo, Refusal } from "./backends/candidate.js";
+export { Rng } from "./rng.js";
+export { activate } from "./ops/activate.js";
+export { adamW, type AdamWOptions } from "./ops/adam-w.js";
+export { addRows } from "./ops/add-rows.js";
+export { attention, type AttentionOptions } from "./ops/attention.js";
+export { crossEntropy } from "./ops/cross-entropy.js";
+export { dropout } from "./ops/dropout.js";
+export { experts, type ExpertBank, type ExpertsOptions } from "./ops/experts.js";
+export { layerNorm } from "./ops/layer-norm.js";
+export { logSumExp } from "./ops/log-sum-exp.js";
+export { rmsNorm } from "./ops/rms-norm.js";
+export { rotate, type RotateOptions } from "./ops/rotate.js";
+export { safeSoftmax } from "./ops/safe-softmax.js";
+export { takeRows } from "./ops/take-rows.js";
+export { topK } from "./ops/top-k.js";

@@ -1,0 +1,6 @@
+import { registerTopKGradient } from "./top-k.js";
+
+/** Registers the gradients that TensorFlow.js lacks, for every back end. */
+export function registerGradients(): void {
+  registerTopKGradient();
+}
