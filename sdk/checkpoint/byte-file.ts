@@ -1,0 +1,49 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { FormatError, MoeError } from "../errors.js";
+
+/** One read call of the operating system takes less than 2 GiB. */
+const MAX_READ_BYTES = 1 << 30;
+
+/** A file that is read by position, opened once. Reads may run at the same time. */
+export class ByteFile {
+  private constructor(readonly path: string, readonly sizeBytes: number, private readonly handle: FileHandle) {}
+
+  /** @throws MoeError `no-such-file`, `not-readable` */
+  static async open(path: string): Promise<ByteFile> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "r");
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code;
+      if (code === "ENOENT") throw new MoeError("no-such-file", `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, { cause });
+      throw new MoeError("not-readable", `load: ${path} can not be opened (${code}); accepted is a readable file. Check its permissions.`, { cause });
+    }
+    const stat = await handle.stat();
+    if (!stat.isFile()) {
+      await handle.close();
+      throw new MoeError("not-readable", `load: ${path} is not a file; accepted is a readable file. Check the path.`);
+    }
+    return new ByteFile(path, stat.size, handle);
+  }
+
+  /**
+   * Reads into fresh memory, so that the first byte is aligned for every number type.
+   *
+   * @param start, end bytes, 0 <= start <= end <= sizeBytes
+   * @throws FormatError `file-changed` if the file became shorter after it was opened
+   */
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(end - start);
+    for (let filled = 0; filled < bytes.length; ) {
+      const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
+      const { bytesRead } = await this.handle.read(bytes, filled, length, start + filled);
+      if (bytesRead === 0) throw new FormatError("file-changed", `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; accepted is a file that stays. Load it again.`);
+      filled += bytesRead;
+    }
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}

@@ -1,0 +1,116 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { MoeError } from "../errors.js";
+import type { MoeFfnSpec, ModelSpec } from "../model/spec.js";
+import { packageFile } from "../package-file.js";
+import { fill, type Bindings } from "./template.js";
+
+/**
+ * An architecture as data: how a Hugging Face config.json becomes a ModelSpec, and where each canonical
+ * weight lies in the checkpoint. See CONTRIBUTING.md, "How to add an architecture".
+ */
+export interface Family {
+  family: string;
+  /** values of config.json's `model_type` that this file answers */
+  modelTypes: string[];
+  /** another family whose file this one starts from; objects are merged, everything else is replaced */
+  extends?: string;
+  /** intermediate values, bound as `$name` in every expression */
+  let?: Record<string, string>;
+  define?: Record<string, unknown>;
+  spec: Record<string, unknown>;
+  /** canonical name pattern -> name(s) in the checkpoint; `{l}` layer, `{e}` expert */
+  names: Record<string, string | string[]>;
+  /** regular expressions of checkpoint names that hold nothing of their own (tied copies, masks, buffers) */
+  copies?: string[];
+}
+
+let families: Family[] | undefined;
+
+/** All family files, bundled ones only. */
+export function listFamilies(): Family[] {
+  if (!families) {
+    const folder = packageFile("data/families");
+    const raw = readdirSync(folder).filter((name) => name.endsWith(".json")).sort()
+      .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Family);
+    families = raw.map((family) => inherit(family, raw));
+  }
+  return families;
+}
+
+/**
+ * The family that a configuration belongs to, by its `model_type`.
+ * @throws MoeError `unknown-family` listing what is known and what a family file must say
+ */
+export function familyOf(config: Record<string, unknown>): Family {
+  const found = listFamilies().find((family) => family.modelTypes.includes(String(config.model_type)));
+  if (found) return found;
+  const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
+  throw new MoeError("unknown-family", `load: model_type is ${JSON.stringify(config.model_type)} in config.json; known are ${known}. ` +
+    `Write a family file (modelTypes, spec, names; see CONTRIBUTING.md) and try it with \`moelab family check DIR\`.`);
+}
+
+/**
+ * A ModelSpec from a Hugging Face configuration.
+ * @example (await specFromConfig({ model_type: "mixtral", hidden_size: 4096, … })).decoder.layers.length  // 32
+ */
+export async function specFromConfig(config: Record<string, unknown>, family = familyOf(config)): Promise<ModelSpec> {
+  const clean = withoutNulls(config) as Record<string, unknown>;
+  const definitions = family.define ?? {};
+  const bindings: Bindings = {};
+  for (const [name, expression] of Object.entries(family.let ?? {})) bindings[name] = await fill(expression, clean, definitions, bindings);
+  const spec = { family: family.family, ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
+  for (const layer of [...(spec.encoder?.layers ?? []), ...spec.decoder.layers]) if (layer.ffn?.kind === "moe") completeMoe(layer.ffn);
+  checkSizes(spec);
+  return spec;
+}
+
+/** A family file gives the number and width of experts; in a spec every router output has its slot. */
+function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
+  const { width, experts } = ffn;
+  if (!Number.isInteger(experts) || experts < 1) {
+    throw new MoeError("bad-config", `load: the number of experts is ${experts} in config.json; accepted is a whole number from 1. Check the configuration.`);
+  }
+  ffn.slots ??= Array.from({ length: experts }, () => ({ form: "dense" as const, width: width as number }));
+  ffn.expertOf ??= Array.from({ length: experts }, (_, expert) => expert);
+  delete ffn.width;
+}
+
+function checkSizes(spec: ModelSpec): void {
+  const sizes: Record<string, unknown> = { vocab: spec.vocab, width: spec.width, layers: spec.decoder?.layers?.length };
+  const attention = spec.decoder?.layers?.[0]?.attention;
+  if (attention && "heads" in attention) Object.assign(sizes, { heads: attention.heads, kvHeads: attention.kvHeads, headDim: attention.headDim });
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!Number.isInteger(value) || (value as number) < 1) {
+      throw new MoeError("bad-config", `load: ${name} is ${value} by config.json and family "${spec.family}"; accepted is a whole number from 1. Check that the configuration is complete.`);
+    }
+  }
+}
+
+function inherit(family: Family, all: Family[], depth = 0): Family {
+  if (!family.extends) return family;
+  const parent = all.find((other) => other.family === family.extends);
+  if (!parent || depth > 8) throw new MoeError("bad-family", `load: family "${family.family}" extends "${family.extends}", which ${parent ? "nests too deeply" : "is not there"}.`);
+  return merge(inherit(parent, all, depth + 1), family) as Family;
+}
+
+function merge(base: unknown, over: unknown): unknown {
+  if (!isObject(base) || !isObject(over) || "$if" in over || "$use" in over) return over;
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    if (value === null) delete result[key];
+    else result[key] = key in base ? merge(base[key], value) : value;
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A null in config.json means the same as an absent key. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
+}

@@ -1,0 +1,62 @@
+import { isAbsolute, normalize } from "node:path";
+import { FormatError, MoeError } from "../errors.js";
+import { ByteFile } from "./byte-file.js";
+import { jsonMembers } from "./json-members.js";
+
+/** Half a million names (256 experts x 3 matrices with scales x 61 layers of DeepSeek-V3: 90 thousand) of 200 characters. */
+export const MAX_INDEX_BYTES = 200_000_000;
+/** The largest published checkpoints have some 200 shards; each costs an open file. */
+const MAX_SHARDS = 4096;
+
+export interface IndexedTensor {
+  name: string;
+  /** path of the file inside the folder of the index */
+  shard: string;
+  /** an error about the index, for whoever finds it in disagreement with a shard */
+  refuse(seen: string, accepted: string): FormatError;
+}
+
+/**
+ * Reads `weight_map` of a model.safetensors.index.json, one tensor after the other.
+ * A shard's path may not leave the folder: no absolute path, no "..", no backslash.
+ *
+ * @throws FormatError `safetensors-index`
+ */
+export async function* indexedFiles(path: string): AsyncGenerator<IndexedTensor> {
+  const refuse = (seen: string, accepted: string) =>
+    new FormatError("safetensors-index", `load: ${seen}, in ${path}; accepted is ${accepted}. Fetch the index again.`);
+  const shards = new Map<string, string>();
+  let maps = 0;
+  try {
+    for (const [key, value] of jsonMembers(await readText(path, refuse))) {
+      if (key !== "weight_map") continue;
+      if (maps++ > 0) throw refuse("weight_map occurs twice", "one weight_map");
+      for (const [name, shardText] of jsonMembers(value)) {
+        // the text of the file name is the key: 200 shards are parsed and checked once, not once a tensor
+        if (!shards.has(shardText)) shards.set(shardText, checkShard(JSON.parse(shardText), refuse));
+        if (shards.size > MAX_SHARDS) throw refuse(`weight_map names more than ${MAX_SHARDS} files`, `at most ${MAX_SHARDS}`);
+        yield { name, shard: shards.get(shardText)!, refuse };
+      }
+    }
+  } catch (error) {
+    if (error instanceof MoeError) throw error;
+    throw refuse(`the index is not a JSON object: ${(error as Error).message}`, 'a JSON object with "weight_map" from tensor name to file name');
+  }
+  if (maps === 0) throw refuse("weight_map is missing", '"weight_map" from tensor name to file name');
+}
+
+function checkShard(shard: unknown, refuse: IndexedTensor["refuse"]): string {
+  const inside = typeof shard === "string" && shard !== "" && !/[\\\0:]/.test(shard) && !isAbsolute(shard) && !normalize(shard).split("/").includes("..");
+  if (!inside) throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
+  return shard;
+}
+
+async function readText(path: string, refuse: IndexedTensor["refuse"]): Promise<string> {
+  const file = await ByteFile.open(path);
+  try {
+    if (file.sizeBytes > MAX_INDEX_BYTES) throw refuse(`the index has ${file.sizeBytes} bytes`, `at most ${MAX_INDEX_BYTES}`);
+    return new TextDecoder("utf-8", { fatal: true }).decode(await file.read(0, file.sizeBytes));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,57 @@
+import jsonata from "jsonata";
+import { MoeError } from "../errors.js";
+
+/** Values that expressions see beside the configuration: `$l` is the layer index, others come from a family's `let`. */
+export type Bindings = Record<string, unknown>;
+
+const compiled = new Map<string, ReturnType<typeof jsonata>>();
+const MAX_REPEATS = 10_000;
+
+/**
+ * Fills a family file's template from a configuration.
+ * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key out
+ * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys
+ * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
+ * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
+ */
+export async function fill(template: unknown, config: object, definitions: Record<string, unknown>, bindings: Bindings): Promise<unknown> {
+  if (typeof template === "string") return template.startsWith("=") ? evaluate(template.slice(1), config, bindings) : template;
+  if (Array.isArray(template)) {
+    const items = await Promise.all(template.map((item) => fill(item, config, definitions, bindings)));
+    return items.flat().filter((item) => item !== undefined);
+  }
+  if (template === null || typeof template !== "object") return template;
+  const node = template as Record<string, unknown>;
+  if ("$if" in node) {
+    const chosen = (await fill(node.$if, config, definitions, bindings)) ? node.$then : node.$else;
+    return fill(chosen, config, definitions, bindings);
+  }
+  if ("$for" in node) {
+    const count = Number(await fill(node.$for, config, definitions, bindings));
+    if (!Number.isInteger(count) || count < 0 || count > MAX_REPEATS) {
+      throw new MoeError("bad-config", `load: ${String(node.$for).slice(1)} is ${count} in config.json; accepted is a whole number from 0 to ${MAX_REPEATS}. Check the configuration.`);
+    }
+    const items = [];
+    for (let l = 0; l < count; l++) items.push(await fill(node.$each, config, definitions, { ...bindings, l }));
+    return items;
+  }
+  const { $use, ...own } = node;
+  const base = $use === undefined ? {} : ((await fill(definitions[$use as string], config, definitions, bindings)) as object);
+  const filled: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(own)) {
+    const result = await fill(value, config, definitions, bindings);
+    if (result === undefined) delete filled[key];
+    else filled[key] = result;
+  }
+  return filled;
+}
+
+async function evaluate(expression: string, config: object, bindings: Bindings): Promise<unknown> {
+  let program = compiled.get(expression);
+  if (!program) compiled.set(expression, (program = jsonata(expression)));
+  try {
+    return await program.evaluate(config, bindings);
+  } catch (error) {
+    throw new MoeError("bad-config", `load: "${expression}" has no value for this config.json (${(error as Error).message}). Check the configuration against the family file.`);
+  }
+}

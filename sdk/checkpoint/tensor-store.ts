@@ -1,0 +1,19 @@
+import type { TensorInfo } from "./weight-source.js";
+
+/** A half-open range: `end` is not part of it. */
+export interface Range { start: number; end: number }
+
+/** Tensors of a checkpoint by the names on disk. Headers are in memory, data is read on demand. */
+export interface TensorStore {
+  names(): Iterable<string>;
+  has(name: string): boolean;
+  /** @throws MoeError `unknown-tensor` */
+  info(name: string): TensorInfo;
+  /** Bytes as stored. @param range counts from the tensor's first byte */
+  bytes(name: string, range?: Range): Promise<Uint8Array>;
+  /** Numbers as float32. @param rows of the first axis: only their bytes are read */
+  values(name: string, rows?: Range): Promise<Float32Array>;
+  /** `__metadata__` of the file, of all files together if the checkpoint is sharded */
+  readonly metadata: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}

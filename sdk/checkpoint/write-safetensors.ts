@@ -1,0 +1,116 @@
+import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { MoeError } from "../errors.js";
+import { encodeHeader, layOut, type TensorToWrite } from "./safetensors-layout.js";
+
+export type { TensorToWrite };
+
+/** A whole tensor, or a piece of one that begins at byte `at`. Pieces may come in any order. */
+export interface TensorData { name: string; bytes: Uint8Array; at?: number }
+
+export interface WriteOptions { /** `__metadata__`; { format: "pt" }, which transformers asks for, unless told */ metadata?: Record<string, string> }
+
+/**
+ * Writes one .safetensors file. The header is written first from the infos; data goes to its place as it comes.
+ * The file carries a temporary name until every byte is there.
+ *
+ * @param tensors every tensor of the file
+ * @param data their bytes, little-endian, in any order
+ * @throws MoeError `incomplete` if a tensor did not get its bytes, `disk-full`
+ * @example await writeTensors("out.safetensors", [{ name: "a", dtype: "F32", shape: [2] }], [{ name: "a", bytes: new Uint8Array(8) }])
+ */
+export async function writeTensors(
+  file: string,
+  tensors: readonly TensorToWrite[],
+  data: AsyncIterable<TensorData> | Iterable<TensorData>,
+  options: WriteOptions = {},
+): Promise<void> {
+  const writer = await TensorWriter.create(file, tensors, options);
+  try {
+    for await (const piece of data) await writer.write(piece);
+    await writer.finish();
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
+}
+
+/** The same for a caller that pushes. `write` any number of times, then `finish` or `abandon`. */
+export class TensorWriter {
+  private readonly missing = new Map<string, number>();
+  private constructor(
+    readonly file: string,
+    private readonly handle: FileHandle,
+    private readonly places: Map<string, { start: number; sizeBytes: number }>,
+  ) {
+    for (const [name, { sizeBytes }] of places) if (sizeBytes > 0) this.missing.set(name, sizeBytes);
+  }
+
+  static async create(file: string, tensors: readonly TensorToWrite[], { metadata = { format: "pt" } }: WriteOptions = {}): Promise<TensorWriter> {
+    const laidOut = layOut(tensors);
+    const header = encodeHeader(laidOut, metadata);
+    const places = new Map(laidOut.map(({ name, start, sizeBytes }) => [name, { start: header.length + start, sizeBytes }]));
+    await mkdir(dirname(file), { recursive: true });
+    const writer = new TensorWriter(file, await open(partName(file), "w"), places);
+    await writer.put(header, 0);
+    return writer;
+  }
+
+  /** True once every tensor has all its bytes. */
+  get complete(): boolean {
+    return this.missing.size === 0;
+  }
+
+  async write({ name, bytes, at = 0 }: TensorData): Promise<void> {
+    const place = this.places.get(name);
+    if (!place) throw new MoeError("unknown-tensor", `save: tensor "${name}" was not announced for ${this.file}; accepted are the ${this.places.size} names of its header. Announce it.`);
+    if (at < 0 || at + bytes.length > place.sizeBytes) {
+      throw new MoeError("range", `save: bytes ${at} to ${at + bytes.length} of tensor "${name}"; accepted is 0 to ${place.sizeBytes}. Check its dtype and shape.`);
+    }
+    const left = (this.missing.get(name) ?? 0) - bytes.length;
+    if (left < 0) throw new MoeError("range", `save: tensor "${name}" is written twice; accepted is each byte once. Write it once.`);
+    await this.put(bytes, place.start + at);
+    if (left === 0) this.missing.delete(name);
+    else this.missing.set(name, left);
+  }
+
+  /** Flushes to the disk and gives the file its name. */
+  async finish(): Promise<void> {
+    await this.flush();
+    await this.rename();
+  }
+
+  /** Flushes and closes; the file keeps its temporary name until `rename`. */
+  async flush(): Promise<void> {
+    const [first] = this.missing;
+    if (first) throw new MoeError("incomplete", `save: ${this.missing.size} of ${this.places.size} tensors of ${this.file} lack bytes, the first is "${first[0]}" with ${first[1]}; accepted is all of them. Write them before the end.`);
+    await this.handle.sync();
+    await this.handle.close();
+  }
+
+  async rename(): Promise<void> {
+    await rename(partName(this.file), this.file);
+  }
+
+  /** Removes what was written. */
+  async abandon(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+    await rm(partName(this.file), { force: true });
+  }
+
+  private async put(bytes: Uint8Array, position: number): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
+        done += bytesWritten;
+      }
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
+      throw new MoeError("disk-full", `save: the disk of ${this.file} is full; accepted is a disk with room for all of it. Free some space or choose another folder.`, { cause });
+    }
+  }
+}
+
+export function partName(file: string): string {
+  return `${file}.part`;
+}
