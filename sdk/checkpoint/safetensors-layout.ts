@@ -14,6 +14,7 @@ export type PlacedTensor = TensorToWrite & { start: number; sizeBytes: number };
 export function layOut(tensors: readonly TensorToWrite[]): PlacedTensor[] {
   const seen = new Set<string>();
   for (const { name } of tensors) {
+    if (name === "__metadata__") throw new MoeError("reserved-name", `save: a tensor is named "__metadata__", which the format keeps for itself; accepted is any other name. Rename it.`);
     if (seen.has(name)) throw new MoeError("duplicate-name", `save: tensor "${name}" is announced twice; accepted is each name once. Rename one.`);
     seen.add(name);
   }

@@ -14,7 +14,8 @@ export type { Range, TensorStore };
 /**
  * Opens a checkpoint and reads its headers; no weight is read.
  *
- * @param path a .safetensors file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded)
+ * @param path a .safetensors file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded);
+ *   if a folder has both, the single file is read, as transformers does
  * @throws FormatError `safetensors`, `safetensors-index` with the file and the fault; MoeError `no-checkpoint`
  * @example
  * const store = await openTensors("OLMoE-1B-7B-0924");
@@ -25,8 +26,8 @@ export async function openTensors(path: string): Promise<TensorStore> {
   try {
     const kind = (await stat(path).catch(() => undefined))?.isDirectory() ? "folder" : "file";
     if (kind === "file") await store.add(path);
-    else if (await exists(join(path, "model.safetensors.index.json"))) await store.addSharded(path, "model.safetensors.index.json");
     else if (await exists(join(path, "model.safetensors"))) await store.add(join(path, "model.safetensors"));
+    else if (await exists(join(path, "model.safetensors.index.json"))) await store.addSharded(path, "model.safetensors.index.json");
     else throw new MoeError("no-checkpoint", `load: ${path} has no weights; accepted is a folder with model.safetensors or model.safetensors.index.json. Check the folder.`);
     return store;
   } catch (error) {

@@ -1,8 +1,10 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import { tensorSizeBytes } from "./safetensors-layout.js";
 import { partName, TensorWriter, type TensorData, type TensorToWrite, type WriteOptions } from "./write-safetensors.js";
+
+const indexName = "model.safetensors.index.json";
 
 export interface WriteShardedOptions extends WriteOptions { /** a shard holds at most this, or one tensor that is larger; 5 GB unless told, as transformers */ maxShardBytes?: number }
 
@@ -60,19 +62,25 @@ export class ShardedWriter {
       await this.open(shard);
       if (!shard.flushed) await this.flush(shard);
     }
-    const indexFile = join(this.folder, "model.safetensors.index.json");
-    // an index of an earlier save would decide over the new files
-    await rm(indexFile, { force: true });
+    await this.removeEarlierSave();
     for (const shard of this.shards) await shard.writer!.rename();
     const files = this.shards.map((shard) => shard.file);
     if (files.length === 1) return files;
+    const indexFile = join(this.folder, indexName);
     await writeFile(partName(indexFile), this.index());
     await rename(partName(indexFile), indexFile);
-    return [...files, "model.safetensors.index.json"];
+    return [...files, indexName];
   }
 
   async abandon(): Promise<void> {
     for (const shard of this.shards) await shard.writer?.abandon();
+  }
+
+  /** Readers would take an earlier index or single file for this one, and nobody would read the other shards again. */
+  private async removeEarlierSave(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      if (name === indexName || /^model(-\d{5}-of-\d{5})?\.safetensors$/.test(name)) await rm(join(this.folder, name));
+    }
   }
 
   private async open(shard: Shard): Promise<TensorWriter> {
