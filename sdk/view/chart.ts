@@ -44,7 +44,7 @@ export class Chart implements Displayable {
     this.alt = alt ?? (heading ? `${heading}. ${this.finding}` : this.finding);
     // a composed spec (facet, concat, repeat) takes its size from its parts
     const size = "mark" in spec || "layer" in spec ? { width: 480, height: 280 } : {};
-    const { background: _, ...rest } = { ...size, ...spec, ...(title === undefined ? {} : { title }) } as ChartSpec;
+    const { background: _, ...rest } = { ...size, ...spec, ...(title === undefined ? {} : { title: titled(spec.title, title) }) } as ChartSpec;
     this.spec = { $schema: "https://vega.github.io/schema/vega-lite/v5.json", ...rest, config: { ...CONFIG, ...(spec.config as object) } } as unknown as TopLevelSpec;
   }
 
@@ -76,6 +76,11 @@ function countRows(spec: unknown): number {
   const { data, datasets, spec: inner, layer, concat, hconcat, vconcat } = spec as Record<string, any>;
   const own = [data?.values, ...Object.values(datasets ?? {})].reduce((sum: number, values) => sum + (Array.isArray(values) ? values.length : 0), 0);
   return [inner, layer, concat, hconcat, vconcat].flat().reduce((sum: number, part) => sum + countRows(part), own);
+}
+
+/** The spec's title with other words: its subtitle and looks stay. */
+function titled(title: unknown, text: string): unknown {
+  return typeof title === "object" && title !== null && !Array.isArray(title) ? { ...title, text } : text;
 }
 
 function titleText(title: unknown): string {

@@ -35,7 +35,7 @@ export async function renderSvg(spec: TopLevelSpec, { background = "white", conf
   const logger = { level: () => logger, error: (...words: readonly unknown[]) => (note(...words), logger), warn: () => logger, info: () => logger, debug: () => logger };
   try {
     const compiled = vegaLite.compile({ ...spec, background }, { config: { font: FONT, ...config }, logger: logger as never });
-    const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader()), logger: logger as never });
+    const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader(), note), logger: logger as never });
     try {
       const svg = await view.toSVG();
       if (problems.length > 0) throw new Error(problems[0]);
@@ -67,6 +67,11 @@ function fontFiles(): string[] {
   return ["400Regular", "700Bold"].map((style) => join(folder, style, `AtkinsonHyperlegible_${style}.ttf`));
 }
 
-function closedLoader<L extends { load: unknown }>(loader: L): L {
-  return Object.assign(loader, { load: (uri: string) => Promise.reject(new Error(`data from ${uri} is not loaded here; give data.values`)) });
+/** A loader that fetches nothing. Vega draws on without the data, so what was refused is noted. */
+function closedLoader<L extends { load: unknown }>(loader: L, note: (words: string) => void): L {
+  const load = (uri: string) => {
+    note(`data from ${uri} is not loaded; accepted is data.values`);
+    return Promise.reject(new Error("not loaded"));
+  };
+  return Object.assign(loader, { load });
 }

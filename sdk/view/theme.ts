@@ -10,8 +10,11 @@ export const GREY = "#8C8C8C";
 /** Sequential colours for amounts: they differ in lightness too, so they survive greyscale. */
 export const SEQUENTIAL = "viridis";
 
-/** Text marks take the colour of the page's labels through this style. */
-export const LABEL_STYLE = "guide-label";
+/**
+ * A text mark in the colour of the page's labels. Vega-Lite writes "black" into every filled text mark, which is lost on a dark
+ * page; an unfilled one with an invisible outline leaves the fill to the style, and that comes from the theme.
+ */
+export const LABEL_MARK = { type: "text", style: "guide-label", filled: false, stroke: "transparent" } as const;
 
 /** Sizes for a notebook column. Nothing here may set a text colour or a background: JupyterLab draws light labels on its dark theme. */
 export const CONFIG = {
@@ -19,6 +22,7 @@ export const CONFIG = {
   legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 260 },
   header: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
   title: { fontSize: 14, anchor: "start", offset: 12, subtitleFontSize: 12, subtitlePadding: 4 },
+  mark: { color: PALETTE[0] },
   view: { stroke: null },
   range: { category: [...PALETTE] },
 } as const;
