@@ -4,9 +4,13 @@ import { FormatError, MoeError } from "../errors.js";
 /** One read call of the operating system takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30;
 
-/** A file that is read by position, opened once. Reads may run at the same time. */
+/** A file that is read by position. Reads may run at the same time; a read after `close` opens the file again. */
 export class ByteFile {
-  private constructor(readonly path: string, readonly sizeBytes: number, private readonly handle: FileHandle) {}
+  private handle?: Promise<FileHandle>;
+
+  private constructor(readonly path: string, readonly sizeBytes: number, handle: FileHandle) {
+    this.handle = Promise.resolve(handle);
+  }
 
   /** @throws MoeError `no-such-file`, `not-readable` */
   static async open(path: string): Promise<ByteFile> {
@@ -34,16 +38,19 @@ export class ByteFile {
    */
   async read(start: number, end: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(end - start);
+    const handle = await (this.handle ??= open(this.path, "r"));
     for (let filled = 0; filled < bytes.length; ) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
-      const { bytesRead } = await this.handle.read(bytes, filled, length, start + filled);
+      const { bytesRead } = await handle.read(bytes, filled, length, start + filled);
       if (bytesRead === 0) throw new FormatError("file-changed", `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; accepted is a file that stays. Load it again.`);
       filled += bytesRead;
     }
     return bytes;
   }
 
-  close(): Promise<void> {
-    return this.handle.close();
+  async close(): Promise<void> {
+    const handle = this.handle;
+    this.handle = undefined;
+    await (await handle)?.close();
   }
 }

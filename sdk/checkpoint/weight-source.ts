@@ -18,4 +18,6 @@ export interface WeightSource {
   values(name: string): Promise<Float32Array>;
   /** sha256 over names, shapes, dtypes and content; stable over machines */
   fingerprint(): Promise<string>;
+  /** gives files back; a later read opens them again */
+  close(): Promise<void>;
 }

@@ -61,7 +61,8 @@ export interface AttentionSpec {
   window?: number;
   bias: { q: boolean; k: boolean; v: boolean; o: boolean };
   rotary?: RotarySpec;
-  relative?: { buckets: number; maxDistance: number; bidirectional: boolean; /** index of the layer that holds the table */ from: number };
+  /** T5's bucketed bias; the layer that owns the table shares it with the layers after it */
+  relative?: { buckets: number; maxDistance: number; bidirectional: boolean; own: boolean };
 }
 
 export interface RotarySpec { theta: number; dim: number; interleaved: boolean; scaling?: Record<string, unknown> }
@@ -103,6 +104,8 @@ export interface RouterSpec {
   capacity: number;
   /** router outputs that are never chosen */
   masked?: number[];
+  /** choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs */
+  combine?: boolean;
 }
 
 /** Canonical path of a layer, e.g. "encoder.layers.2" or "layers.0"; the key of profiles and plans. */

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import type { Tensor } from "@tensorflow/tfjs";
+import { suggest, MoeError } from "../errors.js";
+import { tf } from "../tensor/index.js";
+import type { TensorStore } from "./tensor-store.js";
+import type { TensorInfo, WeightSource } from "./weight-source.js";
+
+const SAMPLE_BYTES = 4096;
+
+/** Weights of a checkpoint on disk by canonical name, read when asked for. */
+export class CheckpointSource implements WeightSource {
+  private print?: Promise<string>;
+
+  /** @param places canonical name -> name in the store */
+  constructor(private readonly store: TensorStore, private readonly places: Map<string, string>) {}
+
+  names(): Iterable<string> {
+    return this.places.keys();
+  }
+
+  has(name: string): boolean {
+    return this.places.has(name);
+  }
+
+  info(name: string): TensorInfo {
+    return this.store.info(this.place(name));
+  }
+
+  values(name: string): Promise<Float32Array> {
+    return this.store.values(this.place(name));
+  }
+
+  async read(name: string): Promise<Tensor> {
+    return tf.tensor(await this.values(name), this.info(name).shape, "float32");
+  }
+
+  /**
+   * sha256 over canonical names, dtypes and shapes of all tensors and the first, middle and last 4 KiB of each:
+   * training changes every one of these, and a checkpoint of any size is told apart in a few reads per tensor.
+   */
+  fingerprint(): Promise<string> {
+    return (this.print ??= (async () => {
+      const hash = createHash("sha256");
+      for (const name of [...this.places.keys()].sort()) {
+        const { dtype, shape, sizeBytes } = this.info(name);
+        hash.update(`${name} ${dtype} ${shape.join("x")}\n`);
+        const starts = sizeBytes <= 3 * SAMPLE_BYTES ? [0] : [0, Math.floor(sizeBytes / 2), sizeBytes - SAMPLE_BYTES];
+        for (const start of starts) {
+          const end = starts.length === 1 ? sizeBytes : start + SAMPLE_BYTES;
+          if (end > start) hash.update(await this.store.bytes(this.place(name), { start, end }));
+        }
+      }
+      return hash.digest("hex");
+    })());
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  private place(name: string): string {
+    const place = this.places.get(name);
+    if (place === undefined) throw new MoeError("unknown-tensor", `read: "${name}" is no weight of this model. ${suggest(name, [...this.places.keys()].slice(0, 200))}`);
+    return place;
+  }
+}

@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { FormatError, MoeError } from "../errors.js";
+import { Model } from "../model/model.js";
+import { withChanges } from "./changed-layers.js";
+import { CheckpointSource } from "./checkpoint-source.js";
+import { familyOf, specFromConfig, type Family } from "./family.js";
+import { mapNames } from "./name-map.js";
+import { openTensors } from "./safetensors.js";
+
+const MAX_CONFIG_BYTES = 16 << 20;
+
+/** A model opened from a folder, with what saving it again needs. */
+export interface OpenedModel { model: Model; folder: string; config: Record<string, unknown>; family: Family }
+
+/**
+ * Opens a Hugging Face folder (config.json and safetensors). Headers are checked at once, weights are read when used.
+ *
+ * @throws MoeError `no-checkpoint`, `unknown-family`, `missing-tensors`, `unknown-tensors`, `shape-mismatch`; FormatError for bytes that do not parse
+ */
+export async function openModel(folder: string, options: { id?: string; keep?: boolean; family?: Family } = {}): Promise<OpenedModel> {
+  const config = await readConfig(folder);
+  const family = options.family ?? familyOf(config);
+  const base = await specFromConfig(config, family);
+  const spec = config.moelab === undefined ? base : withChanges(base, config.moelab);
+  const store = await openTensors(folder);
+  try {
+    const source = new CheckpointSource(store, mapNames(spec, family, store));
+    return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** config.json of a folder as an object. @throws MoeError `no-checkpoint`; FormatError `bad-config` */
+export async function readConfig(folder: string): Promise<Record<string, unknown>> {
+  const path = join(folder, "config.json");
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new MoeError("no-checkpoint", `load: ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is a folder with config.json and safetensors. Check the path.`, { cause: error });
+  }
+  if (text.length > MAX_CONFIG_BYTES) throw new FormatError("bad-config", `load: ${path} has ${text.length} bytes; accepted are ${MAX_CONFIG_BYTES}. This is no model configuration.`);
+  try {
+    const config: unknown = JSON.parse(text);
+    if (typeof config === "object" && config !== null && !Array.isArray(config)) return config as Record<string, unknown>;
+  } catch (error) {
+    throw new FormatError("bad-config", `load: ${path} is not JSON (${(error as Error).message}); accepted is a JSON object. Fetch the file again.`, { cause: error });
+  }
+  throw new FormatError("bad-config", `load: ${path} holds no object; accepted is a JSON object. Fetch the file again.`);
+}

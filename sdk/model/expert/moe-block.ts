@@ -1,0 +1,70 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import { activate, experts, tf, type ExpertBank } from "../../tensor/index.js";
+import { denseBlock } from "../dense-block.js";
+import { banksOf, weight, type Bank, type LayerWeights } from "../layer-weights.js";
+import { linear } from "../linear.js";
+import type { Pass } from "../pass.js";
+import { route } from "../router/route.js";
+import type { LayerId, MoeFfnSpec } from "../spec.js";
+
+/**
+ * The MoE block: every token runs through the experts that its router chose, weighted by the gates, and through the
+ * shared experts if there are any. x [N, D] -> [N, D]. An expert runs on its own tokens only.
+ */
+export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
+  const logits = linear(x, weights, "router") as Tensor2D;
+  const { choice, gates } = route(logits, spec.router, pass);
+  const outputs = banksOf(spec).map((bank) => experts(x as Tensor2D, placeIn(bank, choice, spec), gates, bankOf(bank, spec, weights)));
+  const routed = outputs.length ? (outputs.length === 1 ? outputs[0] : tf.addN(outputs)) : tf.zerosLike(x);
+  pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, logits, choice, gates, output: routed as Tensor2D });
+  return spec.shared ? tf.add(routed, denseBlock(x, spec.shared, weights, "shared")) : routed;
+}
+
+/** Router outputs [N, K] -> places in the bank's stack, -1 where the choice lives in another bank or nowhere. */
+function placeIn(bank: Bank, choice: Tensor2D, spec: MoeFfnSpec): Tensor2D {
+  const untouched = bank.slots.length === spec.experts && spec.expertOf.every((slot, expert) => slot === expert);
+  if (untouched) return choice;
+  const place = new Map(bank.slots.map((slot, index) => [slot, index]));
+  const table = Int32Array.from([-1, ...spec.expertOf.map((slot) => place.get(slot) ?? -1)]);
+  const row = tf.cast(tf.add(choice, tf.scalar(1, "int32")), "int32");
+  return tf.gather(tf.tensor1d(table, "int32") as Tensor, row) as Tensor2D;
+}
+
+/** The stacked matrices of a bank; a low-rank-sparse expert is U V + S (MC-SMoE, section 3.3). */
+export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeights): ExpertBank {
+  const matrix = (part: string): Tensor => {
+    if (form === "dense") return weight(weights, `${key}.${part}`);
+    const [u, v, s] = ["u", "v", "s"].map((factor) => weight(weights, `${key}.${part}.${factor}`));
+    return tf.add(tf.matMul(u as never, v as never), s);
+  };
+  return {
+    up: matrix("up"),
+    down: matrix("down"),
+    ...(spec.gated ? { gate: matrix("gate") } : {}),
+    upBias: weights.get(`${key}.up.bias`),
+    gateBias: weights.get(`${key}.gate.bias`),
+    downBias: weights.get(`${key}.down.bias`),
+    activation: spec.activation,
+  };
+}
+
+/**
+ * One stored expert alone, on any rows: `hidden` gives the vectors after the activation [M, F], `run` the output [M, D].
+ * What a gated expert feeds to `down` is act(gate x) * up x.
+ */
+export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
+  const bank = banksOf(spec).find(({ slots }) => slots.includes(slot));
+  const at = bank?.slots.indexOf(slot) ?? -1;
+  const pick = (stack: Tensor | undefined) => (stack ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0]) : undefined);
+  const times = (x: Tensor, stack: Tensor, bias?: Tensor) => {
+    const product = tf.matMul(x as never, pick(stack) as never, false, true) as Tensor;
+    return bias ? tf.add(product, pick(bias) as Tensor) : product;
+  };
+  const hidden = (x: Tensor) => tf.tidy(() => {
+    const all = bankOf(bank as Bank, spec, weights);
+    const up = times(x, all.up, all.upBias);
+    return (all.gate ? tf.mul(activate(times(x, all.gate, all.gateBias), spec.activation), up) : activate(up, spec.activation)) as Tensor2D;
+  });
+  if (!bank) return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]), run: (x) => tf.zerosLike(x) as Tensor2D };
+  return { hidden, run: (x) => tf.tidy(() => { const all = bankOf(bank, spec, weights); return times(hidden(x), all.down, all.downBias) as Tensor2D; }) };
+}

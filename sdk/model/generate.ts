@@ -1,0 +1,116 @@
+import type { Tensor } from "@tensorflow/tfjs";
+import { MoeError } from "../errors.js";
+import { ready, tf } from "../tensor/index.js";
+import { flattenRows, type Rows } from "./batch.js";
+import { embed, finalNorm, head } from "./ends.js";
+import type { LayerWeights } from "./layer-weights.js";
+import { keyMaskOf, type LayerCache, type Pass } from "./pass.js";
+import { TOP, type Resident } from "./resident.js";
+import { runLayer } from "./run-layer.js";
+import { layerId, type ModelSpec } from "./spec.js";
+
+export interface GenerateOptions {
+  /** tokens to add at most; default 32 */
+  maxTokens?: number;
+  /** a row ends after one of these; default the model's end tokens; [] never ends early */
+  stop?: number[];
+  /** default true, as in `forward`; with the cache a step sees one token, so only prompt and encoder can overflow */
+  capacity?: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Continues each prompt with its most likely token, step by step, with cached keys and values.
+ * An encoder-decoder model reads the prompt in its encoder and begins with its start token.
+ * Ties go to the lower id.
+ *
+ * @param prompt rows, right-padded, with mask; rows of a decoder-only model may differ in length
+ * @returns the added ids of each row, its stop token included
+ */
+export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
+  await ready();
+  flattenRows(prompt.ids, prompt.mask, spec, "ids");
+  const answers: number[][] = prompt.ids.map(() => []);
+  if (spec.encoder) {
+    await generateTogether(prompt.ids.map((_, row) => row), prompt, spec, resident, options, answers);
+    return answers;
+  }
+  // rows of one length share positions, so they can share a cache
+  const byLength = new Map<number, number[]>();
+  prompt.ids.forEach((ids, row) => {
+    const length = prompt.mask ? prompt.mask[row].reduce((sum, real) => sum + (real ? 1 : 0), 0) : ids.length;
+    byLength.set(length, [...(byLength.get(length) ?? []), row]);
+  });
+  for (const [length, rows] of byLength) {
+    await generateTogether(rows, { ids: rows.map((row) => prompt.ids[row].slice(0, length)) }, spec, resident, options, answers);
+  }
+  return answers;
+}
+
+async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?: number[][] }, spec: ModelSpec, resident: Resident, options: GenerateOptions, answers: number[][]): Promise<void> {
+  const { maxTokens = 32, stop = spec.tokens.eos, signal } = options;
+  const side = flattenRows(prompt.ids, prompt.mask, spec, "ids");
+  const caches: LayerCache[] = spec.decoder.layers.map(() => ({}));
+  const held: Tensor[] = [];
+  try {
+    const extra: Partial<Pass> = {};
+    let next = side;
+    if (spec.encoder) {
+      const memory = await runOnce("encoder", side, spec, resident, { capacity: options.capacity ?? true, keyMask: keyMaskOf(side) });
+      extra.memory = tf.reshape(memory, [side.B, side.T, spec.width]);
+      extra.memoryMask = keyMaskOf(side);
+      held.push(memory, extra.memory, ...(extra.memoryMask ? [extra.memoryMask] : []));
+      next = column(rows.map(() => spec.tokens.decoderStart ?? 0));
+    }
+    const open = new Set(rows);
+    for (let step = 0, offset = 0; step < maxTokens && open.size > 0; step++) {
+      if (signal?.aborted) throw new MoeError("aborted", `generate: stopped after ${step} tokens at the caller's request.`);
+      const x = await runOnce("decoder", next, spec, resident, { ...extra, offset, caches, capacity: options.capacity ?? true });
+      const top = await resident.take(TOP);
+      const best = tf.tidy(() => {
+        const last = tf.slice(tf.reshape(x, [next.B, next.T, spec.width]), [0, next.T - 1, 0], [next.B, 1, spec.width]);
+        return tf.argMax(head(tf.reshape(last, [next.B, spec.width]), spec, top), -1);
+      });
+      x.dispose();
+      const ids = Array.from(await best.data());
+      best.dispose();
+      offset += next.T;
+      rows.forEach((row, at) => {
+        if (!open.has(row)) return;
+        answers[row].push(ids[at]);
+        if (stop.includes(ids[at])) open.delete(row);
+      });
+      next = column(ids);
+    }
+  } finally {
+    tf.dispose(held);
+    for (const cache of caches) tf.dispose(Object.values(cache));
+  }
+}
+
+/** One pass of one stack over some rows, final norm included: [N, D]. */
+async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident, extra: Partial<Pass>): Promise<Tensor> {
+  const top: LayerWeights = await resident.take(TOP);
+  const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
+  let x = tf.tidy(() => embed(rows, spec, top, stack));
+  for (let index = 0; index < spec[stack]!.layers.length; index++) {
+    const path = layerId(stack, index);
+    const weights = await resident.take(path);
+    const before: Tensor = x;
+    const bias: Tensor | undefined = pass.bias;
+    x = tf.tidy(() => {
+      const y = runLayer(before, spec[stack]!.layers[index], weights, pass, stack, index);
+      if (pass.bias !== bias) tf.keep(pass.bias!);
+      return y;
+    });
+    before.dispose();
+    resident.release(path, weights);
+  }
+  const y = tf.tidy(() => finalNorm(x, spec, top, stack));
+  tf.dispose([x, pass.bias, extra.keyMask].filter((tensor) => tensor !== undefined));
+  return y;
+}
+
+function column(ids: number[]): Rows {
+  return { B: ids.length, T: 1, ids: Int32Array.from(ids) };
+}

@@ -1,0 +1,91 @@
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
+import type { WeightSource } from "../checkpoint/weight-source.js";
+import { tf } from "../tensor/index.js";
+import type { Batch } from "./batch.js";
+import { generate, type GenerateOptions } from "./generate.js";
+import { Resident } from "./resident.js";
+import type { LayerId, ModelSpec } from "./spec.js";
+import { sweep, type SweepOptions } from "./sweep.js";
+
+export interface ForwardOptions {
+  /** hidden states of every layer, and what the routers did; default neither */
+  record?: { hidden?: boolean; routing?: boolean };
+  /** drop tokens over an expert's capacity where the model has one; default true */
+  capacity?: boolean;
+  signal?: AbortSignal;
+}
+
+/** What the router of one MoE layer did; N = B x T rows in order, padding included (experts -1, gates 0). */
+export interface LayerRouting {
+  /** [N, E] raw */
+  logits: Tensor2D;
+  /** [N, K] int32, by falling gate; -1: padding, or dropped over capacity */
+  experts: Tensor2D;
+  /** [N, K] */
+  gates: Tensor2D;
+  /** [N, D] output of the routed experts */
+  output: Tensor2D;
+}
+
+export interface Forward {
+  /** [B, T, V], of the decoder */
+  logits: Tensor3D;
+  /** per stack: [0] input of the first layer, [i] output of layer i - 1, [N, D]; `norm` after the final norm, [B, T, D] */
+  hidden: Partial<Record<"encoder" | "decoder", { layers: Tensor[]; norm?: Tensor }>>;
+  routing: Record<LayerId, LayerRouting>;
+  dispose(): void;
+}
+
+/** A spec with weights: it can be run. Weights come in layer by layer; small models stay on the device. */
+export class Model {
+  private readonly resident: Resident;
+
+  /** @param options.keep hold every layer once read (default), or read it again for each use */
+  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, options: { keep?: boolean } = {}) {
+    this.resident = new Resident(spec, weights, options.keep ?? true);
+  }
+
+  /**
+   * Logits for every position of a batch. Padding changes nothing at real tokens.
+   *
+   * @example const { logits } = await model.forward({ ids: [[5, 9, 2, 0]], mask: [[1, 1, 1, 0]], decoderIds: [[0, 7]] });
+   */
+  async forward(batch: Batch, options: ForwardOptions = {}): Promise<Forward> {
+    const result = { hidden: {}, routing: {} } as Forward;
+    const { record } = options;
+    await this.sweep([batch], {
+      capacity: options.capacity,
+      signal: options.signal,
+      onLogits: (logits) => void (result.logits = logits),
+      onHidden: record?.hidden ? (x, layer, { stack }) => {
+        const states = (result.hidden[stack] ??= { layers: [] });
+        if (layer === "norm") states.norm = x;
+        else states.layers[layer] = x;
+      } : undefined,
+      onMoe: record?.routing ? ({ layer, logits, choice, gates, output }) => {
+        result.routing[layer] = { logits: tf.clone(logits), experts: tf.clone(choice), gates: tf.clone(gates), output: tf.clone(output) };
+      } : undefined,
+    });
+    result.dispose = () => void tf.dispose([result.logits, result.hidden, result.routing] as never);
+    return result;
+  }
+
+  /** All batches through each layer in turn, with handlers for what happens on the way: see `sweep`. */
+  sweep(batches: Batch[], options: SweepOptions): Promise<void> {
+    return sweep(this.spec, this.resident, batches, options);
+  }
+
+  /**
+   * Greedy continuation with a key-value cache: see `generate`.
+   * @example const [answer] = await model.generate({ ids: [prompt] }, { maxTokens: 12 });
+   */
+  generate(prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
+    return generate(this.spec, this.resident, prompt, options);
+  }
+
+  /** Gives device memory and files back; the model can still be used and reads its weights again. */
+  async dispose(): Promise<void> {
+    this.resident.dispose();
+    await this.weights.close();
+  }
+}

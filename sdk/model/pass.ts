@@ -1,0 +1,54 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import { tf } from "../tensor/index.js";
+import type { Rows } from "./batch.js";
+import type { LayerWeights } from "./layer-weights.js";
+import type { LayerId, MoeFfnSpec } from "./spec.js";
+
+/** What one MoE layer did; N = B x T rows, padding included (its choices are -1). */
+export interface MoeRecord {
+  layer: LayerId;
+  spec: MoeFfnSpec;
+  weights: LayerWeights;
+  /** [N, D] */
+  input: Tensor2D;
+  /** [N, E] */
+  logits: Tensor2D;
+  /** [N, K] int32 router outputs; -1: padding, or dropped over capacity */
+  choice: Tensor2D;
+  /** [N, K] */
+  gates: Tensor2D;
+  /** [N, D] output of the routed experts, without shared ones */
+  output: Tensor2D;
+}
+
+/** Keys and values of the positions before this pass, per layer; owned by `generate`. */
+export interface LayerCache { k?: Tensor; v?: Tensor; crossK?: Tensor; crossV?: Tensor }
+
+/** What the layers of one stack share during one pass over B rows of T tokens. */
+export interface Pass {
+  B: number;
+  T: number;
+  /** position of the first token; above 0 while decoding with a cache */
+  offset: number;
+  real?: Uint8Array;
+  /** [B, 1, 1, T] 0 or -1e9, for attention without a causal mask */
+  keyMask?: Tensor;
+  /** output of the encoder [B, S, D] and its mask [B, 1, 1, S] */
+  memory?: Tensor;
+  memoryMask?: Tensor;
+  /** T5's bias [1, H, T, S], made by the layer that owns the table, used by the layers after it */
+  bias?: Tensor;
+  caches?: LayerCache[];
+  /** false: no token is dropped over capacity */
+  capacity: boolean;
+  onMoe?(record: MoeRecord): void;
+}
+
+/** Large enough to leave nothing after the softmax, small enough to stay finite in sums. */
+export const MASKED = -1e9;
+
+/** [B, 1, 1, T] additive mask over keys, or undefined without padding. */
+export function keyMaskOf(rows: Rows): Tensor | undefined {
+  if (!rows.real) return undefined;
+  return tf.tensor4d(Float32Array.from(rows.real, (real) => (real ? 0 : MASKED)), [rows.B, 1, 1, rows.T]);
+}

@@ -1,0 +1,49 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import { tf, topK } from "../../tensor/index.js";
+import { MASKED, type Pass } from "../pass.js";
+import type { RouterSpec } from "../spec.js";
+
+/** Choices [N, K] int32 (-1: none) and gates [N, K], which multiply the outputs of the chosen experts. */
+export interface Routing { choice: Tensor2D; gates: Tensor2D }
+
+/**
+ * Chooses K experts for every token from raw logits [N, E]: softmax over all, the K largest, divided by their sum
+ * if the router normalises. Padding chooses nothing; beyond the capacity of an expert, later tokens of a sequence
+ * choose nothing. Ties go to the lower index.
+ */
+export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass): Routing {
+  const open = spec.masked?.length ? tf.add(logits, maskRow(spec.masked, logits.shape[1])) : logits;
+  const top = topK(tf.softmax(open), spec.topK);
+  let gates = top.values as Tensor;
+  let choice = top.indices as Tensor;
+  if (spec.normalize) gates = tf.div(gates, tf.sum(gates, -1, true));
+  if (spec.scale !== 1) gates = tf.mul(gates, spec.scale);
+  if (pass.capacity && spec.capacity > 0) [choice, gates] = limit(choice, gates, logits.shape[1], spec.capacity, pass);
+  if (pass.real) {
+    const real = tf.tensor2d(Int32Array.from(pass.real), [pass.B * pass.T, 1], "int32");
+    choice = drop(choice, real);
+    gates = tf.mul(gates, tf.cast(real, "float32"));
+  }
+  return { choice: choice as Tensor2D, gates: gates as Tensor2D };
+}
+
+function maskRow(masked: number[], E: number): Tensor {
+  const row = new Float32Array(E);
+  for (const expert of masked) row[expert] = MASKED;
+  return tf.tensor2d(row, [1, E]);
+}
+
+/** Position of each token in its expert's queue, per sequence; beyond the capacity the token is dropped (Switch, section 2.2). */
+function limit(choice: Tensor, gates: Tensor, E: number, capacity: number, { B, T }: Pass): [Tensor, Tensor] {
+  const K = choice.shape[1] as number;
+  const chosen = tf.reshape(tf.oneHot(tf.reshape(choice, [-1]) as never, E), [B, T * K, E]);
+  const queue = tf.cumsum(tf.cast(chosen, "float32"), 1);
+  const place = tf.sum(tf.mul(queue, tf.cast(chosen, "float32")), -1);
+  const kept = tf.reshape(tf.cast(tf.lessEqual(place, capacity), "int32"), [B * T, K]);
+  return [drop(choice, kept), tf.mul(gates, tf.cast(kept, "float32"))];
+}
+
+/** -1 where kept is 0 */
+function drop(choice: Tensor, kept: Tensor): Tensor {
+  return tf.sub(tf.mul(tf.add(choice, tf.scalar(1, "int32")), kept), tf.scalar(1, "int32"));
+}
