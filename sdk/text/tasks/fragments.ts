@@ -1,0 +1,17 @@
+import { cleanText } from "../clean-text.js";
+import { spread } from "./spread.js";
+
+/**
+ * Cuts a text into fragments of whole words with at most `length` characters and returns at most `count` of them, at even distances.
+ */
+export function fragments(text: string, length: number, count: number): string[] {
+  const all: string[] = [];
+  let fragment = "";
+  for (const word of cleanText(text).split(" ")) {
+    if (fragment.length + 1 + word.length > length) {
+      all.push(fragment);
+      fragment = word.slice(0, length);
+    } else fragment = fragment === "" ? word : `${fragment} ${word}`;
+  }
+  return spread(all.filter((text) => text.length > length / 2), count);
+}
