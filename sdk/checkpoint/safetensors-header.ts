@@ -13,22 +13,25 @@ const MAX_NAME_LENGTH = 4096;
 /** 64 dimensions of 16 digits and the rest take some 1,200 characters. A shape of a million ones is refused before it is parsed. */
 const MAX_ENTRY_LENGTH = 8192;
 
-/** One tensor of a file; offsets count from the file's first byte. */
-export interface HeaderEntry extends TensorInfo { name: string; start: number; end: number }
+/** What a header is checked against, and named by in errors. */
+export interface SizedFile { readonly path: string; readonly sizeBytes: number }
 
-export interface SafetensorsHeader { entries: HeaderEntry[]; metadata: Record<string, string> }
+/** One tensor of a file; `start` counts from the file's first byte. */
+export interface HeaderEntry<F extends SizedFile> extends TensorInfo { name: string; file: F; start: number }
+
+export interface SafetensorsHeader<F extends SizedFile> { entries: HeaderEntry<F>[]; metadata: Record<string, string> }
 
 /**
  * Length of the JSON header, from the first 8 bytes of a file, checked before anything is allocated for it.
  *
  * @param prefix the file's first bytes, 8 if it has as many
  */
-export function headerLength(prefix: Uint8Array, fileSizeBytes: number, file: string): number {
-  if (prefix.length < 8) throw refuse(file, `the file has ${fileSizeBytes} bytes`, "at least 8, the length of the header");
+export function headerLength(prefix: Uint8Array, file: SizedFile): number {
+  if (prefix.length < 8) throw refuse(file, `the file has ${file.sizeBytes} bytes`, "at least 8, the length of the header");
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) throw refuse(file, `the header claims ${length} bytes`, `at most ${MAX_HEADER_BYTES}`);
-  if (8 + Number(length) > fileSizeBytes) {
-    throw refuse(file, `the header claims ${length} bytes and the file ends after ${fileSizeBytes}`, "a header inside the file");
+  if (8 + Number(length) > file.sizeBytes) {
+    throw refuse(file, `the header claims ${length} bytes and the file ends after ${file.sizeBytes}`, "a header inside the file");
   }
   return Number(length);
 }
@@ -40,8 +43,8 @@ export function headerLength(prefix: Uint8Array, fileSizeBytes: number, file: st
  * @returns entries in the order of their bytes
  * @throws FormatError `safetensors` with the file and the fault
  */
-export function parseHeader(header: Uint8Array, fileSizeBytes: number, file: string): SafetensorsHeader {
-  const entries: HeaderEntry[] = [];
+export function parseHeader<F extends SizedFile>(header: Uint8Array, file: F): SafetensorsHeader<F> {
+  const entries: HeaderEntry<F>[] = [];
   let metadata: Record<string, string> = {};
   const seen = new Set<string>();
   try {
@@ -55,42 +58,39 @@ export function parseHeader(header: Uint8Array, fileSizeBytes: number, file: str
     if (error instanceof MoeError) throw error;
     throw refuse(file, `the header is not a JSON object: ${(error as Error).message}`, "a JSON object from tensor name to dtype, shape and data_offsets");
   }
-  entries.sort((a, b) => a.start - b.start || a.end - b.end);
-  checkCoverage(entries, 8 + header.length, fileSizeBytes, file);
+  entries.sort((a, b) => a.start - b.start || a.sizeBytes - b.sizeBytes);
+  checkCoverage(entries, 8 + header.length, file);
   return { entries, metadata };
 }
 
-function parseEntry(name: string, text: string, dataStart: number, file: string): HeaderEntry {
-  const where = `tensor ${quote(name)}`;
-  if (name.length > MAX_NAME_LENGTH) throw refuse(file, `a tensor name has ${name.length} characters`, `at most ${MAX_NAME_LENGTH}`);
-  if (text.length > MAX_ENTRY_LENGTH) throw refuse(file, `${where} has an entry of ${text.length} characters`, `at most ${MAX_ENTRY_LENGTH}`);
-  const fields: Record<string, unknown> = Object.create(null);
-  for (const [field, value] of jsonMembers(text)) {
-    if (field in fields) throw refuse(file, `${where} has ${quote(field)} twice`, "each field once");
-    fields[field] = JSON.parse(value);
-  }
+function parseEntry<F extends SizedFile>(name: string, text: string, dataStart: number, file: F): HeaderEntry<F> {
+  const fault = (seen: string, accepted: string) => refuse(file, `tensor ${quote(name)} has ${seen}`, accepted);
+  if (name.length > MAX_NAME_LENGTH) throw fault(`a name of ${name.length} characters`, `at most ${MAX_NAME_LENGTH}`);
+  if (text.length > MAX_ENTRY_LENGTH) throw fault(`an entry of ${text.length} characters`, `at most ${MAX_ENTRY_LENGTH}`);
+  const fields = (JSON.parse(text) ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  const count = Object.keys(fields).length;
+  // JSON.parse hides duplicates. There is one colon a field, unless a string has one: then the fields are counted
+  if (text.split(":").length - 1 !== count && [...jsonMembers(text)].length !== count) throw fault("a field twice", "each field once");
   const { dtype, shape, data_offsets: offsets } = fields;
-  for (const field of ["dtype", "shape", "data_offsets"]) {
-    if (!(field in fields)) throw refuse(file, `${where} has no ${field}`, "dtype, shape and data_offsets");
+  if (dtype === undefined || shape === undefined || offsets === undefined) {
+    throw fault(`no ${dtype === undefined ? "dtype" : shape === undefined ? "shape" : "data_offsets"}`, "dtype, shape and data_offsets");
   }
   const elementBytes = typeof dtype === "string" && Object.hasOwn(dtypeSizeBytes, dtype) ? dtypeSizeBytes[dtype as Dtype] : undefined;
-  if (elementBytes === undefined) throw refuse(file, `${where} has dtype ${quote(dtype)}`, Object.keys(dtypeSizeBytes).join(", "));
-  if (!isCounts(shape) || shape.length > MAX_RANK) {
-    throw refuse(file, `${where} has shape ${quote(shape)}`, `a list of at most ${MAX_RANK} whole numbers from 0 on`);
-  }
-  if (!isCounts(offsets) || offsets.length !== 2) throw refuse(file, `${where} has data_offsets ${quote(offsets)}`, "two whole numbers from 0 on");
+  if (elementBytes === undefined) throw fault(`dtype ${quote(dtype)}`, Object.keys(dtypeSizeBytes).join(", "));
+  if (!isCounts(shape) || shape.length > MAX_RANK) throw fault(`shape ${quote(shape)}`, `a list of at most ${MAX_RANK} whole numbers from 0 on`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw fault(`data_offsets ${quote(offsets)}`, "two whole numbers from 0 on");
   const [start, end] = offsets;
-  if (end < start) throw refuse(file, `${where} has data_offsets [${offsets}] that end before they begin`, "begin <= end");
+  if (end < start) throw fault(`data_offsets [${offsets}] that end before they begin`, "begin <= end");
   // every factor is a safe integer: a product past 2^53 is inexact but never small again, unless a 0 follows
   const sizeBytes = shape.reduce((product, length) => product * length, elementBytes);
-  if (!Number.isSafeInteger(sizeBytes)) throw refuse(file, `${where} has shape [${shape}], whose size overflows`, "at most 2^53 bytes");
+  if (!Number.isSafeInteger(sizeBytes)) throw fault(`shape [${shape}], whose size overflows`, "at most 2^53 bytes");
   if (sizeBytes !== end - start) {
-    throw refuse(file, `${where} has shape [${shape}] of ${dtype}, which needs ${sizeBytes} bytes, and data_offsets that hold ${end - start}`, "equal sizes");
+    throw fault(`shape [${shape}] of ${dtype}, which needs ${sizeBytes} bytes, and data_offsets that hold ${end - start}`, "equal sizes");
   }
-  return { name, dtype: dtype as Dtype, shape, sizeBytes, start: dataStart + start, end: dataStart + end };
+  return { name, dtype: dtype as Dtype, shape, sizeBytes, file, start: dataStart + start };
 }
 
-function parseMetadata(text: string, file: string): Record<string, string> {
+function parseMetadata(text: string, file: SizedFile): Record<string, string> {
   const metadata: Record<string, string> = Object.create(null);
   for (const [key, valueText] of jsonMembers(text)) {
     const value: unknown = JSON.parse(valueText);
@@ -101,21 +101,22 @@ function parseMetadata(text: string, file: string): Record<string, string> {
   return { ...metadata };
 }
 
-function checkCoverage(entries: HeaderEntry[], dataStart: number, fileSizeBytes: number, file: string): void {
+function checkCoverage(entries: HeaderEntry<SizedFile>[], dataStart: number, file: SizedFile): void {
   let covered = dataStart;
-  for (const { name, start, end } of entries) {
-    const data = `data_offsets [${start - dataStart}, ${end - dataStart}]`;
-    if (end > fileSizeBytes) {
-      throw refuse(file, `tensor ${quote(name)} has ${data} and the data has ${fileSizeBytes - dataStart} bytes: the file is cut short or the header is wrong`, "offsets inside the file");
+  for (const { name, start, sizeBytes } of entries) {
+    const end = start + sizeBytes;
+    const data = () => `tensor ${quote(name)} has data_offsets [${start - dataStart}, ${end - dataStart}]`;
+    if (end > file.sizeBytes) {
+      throw refuse(file, `${data()} and the data has ${file.sizeBytes - dataStart} bytes: the file is cut short or the header is wrong`, "offsets inside the file");
     }
-    if (start < covered) throw refuse(file, `tensor ${quote(name)} has ${data}, which overlap the tensor before it`, "tensors one after the other");
+    if (start < covered) throw refuse(file, `${data()}, which overlap the tensor before it`, "tensors one after the other");
     if (start > covered) throw refuse(file, `${start - covered} bytes before tensor ${quote(name)} belong to no tensor`, "tensors one after the other without holes");
     covered = end;
   }
-  if (covered < fileSizeBytes) throw refuse(file, `${fileSizeBytes - covered} bytes after the last tensor belong to no tensor`, "a file that ends with its last tensor");
+  if (covered < file.sizeBytes) throw refuse(file, `${file.sizeBytes - covered} bytes after the last tensor belong to no tensor`, "a file that ends with its last tensor");
 }
 
-function decodeUtf8(bytes: Uint8Array, file: string): string {
+function decodeUtf8(bytes: Uint8Array, file: SizedFile): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -132,6 +133,6 @@ function quote(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
 
-function refuse(file: string, seen: string, accepted: string): FormatError {
-  return new FormatError("safetensors", `load: ${seen}, in ${file}; accepted is ${accepted}. Fetch or write the file again.`);
+function refuse({ path }: SizedFile, seen: string, accepted: string): FormatError {
+  return new FormatError("safetensors", `load: ${seen}, in ${path}; accepted is ${accepted}. Fetch or write the file again.`);
 }

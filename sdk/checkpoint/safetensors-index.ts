@@ -8,34 +8,37 @@ export const MAX_INDEX_BYTES = 200_000_000;
 /** The largest published checkpoints have some 200 shards; each costs an open file. */
 const MAX_SHARDS = 4096;
 
-export interface IndexedTensor {
-  name: string;
-  /** path of the file inside the folder of the index */
-  shard: string;
+export interface SafetensorsIndex {
+  /** name of a tensor and path of its file inside the folder of the index; can be walked once */
+  tensors: Iterable<[name: string, shard: string]>;
   /** an error about the index, for whoever finds it in disagreement with a shard */
   refuse(seen: string, accepted: string): FormatError;
 }
 
 /**
- * Reads `weight_map` of a model.safetensors.index.json, one tensor after the other.
+ * Opens a model.safetensors.index.json. Its `weight_map` is parsed while it is walked, so that no second list of names arises.
  * A shard's path may not leave the folder: no absolute path, no "..", no backslash.
  *
- * @throws FormatError `safetensors-index`
+ * @throws FormatError `safetensors-index`, at the latest while walking
  */
-export async function* indexedFiles(path: string): AsyncGenerator<IndexedTensor> {
-  const refuse = (seen: string, accepted: string) =>
+export async function openIndex(path: string): Promise<SafetensorsIndex> {
+  const refuse: SafetensorsIndex["refuse"] = (seen, accepted) =>
     new FormatError("safetensors-index", `load: ${seen}, in ${path}; accepted is ${accepted}. Fetch the index again.`);
+  return { tensors: walk(await readText(path, refuse), refuse), refuse };
+}
+
+function* walk(text: string, refuse: SafetensorsIndex["refuse"]): Generator<[name: string, shard: string]> {
   const shards = new Map<string, string>();
   let maps = 0;
   try {
-    for (const [key, value] of jsonMembers(await readText(path, refuse))) {
+    for (const [key, value] of jsonMembers(text)) {
       if (key !== "weight_map") continue;
       if (maps++ > 0) throw refuse("weight_map occurs twice", "one weight_map");
       for (const [name, shardText] of jsonMembers(value)) {
         // the text of the file name is the key: 200 shards are parsed and checked once, not once a tensor
         if (!shards.has(shardText)) shards.set(shardText, checkShard(JSON.parse(shardText), refuse));
         if (shards.size > MAX_SHARDS) throw refuse(`weight_map names more than ${MAX_SHARDS} files`, `at most ${MAX_SHARDS}`);
-        yield { name, shard: shards.get(shardText)!, refuse };
+        yield [name, shards.get(shardText)!];
       }
     }
   } catch (error) {
@@ -45,13 +48,13 @@ export async function* indexedFiles(path: string): AsyncGenerator<IndexedTensor>
   if (maps === 0) throw refuse("weight_map is missing", '"weight_map" from tensor name to file name');
 }
 
-function checkShard(shard: unknown, refuse: IndexedTensor["refuse"]): string {
+function checkShard(shard: unknown, refuse: SafetensorsIndex["refuse"]): string {
   const inside = typeof shard === "string" && shard !== "" && !/[\\\0:]/.test(shard) && !isAbsolute(shard) && !normalize(shard).split("/").includes("..");
   if (!inside) throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
   return shard;
 }
 
-async function readText(path: string, refuse: IndexedTensor["refuse"]): Promise<string> {
+async function readText(path: string, refuse: SafetensorsIndex["refuse"]): Promise<string> {
   const file = await ByteFile.open(path);
   try {
     if (file.sizeBytes > MAX_INDEX_BYTES) throw refuse(`the index has ${file.sizeBytes} bytes`, `at most ${MAX_INDEX_BYTES}`);

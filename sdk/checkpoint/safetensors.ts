@@ -5,7 +5,7 @@ import { MoeError } from "../errors.js";
 import { ByteFile } from "./byte-file.js";
 import { decode } from "./decode.js";
 import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
-import { indexedFiles } from "./safetensors-index.js";
+import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 import type { TensorInfo } from "./weight-source.js";
 
@@ -36,7 +36,7 @@ export async function openTensors(path: string): Promise<TensorStore> {
   }
 }
 
-type Stored = HeaderEntry & { file: ByteFile };
+type Stored = HeaderEntry<ByteFile>;
 
 class SafetensorsStore implements TensorStore {
   readonly metadata: Record<string, string> = {};
@@ -51,9 +51,11 @@ class SafetensorsStore implements TensorStore {
   /** The index decides which shard a tensor comes from; each of its names must be in the header of its shard. */
   async addSharded(folder: string, indexName: string): Promise<void> {
     const shards = new Map<string, Map<string, Stored>>();
-    for await (const { name, shard, refuse } of indexedFiles(join(folder, indexName))) {
-      if (!shards.has(shard)) shards.set(shard, new Map((await this.read(join(folder, shard))).map((entry) => [entry.name, entry])));
-      const entry = shards.get(shard)!.get(name);
+    const { tensors, refuse } = await openIndex(join(folder, indexName));
+    for (const [name, shard] of tensors) {
+      const entries = shards.get(shard) ?? byName(await this.read(join(folder, shard)));
+      shards.set(shard, entries);
+      const entry = entries.get(name);
       if (!entry) throw refuse(`tensor ${JSON.stringify(name)} is not in ${shard}`, "names that their shard has");
       if (this.entries.has(name)) throw refuse(`tensor ${JSON.stringify(name)} occurs twice`, "each name once");
       this.entries.set(entry.name, entry); // the header's own string, so that no second copy of the name stays
@@ -67,7 +69,7 @@ class SafetensorsStore implements TensorStore {
     this.files.push(file);
     const { entries, metadata } = await readHeader(file);
     Object.assign(this.metadata, metadata);
-    return entries.map((entry) => Object.assign(entry, { file }));
+    return entries;
   }
 
   names(): Iterable<string> {
@@ -110,10 +112,16 @@ class SafetensorsStore implements TensorStore {
   }
 }
 
-async function readHeader(file: ByteFile): Promise<SafetensorsHeader> {
+function byName(entries: Stored[]): Map<string, Stored> {
+  const map = new Map<string, Stored>();
+  for (const entry of entries) map.set(entry.name, entry);
+  return map;
+}
+
+async function readHeader(file: ByteFile): Promise<SafetensorsHeader<ByteFile>> {
   const prefix = await file.read(0, Math.min(8, file.sizeBytes));
-  const length = headerLength(prefix, file.sizeBytes, file.path);
-  return parseHeader(await file.read(8, 8 + length), file.sizeBytes, file.path);
+  const length = headerLength(prefix, file);
+  return parseHeader(await file.read(8, 8 + length), file);
 }
 
 function checkRange(name: string, unit: string, range: Range | undefined, limit: number): Range {
