@@ -26,13 +26,25 @@ export interface LayerPlan {
 }
 
 export interface SlotRecipe {
-  /** weighted sum over experts; weights are used as they are, so they sum to 1 unless something else is meant */
+  /**
+   * Weighted sum over experts; weights are used as they are, so they sum to 1 unless something else is meant.
+   * `expert` is a router output of the model that the plan is for; its stored slot is what is read, so a
+   * plan for a model that is merged already needs no other numbering.
+   */
   from: { expert: number; weight: number }[];
+  /**
+   * Name of a set of tensors given to apply (`{ tensors: { fisher: source } }`), like the weights in names and
+   * shapes. Every number of a source then counts in proportion to weight times that tensor, and is divided by their sum.
+   */
+  elementwise?: string;
   /** permute the hidden neurons of every source before summing */
   align?: Alignment;
   /** how the result is stored; absent: as the first source */
-  form?: { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number };
+  form?: RecipeForm;
 }
+
+/** `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those of the largest norm */
+export type RecipeForm = { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number; rows?: Record<string, number[]> };
 
 /** `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe. Weight matching of arXiv:2209.04836. */
 export interface Alignment { by: "weights" | "activations"; to: "first" | "leader"; /** explicit permutations per source expert, if already computed */ permutations?: Record<number, number[]> }
@@ -41,6 +53,10 @@ export interface RouterPlan {
   /** router outputs that are never chosen (additive mask of -infinity before the choice) */
   mask?: number[];
   topK?: number;
+  /** outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number */
+  rows?: number[];
+  /** drop a second choice whose gate is below this share of the first (dynamic skipping of arXiv:2402.14800) */
+  skipBelow?: number;
   /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
   combine?: boolean;
 }
@@ -56,7 +72,17 @@ export type Statistic = "usage" | "routerLogits" | "meanOutput" | "meanInput" | 
  */
 export interface Method<O = Record<string, unknown>> {
   name: string;
+  /** arXiv id or other stable reference; "" for none */
   paper: string;
+  /** one line for lists */
+  about?: string;
+  /** which stage of the chain it belongs to */
+  kind?: "merge" | "prune" | "compress" | "route";
+  /** what it reads, whatever the options */
   needs: Statistic[];
+  /** what it reads beyond `needs` with these options */
+  needsFor?(options: O): Statistic[];
+  /** accepted option names; a name that is not here is refused. Absent: anything goes */
+  options?: readonly string[];
   plan(profile: Profile, options: O): Plan | Promise<Plan>;
 }

@@ -28,3 +28,11 @@ export interface Observer<R = unknown> {
   see(event: MoeEvent): void | Promise<void>;
   result(): Record<LayerId, R>;
 }
+
+/** An observer of one shard of the data that takes over what the observer of another shard saw. */
+export interface MergeableObserver<R = unknown> extends Observer<R> {
+  /** @param other the same kind of observer, made with the same options */
+  merge(other: this): void;
+  /** what `merge` adds up */
+  readonly sums?: import("./observers/sums.js").Sums;
+}

@@ -1,0 +1,107 @@
+import type { LayerId } from "../model/spec.js";
+import type { Alignment, LayerPlan, Method, Plan } from "../plan/plan.js";
+import { usage, type Profile } from "../profile/profile.js";
+import { keepPerLayer } from "../plan/keep.js";
+import { option } from "../plan/option.js";
+import { statistic } from "../profile/statistic.js";
+import { Rng } from "../tensor/rng.js";
+import { dominantExperts } from "./dominant-experts.js";
+import { groupBySimilarity } from "./group-by-similarity.js";
+import { mergedLayers } from "./merged-layers.js";
+import { memberWeights, memberWeightings, type MemberWeighting } from "./member-weights.js";
+import { similarities, similarityMatrix, similarityNeeds, type Similarity } from "./similarity.js";
+
+export interface MSmoeOptions {
+  /** experts that stay in a merged layer, on average: a share in (0, 1] or a count in (1, E] */
+  keep: number;
+  /** what makes two experts alike; default "router-logits" */
+  similarity?: Similarity;
+  /** "adaptive" (default): skewed layers keep fewer. "uniform": the same number in every layer */
+  ratio?: "adaptive" | "uniform";
+  /** "mean" (default): the group's weighted average. "leader": the leader itself; nothing is averaged, tokens are redirected */
+  result?: "mean" | "leader";
+  /** how members count in the mean; default "frequency". "fisher" weighs each parameter by its Fisher information, given to apply */
+  weights?: MemberWeighting | "fisher";
+  /** how the hidden neurons of members are put into a common order before the mean; default "weights" */
+  align?: "none" | "weights" | "activations";
+  /** the common order: that of the layer's first expert (default, as the paper does) or of the group's leader */
+  alignTo?: "first" | "leader";
+  /** members that a group may have, the leader included, in all layers or by stack; default: no limit */
+  capacity?: number | { encoder?: number; decoder?: number };
+  /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
+  exclude?: LayerId[];
+  /** with ratio "uniform": replay the grouping slip of the released code; default false */
+  releasedSlip?: boolean;
+  /** of random similarity and random weights; default 0 */
+  seed?: number;
+}
+
+/**
+ * Merges the experts of a layer into few: M-SMoE of "Merge, Then Compress", arXiv:2310.01334, section 3.
+ * The steps are in the paper's order; the router stays, so several of its outputs then lead to one expert.
+ *
+ * @example mSmoe.plan(profile, { keep: 0.25 })
+ */
+export const mSmoe: Method<MSmoeOptions> = {
+  name: "m-smoe",
+  paper: "arXiv:2310.01334",
+  kind: "merge",
+  about: "groups experts around the most used ones by router logits and averages each group by usage",
+  needs: ["usage"],
+  needsFor: ({ similarity = "router-logits", align }) => [...similarityNeeds(similarity), ...(align === "activations" ? ["activationMatching"] : [])],
+  options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "seed"],
+
+  plan(profile: Profile, options: MSmoeOptions): Plan {
+    const similarity = option("merge", "similarity", options.similarity, similarities, "router-logits");
+    const ratio = option("merge", "ratio", options.ratio, ["adaptive", "uniform"], "adaptive");
+    const result = option("merge", "result", options.result, ["mean", "leader"], "mean");
+    const weighting = option("merge", "weights", options.weights, [...memberWeightings, "fisher"], "frequency");
+    const align = option("merge", "align", options.align, ["none", "weights", "activations"], "weights");
+    const alignTo = option("merge", "alignTo", options.alignTo, ["first", "leader"], "first");
+    const merged = new Set(mergedLayers(profile, options.exclude));
+    const rng = new Rng(options.seed ?? 0);
+
+    const layers = Object.keys(profile.layers);
+    const shares = layers.map((layer) => usage(profile.layers[layer]));
+    const keep = shares.map((row) => keepPerLayer(options.keep, row.length, "merge"));
+    const excluded = layers.flatMap((layer, index) => (merged.has(layer) ? [] : [index]));
+
+    // section 3.2: dominant experts, by usage over all layers
+    const leaders = dominantExperts(shares, keep, { ratio, excluded });
+
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "m-smoe", paper: "arXiv:2310.01334", options: { ...options }, layers: {} };
+    layers.forEach((layer, index) => {
+      const everyoneStays = keep[index] === shares[index].length;
+      if (!merged.has(layer) || everyoneStays) return;
+
+      // equation 1 and algorithm 1: everyone else joins the leader that it resembles most
+      const alike = similarityMatrix(profile, layer, similarity, rng);
+      const labels = groupBySimilarity(shares[index], alike, leaders[index], {
+        capacity: typeof options.capacity === "object" ? options.capacity[layer.startsWith("encoder.") ? "encoder" : "decoder"] : options.capacity,
+        releasedSlip: ratio === "uniform" && options.releasedSlip,
+      });
+
+      // equation 2: one expert for each group, its leader named first
+      const slots = leaders[index].map((leader, group) => {
+        if (result === "leader") return { from: [{ expert: leader, weight: 1 }] };
+        const members = [leader, ...labels.flatMap((label, expert) => (label === group && expert !== leader ? [expert] : []))];
+        const weights = memberWeights(shares[index], members, weighting === "fisher" ? "uniform" : weighting, rng);
+        return {
+          from: members.map((expert, place) => ({ expert, weight: weights[place] })),
+          ...(weighting === "fisher" && { elementwise: "fisher" }),
+          ...alignment(profile, layer, align, alignTo),
+        };
+      });
+      plan.layers[layer] = { slots, expertOf: labels } satisfies LayerPlan;
+    });
+    return plan;
+  },
+};
+
+/** section 3.1: the request that apply carries out; activation matching was solved while profiling */
+function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations", to: "first" | "leader"): { align?: Alignment } {
+  if (by === "none") return {};
+  if (by === "weights") return { align: { by, to } };
+  const permutations = statistic<Record<number, number[]>>(profile, layer, "activationMatching", "activationMatching");
+  return { align: { by, to, permutations } };
+}

@@ -1,0 +1,28 @@
+import { tf } from "../tensor/index.js";
+import type { Tensor2D } from "@tensorflow/tfjs";
+import { assign } from "./assign.js";
+
+/** The matrices of one expert: up and gate [F, D], down [D, F]. */
+export interface ExpertMatrices { up: Tensor2D; gate?: Tensor2D; down: Tensor2D }
+
+/**
+ * Finds the order of one expert's hidden neurons that fits another expert best (arXiv:2209.04836, section 3):
+ * the assignment that maximises the sum of `C[a, perm[a]]`, with
+ * `C = up_r up_t^T (+ gate_r gate_t^T) + down_r^T down_t`, which is the smallest squared distance of the weights.
+ *
+ * @param reference whose order is kept
+ * @param target whose neuron perm[a] takes place a: rows of up and gate, columns of down
+ * @returns perm, F neuron indices
+ */
+export async function weightMatching(reference: ExpertMatrices, target: ExpertMatrices): Promise<number[]> {
+  const score = tf.tidy(() => {
+    const incoming = tf.matMul(reference.up, target.up, false, true);
+    const outgoing = tf.matMul(reference.down, target.down, true, false);
+    const both = tf.add(incoming, outgoing);
+    return reference.gate && target.gate ? tf.add(both, tf.matMul(reference.gate, target.gate, false, true)) : both;
+  });
+  const values = (await score.data()) as Float32Array;
+  const size = score.shape[0]!;
+  score.dispose();
+  return Array.from(assign(values, size, { maximize: true }));
+}

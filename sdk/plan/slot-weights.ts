@@ -1,0 +1,118 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
+import type { LayerId, MoeFfnSpec } from "../model/spec.js";
+import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
+import { tf } from "../tensor/index.js";
+import type { SpecAndWeights } from "./apply.js";
+import type { SlotRecipe } from "./plan.js";
+
+/** One tensor of a slot that a recipe makes. */
+export interface SlotTensor {
+  info: TensorInfo;
+  /** name of the original tensor that it equals, so that nothing has to be made */
+  same?: string;
+  read(): Promise<Tensor>;
+}
+
+/** Neurons lie along the rows of up, gate and their biases, along the columns of down; the bias of down has none. */
+const neuronAxis: Record<string, number | undefined> = { up: 0, gate: 0, "up.bias": 0, "gate.bias": 0, down: 1, "down.bias": undefined };
+
+/** added to the sum of elementwise weights, as the reference code does, so that a parameter nobody weighs becomes 0 */
+const EPSILON = 1e-7;
+
+/** Makes the tensors of merged experts: aligned, weighted sums. Permutations are found once and kept. */
+export class SlotWeights {
+  private readonly permutations = new Map<string, Promise<number[] | undefined>>();
+
+  constructor(private readonly model: SpecAndWeights, private readonly extra: Record<string, WeightSource>) {}
+
+  /** The tensors of one slot by suffix ("up", "down.bias", …). */
+  tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Record<string, SlotTensor> {
+    const slots = recipe.from.map(({ expert }) => ffn.expertOf[expert]);
+    const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise;
+    const unmoved = alone && (!recipe.align || this.reference(ffn, recipe) === slots[0]);
+    const made: Record<string, SlotTensor> = {};
+    for (const suffix of Object.keys(neuronAxis)) {
+      const name = (slot: number) => `${layer}.experts.${slot}.${suffix}`;
+      if (!this.model.weights.has(name(slots[0]))) continue;
+      made[suffix] = {
+        info: storedInfo(this.model.weights.info(name(slots[0])), unmoved),
+        ...(unmoved && { same: name(slots[0]) }),
+        read: () => this.sum(layer, ffn, recipe, suffix),
+      };
+    }
+    return made;
+  }
+
+  /** sum_i w_i P_i W_i, or with elementwise weights f_i: sum_i w_i P_i (f_i W_i) / (sum_i w_i P_i f_i + 1e-7) */
+  private async sum(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
+    const factors = recipe.elementwise ? this.extra[recipe.elementwise] : undefined;
+    let total: Tensor | undefined;
+    let divisor: Tensor | undefined;
+    for (const { expert, weight } of recipe.from) {
+      const slot = ffn.expertOf[expert];
+      const order = await this.permutation(layer, ffn, recipe, expert);
+      const name = `${layer}.experts.${slot}.${suffix}`;
+      const source = await this.model.weights.read(name);
+      const factor = await factors?.read(name);
+      total = added(total, factor ? disposing([source], () => tf.mul(source, factor)) : source, weight, order, neuronAxis[suffix]);
+      if (factor) divisor = added(divisor, factor, weight, order, neuronAxis[suffix]);
+    }
+    if (!divisor) return total!;
+    return disposing([total!, divisor], () => tf.div(total!, tf.add(divisor!, EPSILON)));
+  }
+
+  /** the stored slot whose neuron order is the common one */
+  private reference(ffn: MoeFfnSpec, recipe: SlotRecipe): number {
+    return recipe.align!.to === "leader" ? ffn.expertOf[recipe.from[0].expert] : firstSlot(ffn);
+  }
+
+  private permutation(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number): Promise<number[] | undefined> {
+    if (!recipe.align) return Promise.resolve(undefined);
+    if (recipe.align.permutations) return Promise.resolve(recipe.align.permutations[expert]);
+    const [reference, target] = [this.reference(ffn, recipe), ffn.expertOf[expert]];
+    const key = `${layer} ${reference} ${target}`;
+    if (!this.permutations.has(key)) this.permutations.set(key, this.match(layer, reference, target));
+    return this.permutations.get(key)!;
+  }
+
+  private async match(layer: LayerId, reference: number, target: number): Promise<number[] | undefined> {
+    if (reference === target) return undefined;
+    const [fixed, moved] = [await this.expert(layer, reference), await this.expert(layer, target)];
+    const order = await weightMatching(fixed, moved);
+    tf.dispose([fixed, moved] as never);
+    return order;
+  }
+
+  private async expert(layer: LayerId, slot: number): Promise<ExpertMatrices> {
+    const read = (matrix: string) => this.model.weights.read(`${layer}.experts.${slot}.${matrix}`) as Promise<Tensor2D>;
+    const gated = this.model.weights.has(`${layer}.experts.${slot}.gate`);
+    return { up: await read("up"), ...(gated && { gate: await read("gate") }), down: await read("down") };
+  }
+}
+
+function firstSlot(ffn: MoeFfnSpec): number {
+  return ffn.expertOf.find((slot) => slot >= 0)!;
+}
+
+/** total + weight * source with its neurons in a new order; takes both */
+function added(total: Tensor | undefined, source: Tensor, weight: number, order: number[] | undefined, axis: number | undefined): Tensor {
+  return disposing([source, ...(total ? [total] : [])], () => {
+    const placed = order && axis !== undefined ? tf.gather(source, tf.tensor1d(order, "int32"), axis) : source;
+    const weighted = tf.mul(placed, weight);
+    return total ? tf.add(total, weighted) : weighted;
+  });
+}
+
+function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
+  const result = tf.tidy(compute);
+  tf.dispose(inputs);
+  return result;
+}
+
+/** A sum is stored in the number format of its sources; formats that only inference packers write become float32. */
+function storedInfo(source: TensorInfo, unmoved: boolean): TensorInfo {
+  const plain: Dtype[] = ["F64", "F32", "F16", "BF16"];
+  if (unmoved || plain.includes(source.dtype)) return source;
+  return { dtype: "F32", shape: source.shape, sizeBytes: 4 * source.shape.reduce((a, b) => a * b, 1) };
+}

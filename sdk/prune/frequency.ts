@@ -1,0 +1,47 @@
+import { dominantExperts } from "../merge/dominant-experts.js";
+import { mergedLayers } from "../merge/merged-layers.js";
+import { keepPerLayer } from "../plan/keep.js";
+import { option } from "../plan/option.js";
+import type { Method, Plan } from "../plan/plan.js";
+import { usage } from "../profile/profile.js";
+import { keepExperts } from "./keep-experts.js";
+
+export interface FrequencyOptions {
+  /** experts that stay in a layer, on average: a share in (0, 1] or a count in (1, E] */
+  keep: number;
+  /** "adaptive" (default): the most used over all layers together. "uniform": the same number in every layer */
+  ratio?: "adaptive" | "uniform";
+  /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
+  exclude?: string[];
+}
+
+/**
+ * The baseline "Pruning" of arXiv:2310.01334: keeps the experts that M-SMoE would make leaders and masks the rest,
+ * so that their tokens go to the next best expert that is left.
+ *
+ * @example frequency.plan(profile, { keep: 0.25 })
+ */
+export const frequency: Method<FrequencyOptions> = {
+  name: "frequency",
+  paper: "arXiv:2310.01334",
+  kind: "prune",
+  about: "keeps the most used experts over all layers together",
+  needs: ["usage"],
+  options: ["keep", "ratio", "exclude"],
+
+  plan(profile, options): Plan {
+    const ratio = option("prune", "ratio", options.ratio, ["adaptive", "uniform"], "adaptive");
+    const changed = mergedLayers(profile, options.exclude);
+    const layers = Object.keys(profile.layers);
+    const shares = layers.map((layer) => usage(profile.layers[layer]));
+    const keep = shares.map((row) => keepPerLayer(options.keep, row.length, "prune"));
+    const excluded = layers.flatMap((layer, index) => (changed.includes(layer) ? [] : [index]));
+    const kept = dominantExperts(shares, keep, { ratio, excluded });
+
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "frequency", paper: "arXiv:2310.01334", options: { ...options }, layers: {} };
+    layers.forEach((layer, index) => {
+      if (changed.includes(layer) && keep[index] < shares[index].length) plan.layers[layer] = keepExperts(kept[index], shares[index].length);
+    });
+    return plan;
+  },
+};

@@ -1,0 +1,174 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { applyPlan } from "../../sdk/plan/apply.js";
+import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
+import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
+import { moeLayers, type ModelSpec } from "../../sdk/model/spec.js";
+import { usage, type Profile } from "../../sdk/profile/profile.js";
+import { usageObserver } from "../../sdk/profile/observers/usage.js";
+import { routerLogitsObserver } from "../../sdk/profile/observers/router-logits.js";
+import { similarityMatrix } from "../../sdk/merge/similarity.js";
+import { weightMatching, type ExpertMatrices } from "../../sdk/merge/weight-matching.js";
+import { Rng, ready, tf } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { noLeaks } from "../support/tensors.js";
+import type { MemoryWeights } from "../support/memory-weights.js";
+import { oracle, oracleModel, replay, rowOf, stacked, type OracleLayer } from "../support/oracle.js";
+
+// Values of the official code on tiny random models. 1e-5: float32 sums in another order.
+const test = suite("m-smoe against the official code");
+await ready();
+
+const found = await oracle("mc-smoe", "switch");
+if (found) {
+  const { json, tensors } = found;
+  const names: string[] = json.moe_layers;
+  /** "encoder.block.3.layer.1.mlp" is the second MoE layer of the encoder */
+  const ids = new Map(names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)}`]));
+  const layers: Record<string, OracleLayer> = {};
+  for (const [name, id] of ids) layers[id] = { up: tensors.get(`${name}.wi`)!, down: tensors.get(`${name}.wo`)!, router: tensors.get(`${name}.router`)! };
+  const model = oracleModel(layers);
+  const profile = await profileOf(model, (id) => {
+    const name = names.find((name) => ids.get(name) === id)!;
+    return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values };
+  }, layers);
+
+  test("usage and router-logit similarity", () => {
+    for (const [name, id] of ids) {
+      close(usage(profile.layers[id]), json.usage[name], 1e-6, `usage ${id}`);
+      close(similarityMatrix(profile, id, "router-logits", new Rng(0)).flat(), json.similarity["router-logits"][name].flat(), 1e-5, `similarity ${id}`);
+    }
+  });
+
+  test("weight matching to the first expert, exactly", async () => {
+    for (const [name, id] of ids) {
+      const reference = matrices(layers[id], 0);
+      for (let e = 1; e < profile.layers[id].experts; e++) {
+        const target = matrices(layers[id], e);
+        assert.equal(await weightMatching(reference, target), json.permutation.weight_with_wo[name][e], `${id} expert ${e}`);
+        tf.dispose([target.up, target.down]);
+      }
+      tf.dispose([reference.up, reference.down]);
+    }
+  });
+
+  test("group counts of every average, ties and unused experts included", () => {
+    for (const [average, counts] of Object.entries<Record<string, number>>(json.counts_per_layer_only)) {
+      const leaders = dominantExperts([...ids.values()].map((id) => usage(profile.layers[id])), Number(average), { excluded: [0] });
+      assert.equal(leaders.map((row) => row.length), names.map((name) => counts[name]), `average ${average}`);
+    }
+  });
+
+  const settings: Record<string, MSmoeOptions> = {
+    global: { keep: 3 }, global_k2: { keep: 2 }, global_k4: { keep: 4 }, global_all_layers: { keep: 3, exclude: [] },
+    global_k5_encoder_capacity_3: { keep: 5, exclude: [], capacity: { encoder: 3 } },
+    global_k5_encoder_capacity_4: { keep: 5, exclude: [], capacity: { encoder: 4 } },
+    uniform_as_released: { keep: 3, exclude: [], ratio: "uniform", releasedSlip: true },
+  };
+  for (const [setting, options] of Object.entries(settings)) {
+    test(`groups: ${setting}`, async () => {
+      const plan = await mSmoe.plan(profile, options);
+      const { core_experts, labels } = json.grouping[setting];
+      for (const [name, id] of ids) {
+        if (!plan.layers[id]) { assert.is(core_experts[name].length, 8, id); continue; }
+        assert.equal(plan.layers[id].expertOf, labels[name], `${setting} ${id}`);
+        assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), core_experts[name], `leaders of ${id}`);
+      }
+    });
+  }
+
+  test("a capacity that cannot hold all experts is refused", () => {
+    assert.throws(() => mSmoe.plan(profile, { keep: 4, exclude: [], capacity: 3 }), /cannot hold/);
+  });
+
+  test("merged weights, and outputs of the merged layers on the original inputs", async () => {
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: 3 }));
+    for (const [name, id] of [...ids].slice(1)) {
+      const { ffn } = moeLayers(merged.spec).find((layer) => layer.id === id)!;
+      const tokens = { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values };
+      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokens);
+      close(await event.output.data(), tensors.get(`${name}.merged_output`)!.values, 1e-5, `output of ${id}`);
+      dispose();
+      const groups = tensors.get(`${name}.merged_wi`)!.shape[0];
+      for (let slot = 0; slot < groups; slot++) {
+        close(await merged.weights.values(`${id}.experts.${slot}.up`), rowOf(tensors.get(`${name}.merged_wi`)!, slot).values, 1e-5, `${id} slot ${slot} up`);
+        close(await merged.weights.values(`${id}.experts.${slot}.down`), rowOf(tensors.get(`${name}.merged_wo`)!, slot).values, 1e-5, `${id} slot ${slot} down`);
+      }
+    }
+  });
+
+  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep: 3, weights: "uniform" }], ["reversed", { keep: 3, weights: "reversed" }], ["unaligned", { keep: 3, align: "none" }]];
+  for (const [variant, options] of variants) {
+    test(`variant: ${variant}`, async () => {
+      const merged = await applyPlan(model, await mSmoe.plan(profile, options));
+      const layer = "layers.2";
+      const slot = moeLayers(merged.spec).find(({ id }) => id === layer)!.ffn.expertOf[0];
+      for (const [matrix, key] of [["up", "wi"], ["down", "wo"]]) {
+        close(await merged.weights.values(`${layer}.experts.${slot}.${matrix}`), tensors.get(`${variant}.decoder.block.5.layer.2.mlp.expert_0.${key}`)!.values, 1e-5, `${variant} ${matrix}`);
+      }
+    });
+  }
+
+  test("applying leaks no tensor and gives the same bytes twice", async () => {
+    const plan = await mSmoe.plan(profile, { keep: 3 });
+    await noLeaks(async () => {
+      const [once, twice] = [await applyPlan(model, plan), await applyPlan(model, plan)];
+      assert.is(await once.weights.fingerprint(), await twice.weights.fingerprint());
+      assert.is.not(await once.weights.fingerprint(), plan.for);
+    });
+  });
+}
+
+const mixtral = await oracle("mc-smoe", "mixtral");
+if (mixtral) {
+  const { json, tensors } = mixtral;
+  const names: string[] = json.moe_layers;
+  const layers: Record<string, OracleLayer> = {};
+  names.forEach((name, index) => {
+    layers[`layers.${index}`] = { gate: tensors.get(`${name}.w1`)!, up: tensors.get(`${name}.w3`)!, down: tensors.get(`${name}.w2`)!, router: tensors.get(`${name}.gate`)! };
+  });
+  const model = oracleModel(layers, { topK: 2, normalize: true });
+  const profile = await profileOf(model, (id) => {
+    const name = names[Number(id.split(".")[1])];
+    return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)! };
+  }, layers);
+
+  test("mixtral: usage of both choices, groups, merged weights", async () => {
+    const plan = await mSmoe.plan(profile, { keep: json.average_num_groups, align: "none" });
+    const merged = await applyPlan(model, plan);
+    for (const [index, name] of names.entries()) {
+      const id = `layers.${index}`;
+      const { ffn } = moeLayers(merged.spec)[index];
+      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)! });
+      close(await event.output.data(), tensors.get(`${name}.merged_output`)!.values, 1e-5, `output of ${id}`);
+      dispose();
+      close(usage(profile.layers[id]), json.usage[name], 1e-6, `usage ${id}`);
+      assert.equal(plan.layers[id].expertOf, json.labels[name], id);
+      assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), json.dominant_experts[name], id);
+      for (let slot = 0; slot < json.dominant_experts[name].length; slot++) {
+        for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {
+          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`), rowOf(tensors.get(`${name}.merged_${key}`)!, slot).values, 1e-5, `${id} ${slot} ${matrix}`);
+        }
+      }
+    }
+  });
+}
+
+async function profileOf(model: { spec: ModelSpec; weights: MemoryWeights }, tokens: (id: string) => Parameters<typeof replay>[3], layers: Record<string, OracleLayer>): Promise<Profile> {
+  const observers = [usageObserver(), routerLogitsObserver()] as const;
+  for (const { id, ffn } of moeLayers(model.spec)) {
+    const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
+    for (const observer of observers) await observer.see(event);
+    dispose();
+  }
+  const [counts, cosines] = [observers[0].result(), observers[1].result()];
+  const profiled = Object.fromEntries(Object.keys(counts).map((id) => [id, { experts: counts[id].counts.length, ...counts[id], routerLogitCosine: cosines[id] }]));
+  return { version: 1, model: { id: "oracle", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 }, tokens: { decoder: 0 }, layers: profiled };
+}
+
+function matrices(layer: OracleLayer, e: number): ExpertMatrices {
+  const matrix = (stack: { shape: number[]; values: Float32Array }) => tf.tensor2d(rowOf(stack, e).values, rowOf(stack, e).shape as [number, number]);
+  return { up: matrix(layer.up), down: matrix(layer.down) };
+}
+
+test.run();

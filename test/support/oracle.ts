@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { tf } from "../../sdk/tensor/index.js";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import { openTensors } from "../../sdk/checkpoint/safetensors.js";
+import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
+import type { MoeFfnSpec, ModelSpec } from "../../sdk/model/spec.js";
+import type { MoeEvent } from "../../sdk/profile/observer.js";
+import { activate } from "../../sdk/tensor/ops/activate.js";
+import { MemoryWeights } from "./memory-weights.js";
+import { shared } from "./shared.js";
+
+/** One oracle: the JSON and all tensors of `fixtures/oracles/<folder>/<name>`, or undefined where it is not there. */
+export async function oracle(folder: string, name: string) {
+  const base = shared(`fixtures/oracles/${folder}/${name}.json`);
+  if (!base) return undefined;
+  const json = JSON.parse(readFileSync(base, "utf8"));
+  const store = await openTensors(base.replace(/json$/, "safetensors"));
+  const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
+  for (const tensor of store.names()) tensors.set(tensor, { shape: store.info(tensor).shape, values: await store.values(tensor) });
+  await store.close();
+  return { json, tensors };
+}
+
+/** Experts of one MoE layer as an oracle stores them, stacked [E, …]. */
+export interface OracleLayer {
+  up: Stack;
+  gate?: Stack;
+  down: Stack;
+  router: Stack;
+}
+type Stack = { shape: number[]; values: Float32Array };
+
+/** A model that consists of MoE layers alone, under canonical names; `ids` may name encoder layers too. */
+export function oracleModel(layers: Record<string, OracleLayer>, { topK = 1, normalize = false } = {}): { spec: ModelSpec; weights: MemoryWeights } {
+  const tensors = new Map<string, Stack>();
+  const stacks = { encoder: [] as ModelSpec["decoder"]["layers"], decoder: [] as ModelSpec["decoder"]["layers"] };
+  let width = 0;
+  for (const [id, { up, gate, down, router }] of Object.entries(layers)) {
+    const [E, F, D] = up.shape;
+    width = D;
+    const ffn: MoeFfnSpec = {
+      kind: "moe", experts: E, expertOf: Array.from({ length: E }, (_, e) => e), slots: Array.from({ length: E }, () => ({ form: "dense", width: F })),
+      router: { kind: "softmax", topK, normalize, scale: 1, bias: false, capacity: 0 }, activation: gate ? "silu" : "relu", gated: Boolean(gate), bias: false,
+    };
+    stacks[id.startsWith("encoder.") ? "encoder" : "decoder"].push({ ffn, norm: { kind: "rms", eps: 1e-6 } });
+    tensors.set(`${id}.router`, router);
+    for (let e = 0; e < E; e++) {
+      for (const [matrix, stack] of Object.entries({ up, gate, down })) if (stack) tensors.set(`${id}.experts.${e}.${matrix}`, rowOf(stack, e));
+    }
+  }
+  const stack = (layers: ModelSpec["decoder"]["layers"]) => ({ embedding: { scale: 1 }, layers });
+  const spec: ModelSpec = {
+    family: "oracle", vocab: 1, width, decoder: stack(stacks.decoder), ...(stacks.encoder.length > 0 && { encoder: stack(stacks.encoder) }),
+    head: { tied: true, scale: 1, bias: false }, tokens: { eos: [] },
+  };
+  return { spec, weights: new MemoryWeights(tensors) };
+}
+
+/** One entry of the first axis. */
+export function rowOf({ shape, values }: Stack, index: number): Stack {
+  const size = shape.slice(1).reduce((a, b) => a * b, 1);
+  return { shape: shape.slice(1), values: values.slice(index * size, (index + 1) * size) };
+}
+
+/** Replays a layer: the event that a sweep would have sent for these tokens. The caller disposes with `dispose`. */
+export function replay(id: string, spec: MoeFfnSpec, layer: OracleLayer, tokens: { input: Stack; logits: Stack; choice?: ArrayLike<number> }): { event: MoeEvent; dispose(): void } {
+  const owned: Tensor[] = [];
+  const keep = <T extends Tensor>(tensor: T): T => (owned.push(tf.keep(tensor)), tensor);
+  const D = layer.up.shape[2];
+  const [E, K] = [spec.experts, spec.router.topK];
+  const N = tokens.input.values.length / D;
+  const input = keep(tf.tensor2d(tokens.input.values, [N, D]));
+  const logits = keep(tf.tensor2d(tokens.logits.values, [N, E]));
+  const { choice, gates } = route(tokens.logits.values, spec, tokens.choice);
+  const matrix = (stack: Stack, e: number) => tf.tensor2d(rowOf(stack, e).values, rowOf(stack, e).shape as [number, number]);
+  const expert = (slot: number) => ({
+    hidden: (x: Tensor) => tf.tidy(() => {
+      const up = tf.matMul(x as Tensor2D, matrix(layer.up, slot), false, true);
+      if (!layer.gate) return activate(up, spec.activation) as Tensor2D;
+      return tf.mul(activate(tf.matMul(x as Tensor2D, matrix(layer.gate, slot), false, true), spec.activation), up) as Tensor2D;
+    }),
+    run: (x: Tensor): Tensor2D => tf.tidy(() => tf.matMul(expert(slot).hidden(x), matrix(layer.down, slot), false, true)),
+  });
+  const output = keep(tf.tidy(() => {
+    let sum: Tensor = tf.zeros([N, D]);
+    for (let e = 0; e < E; e++) {
+      const weight = Float32Array.from({ length: N }, (_, n) => { let g = 0; for (let k = 0; k < K; k++) if (choice[n * K + k] === e) g += gates[n * K + k]; return g; });
+      sum = tf.add(sum, tf.mul(expert(spec.expertOf[e]).run(input), tf.tensor2d(weight, [N, 1])));
+    }
+    return sum as Tensor2D;
+  }));
+  const event: MoeEvent = {
+    layer: id, spec, input, logits, output, expert,
+    choice: keep(tf.tensor2d(choice, [N, K], "int32")), gates: keep(tf.tensor2d(gates, [N, K])),
+  };
+  return { event, dispose: () => owned.forEach((tensor) => tensor.dispose()) };
+}
+
+/** The experts of one layer of any weights, stacked as an oracle stores them. */
+export async function stacked(weights: WeightSource, id: string, slots: number): Promise<OracleLayer> {
+  const stack = async (matrix: string): Promise<Stack> => {
+    const each: Float32Array[] = [];
+    for (let slot = 0; slot < slots; slot++) each.push(await weights.values(`${id}.experts.${slot}.${matrix}`));
+    const values = new Float32Array(each.reduce((sum, { length }) => sum + length, 0));
+    each.forEach((row, slot) => values.set(row, slot * row.length));
+    return { shape: [slots, ...weights.info(`${id}.experts.0.${matrix}`).shape], values };
+  };
+  const router = { shape: weights.info(`${id}.router`).shape, values: await weights.values(`${id}.router`) };
+  return { up: await stack("up"), ...(weights.has(`${id}.experts.0.gate`) && { gate: await stack("gate") }), down: await stack("down"), router };
+}
+
+/** top-k of softmax, ties to the lower index */
+function route(logits: ArrayLike<number>, spec: MoeFfnSpec, given?: ArrayLike<number>): { choice: Int32Array; gates: Float32Array } {
+  const [E, K] = [spec.experts, spec.router.topK];
+  const N = logits.length / E;
+  const choice = new Int32Array(N * K);
+  const gates = new Float32Array(N * K);
+  for (let n = 0; n < N; n++) {
+    const row = Array.from({ length: E }, (_, e) => logits[n * E + e]);
+    const top = Math.max(...row);
+    const exps = row.map((value) => Math.exp(value - top));
+    const total = exps.reduce((a, b) => a + b, 0);
+    const order = row.map((_, e) => e).sort((a, b) => row[b] - row[a] || a - b);
+    let chosen = 0;
+    for (let k = 0; k < K; k++) {
+      choice[n * K + k] = given ? given[n * K + k] : order[k];
+      gates[n * K + k] = exps[choice[n * K + k]] / total;
+      chosen += gates[n * K + k];
+    }
+    if (spec.router.normalize) for (let k = 0; k < K; k++) gates[n * K + k] /= chosen;
+  }
+  return { choice, gates };
+}
