@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { closest } from "fastest-levenshtein";
 import { MoeError } from "../errors.js";
+import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
-import { decode } from "./decode.js";
 import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
@@ -101,7 +101,7 @@ class SafetensorsStore implements TensorStore {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.files.splice(0).map((file) => file.close()));
+    await Promise.all(this.files.map((file) => file.close()));
   }
 
   private entry(name: string): Stored {
