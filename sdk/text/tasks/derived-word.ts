@@ -27,9 +27,9 @@ export function derivedWord(sizes: Sizes): Parts {
       }
     }
   }
-  const items = [...answers].filter(([, derived]) => derived.size === 1).map(([key, [derived]]) => {
+  const pairs = [...answers].filter(([, derived]) => derived.size === 1).map(([key, [derived]]) => {
     const [target, base] = key.split("/");
-    return { id: `derive/${key}`, prompt: [symbol(target), ...spelled(base)], answer: spelled(derived), document: base.slice(0, 4) };
+    return { id: `derive/${key}`, document: base.slice(0, 4), target, base, derived };
   });
-  return cut(split(items), sizes);
+  return cut(split(pairs), sizes, ({ target, base, derived, ...pair }) => ({ ...pair, prompt: [symbol(target), ...spelled(base)], answer: spelled(derived) }));
 }

@@ -1,10 +1,9 @@
+import { cleanText } from "../clean-text.js";
 import type { Document } from "../corpora/document.js";
-import { mobyDick } from "../corpora/moby-dick.js";
-import { stateOfTheUnion } from "../corpora/state-of-the-union.js";
 import { typescriptLib } from "../corpora/typescript-lib.js";
 import { synsets } from "../corpora/wordnet.js";
 import { fragments } from "./fragments.js";
-import { partOfProse } from "./novel-and-speeches.js";
+import { chapters, partOfProse, speeches } from "./novel-and-speeches.js";
 import { balance, partOf, partsOfDocuments, split, type Parts } from "./split.js";
 import { prose, symbol } from "./symbols.js";
 import type { Item, Sizes } from "./task.js";
@@ -23,12 +22,12 @@ export function domainOfText(sizes: Sizes): Parts {
       seen.add(fragment);
     });
   };
-  for (const speech of stateOfTheUnion()) add("speech", speech, 40);
-  for (const chapter of mobyDick()) add("novel", chapter, 60);
-  for (const file of typescriptLib()) add("code", file, 300);
+  for (const speech of speeches()) add("speech", speech, 40);
+  for (const chapter of chapters()) add("novel", chapter, 60);
+  for (const file of typescriptLib()) add("code", { ...file, text: cleanText(file.text) }, 300);
   for (const synset of synsets("noun").values()) {
     const [word] = synset.fields.words;
-    if (/^[a-z]{3,12}$/.test(word)) add("dictionary", { ...synset, text: synset.text.split(/[;"]/)[0] }, 1, word);
+    if (/^[a-z]{3,12}$/.test(word)) add("dictionary", { ...synset, text: cleanText(synset.text.split(/[;"]/)[0]) }, 1, word);
   }
   return balance(split(items, (document) => {
     const [domain, id] = document.split("/");

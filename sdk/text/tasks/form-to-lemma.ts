@@ -5,6 +5,6 @@ import type { Sizes } from "./task.js";
 
 /** Builds `lemma`: the letters of an inflected form, answered by the letters of its lemma. */
 export function formToLemma(sizes: Sizes): Parts {
-  const items = inflections().map(({ form, lemma }) => ({ id: `lemma/${form}`, prompt: spelled(form), answer: spelled(lemma), document: lemma }));
-  return cut(split(items), sizes);
+  const pairs = inflections().map(({ form, lemma }) => ({ id: `lemma/${form}`, document: lemma, form }));
+  return cut(split(pairs), sizes, ({ form, ...pair }) => ({ ...pair, prompt: spelled(form), answer: spelled(pair.document) }));
 }

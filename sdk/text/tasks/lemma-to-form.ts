@@ -10,9 +10,9 @@ import type { Sizes } from "./task.js";
 export function lemmaToForm(sizes: Sizes): Parts {
   const forms = new Map<string, string[]>();
   for (const { form, lemma, tag } of inflections()) forms.set(`${tag}/${lemma}`, [...(forms.get(`${tag}/${lemma}`) ?? []), form]);
-  const items = [...forms].filter(([, all]) => all.length === 1).map(([key, [form]]) => {
+  const pairs = [...forms].filter(([, all]) => all.length === 1).map(([key, [form]]) => {
     const [tag, lemma] = key.split("/");
-    return { id: `inflect/${key}`, prompt: [symbol(tag), ...spelled(lemma)], answer: spelled(form), document: lemma };
+    return { id: `inflect/${key}`, document: lemma, tag, form };
   });
-  return cut(split(items), sizes);
+  return cut(split(pairs), sizes, ({ tag, form, ...pair }) => ({ ...pair, prompt: [symbol(tag), ...spelled(pair.document)], answer: spelled(form) }));
 }

@@ -3,9 +3,9 @@ import { lemmas, synsets } from "../corpora/wordnet.js";
 
 /** The twelve classes of nouns, each by the lemma and sense number of the synset at its root. */
 const ROOTS: [name: string, lemma: string, sense: number][] = [
-  ["person", "person", 1], ["animal", "animal", 1], ["plant", "plant", 2], ["disease", "disease", 1],
+  ["person", "person", 1], ["animal", "animal", 1], ["plant", "plant", 2], ["state", "state", 2],
   ["food", "food", 1], ["food", "food", 2], ["location", "location", 1], ["substance", "substance", 1], ["artifact", "artifact", 1],
-  ["act", "act", 2], ["feeling", "feeling", 1], ["communication", "communication", 2], ["group", "group", 1],
+  ["act", "act", 2], ["cognition", "cognition", 1], ["communication", "communication", 2], ["group", "group", 1],
 ];
 
 /**
@@ -15,17 +15,18 @@ const ROOTS: [name: string, lemma: string, sense: number][] = [
 export const nounClasses = once((): Map<string, string> => {
   const nouns = synsets("noun");
   const classes = new Map(ROOTS.map(([name, lemma, sense]) => [lemmas("noun").get(lemma)![sense - 1], name]));
-  const found = new Map<string, string>();
-  for (const id of nouns.keys()) {
-    let level = [id];
-    for (let depth = 0; level.length > 0 && depth < 30; depth++) {
-      const hit = level.find((each) => classes.has(each));
-      if (hit) {
-        found.set(id, classes.get(hit)!);
-        break;
-      }
-      level = level.flatMap((each) => nouns.get(each)!.fields.pointers.filter(({ relation }) => relation === "@" || relation === "@i").map(({ to }) => to));
+  const nearest = new Map<string, { name: string; steps: number }>([...classes].map(([id, name]) => [id, { name, steps: 0 }]));
+  const find = (id: string): { name: string; steps: number } => {
+    let best = nearest.get(id);
+    if (best) return best;
+    best = { name: "", steps: Infinity };
+    for (const { relation, to } of nouns.get(id)!.fields.pointers) {
+      if (relation !== "@" && relation !== "@i") continue;
+      const above = find(to);
+      if (above.steps + 1 < best.steps) best = { name: above.name, steps: above.steps + 1 };
     }
-  }
-  return found;
+    nearest.set(id, best);
+    return best;
+  };
+  return new Map([...nouns.keys()].map((id) => [id, find(id).name] as const).filter(([, name]) => name !== ""));
 });

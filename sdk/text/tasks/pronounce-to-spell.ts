@@ -8,14 +8,9 @@ import type { Sizes } from "./task.js";
  * Pronunciations that several words share are left out: nothing could be said to be right.
  */
 export function pronounceToSpell(sizes: Sizes): Parts {
-  const words = cmudict();
+  const words = cmudict().map(({ text, fields }) => ({ id: `spell/${text}`, document: text, sound: fields.arpabet.replace(/\d/g, "") }));
   const spellings = new Map<string, number>();
-  for (const { fields } of words) {
-    const sound = fields.phones.join(" ");
-    spellings.set(sound, (spellings.get(sound) ?? 0) + 1);
-  }
-  const items = words
-    .filter(({ text, fields }) => text.length >= 3 && text.length <= 9 && spellings.get(fields.phones.join(" ")) === 1)
-    .map(({ text, fields }) => ({ id: `spell/${text}`, prompt: fields.phones.map(symbol), answer: spelled(text), document: text }));
-  return cut(split(items), sizes);
+  for (const { sound } of words) spellings.set(sound, (spellings.get(sound) ?? 0) + 1);
+  const alone = words.filter(({ document, sound }) => document.length >= 3 && document.length <= 9 && spellings.get(sound) === 1);
+  return cut(split(alone), sizes, ({ sound, ...word }) => ({ ...word, prompt: sound.split(" ").map(symbol), answer: spelled(word.document) }));
 }

@@ -13,7 +13,7 @@ export function spamOrHam(sizes: Sizes): Parts {
   const items = new Map<string, Item>();
   for (const { id, text, fields } of spamAssassin()) {
     const subject = cleanText(fields.subject.replace(/\[[^\]]*\]/g, " ").replace(/\b(re|fwd?)\s*:/gi, " ")).slice(0, 30).trim();
-    const [body] = fragments(bodyText(text), 80, 1);
+    const [body] = fragments(cleanText(bodyText(text)), 80, 1);
     if (!body) continue;
     const key = `${subject}|${body}`;
     if (!items.has(key)) {

@@ -1,8 +1,9 @@
 import { hash } from "../hash.js";
 import type { Item, Part, Sizes } from "./task.js";
 
-/** Items of each part before they are cut to size. */
-export type Parts = Record<Part, Item[]>;
+export type Parts<T = Item> = Record<Part, T[]>;
+
+const PARTS = ["train", "dev", "test"] as const;
 
 /**
  * Chooses the part that a key belongs to, for every task alike: of twenty hash values one is dev, two are test.
@@ -26,18 +27,18 @@ export function partsOfDocuments(ids: readonly string[]): Map<string, Part> {
   return parts;
 }
 
-/** Sorts items by the hash of their id and puts each in the part of its document. */
-export function split(items: readonly Item[], part: (document: string) => Part = partOf): Parts {
-  const parts: Parts = { train: [], dev: [], test: [] };
-  const keyed = items.map((item) => ({ item, key: hash(item.id) }));
-  keyed.sort((a, b) => a.key - b.key || (a.item.id < b.item.id ? -1 : 1));
-  for (const { item } of keyed) parts[part(item.document)].push(item);
+/** Sorts by the hash of the id and puts each element in the part of its document. */
+export function split<T extends { id: string; document: string }>(all: readonly T[], part: (document: string) => Part = partOf): Parts<T> {
+  const keys = all.map(({ id }) => hash(id));
+  const order = all.map((_, i) => i).sort((a, b) => keys[a] - keys[b] || (all[a].id < all[b].id ? -1 : 1));
+  const parts: Parts<T> = { train: [], dev: [], test: [] };
+  for (const i of order) parts[part(all[i].document)].push(all[i]);
   return parts;
 }
 
-/** Keeps the first items of each part. */
-export function cut(parts: Parts, sizes: Sizes): Parts {
-  return { train: parts.train.slice(0, sizes.train), dev: parts.dev.slice(0, sizes.dev), test: parts.test.slice(0, sizes.test) };
+/** Keeps the first elements of each part and makes them into items; what is cut off is never made. */
+export function cut<T>(parts: Parts<T>, sizes: Sizes, toItem: (element: T) => Item): Parts {
+  return eachPart((part) => parts[part].slice(0, sizes[part]).map(toItem));
 }
 
 /**
@@ -45,16 +46,18 @@ export function cut(parts: Parts, sizes: Sizes): Parts {
  * Thus the majority is worth exactly one over the number of answers.
  */
 export function balance(parts: Parts, sizes: Sizes): Parts {
-  const even = (items: Item[], size: number): Item[] => {
+  return eachPart((part) => {
     const counts = new Map<string, number>();
-    for (const item of items) counts.set(item.answer.join(""), (counts.get(item.answer.join("")) ?? 0) + 1);
-    const quota = Math.min(...counts.values(), Math.floor(size / counts.size));
-    const taken = new Map<string, number>();
-    return items.filter((item) => {
-      const label = item.answer.join("");
-      taken.set(label, (taken.get(label) ?? 0) + 1);
-      return taken.get(label)! <= quota;
+    for (const { answer } of parts[part]) counts.set(answer[0], (counts.get(answer[0]) ?? 0) + 1);
+    const quota = Math.min(...counts.values(), Math.floor(sizes[part] / counts.size));
+    const left = new Map([...counts.keys()].map((label) => [label, quota]));
+    return parts[part].filter(({ answer: [label] }) => {
+      left.set(label, left.get(label)! - 1);
+      return left.get(label)! >= 0;
     });
-  };
-  return { train: even(parts.train, sizes.train), dev: even(parts.dev, sizes.dev), test: even(parts.test, sizes.test) };
+  });
+}
+
+function eachPart(make: (part: Part) => Item[]): Parts {
+  return Object.fromEntries(PARTS.map((part) => [part, make(part)])) as Parts;
 }

@@ -1,6 +1,6 @@
 import { hash } from "../hash.js";
 import { fragments } from "./fragments.js";
-import { novelAndSpeeches, partOfProse } from "./novel-and-speeches.js";
+import { chapters, partOfProse, speeches } from "./novel-and-speeches.js";
 import { cut, split, type Parts } from "./split.js";
 import { GAP, SEPARATOR, prose } from "./symbols.js";
 import type { Item, Sizes } from "./task.js";
@@ -12,7 +12,7 @@ import type { Item, Sizes } from "./task.js";
  */
 export function wordOfBlank(sizes: Sizes): Parts {
   const items: Item[] = [];
-  for (const { id, text } of novelAndSpeeches()) {
+  for (const { id, text } of [...speeches(), ...chapters()]) {
     fragments(text, 64, 100).forEach((fragment, i) => {
       const words = prose(fragment);
       const open = words.map((_, at) => at).filter((at) => at > 0 && at < words.length - 1 && /^ [a-z]{3,12}$/.test(words[at]));
@@ -22,7 +22,7 @@ export function wordOfBlank(sizes: Sizes): Parts {
       items.push({ id: key, prompt: words.map((word, index) => (index === at ? GAP : word)), answer: [words[at]], document: id });
     });
   }
-  const parts = cut(split(items, partOfProse), sizes);
+  const parts = cut(split(items, partOfProse), sizes, (item) => item);
   return { train: withOptions(parts.train), dev: withOptions(parts.dev), test: withOptions(parts.test) };
 }
 
