@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
-import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
+import type { TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import { layerId, moeLayers, type ModelSpec } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
@@ -20,7 +20,7 @@ export class PlannedWeights implements WeightSource {
   private readonly slots: SlotWeights;
   private digest?: Promise<string>;
 
-  constructor(private readonly model: SpecAndWeights, plan: Plan, spec: ModelSpec, tensors: Record<string, WeightSource>) {
+  constructor(private readonly model: SpecAndWeights, private readonly plan: Plan, spec: ModelSpec, private readonly tensors: Record<string, WeightSource>) {
     this.slots = new SlotWeights(model, tensors);
     for (const name of model.weights.names()) this.origins.set(name, { from: "original", name });
     for (const { id, ffn } of moeLayers(model.spec)) {
@@ -68,8 +68,13 @@ export class PlannedWeights implements WeightSource {
     return values;
   }
 
+  /** Follows from the original's weights and the plan, so that nothing has to be made to know it. */
   fingerprint(): Promise<string> {
-    return (this.digest ??= fingerprintOf(this));
+    return (this.digest ??= (async () => {
+      const hash = createHash("sha256").update(await this.model.weights.fingerprint()).update(JSON.stringify(this.plan.layers));
+      for (const [name, source] of Object.entries(this.tensors)) hash.update(name).update(await source.fingerprint());
+      return hash.digest("hex");
+    })());
   }
 
   /** The original stays open: it belongs to whoever opened it. */
@@ -115,16 +120,4 @@ export class PlannedWeights implements WeightSource {
   private forget(prefix: string): void {
     for (const name of [...this.origins.keys()]) if (name.startsWith(prefix)) this.origins.delete(name);
   }
-}
-
-/** sha256 over names in order, shapes, dtypes and float32 content */
-async function fingerprintOf(weights: WeightSource): Promise<string> {
-  const hash = createHash("sha256");
-  for (const name of [...weights.names()].sort()) {
-    const { dtype, shape } = weights.info(name);
-    hash.update(JSON.stringify([name, dtype satisfies Dtype, shape]));
-    const values = await weights.values(name);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest("hex");
 }

@@ -113,6 +113,7 @@ if (found) {
     const plan = await mSmoe.plan(profile, { keep: 3 });
     await noLeaks(async () => {
       const [once, twice] = [await applyPlan(model, plan), await applyPlan(model, plan)];
+      for (const name of once.weights.names()) assert.equal(await once.weights.values(name), await twice.weights.values(name), name);
       assert.is(await once.weights.fingerprint(), await twice.weights.fingerprint());
       assert.is.not(await once.weights.fingerprint(), plan.for);
     });
