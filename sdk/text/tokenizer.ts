@@ -1,0 +1,121 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { FormatError, MoeError, suggest } from "../errors.js";
+import { addByteFallback } from "./byte-fallback.js";
+import { renderChat, type ChatMessage, type ChatOptions } from "./chat-template.js";
+
+/** The largest published tokenizer.json files (256 thousand pieces with merges) have some 40 MB. */
+const MAX_FILE_BYTES = 200_000_000;
+const SPECIAL_KEYS = ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"];
+
+/** Text to token ids and back, as the model's own tokenizer does it. */
+export interface Tokenizer {
+  /** pieces with the added tokens */
+  readonly size: number;
+  /** @param specialTokens whether begin and end tokens are added as the model wants them; true unless told */
+  encode(text: string, options?: { specialTokens?: boolean }): number[];
+  /** @param skipSpecial leaves special tokens out; false unless told */
+  decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): string;
+  /** the pieces as they stand in the vocabulary */
+  tokens(ids: ArrayLike<number>): string[];
+  /** the id of a piece, undefined if there is none */
+  id(token: string): number | undefined;
+  /** special tokens by their key in tokenizer_config.json, e.g. special.eos_token */
+  readonly special: Readonly<Record<string, string>>;
+  /**
+   * Renders a conversation to text for `encode(text, { specialTokens: false })`.
+   * @param template name of one of several templates
+   * @throws MoeError `no-chat-template`, `chat-template`
+   */
+  chat(messages: readonly ChatMessage[], options?: ChatOptions & { template?: string }): string;
+}
+
+/**
+ * Loads tokenizer.json, with tokenizer_config.json and chat_template.jinja where they are.
+ *
+ * @throws MoeError `no-tokenizer`; FormatError `tokenizer`
+ * @example (await loadTokenizer("OLMoE-1B-7B-0924")).encode("two experts")
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const path = join(folder, "tokenizer.json");
+  const file = await readText(path);
+  if (file === undefined) {
+    throw new MoeError("no-tokenizer", `load: ${folder} has no tokenizer.json; accepted is the file that transformers' fast tokenizers save. Save it with AutoTokenizer.from_pretrained(…).save_pretrained(…).`);
+  }
+  const config = parse(await readText(join(folder, "tokenizer_config.json")) ?? "{}", join(folder, "tokenizer_config.json"));
+  const templates = chatTemplates(config.chat_template);
+  const separate = await readText(join(folder, "chat_template.jinja"));
+  if (separate !== undefined) templates.set("default", separate);
+  return createTokenizer(parse(file, path), config, templates, path);
+}
+
+/** The same from parsed files. @param file named in errors */
+export function createTokenizer(
+  tokenizer: Record<string, unknown>,
+  config: Record<string, unknown> = {},
+  templates = chatTemplates(config.chat_template),
+  file = "tokenizer.json",
+): Tokenizer {
+  let library: Library;
+  try {
+    // the Python library cleans spaces up only if told to
+    const complete = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...tokenizer };
+    library = new Library(complete, { clean_up_tokenization_spaces: false, ...config });
+  } catch (cause) {
+    throw new FormatError("tokenizer", `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or WordPiece model. Save it again with transformers.`, { cause });
+  }
+  addByteFallback(library.model!);
+  const special = specialTokens(config);
+  return {
+    size: library.get_vocab().size,
+    special,
+    encode: (text, { specialTokens = true } = {}) => library.encode(text, { add_special_tokens: specialTokens }).ids,
+    decode: (ids, { skipSpecial = false } = {}) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
+    tokens: (ids) => Array.from(ids, (id) => library.id_to_token(id) ?? ""),
+    id: (token) => library.token_to_id(token),
+    chat: (messages, { template, ...options } = {}) => renderChat(choose(templates, template), special, messages, options),
+  };
+}
+
+function choose(templates: ReadonlyMap<string, string>, name = templates.size === 1 ? [...templates.keys()][0] : "default"): string {
+  const template = templates.get(name);
+  if (template !== undefined) return template;
+  if (templates.size === 0) throw new MoeError("no-chat-template", "chat: the tokenizer has no chat template; accepted is a model that was tuned for conversations. Encode plain text instead.");
+  throw new MoeError("no-chat-template", `chat: template "${name}" is not there. ${suggest(name, [...templates.keys()])}`);
+}
+
+/** tokenizer_config.json has one template, or a list of named ones. */
+function chatTemplates(value: unknown): Map<string, string> {
+  if (typeof value === "string") return new Map([["default", value]]);
+  const named = (Array.isArray(value) ? value : []) as { name?: unknown; template?: unknown }[];
+  return new Map(named.filter((each) => typeof each?.name === "string" && typeof each.template === "string").map(({ name, template }) => [name as string, template as string]));
+}
+
+/** A special token is a string, or an object with its content. */
+function specialTokens(config: Record<string, unknown>): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const key of SPECIAL_KEYS) {
+    const value = config[key] as string | { content?: unknown } | null | undefined;
+    const content = typeof value === "object" ? value?.content : value;
+    if (typeof content === "string") found[key] = content;
+  }
+  return found;
+}
+
+function parse(text: string, path: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // said below
+  }
+  throw new FormatError("tokenizer", `load: ${path} is not a JSON object; accepted is the file that transformers writes. Fetch it again.`);
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  const sizeBytes = (await stat(path).catch(() => undefined))?.size;
+  if (sizeBytes === undefined) return undefined;
+  if (sizeBytes > MAX_FILE_BYTES) throw new FormatError("tokenizer", `load: ${path} has ${sizeBytes} bytes; accepted are at most ${MAX_FILE_BYTES}. Check that it is a tokenizer.`);
+  return readFile(path, "utf8");
+}

@@ -1,0 +1,78 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createTokenizer, loadTokenizer } from "../../sdk/text/tokenizer.js";
+import { fixture } from "../support/shared.js";
+import { rejects } from "../support/rejects.js";
+
+const test = suite("tokenizer");
+interface Case { text: string; ids: number[]; tokens: string[]; ids_with_special: number[]; decoded: string; decoded_skip_special: string }
+
+for (const kind of ["bpe", "unigram"]) {
+  const expected: { vocab_size: number; cases: Case[] } = JSON.parse(readFileSync(fixture(`tokenizers/${kind}/expected.json`), "utf8"));
+  test(`${kind} has the reference's vocabulary`, async () => {
+    assert.is((await loadTokenizer(fixture(`tokenizers/${kind}`))).size, expected.vocab_size);
+    assert.is(expected.cases.length, 40);
+  });
+  for (const each of expected.cases) {
+    test(`${kind} ${JSON.stringify(each.text)}`, async () => {
+      const tokenizer = await loadTokenizer(fixture(`tokenizers/${kind}`));
+      assert.equal(tokenizer.encode(each.text, { specialTokens: false }), each.ids);
+      assert.equal(tokenizer.tokens(each.ids), each.tokens);
+      assert.equal(tokenizer.encode(each.text), each.ids_with_special);
+      assert.is(tokenizer.decode(each.ids), each.decoded);
+      assert.is(tokenizer.decode(each.ids, { skipSpecial: true }), each.decoded_skip_special);
+      assert.is(tokenizer.decode(Int32Array.from(each.ids)), each.decoded);
+    });
+  }
+}
+
+const bpe = () => JSON.parse(readFileSync(fixture("tokenizers/bpe/tokenizer.json"), "utf8"));
+/** A ChatML-like template as published models have it: trims blocks, refuses wrong roles. */
+const template = `{%- for message in messages %}
+{%- if message.role not in ['system', 'user', 'assistant'] %}{{ raise_exception('no role ' + message.role) }}{% endif %}
+{{- '<|im_start|>' + message.role + '\\n' + message.content + eos_token + '\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`;
+
+test("a chat template renders a conversation", () => {
+  const tokenizer = createTokenizer(bpe(), { chat_template: template, eos_token: { content: "<|endoftext|>" } });
+  const messages = [{ role: "user", content: "Hi" }];
+  assert.is(tokenizer.chat(messages), "<|im_start|>user\nHi<|endoftext|>\n<|im_start|>assistant\n");
+  assert.is(tokenizer.chat(messages, { addGenerationPrompt: false }), "<|im_start|>user\nHi<|endoftext|>\n");
+});
+
+test("a chat template may refuse, ask for the day and for variables", () => {
+  assert.throws(() => createTokenizer(bpe(), { chat_template: template }).chat([{ role: "judge", content: "" }]), /chat: .*no role judge/);
+  const rendered = createTokenizer(bpe(), { chat_template: "{{ strftime_now('%Y') }} {{ mood }}" }).chat([], { variables: { mood: "good" } });
+  assert.is(rendered, `${new Date().getFullYear()} good`);
+});
+
+test("one of several templates is chosen by name", () => {
+  const chat_template = [{ name: "default", template: "plain" }, { name: "tool_use", template: "tools" }];
+  const tokenizer = createTokenizer(bpe(), { chat_template });
+  assert.is(tokenizer.chat([]), "plain");
+  assert.is(tokenizer.chat([], { template: "tool_use" }), "tools");
+  assert.throws(() => tokenizer.chat([], { template: "tool_us" }), /Did you mean "tool_use"/);
+  assert.throws(() => createTokenizer(bpe()).chat([]), /no chat template/);
+});
+
+test("the template may be a file of its own, and other files may be missing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "moelab-tokenizer-"));
+  try {
+    assert.is((await rejects(loadTokenizer(folder))).code, "no-tokenizer");
+    writeFileSync(join(folder, "tokenizer.json"), "[]");
+    assert.is((await rejects(loadTokenizer(folder))).code, "tokenizer");
+    writeFileSync(join(folder, "tokenizer.json"), '{"model": {"type": "Nothing"}}');
+    assert.is((await rejects(loadTokenizer(folder))).code, "tokenizer");
+    writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(bpe()));
+    writeFileSync(join(folder, "chat_template.jinja"), "from a file");
+    assert.is((await loadTokenizer(folder)).chat([]), "from a file");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.run();
