@@ -1,0 +1,185 @@
+import * as tf from "@tensorflow/tfjs";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import { dtypes, type Handle, type Native } from "./native.js";
+
+type Values = Float32Array | Int32Array | Uint8Array | Uint8Array[];
+
+/** What TensorFlow.js calls a data id: the values of a tensor, in JavaScript until an operation needs them. */
+export interface TorchData {
+  /** -1 while the values are in JavaScript */
+  handle: Handle;
+  values: Values | null;
+  dtype: DataType;
+  shape: number[];
+  /** tensors that have this data */
+  references: number;
+  /** the handle belongs to the cache of constants and outlives this */
+  constant: boolean;
+  /** of a complex tensor, which stays in JavaScript */
+  parts?: { real: TensorInfo; imag: TensorInfo };
+}
+
+/** Thrown for values that the addon does not hold (strings, complex numbers); the kernel then runs in JavaScript. */
+export const NOT_NATIVE = new Error("torch: strings and complex numbers stay in JavaScript");
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+type NativeDtype = keyof typeof arrays;
+
+/**
+ * The TensorFlow.js back end "torch". Tensors live in the addon; reshape, transpose and slice are views there.
+ * Values handed over by the user are copied at their first use, so that a constant that is only read costs nothing.
+ */
+export class TorchBackend extends tf.KernelBackend {
+  private live = 0;
+  /** single numbers, as `tf.mul(x, 0.5)` makes them, by value */
+  private readonly constants = new Map<number, Handle>();
+
+  constructor(readonly native: Native) {
+    super();
+  }
+
+  // ---- for kernels ----
+
+  /** The handle of a tensor's values. */
+  handle(x: TensorInfo): Handle {
+    const data = x.dataId as TorchData;
+    return data.handle >= 0 ? data.handle : this.upload(data, x.shape);
+  }
+
+  /** A kernel's result. */
+  output(handle: Handle, shape: number[], dtype: DataType): TensorInfo {
+    this.live++;
+    const dataId: TorchData = { handle, values: null, dtype, shape, references: 1, constant: false };
+    return { dataId, shape, dtype };
+  }
+
+  /** The same values under another shape or name. */
+  share(x: TensorInfo, shape = x.shape, dtype = x.dtype): TensorInfo {
+    this.incRef(x.dataId);
+    return { dataId: x.dataId, shape, dtype };
+  }
+
+  /** Runs native calls in a row: of the handles that `work` holds, all but the returned one are released, also on an error. */
+  chain(work: (hold: (handle: Handle) => Handle) => Handle): Handle {
+    const held: Handle[] = [];
+    let result: Handle | undefined;
+    try {
+      return (result = work((handle) => (held.push(handle), handle)));
+    } finally {
+      for (const handle of held) if (handle !== result) this.native.release(handle);
+    }
+  }
+
+  /** Gives a data id new values; the old ones are released. */
+  replace(data: TorchData, handle: Handle): void {
+    if (data.handle >= 0 && !data.constant) this.native.release(data.handle);
+    Object.assign(data, { handle, values: null, constant: false });
+  }
+
+  private upload(data: TorchData, shape: number[]): Handle {
+    if (data.handle === RELEASED) throw new Error("torch: the tensor was disposed");
+    const { dtype } = data;
+    if (dtype === "string" || dtype === "complex64") throw NOT_NATIVE;
+    const values = data.values as unknown as ArrayLike<number>;
+    if (dtype === "float32" && shape.length === 0) {
+      const known = this.constant(values[0]);
+      if (known !== undefined) {
+        data.constant = true;
+        data.values = null;
+        return (data.handle = known);
+      }
+    }
+    const kind = arrays[dtype as NativeDtype];
+    const typed = values instanceof kind ? values : kind.from(values);
+    data.handle = this.native.create(typed, dtypes[dtype as NativeDtype], ...shape);
+    data.values = null;
+    return data.handle;
+  }
+
+  private constant(value: number): Handle | undefined {
+    const known = this.constants.get(value);
+    if (known !== undefined || this.constants.size >= 4096) return known;
+    const handle = this.native.create(new Float32Array([value]), dtypes.float32);
+    this.constants.set(value, handle);
+    return handle;
+  }
+
+  // ---- for TensorFlow.js ----
+
+  override write(values: Values, shape: number[], dtype: DataType): TorchData {
+    this.live++;
+    return { handle: IN_JAVASCRIPT, values, dtype, shape, references: 1, constant: false };
+  }
+
+  override move(dataId: object, values: Values, shape: number[], dtype: DataType, references: number): void {
+    this.live++;
+    Object.assign(dataId as TorchData, { handle: IN_JAVASCRIPT, values, dtype, shape, references, constant: false });
+  }
+
+  override readSync(dataId: object): Float32Array | Int32Array | Uint8Array {
+    const data = dataId as TorchData;
+    if (data.parts) return tf.backend_util.mergeRealAndImagArrays(this.readSync(data.parts.real.dataId) as Float32Array, this.readSync(data.parts.imag.dataId) as Float32Array);
+    if (data.handle === RELEASED) throw new Error("torch: the tensor was disposed");
+    if (data.handle < 0) return data.values as Float32Array;
+    return this.native.read(data.handle, new arrays[data.dtype as NativeDtype](tf.util.sizeFromShape(data.shape)));
+  }
+
+  override async read(dataId: object): Promise<Float32Array | Int32Array | Uint8Array> {
+    return this.readSync(dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const data = dataId as TorchData;
+    if (data.handle === RELEASED) return false;
+    data.references--;
+    if (data.references > 0 && !force) return false;
+    if (data.handle >= 0 && !data.constant) this.native.release(data.handle);
+    if (data.parts) {
+      this.disposeData(data.parts.real.dataId, force);
+      this.disposeData(data.parts.imag.dataId, force);
+    }
+    data.handle = RELEASED;
+    data.values = null;
+    this.live--;
+    return true;
+  }
+
+  override refCount(dataId: object): number {
+    return (dataId as TorchData).references;
+  }
+
+  override incRef(dataId: object): void {
+    (dataId as TorchData).references++;
+  }
+
+  override numDataIds(): number {
+    return this.live;
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  override async time(work: () => void): Promise<tf.BackendTimingInfo> {
+    const started = performance.now();
+    work();
+    return { kernelMs: performance.now() - started };
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: false };
+  }
+
+  override dispose(): void {}
+}
+
+const IN_JAVASCRIPT: Handle = -1;
+const RELEASED: Handle = -2;

@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { MoeError } from "../../../errors.js";
+import { addonPath, engineId, packageRoot, projectEngines, readManifest, sharedEngines, TORCH_VERSION, type EngineManifest } from "../engine-folder.js";
+import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
+import { takeLibraries } from "./libraries.js";
+import { findPython } from "./python.js";
+import { downloadWheel, unpackWheel } from "./wheel.js";
+
+export interface BuildEngineOptions {
+  /** the user's cache instead of `.engine/` of the clone; always so for an installed package */
+  shared?: boolean;
+  /** a torch wheel that is already on this machine */
+  wheel?: string;
+  onProgress?: (line: string) => void;
+}
+
+const NEEDED_BYTES = 1.7e9; // the wheel, the same again while pip writes it, libraries and headers
+const ACCEPTED = ["linux-x64", "linux-arm64", "darwin-arm64"];
+
+/**
+ * Builds the torch engine: pip downloads the pinned wheel, its libraries and headers are taken out, one compiler call
+ * makes the addon, a process of its own tries it, and a rename puts it into place. An engine that is already there is
+ * only recompiled, which needs neither network nor Python: that is why the headers (63 MB) are kept.
+ * Everything unfinished lies in `building/` and is used by the next attempt.
+ *
+ * @returns the folder of the engine
+ * @throws MoeError `engine-…` with what is missing and how to get it
+ */
+export async function buildEngine(options: BuildEngineOptions = {}): Promise<string> {
+  requirePlatform();
+  const say = options.onProgress ?? (() => {});
+  const compiler = await findCompiler();
+  const engines = options.shared || packageRoot().includes("node_modules") ? sharedEngines() : process.env.MOELAB_ENGINE_DIR ?? projectEngines();
+  const folder = join(resolve(engines), engineId());
+  const scratch = join(resolve(engines), "building");
+  const unlock = lock(engines);
+  try {
+    const isNew = !readManifest(folder) || !existsSync(join(folder, "include"));
+    const target = isNew ? join(scratch, engineId()) : folder;
+    if (isNew) await takeTorch(target, scratch, engines, options.wheel, say);
+    say(`compile the addon (${compiler.version}), about half a minute`);
+    const fresh = join(target, `moelab_torch.${process.pid}.tmp.node`);
+    const sources = sourcesHash();
+    await compileAddon(compiler.program, target, fresh);
+    say("try it in a process of its own");
+    await smokeTest(fresh);
+    renameSync(fresh, addonPath(target));
+    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources, compiler: compiler.version, cuda: false, built: new Date().toISOString() });
+    if (isNew) {
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(target, folder);
+    }
+    rmSync(scratch, { recursive: true, force: true });
+    return folder;
+  } finally {
+    unlock();
+  }
+}
+
+/** Libraries, headers and licences of the wheel, into an engine folder. */
+async function takeTorch(target: string, scratch: string, engines: string, givenWheel: string | undefined, say: (line: string) => void): Promise<void> {
+  mkdirSync(scratch, { recursive: true });
+  requireSpace(engines);
+  const python = await findPython();
+  let wheel = givenWheel;
+  if (!wheel) {
+    say(`download torch ${TORCH_VERSION} (about 540 MB)`);
+    wheel = await downloadWheel(python, join(scratch, "wheel"));
+  }
+  say("take the libraries, about 430 MB");
+  await takeLibraries(python, wheel, scratch, join(target, "lib"));
+  say("take the headers");
+  if (!existsSync(join(target, "include"))) {
+    rmSync(join(scratch, "torch"), { recursive: true, force: true });
+    await unpackWheel(python, wheel, scratch, ["torch/include/*", "*.dist-info/licenses/LICENSE", "*.dist-info/licenses/NOTICE"]);
+    rmSync(join(target, "licenses"), { recursive: true, force: true });
+    renameSync(join(scratch, `torch-${TORCH_VERSION}.dist-info`), join(target, "licenses"));
+    renameSync(join(scratch, "torch", "include"), join(target, "include"));
+  }
+}
+
+function requirePlatform(): void {
+  const platform = `${process.platform}-${process.arch}`;
+  const glibc = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header?.glibcVersionRuntime;
+  if (ACCEPTED.includes(platform) && (process.platform !== "linux" || Number(glibc?.split(".")[1] ?? 0) >= 28)) return;
+  throw new MoeError("engine-platform", `engine build: ${platform}${process.platform === "linux" ? ` with ${glibc ? `glibc ${glibc}` : "another C library than glibc"}` : ""}; accepted are ${ACCEPTED.join(", ")}, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);
+}
+
+function requireSpace(engines: string): void {
+  const disk = statfsSync(engines);
+  const free = disk.bavail * disk.bsize;
+  if (free < NEEDED_BYTES) throw new MoeError("engine-disk", `engine build: ${(free / 1e9).toFixed(1)} GB are free in ${engines}; ${NEEDED_BYTES / 1e9} GB are needed while building, 0.5 GB afterwards. Free some space or name another folder in MOELAB_ENGINE_DIR.`);
+}
+
+/** One build at a time in a folder; the lock of a process that is gone is taken over. */
+function lock(engines: string): () => void {
+  mkdirSync(engines, { recursive: true });
+  const path = join(engines, "build.lock");
+  for (;;) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: "wx" });
+      return () => rmSync(path, { force: true });
+    } catch {
+      const owner = Number(readIfThere(path));
+      if (owner && isAlive(owner)) throw new MoeError("engine-busy", `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
+      rmSync(path, { force: true });
+    }
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeManifest(folder: string, manifest: EngineManifest): void {
+  const path = join(folder, "engine.json");
+  writeFileSync(`${path}.tmp`, JSON.stringify(manifest, undefined, 2) + "\n");
+  renameSync(`${path}.tmp`, path);
+}

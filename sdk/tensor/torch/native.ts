@@ -1,0 +1,113 @@
+import { createRequire } from "node:module";
+
+/** A tensor in the addon. A handle that was released is never valid again. */
+export type Handle = number;
+
+/** Stands for an absent tensor. */
+export const NONE: Handle = -1;
+
+/** The numbers of dtypes, in the order of `kDtypes` in native/runtime.h. */
+export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfloat16: 5, float16: 6, uint8: 7, int8: 8, int16: 9 } as const;
+
+/** The numbers of activations, in the order of `activate` in native/elementwise.h. */
+export const activations = { linear: 0, relu: 1, relu6: 2, elu: 3, sigmoid: 4, leakyrelu: 5, prelu: 6, silu: 7, gelu: 8, "gelu-tanh": 9 } as const;
+
+export type UnaryName =
+  | "abs" | "acos" | "acosh" | "asin" | "asinh" | "atan" | "atanh" | "ceil" | "cos" | "cosh" | "elu" | "erf" | "exp" | "expm1" | "floor"
+  | "isfinite" | "isinf" | "isnan" | "log" | "log1p" | "logical_not" | "neg" | "reciprocal" | "relu" | "round" | "rsqrt" | "selu" | "sigmoid"
+  | "sign" | "silu" | "sin" | "sinh" | "softplus" | "sqrt" | "square" | "tan" | "tanh";
+
+export type BinaryName =
+  | "add" | "atan2" | "bitwise_and" | "div" | "eluGrad" | "eq" | "floordiv" | "ge" | "gt" | "le" | "logical_and" | "logical_or" | "lt" | "maximum"
+  | "minimum" | "mod" | "mul" | "ne" | "pow" | "prelu" | "squaredDifference" | "sub";
+
+/** The addon's table of operations; each is described where it is written, in native/. */
+export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record<BinaryName, (a: Handle, b: Handle) => Handle> {
+  // memory.h
+  create(values: NodeJS.TypedArray, dtype: number, ...shape: number[]): Handle;
+  read<T extends NodeJS.TypedArray>(x: Handle, into: T): T;
+  release(x: Handle): void;
+  shape(x: Handle): number[];
+  dtypeOf(x: Handle): number;
+  isSole(x: Handle): boolean;
+  memory(): [liveTensors: number, bytes: number, peakBytes: number];
+  memoryLimit(bytes: number): void;
+  threads(count: number): number;
+  keepHeap(): void;
+  clone(x: Handle): Handle;
+  full(value: number, dtype: number, ...shape: number[]): Handle;
+  // elementwise.h
+  step(x: Handle, alpha: number): Handle;
+  leakyRelu(x: Handle, alpha: number): Handle;
+  clamp(x: Handle, least: number, most: number): Handle;
+  cast(x: Handle, dtype: number): Handle;
+  where(condition: Handle, x: Handle, y: Handle): Handle;
+  activate(x: Handle, activation: number, alpha: number, slopes: Handle): Handle;
+  activateGrad(dy: Handle, x: Handle, activation: number): Handle;
+  // reduce.h
+  sum(x: Handle, keep: boolean, dtype: number, ...axes: number[]): Handle;
+  mean(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  max(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  min(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  prod(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  all(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  any(x: Handle, keep: boolean, ...axes: number[]): Handle;
+  argmax(x: Handle, axis: number): Handle;
+  argmin(x: Handle, axis: number): Handle;
+  running(x: Handle, axis: number, exclusive: boolean, reverse: boolean, multiply: boolean): Handle;
+  softmax(x: Handle, axis: number): Handle;
+  logSoftmax(x: Handle, axis: number): Handle;
+  topk(x: Handle, k: number): [values: Handle, indices: Handle];
+  // layout.h
+  reshape(x: Handle, ...shape: number[]): Handle;
+  permute(x: Handle, ...axes: number[]): Handle;
+  expand(x: Handle, ...shape: number[]): Handle;
+  repeat(x: Handle, ...times: number[]): Handle;
+  flip(x: Handle, ...axes: number[]): Handle;
+  slice(x: Handle, ...beginAndSize: number[]): Handle;
+  stridedSlice(x: Handle, ...beginEndStride: number[]): Handle;
+  select(x: Handle, axis: number, index: number): Handle;
+  cat(tensors: Float64Array, axis: number): Handle;
+  stack(tensors: Float64Array, axis: number): Handle;
+  pad(x: Handle, value: number, ...widthsLastAxisFirst: number[]): Handle;
+  mirrorPad(x: Handle, symmetric: boolean, ...widths: number[]): Handle;
+  gather(x: Handle, indices: Handle, axis: number, batchAxes: number): Handle;
+  gatherNd(x: Handle, indices: Handle): Handle;
+  scatter(target: Handle, indices: Handle, updates: Handle, add: boolean): Handle;
+  segmentSum(x: Handle, ids: Handle, count: number): Handle;
+  oneHot(indices: Handle, depth: number, on: number, off: number, dtype: number): Handle;
+  nonzero(x: Handle): Handle;
+  // products.h
+  matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle;
+  einsum(equation: string, tensors: Float64Array): Handle;
+  convolve(x: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean, ...window: number[]): Handle;
+  convolveInputGrad(dy: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean, ...windowAndShape: number[]): Handle;
+  convolveFilterGrad(x: Handle, dy: Handle, channelsLast: boolean, depthwise: boolean, ...windowAndShape: number[]): Handle;
+  pool(x: Handle, maximum: boolean, ...window: number[]): Handle;
+  poolGrad(dy: Handle, x: Handle, maximum: boolean, ...window: number[]): Handle;
+  searchSorted(sequence: Handle, values: Handle, right: boolean): Handle;
+  // fused.h
+  rmsNorm(x: Handle, gain: Handle, eps: number): [y: Handle, inverse: Handle];
+  rmsNormGrad(dy: Handle, x: Handle, gain: Handle, inverse: Handle): [dx: Handle, dgain: Handle];
+  attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle): [y: Handle, logSumExp: Handle];
+  attentionGrad(dy: Handle, q: Handle, k: Handle, v: Handle, y: Handle, logSumExp: Handle, scale: number, causal: boolean, mask: Handle): [dq: Handle, dk: Handle, dv: Handle];
+  crossEntropy(logits: Handle, labels: Handle): [loss: Handle, logSumExp: Handle];
+  crossEntropyGrad(dy: Handle, logits: Handle, labels: Handle, logSumExp: Handle): Handle;
+  addRows(x: Handle, rows: Handle, count: number): Handle;
+  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number, beta1: number, beta2: number, eps: number, decay: number): void;
+}
+
+/** The names that the back end calls; an addon without one of them was built from older sources. */
+const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "adamW"];
+
+/** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
+export function loadNative(path: string): Native {
+  const native = createRequire(import.meta.url)(path) as Native;
+  const lacking = REQUIRED.filter((name) => typeof native[name] !== "function");
+  if (lacking.length > 0) throw new Error(`it was compiled from other sources and has no ${lacking.join(", ")}`);
+  return native;
+}
+
+export function handleList(handles: Handle[]): Float64Array {
+  return Float64Array.from(handles);
+}

@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs";
+import os from "node:os";
+import type { FusedOps } from "../fused.js";
+import { TorchBackend } from "./backend.js";
+import { registerFallbacks } from "./cpu-fallback.js";
+import { addonPath, findEngine, TORCH_VERSION } from "./engine-folder.js";
+import { registerKernels } from "./kernel.js";
+import { complex } from "./kernels/complex.js";
+import { convolution } from "./kernels/convolution.js";
+import { elementwise } from "./kernels/elementwise.js";
+import { indexing } from "./kernels/indexing.js";
+import { layout } from "./kernels/layout.js";
+import { products } from "./kernels/products.js";
+import { reductions } from "./kernels/reductions.js";
+import { loadNative } from "./native.js";
+
+export type TorchRegistration =
+  | { ok: true; name: "torch"; version: string; fused: Partial<FusedOps> }
+  | { ok: false; reason: string; cure: string };
+
+let registered: TorchRegistration | undefined;
+
+/**
+ * Loads the engine, if one was built, and registers the TensorFlow.js back end "torch" with all its kernels.
+ * Never throws and never makes it the active one; a second call gives the first one's answer.
+ */
+export async function registerTorch(): Promise<TorchRegistration> {
+  registered ??= register();
+  return registered;
+}
+
+function register(): TorchRegistration {
+  const engine = findEngine();
+  if (!engine) return { ok: false, reason: "no engine was built for this platform", cure: "Build it once: npx moelab engine build (in a clone: npm run engine)." };
+  try {
+    const native = loadNative(addonPath(engine.folder));
+    native.keepHeap();
+    native.memoryLimit(memoryLimit());
+    const torch = new TorchBackend(native);
+    registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
+    registerFallbacks(torch);
+    tf.registerBackend("torch", () => torch, 4);
+    return { ok: true, name: "torch", version: TORCH_VERSION, fused: {} };
+  } catch (error) {
+    return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`, cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
+  }
+}
+
+/** What tensors may take: the memory of the machine or of the container, less a tenth for everything else. */
+function memoryLimit(): number {
+  const container = (process as { constrainedMemory?: () => number }).constrainedMemory?.() || Infinity;
+  return 0.9 * Math.min(os.totalmem(), container);
+}
