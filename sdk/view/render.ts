@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import type { Config, TopLevelSpec } from "vega-lite";
 import { MoeError } from "../errors.js";
+import { CHART_FONT, fontFiles, textWidth } from "./chart-font.js";
 
 export interface RenderOptions {
   /** default white, because a picture cannot know the page it will stand on */
@@ -30,11 +29,12 @@ export interface Picture {
 export async function renderSvg(spec: TopLevelSpec, { background = "white", config = {} }: RenderOptions = {}): Promise<string> {
   // both are ES modules, vega with a top-level await, which stock tslab cannot load but through import()
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
+  Object.assign((vega as unknown as { textMetrics: object }).textMetrics, { width: measured });
   const problems: string[] = [];
   const note = (...words: readonly unknown[]) => void problems.push(words.join(" "));
   const logger = { level: () => logger, error: (...words: readonly unknown[]) => (note(...words), logger), warn: () => logger, info: () => logger, debug: () => logger };
   try {
-    const compiled = vegaLite.compile({ ...spec, background }, { config: { font: FONT, ...config }, logger: logger as never });
+    const compiled = vegaLite.compile({ ...spec, background }, { config: { font: CHART_FONT, ...config }, logger: logger as never });
     const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader(), note), logger: logger as never });
     try {
       const svg = await view.toSVG();
@@ -54,17 +54,14 @@ export async function renderPng(spec: TopLevelSpec, { scale = 2, ...options }: P
   const { Resvg } = await import("@resvg/resvg-js");
   // loading the host's fonts is slow and its result differs by host, so only for characters that our font lacks
   const loadSystemFonts = /[^\u0000-\u024f\u2010-\u2044\u2202-\u2265]/.test(svg);
-  const picture = new Resvg(svg, { fitTo: { mode: "zoom", value: scale }, font: { loadSystemFonts, fontFiles: fontFiles(), defaultFontFamily: FONT, sansSerifFamily: FONT } });
+  const picture = new Resvg(svg, { fitTo: { mode: "zoom", value: scale }, font: { loadSystemFonts, fontFiles: fontFiles(), defaultFontFamily: CHART_FONT, sansSerifFamily: CHART_FONT } });
   return { png: picture.render().asPng(), width: Math.round(picture.width), height: Math.round(picture.height) };
 }
 
-/** Drawn for legibility by the Braille Institute; SIL Open Font License 1.1. */
-const FONT = "Atkinson Hyperlegible";
-
-function fontFiles(): string[] {
-  const require = createRequire(import.meta.url);
-  const folder = join(require.resolve("@expo-google-fonts/atkinson-hyperlegible/package.json"), "..");
-  return ["400Regular", "700Bold"].map((style) => join(folder, style, `AtkinsonHyperlegible_${style}.ttf`));
+/** Vega guesses text widths where there is no canvas, half as wide again; it takes a function that measures. */
+function measured(item: { fontSize?: number; fontWeight?: string | number; limit?: number }, text: unknown): number {
+  const bold = item.fontWeight === "bold" || Number(item.fontWeight) >= 600;
+  return Math.min(textWidth(String(text ?? ""), item.fontSize ?? 11, bold), item.limit || Infinity);
 }
 
 /** A loader that fetches nothing. Vega draws on without the data, so what was refused is noted. */

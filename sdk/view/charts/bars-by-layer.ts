@@ -19,7 +19,8 @@ export interface BarsByLayerOptions extends ChartWords {
 
 /** Draws one value a layer as bars, in running order: experts that remain, bytes, effective experts, error. */
 export function barsByLayer(values: readonly LayerValue[], { value, ...words }: BarsByLayerOptions): Chart {
-  return chart(barsByLayerSpec(values, { value }), { title: `${value[0]?.toUpperCase() ?? ""}${value.slice(1)} by layer`, finding: extremes(values, value), ...words });
+  const capital = `${value.slice(0, 1).toUpperCase()}${value.slice(1)}`;
+  return chart(barsByLayerSpec(values, { value }), { title: `${capital} by layer`, finding: extremes(values, capital), ...words });
 }
 
 export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsByLayerOptions): ChartSpec {
@@ -41,7 +42,7 @@ export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsBy
 }
 
 function extremes(values: readonly LayerValue[], what: string): string {
-  if (values.length === 0) return `No layer has ${what}.`;
+  if (values.length === 0) return `${what}: no layer was given.`;
   const layers = values.map(({ layer }) => layer);
   const name = ({ layer, series }: LayerValue) => `${layerLabel(layer, layers)}${series ? ` (${series})` : ""}`;
   const [least, most] = [values.reduce((a, b) => (b.value < a.value ? b : a)), values.reduce((a, b) => (b.value > a.value ? b : a))];

@@ -2,6 +2,7 @@ import { Chart, chart, type ChartSpec } from "../chart.js";
 import { formatBytes, formatCount } from "../format.js";
 import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
+import { placeLabels } from "./place-labels.js";
 
 export interface QualityPoint {
   arm: string;
@@ -33,15 +34,15 @@ export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "p
   const format = sizeUnit === "bytes" ? formatBytes : formatCount;
   const sizes = points.map(({ size }) => size);
   const [small, large] = [Math.min(...sizes), Math.max(...sizes)];
-  // room to the right for the labels of the largest
-  const domain = scale === "log" ? [small / 1.15, large * (large / small || 1) ** 0.3 * 1.1] : [small - (large - small || large) * 0.08, large + (large - small || large) * 0.3];
+  const domain = scale === "log" ? [small / (large / small) ** 0.1 / 1.05, large * (large / small) ** 0.15 * 1.05] : [small - (large - small || large) * 0.1, large + (large - small || large) * 0.15];
   const ends = points.flatMap(({ quality, low = quality, high = quality }) => [low, high]);
   const [bottom, top] = [Math.min(...ends), Math.max(...ends)];
   const margin = (top - bottom || Math.abs(top) || 1) * 0.06;
   const range = [bottom - margin, top + margin];
   const toX = (size: number) => width * (scale === "log" ? Math.log(size / domain[0]) / Math.log(domain[1] / domain[0]) : (size - domain[0]) / (domain[1] - domain[0]));
   const toY = (value: number) => (height * (range[1] - value)) / (range[1] - range[0]);
-  const values = apart(points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), written: format(point.size) })), height);
+  const placed = sideBySide(points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), top: toY(point.high ?? point.quality), bottom: toY(point.low ?? point.quality), written: format(point.size) })));
+  const values = placeLabels(placed.map((point) => ({ ...point, x: point.x + point.shift, label: point.arm })), width, height);
 
   const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size (bytes)" : "parameters", scale: { type: scale, domain, nice: false, zero: false }, axis: { format: ".3~s", tickCount: 6 } };
   const y = { type: "quantitative", title: quality, scale: { domain: range, nice: false, zero: false } };
@@ -54,25 +55,16 @@ export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "p
     data: { values },
     layer: [
       { mark: { type: "rule", strokeWidth: 1.5, xOffset: shift, x2Offset: shift }, transform: [{ filter: "isValid(datum.low)" }], encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } },
-      { mark: { type: "rule", stroke: GREY, strokeWidth: 0.75, opacity: 0.6 }, encoding: { x: { value: { expr: "datum.x + datum.shift + 6" } }, x2: { value: { expr: "datum.labelX - 3" } }, y: { value: { expr: "datum.y" } }, y2: { value: { expr: "datum.labelY" } } } },
+      { mark: { type: "rule", stroke: GREY, strokeWidth: 0.75, opacity: 0.6 }, transform: [{ filter: "datum.far" }], encoding: { x: { value: { expr: "datum.x" } }, x2: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.y" } }, y2: { value: { expr: "datum.labelY" } } } },
       { mark: { type: "point", filled: true, opacity: 1, size: 80, xOffset: shift }, encoding: { x, y: { ...y, field: "quality" }, color, tooltip } },
-      { mark: { ...LABEL_MARK, align: "left", baseline: "middle", fontSize: 12 }, encoding: { x: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.labelY" } }, text: { field: "arm", type: "nominal" } } },
+      { mark: { ...LABEL_MARK, align: { expr: "datum.align" }, baseline: "middle", fontSize: 12 }, encoding: { x: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.labelY" } }, text: { field: "arm", type: "nominal" } } },
     ],
   };
 }
 
-interface Placed {
-  x: number;
-  y: number;
-}
-
-/**
- * Arms of equal size stand on one spot: their intervals are set side by side, and their labels, to the right of the group,
- * are moved up and down until none covers another.
- */
-function apart<P extends Placed>(points: readonly P[], height: number): (P & { shift: number; labelX: number; labelY: number })[] {
-  const near = 9;
-  const line = 15;
+/** Arms of equal size stand on one spot: they are moved a few pixels to the sides, so that no interval hides another. */
+function sideBySide<P extends { x: number; y: number }>(points: readonly P[]): (P & { shift: number })[] {
+  const near = 6;
   const groups: P[][] = [];
   for (const point of [...points].sort((a, b) => a.x - b.x || a.y - b.y)) {
     const group = groups.at(-1);
@@ -80,14 +72,8 @@ function apart<P extends Placed>(points: readonly P[], height: number): (P & { s
     else groups.push([point]);
   }
   return groups.flatMap((group) => {
-    const step = Math.min(near, 36 / group.length);
-    const sorted = [...group].sort((a, b) => a.y - b.y);
-    const right = Math.max(...group.map(({ x }) => x)) + (step * (group.length - 1)) / 2 + 14;
-    const labels = sorted.map(({ y }) => y);
-    for (let i = 1; i < labels.length; i++) labels[i] = Math.max(labels[i], labels[i - 1] + line);
-    const over = Math.max(0, (labels.at(-1) ?? 0) - (height - 4));
-    for (let i = labels.length - 1, limit = Infinity; i >= 0; i--) limit = (labels[i] = Math.min(labels[i], over > 0 ? height - 4 : Infinity, limit)) - line;
-    return sorted.map((point, i) => ({ ...point, shift: (i - (group.length - 1) / 2) * step, labelX: right, labelY: labels[i] }));
+    const step = Math.min(near, 24 / group.length);
+    return group.map((point, i) => ({ ...point, shift: (i - (group.length - 1) / 2) * step }));
   });
 }
 
