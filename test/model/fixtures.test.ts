@@ -4,12 +4,15 @@ import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { tf } from "../../sdk/tensor/index.js";
 import { reference, tensorClose } from "../support/reference.js";
 import { fixture } from "../support/shared.js";
+import { noLeaks } from "../support/tensors.js";
+
+const check = (name: string, run: () => Promise<void>) => test(name, () => noLeaks(run));
 
 const families = ["switch_transformers", "mixtral", "mixtral_sharded"];
 
 for (const name of families) {
   for (const kase of ["batch", "single"]) {
-    test(`${name}, ${kase}: logits, hidden states and routing are transformers'`, async () => {
+    check(`${name}, ${kase}: logits, hidden states and routing are transformers'`, async () => {
       const { model } = await openModel(fixture(`models/${name}`));
       const expected = await reference(name);
       const ids = await expected.rows(`${kase}.input_ids`), mask = await expected.rows(`${kase}.attention_mask`);
@@ -39,7 +42,7 @@ for (const name of families) {
     });
   }
 
-  test(`${name}: greedy continuations are transformers'`, async () => {
+  check(`${name}: greedy continuations are transformers'`, async () => {
     const { model } = await openModel(fixture(`models/${name}`));
     const expected = await reference(name);
     for (const kase of ["batch", "single"]) {
@@ -64,7 +67,4 @@ async function routingEqual(routing: { experts: tf.Tensor2D; gates: tf.Tensor2D 
   }
 }
 
-let before = 0;
-test.before.each(() => void (before = tf.memory().numTensors));
-test.after.each(() => assert.is(tf.memory().numTensors, before, "tensors are left over"));
 test.run();

@@ -1,0 +1,85 @@
+import type { Tensor, Variable } from "@tensorflow/tfjs";
+import { MemorySource } from "../checkpoint/memory-source.js";
+import type { WeightSource } from "../checkpoint/weight-source.js";
+import { tf } from "../tensor/index.js";
+import type { Rows } from "./batch.js";
+import { embed, finalNorm, head } from "./ends.js";
+import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
+import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
+import { topNames, TOP } from "./resident.js";
+import { runLayer } from "./run-layer.js";
+import { layerId, type ModelSpec } from "./spec.js";
+
+/** A model whose weights are variables on the device, for training. Experts of a layer are one stacked variable. */
+export class Trainable {
+  private constructor(readonly spec: ModelSpec, private readonly parts: Map<string, LayerWeights>) {}
+
+  static async from(spec: ModelSpec, source: WeightSource): Promise<Trainable> {
+    const parts = new Map<string, LayerWeights>();
+    const hold = (weights: LayerWeights): LayerWeights => {
+      for (const [key, tensor] of weights) {
+        weights.set(key, tf.variable(tensor as never) as Tensor);
+        tensor.dispose();
+      }
+      return weights;
+    };
+    const top: LayerWeights = new Map();
+    for (const name of topNames(spec)) top.set(name, await source.read(name));
+    parts.set(TOP, hold(top));
+    for (const { path, layer } of layersOf(spec)) parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
+    return new Trainable(spec, parts);
+  }
+
+  /** Every variable by path and key, e.g. "encoder.layers.2" + "bank.0.up", in running order. */
+  variables(): { name: string; variable: Variable }[] {
+    return [...this.parts].flatMap(([path, weights]) => [...weights].map(([key, variable]) => ({ name: path === TOP ? key : `${path}.${key}`, variable: variable as Variable })));
+  }
+
+  /**
+   * Logits [N, V] of the decoder's rows; differentiable, to be called inside a tidy or a gradient.
+   * No token is dropped over capacity.
+   */
+  logits(sides: { encoder?: Rows; decoder: Rows }, onMoe?: (record: MoeRecord) => void): Tensor {
+    const { spec } = this;
+    const top = this.parts.get(TOP)!;
+    const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
+      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: false, onMoe, ...extra };
+      let x = embed(rows, spec, top, stack);
+      spec[stack]!.layers.forEach((layer, index) => {
+        x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);
+      });
+      return finalNorm(x, spec, top, stack);
+    };
+    const extra: Partial<Pass> = {};
+    if (sides.encoder) {
+      const memory = run("encoder", sides.encoder, { keyMask: keyMaskOf(sides.encoder) });
+      extra.memory = tf.reshape(memory, [sides.encoder.B, sides.encoder.T, spec.width]);
+      extra.memoryMask = keyMaskOf(sides.encoder);
+    }
+    return head(run("decoder", sides.decoder, extra), spec, top);
+  }
+
+  /** The present weights as an independent copy in memory. */
+  async snapshot(): Promise<MemorySource> {
+    const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
+    for (const [name, tensor] of this.parts.get(TOP)!) tensors.set(name, { shape: tensor.shape, values: (await tensor.data()) as Float32Array });
+    for (const { path, layer } of layersOf(this.spec)) {
+      const weights = this.parts.get(path)!;
+      for (const { key, from, shape, stacked } of layoutOf(layer, this.spec.width)) {
+        const values = (await weights.get(key)!.data()) as Float32Array;
+        const own = stacked ? shape.slice(1) : shape;
+        const size = own.reduce((product, n) => product * n, 1);
+        from.forEach((name, slot) => tensors.set(`${path}.${name}`, { shape: own, values: values.slice(slot * size, (slot + 1) * size) }));
+      }
+    }
+    return new MemorySource(tensors);
+  }
+
+  dispose(): void {
+    for (const { variable } of this.variables()) variable.dispose();
+  }
+}
+
+function layersOf(spec: ModelSpec) {
+  return (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).map((layer, index) => ({ path: layerId(stack, index), layer })));
+}

@@ -1,0 +1,139 @@
+import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs";
+import { MoeError } from "../errors.js";
+import { flattenBatch, type Batch } from "../model/batch.js";
+import type { MoeRecord } from "../model/pass.js";
+import type { Trainable } from "../model/trainable.js";
+import { adamW, crossEntropy, ready, tf } from "../tensor/index.js";
+import { distillationLoss, type DistillationOptions } from "./distillation-loss.js";
+import { balanceLoss, routerZLoss } from "./router-losses.js";
+import { schedule, type ScheduleName } from "./schedule.js";
+import { restoreState, saveState, type TrainingState } from "./training-state.js";
+
+/** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
+export interface TrainingBatch extends Batch { labels: number[][] }
+
+export interface TrainOptions {
+  steps: number;
+  /** the batch of step 1, 2, …; a function of the step alone, so that a resumed run sees the same data */
+  batch(step: number): TrainingBatch | Promise<TrainingBatch>;
+  /** highest learning rate */
+  lr: number;
+  schedule?: ScheduleName;
+  warmup?: number;
+  beta1?: number;
+  beta2?: number;
+  eps?: number;
+  /** decoupled weight decay, on matrices only (gains and biases are left out) */
+  decay?: number;
+  /** largest norm of all gradients together; default no limit */
+  clip?: number;
+  /** weight of the load-balance loss, summed over MoE layers */
+  balance?: number;
+  /** weight of the router z-loss, summed over MoE layers */
+  zLoss?: number;
+  /** "example": every sequence has weight 1/B whatever its length; "token" (default): every asked token the same */
+  weighting?: "token" | "example";
+  /** variables that stay as they are, by name, e.g. (name) => name.endsWith(".router") */
+  frozen?(name: string): boolean;
+  /** adds `alpha` times the distance to these logits [N, V] of the teacher for the batch of a step */
+  distill?: { alpha: number; teacher(step: number, batch: TrainingBatch): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */ countPadding?: boolean } & DistillationOptions;
+  /** after every optimiser step */
+  onStep?(report: StepReport): void | Promise<void>;
+  /** folder that receives the state every so many steps, and that a run with the same folder goes on from */
+  state?: { folder: string; every: number };
+  signal?: AbortSignal;
+}
+
+export interface StepReport { step: number; steps: number; loss: number; lr: number; timeMs: number; tokens: number }
+
+/** Loss of each step, resumed ones included. */
+export interface TrainResult { losses: number[]; steps: number; timeMs: number }
+
+/**
+ * Trains in place with AdamW. The same seed of data and weights on the same back end gives the same losses,
+ * interrupted or not.
+ *
+ * @throws MoeError `aborted` (the state of the last save stays), `diverged` when the loss is not a number
+ */
+export async function train(model: Trainable, options: TrainOptions): Promise<TrainResult> {
+  await ready();
+  const { steps, lr, beta1 = 0.9, beta2 = 0.98, eps = 1e-6, decay = 0.01, warmup = 0, signal } = options;
+  const rate = schedule(options.schedule ?? "linear", steps, warmup);
+  const trained = model.variables().filter(({ name }) => !options.frozen?.(name));
+  const params = trained.map(({ variable }) => variable);
+  const decays = trained.map(({ variable }) => (variable.rank >= 2 ? decay : 0));
+  const zeros = () => params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
+  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params, first: zeros(), second: zeros() };
+  try {
+    if (options.state) await restoreState(options.state.folder, state);
+    while (state.step < steps) {
+      if (signal?.aborted) throw new MoeError("aborted", `train: stopped after step ${state.step} of ${steps} at the caller's request.`);
+      const started = performance.now();
+      const step = state.step + 1;
+      const batch = await options.batch(step);
+      const teacher = await options.distill?.teacher(step, batch);
+      const loss = tf.tidy(() => {
+        const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options), params);
+        const clipped = clipByNorm(params.map((param) => grads[param.name] ?? null), options.clip);
+        adamW(params, clipped, state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps, decay: decays });
+        return value;
+      });
+      teacher?.dispose();
+      const [value] = await loss.data();
+      loss.dispose();
+      if (!Number.isFinite(value)) throw new MoeError("diverged", `train: the loss is ${value} at step ${step}; lower the learning rate (${lr}) or clip the gradients.`);
+      state.step = step;
+      state.losses.push(value);
+      state.timeMs += performance.now() - started;
+      await options.onStep?.({ step, steps, loss: value, lr: lr * rate(step), timeMs: performance.now() - started, tokens: tokensOf(batch) });
+      if (options.state && (step % options.state.every === 0 || step === steps)) await saveState(options.state.folder, state);
+    }
+    return { losses: state.losses, steps, timeMs: state.timeMs };
+  } finally {
+    tf.dispose([state.first, state.second] as never);
+  }
+}
+
+function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions): Scalar {
+  const sides = flattenBatch(batch, model.spec);
+  const records: MoeRecord[] = [];
+  const watch = options.balance || options.zLoss ? (record: MoeRecord) => void records.push(record) : undefined;
+  const logits = model.logits(sides, watch);
+  const weights = tf.tensor1d(labelWeights(batch.labels, options.weighting ?? "token"));
+  const rows = crossEntropy(logits as never, tf.tensor1d(Int32Array.from(batch.labels.flat()), "int32"));
+  let loss: Tensor = tf.sum(tf.mul(rows, weights));
+  for (const record of records) {
+    if (options.balance) loss = tf.add(loss, tf.mul(balanceLoss(record), options.balance));
+    if (options.zLoss) loss = tf.add(loss, tf.mul(routerZLoss(record), options.zLoss));
+  }
+  if (teacher && options.distill) {
+    const counts = tf.tensor1d(batch.labels.flat().map((label) => (label >= 0 || options.distill!.countPadding ? 1 : 0)));
+    loss = tf.add(loss, tf.mul(distillationLoss(logits, teacher, counts, batch.labels.length, options.distill), options.distill.alpha));
+  }
+  return loss as Scalar;
+}
+
+/** Weight of each position; they sum to 1. */
+function labelWeights(labels: number[][], weighting: "token" | "example"): Float32Array {
+  const T = labels[0].length;
+  const weights = new Float32Array(labels.length * T);
+  const asked = labels.map((row) => row.reduce((sum, label) => sum + (label >= 0 ? 1 : 0), 0));
+  const total = asked.reduce((sum, count) => sum + count, 0);
+  labels.forEach((row, b) => row.forEach((label, t) => {
+    if (label >= 0) weights[b * T + t] = weighting === "token" ? 1 / total : 1 / (labels.length * asked[b]);
+  }));
+  return weights;
+}
+
+function clipByNorm(grads: (Tensor | null)[], limit?: number): (Tensor | null)[] {
+  if (!limit) return grads;
+  const squares = grads.filter((grad) => grad !== null).map((grad) => tf.sum(tf.square(grad as Tensor)));
+  const norm = tf.sqrt(tf.addN(squares));
+  const factor = tf.minimum(tf.div(limit, tf.maximum(norm, 1e-12)), 1);
+  return grads.map((grad) => (grad ? tf.mul(grad, factor) : null));
+}
+
+function tokensOf(batch: TrainingBatch): number {
+  const real = batch.mask ? batch.mask.flat().reduce((sum, one) => sum + one, 0) : batch.ids.length * batch.ids[0].length;
+  return real + (batch.decoderIds ? batch.labels.flat().filter((label) => label >= 0).length : 0);
+}
