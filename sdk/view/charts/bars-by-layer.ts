@@ -35,7 +35,7 @@ export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsBy
     mark: { type: "bar", tooltip: true },
     encoding: {
       x: { field: "layer", type: "ordinal", sort: labels, title: "layer", axis: { labelAngle: 0, labelOverlap: true, ticks: false } },
-      y: { field: "value", type: "quantitative", title: value },
+      y: { field: "value", type: "quantitative", title: value, stack: null },
       ...(series.length > 0 ? { color, xOffset: { field: "series", sort: series } } : {}),
     },
   };

@@ -35,7 +35,7 @@ export function beforeAfterSpec(bars: readonly BarValue[], { quality = "score" }
   const long = tasks.some((task) => task.length * 6.5 > width / tasks.length);
   const x = { field: "task", type: "nominal", sort: tasks, title: null, axis: { labelAngle: long ? -35 : 0, ticks: false } };
   const offset = { field: "arm", sort: arms };
-  const y = { field: "value", type: "quantitative", title: quality };
+  const y = { field: "value", type: "quantitative", title: quality, stack: null };
   return {
     width,
     height: 260,

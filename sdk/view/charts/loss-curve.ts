@@ -34,7 +34,7 @@ export function lossCurveSpec(runs: Readonly<Record<string, readonly LossPoint[]
     mark: { type: "line", strokeWidth: 1.5, tooltip: true },
     encoding: {
       x: { field: "step", type: "quantitative", title: "step", scale: { nice: false }, axis: { tickCount: 8 } },
-      y: { field: "loss", type: "quantitative", title: loss, scale: { type: scale, zero: false } },
+      y: { field: "loss", type: "quantitative", title: loss, scale: { type: scale, ...(scale === "linear" ? { zero: false } : {}) } },
       color: { field: "run", type: "nominal", sort: names, title: null, scale: { domain: names, range: [...PALETTE] }, ...(names.length === 1 ? { legend: null } : {}) },
       strokeDash: { field: "run", type: "nominal", sort: names, scale: { domain: names, range: names.map((_, i) => (i % 2 === 0 ? [1, 0] : [6, 3])) }, ...(names.length === 1 ? { legend: null } : {}) },
     },

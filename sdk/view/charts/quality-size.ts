@@ -44,11 +44,12 @@ export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "p
   const placed = sideBySide(points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), top: toY(point.high ?? point.quality), bottom: toY(point.low ?? point.quality), written: format(point.size) })));
   const values = placeLabels(placed.map((point) => ({ ...point, x: point.x + point.shift, label: point.arm })), width, height);
 
-  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size (bytes)" : "parameters", scale: { type: scale, domain, nice: false, zero: false }, axis: { format: ".3~s", tickCount: 6 } };
+  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size (bytes)" : "parameters", scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) }, axis: { format: ".3~s", tickCount: 6 } };
   const y = { type: "quantitative", title: quality, scale: { domain: range, nice: false, zero: false } };
   const color = { field: "arm", type: "nominal", sort: null, legend: null, scale: { range: [...PALETTE] } };
   const shift = { expr: "datum.shift" };
-  const tooltip = [{ field: "arm" }, { field: "quality" }, { field: "low" }, { field: "high" }, { field: "written", title: "size" }];
+  const intervals = points.some(({ low }) => low !== undefined) ? [{ field: "low" }, { field: "high" }] : [];
+  const tooltip = [{ field: "arm" }, { field: "quality" }, ...intervals, { field: "written", title: "size" }];
   return {
     width,
     height,
