@@ -1,10 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
-import stringWidth from "string-width";
 import { MoeError, suggest } from "../errors.js";
 import { column, type Column, type ColumnFormat, type ColumnOptions } from "./column.js";
 import { toDanfo } from "./danfo.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { html } from "./html.js";
+import { textColumns } from "./text-columns.js";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -102,9 +102,9 @@ export class Table implements Displayable {
   toText(): string {
     const { columns, rows, left } = this.#shown();
     const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => columns.map(({ text }) => text(row)))].map((line) => line.map(oneLine));
-    const widths = columns.map((_, i) => Math.max(...cells.map((line) => stringWidth(line[i]))));
+    const widths = columns.map((_, i) => Math.max(...cells.map((line) => textColumns(line[i]))));
     const pad = (text: string, i: number) => {
-      const space = " ".repeat(widths[i] - stringWidth(text));
+      const space = " ".repeat(widths[i] - textColumns(text));
       return columns[i].numeric ? space + text : text + space;
     };
     const lines = cells.map((line) => line.map(pad).join("  ").trimEnd());

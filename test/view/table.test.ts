@@ -81,8 +81,8 @@ test("html: escaped everywhere, with no colour of its own", () => {
 });
 
 test("text: data can neither break the line nor steer the terminal, and wide characters line up", () => {
-  const lines = table([{ a: "x\n\u001b[31my\r", b: 1 }, { a: "専門家", b: 22 }]).toText().split("\n");
-  assert.equal(lines, ["a        b", "──────  ──", "x y      1", "専門家  22"]);
+  const lines = table([{ a: "x\n\u001b[31my\r", b: 1 }, { a: "専門家", b: 22 }, { a: "e\u0301", b: 3 }]).toText().split("\n");
+  assert.equal(lines, ["a        b", "──────  ──", "x y      1", "専門家  22", "e\u0301        3"]);
 });
 
 test("csv is read back as it was, by a reader of RFC 4180", () => {

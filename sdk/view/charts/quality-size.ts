@@ -85,5 +85,5 @@ function bestTrade(points: readonly QualityPoint[], sizeUnit: QualitySizeOptions
   const smaller = points.filter(({ size }) => size < largest.size);
   if (smaller.length === 0) return `All ${points.length} arms have ${say(largest.size)}.`;
   const best = smaller.reduce((most, point) => (point.quality > most.quality ? point : most));
-  return `${best.arm} is the best of the smaller arms: ${Number(best.quality.toPrecision(3))} at ${say(best.size)}, against ${Number(largest.quality.toPrecision(3))} at ${say(largest.size)} for ${largest.arm}.`;
+  return `The best of the smaller arms is ${best.arm}: ${Number(best.quality.toPrecision(3))} at ${say(best.size)}, against ${Number(largest.quality.toPrecision(3))} at ${say(largest.size)} for ${largest.arm}.`;
 }
