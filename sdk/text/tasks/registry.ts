@@ -1,7 +1,6 @@
 import pron from "../../../data/tasks/pron.json" with { type: "json" };
 import spell from "../../../data/tasks/spell.json" with { type: "json" };
 import lemma from "../../../data/tasks/lemma.json" with { type: "json" };
-import inflect from "../../../data/tasks/inflect.json" with { type: "json" };
 import derive from "../../../data/tasks/derive.json" with { type: "json" };
 import span from "../../../data/tasks/span.json" with { type: "json" };
 import stress from "../../../data/tasks/stress.json" with { type: "json" };
@@ -19,7 +18,6 @@ import { classOfName } from "./class-of-name.js";
 import { derivedWord } from "./derived-word.js";
 import { domainOfText } from "./domain-of-text.js";
 import { formToLemma } from "./form-to-lemma.js";
-import { lemmaToForm } from "./lemma-to-form.js";
 import { partOfSpeech } from "./part-of-speech.js";
 import { partyOfSpeech } from "./party-of-speech.js";
 import { pronounceToSpell } from "./pronounce-to-spell.js";
@@ -33,13 +31,13 @@ import type { Sizes, TaskDefinition } from "./task.js";
 
 /** The declarations of all tasks by name, those that generate first. A new task is one JSON file, one builder, and its lines here. */
 export const DEFINITIONS: ReadonlyMap<string, TaskDefinition> = new Map(
-  ([pron, spell, lemma, inflect, derive, span, stress, century, kind, name, pos, domain, party, blank, spam] as TaskDefinition[])
+  ([pron, spell, lemma, derive, span, stress, century, kind, name, pos, domain, party, blank, spam] as TaskDefinition[])
     .map((definition) => [definition.name, definition]),
 );
 
 /** The builders that declarations name. */
 export const BUILDERS: Record<string, (sizes: Sizes) => Parts> = {
-  spellToPronounce, pronounceToSpell, formToLemma, lemmaToForm, derivedWord,
+  spellToPronounce, pronounceToSpell, formToLemma, derivedWord,
   wordsAfter, stressPattern, centuryOfSpeech, classOfGloss, classOfName,
   partOfSpeech, domainOfText, partyOfSpeech, wordOfBlank, spamOrHam,
 };
