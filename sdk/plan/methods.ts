@@ -3,12 +3,13 @@ import { averaging } from "../merge/averaging.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
 import { frequency } from "../prune/frequency.js";
+import { reap } from "../prune/reap.js";
 import type { Profile } from "../profile/profile.js";
 import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, frequency];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, frequency, reap];
 const defined = new Map<string, AnyMethod>();
 
 /**

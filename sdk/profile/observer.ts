@@ -1,5 +1,6 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
+import type { Sums } from "./observers/sums.js";
 
 /**
  * What one MoE layer did to one chunk of tokens. Rows are real tokens only: padding never reaches an observer.
@@ -33,6 +34,7 @@ export interface Observer<R = unknown> {
 export interface MergeableObserver<R = unknown> extends Observer<R> {
   /** @param other the same kind of observer, made with the same options */
   merge(other: this): void;
-  /** what `merge` adds up */
-  readonly sums?: import("./observers/sums.js").Sums;
+  /** what `merge` adds up, and what it takes the maximum of */
+  readonly sums?: Sums;
+  readonly maxima?: Sums;
 }

@@ -84,6 +84,7 @@ export function replay(id: string, spec: MoeFfnSpec, layer: OracleLayer, tokens:
   const output = keep(tf.tidy(() => {
     let sum: Tensor = tf.zeros([N, D]);
     for (let e = 0; e < E; e++) {
+      if (spec.expertOf[e] < 0) continue;
       const weight = Float32Array.from({ length: N }, (_, n) => { let g = 0; for (let k = 0; k < K; k++) if (choice[n * K + k] === e) g += gates[n * K + k]; return g; });
       sum = tf.add(sum, tf.mul(expert(spec.expertOf[e]).run(input), tf.tensor2d(weight, [N, 1])));
     }
@@ -116,7 +117,7 @@ function route(logits: ArrayLike<number>, spec: MoeFfnSpec, given?: ArrayLike<nu
   const choice = new Int32Array(N * K);
   const gates = new Float32Array(N * K);
   for (let n = 0; n < N; n++) {
-    const row = Array.from({ length: E }, (_, e) => logits[n * E + e]);
+    const row = Array.from({ length: E }, (_, e) => (spec.router.masked?.includes(e) ? -Infinity : logits[n * E + e]));
     const top = Math.max(...row);
     const exps = row.map((value) => Math.exp(value - top));
     const total = exps.reduce((a, b) => a + b, 0);

@@ -1,12 +1,23 @@
 import { MoeError, suggest } from "../../errors.js";
 import type { MergeableObserver } from "../observer.js";
+import { channelNormsObserver } from "./channel-norms.js";
+import { coactivationObserver } from "./coactivation.js";
+import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
+import { meanOutputObserver } from "./mean-output.js";
 import { routerLogitsObserver } from "./router-logits.js";
+import { saliencyObserver } from "./saliency.js";
 import { usageObserver } from "./usage.js";
 
 /** Observers by the name of the statistic that they give; methods ask for them by these names. */
 const observers: Record<string, () => MergeableObserver> = {
   usage: usageObserver,
   routerLogits: routerLogitsObserver,
+  coactivation: coactivationObserver,
+  meanOutput: meanOutputObserver,
+  meanInput: meanInputObserver,
+  meanAbsInput: meanAbsInputObserver,
+  channelNorms: channelNormsObserver,
+  saliency: saliencyObserver,
 };
 
 /** Names that `observerNamed` accepts. */

@@ -19,9 +19,8 @@ export function routerLogitsObserver(): MergeableObserver<number[][]> {
       sums.add(layer, "products", await products.data());
       products.dispose();
     },
-    result: () => sums.map((layer) => {
-      const experts = Math.sqrt(sums.of(layer, "products", 0).length);
-      const products = rows(sums.of(layer, "products", 0), experts);
+    result: () => sums.map((sum) => {
+      const products = rows(sum("products"), Math.sqrt(sum("products").length));
       const norms = products.map((row, i) => Math.sqrt(row[i]));
       return products.map((row, i) => row.map((product, j) => (i === j ? 1 : product / (norms[i] * norms[j] + EPSILON))));
     }),

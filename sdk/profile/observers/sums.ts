@@ -1,11 +1,14 @@
 import type { LayerId } from "../../model/spec.js";
 
+/** Running sums of one layer by name. */
+export type LayerSums = Map<string, Float64Array>;
+
 /**
  * Running sums by layer and name, in double precision: what makes a statistic exact under chunking (up to
  * rounding) and mergeable over shards.
  */
 export class Sums {
-  private readonly layers = new Map<LayerId, Map<string, Float64Array>>();
+  private readonly layers = new Map<LayerId, LayerSums>();
 
   /** Adds numbers to the sum of that name, element by element. */
   add(layer: LayerId, name: string, values: ArrayLike<number>): void {
@@ -21,18 +24,24 @@ export class Sums {
     return sums.get(name)!;
   }
 
-  has(layer: LayerId, name: string): boolean {
-    return this.layers.get(layer)?.has(name) ?? false;
-  }
-
   /** Adds the sums of another shard. */
   merge(other: Sums): void {
     for (const [layer, sums] of other.layers) for (const [name, values] of sums) this.add(layer, name, values);
   }
 
-  /** One value for each layer that was seen. */
-  map<R>(value: (layer: LayerId) => R): Record<LayerId, R> {
-    return Object.fromEntries([...this.layers.keys()].map((layer) => [layer, value(layer)]));
+  /** Takes the larger of each number of this and another shard. */
+  mergeMaxima(other: Sums): void {
+    for (const [layer, maxima] of other.layers) {
+      for (const [name, values] of maxima) {
+        const most = this.of(layer, name, values.length);
+        values.forEach((value, i) => (most[i] = Math.max(most[i], value)));
+      }
+    }
+  }
+
+  /** One value for each layer that was seen, from its sums. */
+  map<R>(value: (sum: (name: string) => Float64Array) => R): Record<LayerId, R> {
+    return Object.fromEntries([...this.layers].map(([layer, sums]) => [layer, value((name) => sums.get(name)!)]));
   }
 }
 

@@ -1,0 +1,33 @@
+import { tf } from "../../tensor/index.js";
+import type { MergeableObserver, MoeEvent } from "../observer.js";
+import { rows, Sums } from "./sums.js";
+
+/**
+ * Mean output of every expert over ALL tokens, routed to it or not: what HC-SMoE (arXiv:2410.08589) clusters.
+ * Runs each stored expert on everything, so it costs E / K times the layer. [E][D]; a router output without an
+ * expert has a row of zeros.
+ */
+export function meanOutputObserver(): MergeableObserver<number[][]> {
+  const sums = new Sums();
+  return {
+    name: "meanOutput",
+    sums,
+    async see({ layer, spec, input, expert }: MoeEvent) {
+      const [N, D] = input.shape;
+      const total = sums.of(layer, "total", spec.experts * D);
+      sums.add(layer, "tokens", new Array<number>(spec.experts).fill(N));
+      for (let slot = 0; slot < spec.slots.length; slot++) {
+        const sum = tf.tidy(() => tf.sum(expert(slot).run(input), 0));
+        const values = await sum.data();
+        sum.dispose();
+        spec.expertOf.forEach((of, e) => { if (of === slot) for (let d = 0; d < D; d++) total[e * D + d] += values[d]; });
+      }
+    },
+    // a layer's tokens are counted once for each router output, so that E is known from the sums
+    result: () => sums.map((sum) => {
+      const tokens = sum("tokens");
+      return rows(sum("total"), sum("total").length / tokens.length).map((row, e) => row.map((value) => value / Math.max(1, tokens[e])));
+    }),
+    merge: (other) => sums.merge(other.sums!),
+  };
+}

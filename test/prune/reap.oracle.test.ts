@@ -1,0 +1,95 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
+import { buildProfile } from "../../sdk/profile/build-profile.js";
+import { meanOutputObserver } from "../../sdk/profile/observers/mean-output.js";
+import { saliencyObserver } from "../../sdk/profile/observers/saliency.js";
+import { usageObserver } from "../../sdk/profile/observers/usage.js";
+import { reap, type ReapOptions } from "../../sdk/prune/reap.js";
+import { ready } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { noLeaks } from "../support/tensors.js";
+import { oracle, oracleModel, replay, stacked, type OracleLayer } from "../support/oracle.js";
+
+// Values of the official code. 1e-5 relative: float32 sums in another order.
+const test = suite("reap against the official code");
+await ready();
+
+const criteria: Record<string, ReapOptions["criterion"]> = {
+  reap: "reap", ean_sum: "eanSum", ean_mean: "eanMean", weighted_ean_sum: "weightedEanSum", ean_ca: "eanCa",
+  weighted_expert_frequency_sum: "weightedFrequency", max_activations: "maxActivation", frequency: "frequency",
+};
+
+for (const name of ["qwen3moe", "mixtral"]) {
+  const found = await oracle("reap", name);
+  if (!found) continue;
+  const { json, tensors } = found;
+  const layers: Record<string, OracleLayer> = {};
+  for (let l = 0; l < json.params.layers; l++) {
+    const tensor = (part: string) => tensors.get(`layers.${l}.${part}`)!;
+    layers[`layers.${l}`] = { up: tensor("up"), gate: tensor("gate"), down: tensor("down"), router: tensor("router") };
+  }
+  const model = oracleModel(layers, { topK: json.params.k, normalize: true });
+  const mask = Array.from(tensors.get("attention_mask")!.values);
+  const tokensOf = (id: string, masked: boolean) => {
+    const keep = (stack: { shape: number[]; values: Float32Array }) => {
+      const width = stack.shape.at(-1)!;
+      const rows = mask.flatMap((real, row) => (real || !masked ? [row] : []));
+      return { shape: [rows.length, width], values: Float32Array.from(rows.flatMap((row) => Array.from(stack.values.subarray(row * width, (row + 1) * width)))) };
+    };
+    return { input: keep(tensors.get(`${id}.input`)!), logits: keep(tensors.get(`${id}.router_logits`)!) };
+  };
+  const observe = async (masked: boolean, renormalised: boolean) => {
+    const observers = [usageObserver(), saliencyObserver({ renormalised }), meanOutputObserver()];
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id, masked));
+      for (const observer of observers) await observer.see(event);
+      dispose();
+    }
+    return buildProfile(observers, { model: { id: name, fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
+  };
+
+  for (const [setting, masked, renormalised] of [["default", false, false], ["masked", true, false], ["masked_renormalised", true, true]] as const) {
+    test(`${name}: every criterion, ${setting}`, async () => {
+      const profile = await noLeaks(() => observe(masked, renormalised));
+      for (const [index, expected] of Object.entries<Record<string, never>>(json.observer[setting])) {
+        const layer = profile.layers[`layers.${index}`];
+        assert.is(layer.tokens, expected.total_tokens);
+        assert.equal(layer.counts, expected.expert_frequency);
+        for (const [key, criterion] of Object.entries(criteria)) {
+          if (expected[key] !== undefined) close((layer.saliency as Record<string, number[]>)[criterion!], expected[key], 1e-5, `${setting} ${key} layer ${index}`);
+        }
+        close(layer.meanOutput!.flat(), (expected.characteristic_activation as number[][]).flat(), 1e-5, "mean output");
+      }
+    });
+  }
+
+  test(`${name}: pruned sets, and outputs of the pruned layers on the original inputs`, async () => {
+    const profile = await observe(true, false); // the reference pruned by what it saw without padding
+    for (const [key, { kept }] of Object.entries<{ kept: Record<string, number[]> }>(json.pruned)) {
+      const [metric, fraction] = key.split("@");
+      const plan = await reap.plan(profile, { keep: 1 - Number(fraction), criterion: criteria[metric] });
+      const sets = Object.values(plan.layers).map(({ slots }) => slots!.map(({ from }) => from[0].expert));
+      const tied = Object.values(kept).some((expected, l) => {
+        // of experts with the same score the reference keeps whichever torch.topk leaves over
+        const { counts, saliency } = profile.layers[`layers.${l}`];
+        const score = metric === "frequency" ? counts : (saliency as Record<string, number[]>)[criteria[metric]!];
+        const scores = (set: number[]) => set.map((expert) => score[expert]).sort((a, b) => a - b);
+        assert.equal(scores(sets[l]), scores(expected), `${key} layer ${l}`);
+        return JSON.stringify(sets[l]) !== JSON.stringify(expected);
+      });
+      if (tied) continue;
+      const pruned = await applyPlan(model, plan);
+      for (const { id, ffn } of moeLayers(pruned.spec)) {
+        const expected = tensors.get(`${key}.${id}.output_on_original_input`);
+        if (!expected) continue;
+        const { event, dispose } = replay(id, ffn, await stacked(pruned.weights, id, ffn.slots.length), tokensOf(id, false));
+        close(await event.output.data(), expected.values, 1e-5, `${key} ${id}`);
+        dispose();
+      }
+    }
+  });
+}
+
+test.run();
