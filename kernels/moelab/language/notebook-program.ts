@@ -1,0 +1,199 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import ts from "typescript";
+import { compilerOptions } from "./compiler-options.js";
+import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
+
+const CELL_FILE = /^__cell_(\d+|next)__\.ts$/;
+
+interface CellModule {
+  text: string;
+  version: string;
+  /** what the front end calls it: `[number]` */
+  number: number;
+  /** files of the cells that it takes names from */
+  uses: Set<string>;
+  /** it changes types for everybody (`declare global`), so it is never dropped */
+  global: boolean;
+}
+
+interface Owner {
+  file: string;
+  kind: NameKind;
+}
+
+/**
+ * The notebook as TypeScript sees it: each cell is a module of its own.
+ * A module's text starts with the cell as the user wrote it, so that positions need no translation. Behind it stand the
+ * names that it takes from earlier cells (variables declared with their type, so that assignments to them are checked;
+ * everything else imported) and an export of the names that it gives.
+ * A name belongs to the last cell that declared it. Cells that nobody takes a name from any more are dropped.
+ */
+export class NotebookProgram {
+  readonly service: ts.LanguageService;
+  readonly options: ts.CompilerOptions;
+  private readonly files = new Map<string, CellModule>();
+  private readonly owners = new Map<string, Owner>();
+  private current: string;
+  private cells = 0;
+  private versions = 0;
+
+  /**
+   * @param folder the notebook's
+   * @param home folder of the moelab package
+   * @param globals declarations that every cell sees
+   */
+  constructor(readonly folder: string, private readonly home: string, globals: string) {
+    this.options = compilerOptions(folder, home);
+    const globalsFile = join(folder, "__moelab_globals__.d.ts");
+    this.files.set(globalsFile, { text: globals, version: "0", number: 0, uses: new Set(), global: true });
+    this.current = join(folder, "__cell_next__.ts");
+    this.service = ts.createLanguageService(this.host(), ts.createDocumentRegistry(true, folder));
+  }
+
+  /** The program of the module that was opened last. */
+  get program(): ts.Program {
+    return this.service.getProgram()!;
+  }
+
+  /** Makes `code` the cell that questions are about; it gives no names to others yet. @returns its file */
+  open(code: string, number = 0): string {
+    this.current = join(this.folder, "__cell_next__.ts");
+    this.write(this.current, code, number);
+    return this.current;
+  }
+
+  /** Makes `code` a cell of the notebook, whose file stays; `commit` or `drop` follows. @returns its file */
+  add(code: string, number: number): string {
+    this.current = join(this.folder, `__cell_${++this.cells}__.ts`);
+    this.write(this.current, code, number);
+    return this.current;
+  }
+
+  /** The cell runs: from now on the names that it declares are its own. */
+  commit(file: string): void {
+    for (const [name, kind] of this.namesOf(file)) this.owners.set(name, { file, kind });
+    this.dropUnused();
+  }
+
+  drop(file: string): void {
+    this.files.delete(file);
+  }
+
+  isCell(file: string): boolean {
+    return this.files.has(file);
+  }
+
+  /** Where a name of an earlier cell is declared. */
+  declaration(name: string): { file: string; number: number } | undefined {
+    const owner = this.owners.get(name);
+    return owner && { file: owner.file, number: this.files.get(owner.file)!.number };
+  }
+
+  /** Says "cell [3]" where TypeScript names the module of a cell. */
+  readable(text: string): string {
+    const name = (index: string) => `cell [${this.files.get(join(this.folder, `__cell_${index}__.ts`))?.number ?? "?"}]`;
+    return text
+      .replace(/import\("[^"]*__cell_(\d+)__(?:\.ts)?"\)\.([\w$]+)/g, (_, index, symbol) => `${symbol} of ${name(index)}`)
+      .replace(/import\("[^"]*__cell_next__(?:\.ts)?"\)\./g, "")
+      .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index));
+  }
+
+  private namesOf(file: string): Map<string, NameKind> {
+    const { text } = this.files.get(file)!;
+    return declaredNames(ts.createSourceFile(file, text.slice(0, text.lastIndexOf(TAIL)), ts.ScriptTarget.Latest));
+  }
+
+  private write(file: string, code: string, number: number): void {
+    const parsed = ts.createSourceFile(file, code, ts.ScriptTarget.Latest);
+    const own = declaredNames(parsed);
+    const exported = exportedNames(parsed);
+    // a cell that is only asked about may complete any name; one that runs needs what its text mentions
+    const mentioned = file.includes("_next__") ? undefined : new Set(code.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
+    const uses = new Set<string>();
+    const taken: string[] = [];
+    for (const [name, owner] of this.owners) {
+      if (own.has(name) || (mentioned && !mentioned.has(name))) continue;
+      const from = `"./${basename(owner.file)}"`;
+      uses.add(owner.file);
+      taken.push(owner.kind === "entity" ? `import { ${name} } from ${from};` : `declare ${owner.kind} ${name}: typeof import(${from}).${name};`);
+    }
+    const given = [...own.keys()].filter((name) => !exported.has(name));
+    const tail = `${TAIL}${taken.join("")}export { ${given.join(", ")} };`;
+    const global = parsed.statements.some((statement) => ts.isModuleDeclaration(statement) && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name)));
+    this.files.set(file, { text: code + tail, version: String(++this.versions), number, uses, global });
+  }
+
+  private dropUnused(): void {
+    const live = new Set<string>();
+    const keep = (file: string) => {
+      if (live.has(file)) return;
+      live.add(file);
+      for (const used of this.files.get(file)?.uses ?? []) keep(used);
+    };
+    for (const { file } of this.owners.values()) keep(file);
+    for (const [file, { global }] of this.files) {
+      if (global) keep(file);
+      else if (!live.has(file)) this.files.delete(file);
+    }
+  }
+
+  private host(): ts.LanguageServiceHost {
+    const { folder, files, options } = this;
+    const resolutions = ts.createModuleResolutionCache(folder, (name) => name, options);
+    const readFile = (file: string) => files.get(file)?.text ?? ts.sys.readFile(file);
+    const fileExists = (file: string) => files.has(file) || ts.sys.fileExists(file);
+    const borrowed = borrowedPackages(this.home);
+    const resolve = (name: string, from: string): ts.ResolvedModuleFull | undefined => {
+      if (CELL_FILE.test(basename(name))) return { resolvedFileName: join(folder, basename(name)), extension: ".ts", isExternalLibraryImport: false };
+      const local = name.startsWith(".") || name.startsWith("/");
+      const found = ts.resolveModuleName(name, from, options, { ...ts.sys, readFile, fileExists }, local ? undefined : resolutions).resolvedModule;
+      if (found || local) return found;
+      resolutions.clear(); // it may be installed before the next cell
+      if (!borrowed.has(packageName(name))) return undefined;
+      return ts.resolveModuleName(name, join(this.home, "package.ts"), options, ts.sys).resolvedModule;
+    };
+    return {
+      getCompilationSettings: () => options,
+      getScriptFileNames: () => [...[...files].filter(([, { global }]) => global).map(([file]) => file), this.current],
+      getCurrentDirectory: () => folder,
+      getDefaultLibFileName: (given) => ts.getDefaultLibFilePath(given),
+      useCaseSensitiveFileNames: () => true,
+      getScriptVersion: (file) => files.get(file)?.version ?? diskVersion(file),
+      getScriptSnapshot(file) {
+        const text = readFile(file);
+        return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+      },
+      readFile,
+      fileExists,
+      readDirectory: ts.sys.readDirectory,
+      getDirectories: ts.sys.getDirectories,
+      directoryExists: ts.sys.directoryExists,
+      realpath: ts.sys.realpath,
+      resolveModuleNameLiterals: (literals, from) => literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
+    };
+  }
+}
+
+/** Stands between a cell's text and what is added to it. */
+const TAIL = "\n;/*\u0000*/";
+
+/** Installed packages do not change while a notebook runs; local files do. */
+function diskVersion(file: string): string {
+  if (file.includes("/node_modules/")) return "0";
+  try {
+    return String(statSync(file).mtimeMs);
+  } catch {
+    return "0";
+  }
+}
+
+/** moelab and what it depends on can be imported from any folder, as the runner's loader has it. */
+function borrowedPackages(home: string): Set<string> {
+  const { name, dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  return new Set([name, ...Object.keys(dependencies)]);
+}
+
+function packageName(specifier: string): string {
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+}

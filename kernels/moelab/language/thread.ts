@@ -1,0 +1,24 @@
+// The language thread: TypeScript's language service over the notebook. It answers while cells compute.
+import { workerData, type MessagePort } from "node:worker_threads";
+import { serve } from "../rpc.js";
+import type { LanguageService } from "../threads.js";
+import { Compiler } from "./compile.js";
+import { complete } from "./complete.js";
+import { GLOBALS } from "./globals.js";
+import { inspect } from "./inspect.js";
+import { isComplete } from "./is-complete.js";
+import { NotebookProgram } from "./notebook-program.js";
+
+const { port, folder, home } = workerData as { port: MessagePort; folder: string; home: string };
+const notebook = new NotebookProgram(folder, home, GLOBALS);
+const compiler = new Compiler(notebook);
+
+const service: LanguageService = {
+  compile: (code, number) => compiler.compile(code, number),
+  compileExpression: (code) => compiler.compileExpression(code),
+  complete: (code, offset) => complete(notebook, code, offset),
+  inspect: (code, offset, detail) => inspect(notebook, code, offset, detail),
+  isComplete,
+};
+serve(port, service);
+compiler.compileExpression("0"); // reads the libraries' types before the first cell asks

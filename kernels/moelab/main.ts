@@ -1,0 +1,49 @@
+// The kernel's process: `node main.js CONNECTION_FILE`, started by a front end with the notebook's folder as working directory.
+import { readFileSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { Runner } from "./runner/runner.js";
+import type { ToRunner, ToServer } from "./threads.js";
+
+const home = packageFolder(fileURLToPath(import.meta.url));
+const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+const typescriptVersion = createRequire(import.meta.url)("typescript/package.json").version;
+const connectionFile = process.argv[2];
+if (!connectionFile) {
+  console.error("kernel: no connection file was given; accepted is the path of one, which a front end writes. Start a notebook with `moelab lab` or `moelab run`.");
+  process.exit(2);
+}
+const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
+
+const { port1, port2 } = new MessageChannel();
+const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2);
+const server = thread("server.js", { connection, language: port1, version, typescriptVersion }, port1);
+language.unref();
+
+const exit = process.exit.bind(process); // before the runner explains exits that cells cause
+const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href, (message: ToServer) => server.postMessage(message));
+server.on("message", (message: ToRunner) => {
+  if (message.type === "exit") exit(0);
+  else runner.receive(message);
+});
+
+function thread(file: string, workerData: object, port: MessagePort): Worker {
+  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never] });
+  worker.on("error", (error) => {
+    writeSync(2, `kernel: ${file} failed: ${error.stack}\n`);
+    process.kill(process.pid, "SIGKILL");
+  });
+  return worker;
+}
+
+function packageFolder(start: string): string {
+  for (let folder = dirname(start); ; folder = dirname(folder)) {
+    try {
+      if (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).name === "moelab") return folder;
+    } catch {
+      if (folder === dirname(folder)) throw new Error(`kernel: no moelab package around ${start}; accepted is a kernel inside its package. Install moelab again.`);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { MessagePort } from "node:worker_threads";
+
+/** Calls the methods of an object that lives in another thread; calls are answered in order. */
+export function remote<T extends object>(port: MessagePort): { [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never } {
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let last = 0;
+  port.on("message", ({ id, value, error }: { id: number; value?: unknown; error?: string }) => {
+    const call = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) call?.resolve(value);
+    else call?.reject(new Error(error));
+  });
+  return new Proxy({} as never, {
+    get: (_, method) => (...args: unknown[]) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++last, { resolve, reject });
+        port.postMessage({ id: last, method, args });
+      }),
+  });
+}
+
+/** The other end of `remote`. */
+export function serve(port: MessagePort, target: object): void {
+  const methods = target as Record<string, (...args: unknown[]) => unknown>;
+  port.on("message", async ({ id, method, args }: { id: number; method: string; args: unknown[] }) => {
+    try {
+      port.postMessage({ id, value: await methods[method]!(...args) });
+    } catch (error) {
+      port.postMessage({ id, error: String((error as Error)?.stack ?? error) });
+    }
+  });
+}

@@ -1,0 +1,118 @@
+import { readFileSync, statSync } from "node:fs";
+import { createRequire, register } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { constants, runInThisContext } from "node:vm";
+import { MessageChannel } from "node:worker_threads";
+import { moduleLoaded } from "./scripts.js";
+
+type Namespace = Record<string, unknown>;
+
+/**
+ * Loads what cells import, relative to the notebook's folder.
+ * Local files are loaded afresh when they, or local files they import, have changed; TypeScript files need no build.
+ */
+export class Modules {
+  readonly require: NodeJS.Require;
+  private readonly load: (specifier: string, options?: ImportCallOptions) => Promise<Namespace>;
+  private readonly loadedAt = new Map<string, number>();
+
+  /**
+   * @param folder the notebook's
+   * @param home folder of the running moelab package, which serves `import "moelab"` where the notebook has none of its own
+   */
+  constructor(private readonly folder: string, home: string) {
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", ({ url, map }: { url: string; map: string }) => moduleLoaded(url, map));
+    port1.unref();
+    register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
+    this.require = createRequire(join(folder, "notebook.js"));
+    // the name decides what relative specifiers are relative to
+    this.load = runInThisContext("(specifier, options) => import(specifier, options)", { filename: join(folder, "notebook.js"), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+  }
+
+  /** `import * as ns from specifier`, also as the expression `import(specifier)`. */
+  async import(specifier: string, options?: ImportCallOptions): Promise<Namespace> {
+    if (isLocal(specifier)) {
+      this.forgetChanged();
+      if (specifier.endsWith(".json")) return json(resolve(this.folder, specifier.startsWith("file:") ? new URL(specifier).pathname : specifier));
+    }
+    const namespace = await this.load(specifier, options);
+    this.rememberLoaded();
+    return this.commonJs(namespace);
+  }
+
+  /** One name of a namespace, as `import { name }` binds it. */
+  pick(namespace: Namespace, name: string, specifier: string): unknown {
+    if (name === "default" && isCommonJsWithDefault(namespace)) return (namespace.default as Namespace).default;
+    if (name in namespace) return namespace[name];
+    throw new SyntaxError(`The requested module '${specifier}' does not provide an export named '${name}'`);
+  }
+
+  /**
+   * Node finds the exports of a CommonJS module by reading its text, and gives up at `module.exports = { f, version: "1" }`.
+   * Its namespace gets all that it really exports.
+   */
+  private commonJs(namespace: Namespace): Namespace {
+    const exported = namespace.default;
+    if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) return namespace;
+    if (!Object.values(this.require.cache).some((module) => module?.exports === exported)) return namespace;
+    const missing = Object.keys(exported).filter((name) => !(name in namespace));
+    if (missing.length === 0) return namespace;
+    const whole: Namespace = Object.create(null);
+    for (const name of Object.keys(namespace)) Object.defineProperty(whole, name, { enumerable: true, get: () => namespace[name] });
+    for (const name of missing) Object.defineProperty(whole, name, { enumerable: true, get: () => (exported as Namespace)[name] });
+    return whole;
+  }
+
+  /** Local CommonJS files live in `require.cache` under their plain path: when one has changed, all are forgotten. */
+  private forgetChanged(): void {
+    const local = Object.keys(this.require.cache).filter((file) => !file.includes("node_modules"));
+    const changed = (file: string) => this.loadedAt.has(file) && modifiedAt(file) !== this.loadedAt.get(file);
+    if (!local.some(changed)) return;
+    for (const file of local) {
+      delete this.require.cache[file];
+      this.loadedAt.delete(file);
+    }
+  }
+
+  private rememberLoaded(): void {
+    for (const file of Object.keys(this.require.cache)) {
+      if (!file.includes("node_modules") && !this.loadedAt.has(file)) this.loadedAt.set(file, modifiedAt(file));
+    }
+  }
+}
+
+function isLocal(specifier: string): boolean {
+  return /^(\.\.?\/|\/|file:)/.test(specifier);
+}
+
+function json(file: string): Namespace {
+  const value = JSON.parse(readFileSync(file, "utf8"));
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value, default: value } : { default: value };
+}
+
+/** Compiled by TypeScript or Babel from `export default`: the types say `.default`, Node says the whole exports. */
+function isCommonJsWithDefault(namespace: Namespace): boolean {
+  const exported = namespace.default as Namespace | undefined;
+  return typeof exported === "object" && exported !== null && exported.__esModule === true && "default" in exported;
+}
+
+function modifiedAt(file: string): number {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return -1;
+  }
+}
+
+/** `import.meta` of a cell. */
+export function cellMeta(folder: string, require: NodeJS.Require) {
+  const url = pathToFileURL(join(folder, "notebook.ts")).href;
+  return {
+    url,
+    dirname: folder,
+    filename: join(folder, "notebook.ts"),
+    resolve: (specifier: string) => (isLocal(specifier) ? new URL(specifier, url).href : specifier.startsWith("node:") ? specifier : pathToFileURL(require.resolve(specifier)).href),
+  };
+}

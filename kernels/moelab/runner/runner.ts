@@ -1,0 +1,115 @@
+import { Script } from "node:vm";
+import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
+import { bundleOf } from "./bundle.js";
+import { Cell, currentCell, KernelInterrupt, runAs } from "./cell.js";
+import { errorReport } from "./error-report.js";
+import { Host } from "./host.js";
+import { cellMeta, Modules } from "./modules.js";
+import { installStackTraces, scriptName } from "./scripts.js";
+import { captureStreams } from "./streams.js";
+import { takeActiveTimer, trackTimers } from "./timers.js";
+
+/** An interrupted cell that swallows the error at each await is left hanging after so many. */
+const MAX_REFUSALS = 100;
+
+/**
+ * Runs compiled cells on the process's main thread.
+ * An interrupt may tear the thread out of any function here: what must happen at the end of a cell is therefore done by
+ * `finish`, which the interrupt calls itself, never by code after an await.
+ */
+export class Runner {
+  /** the variables of all cells: every cell reads and writes the same ones */
+  private readonly variables: Record<string, unknown> = Object.create(null);
+  private readonly modules: Modules;
+  private readonly host: Host;
+  private readonly endStreams: (cell: Cell) => void;
+  private running?: { cell: Cell; report: "done" | "evaluated" };
+  private latest?: Cell;
+
+  constructor(private readonly folder: string, home: string, kernelFolder: string, private readonly post: (message: ToServer) => void) {
+    const owner = () => currentCell() ?? this.running?.cell ?? this.latest;
+    this.modules = new Modules(folder, home);
+    this.services.meta = cellMeta(folder, this.modules.require);
+    this.host = new Host(owner, post);
+    installStackTraces(kernelFolder);
+    trackTimers();
+    this.endStreams = captureStreams(owner, (key, name, text) => post({ type: "stream", key, name, text }));
+    this.host.install();
+    for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, (error: unknown) => this.stray(error, event));
+    process.on("SIGINT", () => this.interrupt());
+  }
+
+  receive(message: ToRunner): void {
+    if (message.type === "run") this.run(message.request);
+    else if (message.type === "evaluate") this.evaluate(message.key, message.compiled);
+    else if (message.type === "interrupt") this.interrupt();
+    else if (message.type === "input") this.host.answerInput(message.key, message.value);
+    else if (message.type === "comm") this.host.receiveComm(message.kind, message.content);
+  }
+
+  private run(request: RunRequest): void {
+    const cell = (this.latest = new Cell(request.key, request.number, request.allowInput));
+    this.start(cell, "done", request);
+  }
+
+  private evaluate(key: number, compiled: CompiledCell): void {
+    const cell = this.latest?.key === key ? this.latest : new Cell(key, 0, false);
+    this.start(cell, "evaluated", { key, number: cell.number, source: "", compiled });
+  }
+
+  private start(cell: Cell, report: "done" | "evaluated", request: Pick<RunRequest, "key" | "number" | "source" | "compiled">): void {
+    this.running = { cell, report };
+    runAs(cell, () => this.value(cell, request)).then(
+      (value) => this.finish(cell, { status: "ok", value }),
+      (error) => this.finish(cell, { status: "error", ...errorReport(error) }),
+    );
+  }
+
+  private async value(cell: Cell, request: Pick<RunRequest, "key" | "number" | "source" | "compiled">) {
+    const head = "(async (__vars, __cell, require, __dirname, __filename) => { 'use strict';";
+    const script = new Script(`${head}\n${request.compiled.js}\n})`, { filename: scriptName(request), lineOffset: -1 });
+    const body = script.runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
+    const result = await body(this.variables, this.services, this.modules.require, this.folder, `${this.folder}/notebook.ts`);
+    return result && bundleOf(result[0]);
+  }
+
+  /** What compiled cells call. */
+  private readonly services = {
+    meta: {},
+    import: (specifier: string, options?: ImportCallOptions) => this.modules.import(String(specifier), options),
+    pick: (namespace: Record<string, unknown>, name: string, specifier: string) => this.modules.pick(namespace, name, specifier),
+    /** `await x` of a cell is compiled to `resume(await wait(x))`: an interrupted cell goes no further than its next await */
+    wait: (value: unknown) => {
+      const cell = currentCell();
+      return cell?.interrupted && cell.refusals++ > MAX_REFUSALS ? new Promise(() => {}) : value;
+    },
+    resume: <T>(value: T): T => {
+      if (currentCell()?.interrupted) throw new KernelInterrupt();
+      return value;
+    },
+  };
+
+  private finish(cell: Cell, outcome: Outcome): void {
+    if (this.running?.cell !== cell) return;
+    const { report } = this.running;
+    this.running = undefined;
+    this.endStreams(cell);
+    this.post({ type: report, key: cell.key, outcome });
+  }
+
+  private interrupt(): void {
+    const { cell } = this.running ?? {};
+    cell?.interrupt();
+    takeActiveTimer()?.interrupt();
+    if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
+    this.post({ type: "interrupted" });
+  }
+
+  /** An error that nobody awaits, or one thrown in a timer: it is told at the cell that started it, and the kernel lives on. */
+  private stray(error: unknown, event: "uncaughtException" | "unhandledRejection"): void {
+    if (error instanceof KernelInterrupt) return;
+    const cell = currentCell() ?? this.latest;
+    const title = event === "unhandledRejection" ? "Unhandled rejection" : "Uncaught exception";
+    this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr", text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
+  }
+}

@@ -1,0 +1,82 @@
+import { SourceMap } from "node:module";
+import type { RunRequest } from "../threads.js";
+
+interface Script {
+  number: number;
+  source: string;
+  map: string;
+  decoded?: SourceMap;
+}
+
+/** Compiled cells and modules by the name that they carry in stack traces. */
+const scripts = new Map<string, Script>();
+const modules = new Map<string, { map: string; decoded?: SourceMap }>();
+
+/** Names the script of a cell; an expression of the front end has no source to show. */
+export function scriptName(request: Pick<RunRequest, "key" | "number" | "source" | "compiled">): string {
+  const name = `<cell ${request.key}>`;
+  scripts.set(name, { number: request.number, source: request.source, map: request.compiled.map });
+  return name;
+}
+
+/** A local TypeScript module was loaded under this URL. */
+export function moduleLoaded(url: string, map: string): void {
+  modules.set(url, { map });
+}
+
+/**
+ * Makes every stack trace speak of cells and TypeScript lines: `at dispatch (Cell [9]:3:11)`.
+ * Frames of the kernel and of Node's own machinery are left out.
+ *
+ * @param kernelFolder URL of the kernel's own code
+ */
+export function installStackTraces(kernelFolder: string): void {
+  const hidden = (line: string) => line.includes(kernelFolder) || /\bnode:(internal|vm|async_hooks)/.test(line);
+  Error.prepareStackTrace = (error, frames) => {
+    const lines = frames.map(String);
+    const shown = lines.filter((line) => !hidden(line));
+    return [header(error), ...(shown.length > 0 ? shown : lines).map((line) => `    at ${translate(line)}`)].join("\n");
+  };
+  Error.stackTraceLimit = 20;
+}
+
+function header(error: Error): string {
+  try {
+    return Error.prototype.toString.call(error);
+  } catch {
+    return "Error";
+  }
+}
+
+function translate(frame: string): string {
+  return frame
+    .replace(/(<cell \d+>):(\d+):(\d+)/g, (all, name, line, column) => {
+      const script = scripts.get(name);
+      if (!script) return all;
+      const place = original((script.decoded ??= new SourceMap(JSON.parse(script.map))), line, column);
+      return place ? `Cell [${script.number}]:${place}` : `Cell [${script.number}]`;
+    })
+    .replace(/(file:\/\/[^\s()]+\?v=[\w.]+):(\d+):(\d+)/g, (all, url: string, line, column) => {
+      const module = modules.get(url);
+      const place = module && original((module.decoded ??= new SourceMap(JSON.parse(module.map))), line, column);
+      return `${decodeURIComponent(new URL(url).pathname)}:${place ?? `${line}:${column}`}`;
+    });
+}
+
+function original(map: SourceMap, line: string, column: string): string | undefined {
+  const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
+  return "originalLine" in entry && entry.originalLine !== undefined ? `${entry.originalLine + 1}:${entry.originalColumn + 1}` : undefined;
+}
+
+/** The lines around the first place of a stack trace that lies in a cell, with the number and the place marked. */
+export function excerpt(stack: string): string | undefined {
+  const place = /Cell \[(\d+)\]:(\d+):(\d+)/.exec(stack);
+  if (!place) return undefined;
+  const [, number, line] = place.map(Number);
+  const script = [...scripts.values()].reverse().find((candidate) => candidate.number === number && candidate.source);
+  const lines = script?.source.split("\n");
+  if (!lines || line! > lines.length) return undefined;
+  const first = Math.max(1, line! - 2);
+  const width = String(line! + 1).length;
+  return [`Cell [${number}]`, ...lines.slice(first - 1, line! + 1).map((text, i) => `${first + i === line ? "\u001b[31m>\u001b[39m" : " "} ${String(first + i).padStart(width)} | ${text}`)].join("\n");
+}

@@ -1,0 +1,161 @@
+// The server thread: everything that a front end sees of the kernel. It runs no line of a cell, so heartbeat, kernel_info,
+// completion, interrupt and shutdown answer while a cell computes or blocks.
+import { writeSync } from "node:fs";
+import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { remote } from "../rpc.js";
+import type { LanguageService, ToRunner, ToServer } from "../threads.js";
+import { Wire, type Connection, type Header, type Message } from "../wire.js";
+import { codePointOffset, utf16Offset } from "./code-points.js";
+import { Comms } from "./comms.js";
+import { Executions } from "./executions.js";
+import { History } from "./history.js";
+import { kernelInfo } from "./kernel-info.js";
+import { Publisher } from "./publisher.js";
+import { bindSockets, type RequestChannel } from "./sockets.js";
+import { Stopper } from "./stopper.js";
+
+export interface ServerData {
+  connection: Connection;
+  language: MessagePort;
+  version: string;
+  typescriptVersion: string;
+}
+
+/** After a shutdown reply the process has this long to end by itself. */
+const EXIT_GRACE_MS = 250;
+const MAX_MATCHES = 1000;
+
+const { connection, language: languagePort, version, typescriptVersion } = workerData as ServerData;
+const runner = parentPort!;
+const toRunner = (message: ToRunner) => runner.postMessage(message);
+const language = remote<LanguageService>(languagePort);
+const wire = new Wire(connection.key);
+const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message));
+const publisher = new Publisher(wire, sockets);
+const history = new History();
+const info = kernelInfo(version, typescriptVersion);
+
+const reply = (channel: RequestChannel, request: Message, content: Record<string, unknown>) => {
+  publisher.flush();
+  return sockets.send(channel, { idents: request.idents, header: wire.header(request.header.msg_type.replace("_request", "_reply")), parent: request.header, content });
+};
+const comms = new Comms({
+  toRunner: (kind, content) => toRunner({ type: "comm", kind, content }),
+  publish: (type, parent, content) => void publisher.publish(type, parent, content),
+});
+const executions = new Executions({
+  compile: (code, number) => language.compile(code, number),
+  compileExpression: (code) => language.compileExpression(code),
+  run: (request) => toRunner({ type: "run", request }),
+  evaluate: (key, compiled) => toRunner({ type: "evaluate", key, compiled }),
+  publish: (type, parent, content, metadata) => void publisher.publish(type, parent, content, metadata),
+  reply: (request, content) => void reply("shell", request, content),
+  history,
+});
+const stopper = new Stopper({
+  ask: () => toRunner({ type: "interrupt" }),
+  notice() {
+    const parent = executions.runningHeader;
+    if (parent) publisher.stream("stderr", "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the call returns. Restart the kernel to end it now.\n", parent);
+  },
+});
+
+type Answer = Record<string, unknown> | Promise<Record<string, unknown>>;
+
+/** Requests that are answered at once, whatever the runner does. */
+const answers: Record<string, (content: Message["content"]) => Answer> = {
+  kernel_info_request: () => info,
+  comm_info_request: ({ target_name }) => ({ status: "ok", ...comms.info(target_name) }),
+  history_request: (content) => ({ status: "ok", ...history.find(content) }),
+  async is_complete_request({ code }) {
+    return { ...(await language.isComplete(String(code))) };
+  },
+  async complete_request({ code, cursor_pos }) {
+    const result = await language.complete(code, utf16Offset(code, cursor_pos ?? Infinity));
+    const [start, end] = [codePointOffset(code, result.start), codePointOffset(code, result.end)];
+    const matches = result.matches.slice(0, MAX_MATCHES);
+    return {
+      status: "ok",
+      matches: matches.map(({ text }) => text),
+      cursor_start: start,
+      cursor_end: end,
+      metadata: { _jupyter_types_experimental: matches.map(({ text, kind }) => ({ text, type: kind, start, end })) },
+    };
+  },
+  async inspect_request({ code, cursor_pos, detail_level = 0 }) {
+    const found = await language.inspect(code, utf16Offset(code, cursor_pos ?? Infinity), detail_level);
+    return { status: "ok", found: found !== undefined, data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
+  },
+  interrupt_request() {
+    executions.interrupt();
+    stopper.stop();
+    return { status: "ok" };
+  },
+  shutdown_request: ({ restart = false }) => ({ status: "ok", restart }),
+};
+
+async function receive(channel: RequestChannel, request: Message): Promise<void> {
+  const type = request.header.msg_type;
+  if (channel === "stdin") {
+    if (type === "input_reply" && request.parent) toRunner({ type: "input", key: waitingForInput, value: String(request.content.value ?? "") });
+    return;
+  }
+  if (type === "execute_request") return executions.add(request);
+  const status = (execution_state: string) => publisher.publish("status", request.header, { execution_state });
+  void status("busy");
+  const answer = answers[type];
+  const comm = /^comm_(open|msg|close)$/.exec(type)?.[1];
+  if (comm) comms.fromFrontEnd(comm as "open", request);
+  else if (answer) {
+    const content = await Promise.resolve(answer(request.content)).catch((error: Error) => ({ status: "error", ename: error.name, evalue: error.message, traceback: [] }));
+    await reply(channel, request, content);
+  }
+  await status("idle");
+  if (type === "shutdown_request") await shutDown();
+}
+
+let waitingForInput = 0;
+
+/** What the runner reports. */
+runner.on("message", (message: ToServer) => {
+  if (message.type === "interrupted") return stopper.answered();
+  if (message.type === "comm-target") return comms.serve(message.name, message.served);
+  if (message.type === "done" || message.type === "evaluated") return executions.settled(message.key, message.outcome);
+  const origin = executions.origin(message.key);
+  const parent: Partial<Header> = origin?.header ?? {};
+  if (message.type === "exiting") return void announceExit(message, parent);
+  if (message.type === "comm") return comms.fromCell(message.kind, parent, message.content);
+  if (message.type === "input") {
+    waitingForInput = message.key;
+    publisher.flush();
+    return void sockets.send("stdin", { idents: origin?.idents ?? [], header: wire.header("input_request"), parent, content: { prompt: message.prompt, password: message.password } });
+  }
+  if (origin?.silent) return;
+  if (message.type === "stream") return publisher.stream(message.name, message.text, parent);
+  if (message.type === "clear") return void publisher.publish("clear_output", parent, { wait: message.wait });
+  const type = message.update ? "update_display_data" : "display_data";
+  void publisher.publish(type, parent, { ...message.bundle, transient: message.id === undefined ? {} : { display_id: message.id } });
+});
+
+/** A cell called process.exit: front ends only see a dead kernel, so the reason is said before it dies. */
+async function announceExit({ code, flushed }: Extract<ToServer, { type: "exiting" }>, parent: Partial<Header>): Promise<void> {
+  const text = `kernel: a cell called process.exit(${code}), so the kernel ends and its variables are lost\n`;
+  writeSync(2, text);
+  await publisher.publish("stream", parent, { name: "stderr", text });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const cell = new Int32Array(flushed);
+  Atomics.store(cell, 0, 1);
+  Atomics.notify(cell, 0);
+}
+
+async function shutDown(): Promise<void> {
+  toRunner({ type: "exit" });
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), EXIT_GRACE_MS);
+}
+
+// a front end that died leaves nobody who would stop this kernel
+if (process.env.JPY_PARENT_PID && process.platform !== "win32") {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && process.kill(process.pid, "SIGKILL"), 1000).unref();
+}
+void publisher.publish("status", {}, { execution_state: "starting" });
