@@ -164,7 +164,7 @@ function columnsOf(rows: readonly Row[], wanted: TableOptions["columns"]): Colum
 }
 
 function optionsOf(columns: TableOptions["columns"], key: string): ColumnOptions {
-  if (columns === undefined || Array.isArray(columns) || !Object.hasOwn(columns, key)) return {};
+  if (columns === undefined || Array.isArray(columns)) return {};
   const own = (columns as Record<string, ColumnFormat | ColumnOptions>)[key];
   return typeof own === "object" ? own : { format: own };
 }

@@ -18,7 +18,7 @@ export interface LossCurveOptions extends ChartWords {
 
 /** Draws the loss of one or several runs over training steps; a long run is thinned to 400 points that keep its peaks. */
 export function lossCurve(runs: Readonly<Record<string, readonly LossPoint[]>>, { scale, loss, ...words }: LossCurveOptions = {}): Chart {
-  return chart(lossCurveSpec(runs, { scale, loss }), { title: "Loss", finding: ends(runs), ...words });
+  return chart(lossCurveSpec(runs, { scale, loss }), { title: "Training loss", finding: ends(runs), ...words });
 }
 
 export function lossCurveSpec(runs: Readonly<Record<string, readonly LossPoint[]>>, { scale = "linear", loss = "loss (nats per token)" }: LossCurveOptions = {}): ChartSpec {
