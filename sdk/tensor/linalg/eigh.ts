@@ -1,0 +1,17 @@
+import { EigenvalueDecomposition } from "ml-matrix";
+import { fromMl, mustBeFinite, mustBeSquare, toMl, type Matrix } from "./matrix.js";
+import { native } from "./native.js";
+
+/**
+ * Eigenvalues and eigenvectors of a symmetric matrix, smallest value first; only the lower triangle is read.
+ * Column i of `vectors` belongs to `values[i]`.
+ */
+export function eigh(a: Matrix): { values: Float64Array; vectors: Matrix } {
+  mustBeSquare(a, "eigh");
+  mustBeFinite(a, "eigh");
+  const mirrored = { ...a, data: Float64Array.from(a.data) };
+  for (let i = 0; i < a.rows; i++) for (let j = i + 1; j < a.rows; j++) mirrored.data[i * a.rows + j] = a.data[j * a.rows + i];
+  if (native.eigh) return native.eigh(mirrored);
+  const found = new EigenvalueDecomposition(toMl(mirrored), { assumeSymmetric: true });
+  return { values: Float64Array.from(found.realEigenvalues), vectors: fromMl(found.eigenvectorMatrix) };
+}

@@ -1,0 +1,14 @@
+export { assign, type AssignOptions } from "./assign.js";
+export { assignApproximate, type ApproximateAssignment, type AssignApproximateOptions } from "./assign-approximate.js";
+export { cholesky } from "./cholesky.js";
+export { cka, type CkaOptions } from "./cka.js";
+export { clusters } from "./clusters.js";
+export { distances, type Metric } from "./distances.js";
+export { eigh } from "./eigh.js";
+export { linkage, type LinkageMethod, type Merge } from "./linkage.js";
+export { lstsq } from "./lstsq.js";
+export { matrix, product, transposed, type Matrix } from "./matrix.js";
+export { qr } from "./qr.js";
+export { solve } from "./solve.js";
+export { stableRank } from "./stable-rank.js";
+export { svd, type Svd } from "./svd.js";

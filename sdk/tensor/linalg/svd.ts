@@ -1,0 +1,24 @@
+import { SingularValueDecomposition } from "ml-matrix";
+import { fromMl, mustBeFinite, toMl, transposed, type Matrix } from "./matrix.js";
+import { native } from "./native.js";
+
+export interface Svd {
+  /** rows x k, k the smaller side */
+  u: Matrix;
+  /** k singular values, largest first */
+  s: Float64Array;
+  /** columns x k */
+  v: Matrix;
+}
+
+/** Thin singular value decomposition, A = U diag(s) V^T. The sign of a pair of columns of U and V is open. */
+export function svd(a: Matrix): Svd {
+  mustBeFinite(a, "svd");
+  if (native.svd) return native.svd(a);
+  if (a.rows < a.columns) {
+    const { u, s, v } = svd(transposed(a));
+    return { u: v, s, v: u };
+  }
+  const found = new SingularValueDecomposition(toMl(a), { computeLeftSingularVectors: true, computeRightSingularVectors: true });
+  return { u: fromMl(found.leftSingularVectors), s: Float64Array.from(found.diagonal), v: fromMl(found.rightSingularVectors) };
+}
