@@ -53,6 +53,11 @@ export class TorchBackend extends tf.KernelBackend {
     return { dataId, shape, dtype };
   }
 
+  /** An operation's result as a tensor, outside kernels. */
+  tensor(handle: Handle, shape: number[], dtype: DataType = "float32"): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.output(handle, shape, dtype));
+  }
+
   /** The same values under another shape or name. */
   share(x: TensorInfo, shape = x.shape, dtype = x.dtype): TensorInfo {
     this.incRef(x.dataId);
@@ -77,7 +82,7 @@ export class TorchBackend extends tf.KernelBackend {
   }
 
   private upload(data: TorchData, shape: number[]): Handle {
-    if (data.handle === RELEASED) throw new Error("torch: the tensor was disposed");
+    if (data.handle !== IN_JAVASCRIPT) this.fetch(data);
     const { dtype } = data;
     if (dtype === "string" || dtype === "complex64") throw NOT_NATIVE;
     const values = data.values as unknown as ArrayLike<number>;
@@ -94,6 +99,13 @@ export class TorchBackend extends tf.KernelBackend {
     data.handle = this.native.create(typed, dtypes[dtype as NativeDtype], ...shape);
     data.values = null;
     return data.handle;
+  }
+
+  /** Takes over the values of a tensor that another back end has. */
+  private fetch(dataId: TorchData): void {
+    const owner = (tf.engine() as unknown as { state: { tensorInfo: WeakMap<object, { backend: tf.KernelBackend }> } }).state.tensorInfo.get(dataId);
+    if (!owner || owner.backend === this) throw new Error("torch: the tensor was disposed");
+    tf.engine().moveData(this, dataId);
   }
 
   private constant(value: number): Handle | undefined {

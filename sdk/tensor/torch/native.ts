@@ -90,15 +90,20 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   rmsNorm(x: Handle, gain: Handle, eps: number): [y: Handle, inverse: Handle];
   rmsNormGrad(dy: Handle, x: Handle, gain: Handle, inverse: Handle): [dx: Handle, dgain: Handle];
   attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle): [y: Handle, logSumExp: Handle];
-  attentionGrad(dy: Handle, q: Handle, k: Handle, v: Handle, y: Handle, logSumExp: Handle, scale: number, causal: boolean, mask: Handle): [dq: Handle, dk: Handle, dv: Handle];
+  attentionGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): [dq: Handle, dk: Handle, dv: Handle];
+  attentionMaskGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): Handle;
   crossEntropy(logits: Handle, labels: Handle): [loss: Handle, logSumExp: Handle];
   crossEntropyGrad(dy: Handle, logits: Handle, labels: Handle, logSumExp: Handle): Handle;
   addRows(x: Handle, rows: Handle, count: number): Handle;
+  topkGrad(dy: Handle, indices: Handle, width: number): Handle;
   adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number, beta1: number, beta2: number, eps: number, decay: number): void;
+  // experts.h; bank: up, down, gate, upBias, gateBias, downBias
+  experts(x: Handle, choice: Handle, gates: Handle, activation: number, ...bank: Handle[]): Handle[];
+  expertsGrad(dy: Handle, gates: Handle, activation: number, ...bankAndSaved: Handle[]): Handle[];
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "adamW"];
+const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

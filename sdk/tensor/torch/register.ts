@@ -12,6 +12,7 @@ import { indexing } from "./kernels/indexing.js";
 import { layout } from "./kernels/layout.js";
 import { products } from "./kernels/products.js";
 import { reductions } from "./kernels/reductions.js";
+import { fusedOps } from "./fused/fused-ops.js";
 import { loadNative } from "./native.js";
 
 export type TorchRegistration =
@@ -40,7 +41,7 @@ function register(): TorchRegistration {
     registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
     registerFallbacks(torch);
     tf.registerBackend("torch", () => torch, 4);
-    return { ok: true, name: "torch", version: TORCH_VERSION, fused: {} };
+    return { ok: true, name: "torch", version: TORCH_VERSION, fused: fusedOps(torch) };
   } catch (error) {
     return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`, cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
   }

@@ -5,6 +5,7 @@
 #include "layout.h"
 #include "products.h"
 #include "fused.h"
+#include "experts.h"
 #include <mutex>
 
 template <size_t n>
@@ -28,5 +29,6 @@ NAPI_MODULE_INIT() {
   add(env, exports, layoutOperations);
   add(env, exports, productOperations);
   add(env, exports, fusedOperations);
+  add(env, exports, expertOperations);
   return exports;
 }

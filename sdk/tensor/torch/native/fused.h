@@ -57,53 +57,98 @@ static std::vector<Tensor> rmsNormGrad(const Tensor& grad, const Tensor& input, 
   return {dx, at::sum(partial, {0}).view(weight.sizes())};
 }
 
-// ---- attention: softmax(scale q k^T + mask) v over [B, H, T, d] ---------------------------------------------
-static void requireAttention(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal) {
-  for (const Tensor* t : {&q, &k, &v}) {
-    requireFloat(*t, "attention");
-    TORCH_CHECK(t->dim() == 4, "attention: rank ", t->dim());
+// ---- attention: softmax(scale q k^T + mask) v ---------------------------------------------------------------
+// q [B,H,T,d], k [B,G,S,d], v [B,G,S,e]: head h reads key head h G / H. mask: broadcastable to [B,H,T,S].
+// Causal: query t sees the keys 0 … t. A query that sees nothing gives zeros.
+struct Attention {
+  Tensor q, k, v;  // widened to H heads and to one head size, as torch's kernel needs them
+  std::optional<Tensor> mask;
+  int64_t groups, d, e;
+  double scale;
+  bool causal;
+
+  Attention(const Tensor& q0, const Tensor& k0, const Tensor& v0, double scale, bool causal, const std::optional<Tensor>& mask0) : scale(scale), causal(causal) {
+    for (const Tensor* t : {&q0, &k0, &v0}) {
+      requireFloat(*t, "attention");
+      TORCH_CHECK(t->dim() == 4 && t->numel() > 0, "attention: ", t->sizes(), " is not [batch, heads, time, size]");
+    }
+    groups = k0.size(1), d = q0.size(3), e = v0.size(3);
+    TORCH_CHECK(k0.sizes().slice(0, 3) == v0.sizes().slice(0, 3) && q0.size(0) == k0.size(0) && d == k0.size(3) && q0.size(1) % groups == 0, "attention: q ", q0.sizes(), ", k ", k0.sizes(), ", v ", v0.sizes());
+    int64_t size = std::max(d, e);
+    q = padLast(q0, size), k = padLast(widen(k0, q0.size(1)), size), v = padLast(widen(v0, q0.size(1)), size);
+    if (!mask0) return;
+    requireFloat(*mask0, "attention");
+    Tensor m = *mask0;
+    while (m.dim() < 4) m = m.unsqueeze(0);
+    TORCH_CHECK(m.dim() == 4, "attention: mask ", m.sizes());
+    mask = m.expand({m.size(0), m.size(1), q.size(2), k.size(2)}).contiguous();
+    TORCH_CHECK((m.size(0) == 1 || m.size(0) == q.size(0)) && (m.size(1) == 1 || m.size(1) == q.size(1)), "attention: mask ", m.sizes(), " for q ", q.sizes());
   }
-  requireSameShape(k, v, "attention");
-  TORCH_CHECK(q.size(0) == k.size(0) && q.size(1) == k.size(1) && q.size(3) == k.size(3), "attention: q ", q.sizes(), ", k ", k.sizes());
-  TORCH_CHECK(q.numel() > 0 && k.numel() > 0, "attention: empty");
-  TORCH_CHECK(!causal || q.size(2) == k.size(2), "attention: causal needs as many keys as queries");
-  if (!mask) return;
-  requireFloat(*mask, "attention");
-  bool fits = mask->dim() == 4 && mask->size(2) == q.size(2) && mask->size(3) == k.size(2) && (mask->size(0) == 1 || mask->size(0) == q.size(0)) && (mask->size(1) == 1 || mask->size(1) == q.size(1));
-  TORCH_CHECK(fits, "attention: mask ", mask->sizes(), " for q ", q.sizes(), ", k ", k.sizes());
-}
-static std::optional<Tensor> dense(const std::optional<Tensor>& mask) { return mask ? std::optional<Tensor>(mask->contiguous()) : std::nullopt; }
+  static Tensor padLast(const Tensor& x, int64_t size) {
+    Tensor y = x.size(3) == size ? x : at::constant_pad_nd(x, {0, size - x.size(3)}, 0);
+    return y.stride(3) == 1 ? y : y.contiguous();
+  }
+  static Tensor widen(const Tensor& x, int64_t heads) {
+    int64_t each = heads / x.size(1);
+    return each == 1 ? x : x.unsqueeze(2).expand({x.size(0), x.size(1), each, x.size(2), x.size(3)}).reshape({x.size(0), heads, x.size(2), x.size(3)});
+  }
+  Tensor narrow(const Tensor& x, int64_t size, bool toGroups) const {
+    Tensor y = x.narrow(3, 0, size);
+    return toGroups && groups != y.size(1) ? at::sum(y.view({y.size(0), groups, y.size(1) / groups, y.size(2), size}), {2}) : y;
+  }
+};
+// additive masks hide with -Infinity or about -1e9
+static Tensor seesNothing(const Tensor& logSumExp) { return at::logical_not(at::gt(logSumExp, -1e8)); }
 
-static std::vector<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, double scale, bool causal, const std::optional<Tensor>& mask) {  // -> y, log-sum-exp
-  requireAttention(q, k, v, mask, causal);
-  auto [y, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q.contiguous(), k.contiguous(), v.contiguous(), 0., causal, dense(mask), scale);
-  return {y, lse};
+static std::vector<Tensor> attention(const Attention& a) {  // -> y [B,H,T,e], log-sum-exp [B,H,T]
+  auto [y, lse] = at::_scaled_dot_product_flash_attention_for_cpu(a.q, a.k, a.v, 0., a.causal, a.mask, a.scale);
+  if (a.mask) {
+    Tensor hidden = seesNothing(lse);
+    y = at::where(hidden.unsqueeze(-1), at::scalar_tensor(0., at::kFloat), y), lse = at::where(hidden, at::scalar_tensor(0., at::kFloat), lse);
+  }
+  return {y.narrow(3, 0, a.e), lse};
 }
-static std::vector<Tensor> attentionGrad(const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y, const Tensor& lse, double scale, bool causal,
-                                         const std::optional<Tensor>& mask) {
-  requireAttention(q, k, v, mask, causal);
-  requireSameShape(dy, q, "attentionGrad"), requireSameShape(y, q, "attentionGrad");
+static void requireAttentionResult(const Attention& a, const Tensor& dy, const Tensor& y, const Tensor& lse) {
   requireFloat(dy, "attentionGrad"), requireFloat(y, "attentionGrad"), requireFloat(lse, "attentionGrad");
-  TORCH_CHECK(lse.sizes() == q.sizes().slice(0, 3), "attentionGrad: log-sum-exp ", lse.sizes());
-  auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(dy.contiguous(), q.contiguous(), k.contiguous(), v.contiguous(), y, lse, 0., causal, dense(mask), scale);
-  return {dq, dk, dv};
+  requireSameShape(dy, y, "attentionGrad");
+  TORCH_CHECK(lse.sizes() == a.q.sizes().slice(0, 3) && y.sizes() == concat(lse.sizes(), {a.e}), "attentionGrad: y ", y.sizes(), ", log-sum-exp ", lse.sizes());
+}
+// Where a query sees nothing, log-sum-exp is 0: its weights exp(score - 0) are 0, and so is its gradient.
+static std::vector<Tensor> attentionGrad(const Attention& a, const Tensor& dy, const Tensor& y, const Tensor& lse) {
+  requireAttentionResult(a, dy, y, lse);
+  int64_t size = a.q.size(3);
+  auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(Attention::padLast(dy, size), a.q, a.k, a.v, Attention::padLast(y, size), lse, 0., a.causal, a.mask, a.scale);
+  return {a.narrow(dq, a.d, false), a.narrow(dk, a.d, true), a.narrow(dv, a.e, true)};
+}
+static Tensor attentionMaskGrad(const Attention& a, const Tensor& dy, const Tensor& y, const Tensor& lse, const Tensor& mask) {
+  requireAttentionResult(a, dy, y, lse);
+  TORCH_CHECK(a.mask, "attentionMaskGrad without a mask");
+  Tensor scores = at::matmul(a.q, a.k.transpose(-1, -2)).mul_(a.scale).add_(*a.mask);
+  Tensor weights = scores.sub_(lse.unsqueeze(-1)).exp_();
+  if (a.causal) weights = at::tril(weights);
+  Tensor dweights = at::matmul(dy, a.v.narrow(3, 0, a.e).transpose(-1, -2));
+  return at::sum_to(dweights.sub_(at::sum(at::mul(dy, y), {-1}, true)).mul_(weights), mask.sizes());
 }
 
-// ---- cross-entropy of each row ------------------------------------------------------------------------------
-static Tensor labelColumn(const Tensor& logits, const Tensor& labels) {
+// ---- cross-entropy of each row; a negative label counts nothing ----------------------------------------------
+static void requireLabels(const Tensor& logits, const Tensor& labels) {
   requireFloat(logits, "crossEntropy");
-  TORCH_CHECK(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0), "crossEntropy: labels ", labels.sizes(), " for logits ", logits.sizes());
-  return labels.to(at::kLong).unsqueeze(1);
+  TORCH_CHECK(logits.dim() == 2 && logits.size(1) > 0 && labels.dim() == 1 && labels.size(0) == logits.size(0), "crossEntropy: labels ", labels.sizes(), " for logits ", logits.sizes());
+  TORCH_CHECK(!at::isFloatingType(labels.scalar_type()), "crossEntropy: labels are whole numbers");
 }
+static Tensor labelColumn(const Tensor& labels) { return labels.to(at::kLong).clamp_min(0).unsqueeze(1); }
+static Tensor whereCounted(const Tensor& labels, const Tensor& x) { return at::where(at::lt(labels, 0), at::scalar_tensor(0., at::kFloat), x); }
+
 static std::vector<Tensor> crossEntropy(const Tensor& logits, const Tensor& labels) {  // -> loss [N], log-sum-exp [N]
-  Tensor column = labelColumn(logits, labels), lse = at::logsumexp(logits, {-1});
-  return {at::sub(lse, at::gather(logits, 1, column).squeeze(1)), lse};
+  requireLabels(logits, labels);
+  Tensor lse = at::logsumexp(logits, {-1});
+  return {whereCounted(labels, at::sub(lse, at::gather(logits, 1, labelColumn(labels)).squeeze(1))), lse};
 }
 static Tensor crossEntropyGrad(const Tensor& dy, const Tensor& logits, const Tensor& labels, const Tensor& lse) {
-  Tensor column = labelColumn(logits, labels);
+  requireLabels(logits, labels);
   TORCH_CHECK(dy.sizes() == labels.sizes() && lse.sizes() == labels.sizes(), "crossEntropyGrad: dy ", dy.sizes());
-  Tensor weight = dy.unsqueeze(1);
-  return at::sub(logits, lse.unsqueeze(1)).exp_().mul_(weight).scatter_add_(1, column, at::neg(weight));
+  Tensor weight = whereCounted(labels, dy).unsqueeze(1);
+  return at::sub(logits, lse.unsqueeze(1)).exp_().mul_(weight).scatter_add_(1, labelColumn(labels), at::neg(weight));
 }
 
 // ---- rows ---------------------------------------------------------------------------------------------------
@@ -129,6 +174,15 @@ static Tensor addRows(const Tensor& source, const Tensor& rows, int64_t count) {
   return out;
 }
 
+// The gradient of the values of top-k goes back to where they came from.
+static Tensor topkGrad(const Tensor& dy, const Tensor& indices, int64_t width) {
+  requireSameShape(dy, indices, "topkGrad");
+  TORCH_CHECK(dy.dim() > 0 && width >= dy.size(-1), "topkGrad: width ", width, " for ", dy.sizes());
+  Dims shape = dy.sizes().vec();
+  shape.back() = width;
+  return at::zeros(shape, dy.options()).scatter_(-1, indices.to(at::kLong), dy);
+}
+
 // ---- AdamW over all parameters ------------------------------------------------------------------------------
 // (parameters, gradients, first moments, second moments; step, lr, beta1, beta2, eps, weight decay), in place
 static napi_value adamW(Call& c) {
@@ -145,11 +199,12 @@ static napi_value adamW(Call& c) {
   return nothing(c.env);
 }
 
+#define ATTENTION Attention(c.tensor(0), c.tensor(1), c.tensor(2), c.number(3), c.flag(4), c.maybe(5))
 static const Operation fusedOperations[] = {
     MANY(rmsNorm, rmsNorm(c.tensor(0), c.tensor(1), c.number(2))), MANY(rmsNormGrad, rmsNormGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3))),
-    MANY(attention, attention(c.tensor(0), c.tensor(1), c.tensor(2), c.number(3), c.flag(4), c.maybe(5))),
-    MANY(attentionGrad, attentionGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3), c.tensor(4), c.tensor(5), c.number(6), c.flag(7), c.maybe(8))),
+    MANY(attention, attention(ATTENTION)), MANY(attentionGrad, attentionGrad(ATTENTION, c.tensor(6), c.tensor(7), c.tensor(8))),
+    OP(attentionMaskGrad, attentionMaskGrad(ATTENTION, c.tensor(6), c.tensor(7), c.tensor(8), c.tensor(5))),
     MANY(crossEntropy, crossEntropy(c.tensor(0), c.tensor(1))), OP(crossEntropyGrad, crossEntropyGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3))),
-    OP(addRows, addRows(c.tensor(0), c.tensor(1), c.integer(2))),
+    OP(addRows, addRows(c.tensor(0), c.tensor(1), c.integer(2))), OP(topkGrad, topkGrad(c.tensor(0), c.tensor(1), c.integer(2))),
     VALUE(adamW, adamW),
 };
