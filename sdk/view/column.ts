@@ -47,7 +47,7 @@ export function column(key: string, options: ColumnOptions, rows: readonly Reado
   const scale = format === "percent" ? 100 : 1;
   const numbers = values.filter(isNumber).map((value) => Number(value) * scale).filter(Number.isFinite);
   const errors = options.error === undefined ? [] : rows.map((row) => Number(row[options.error!]) * scale).filter((error) => error > 0 && Number.isFinite(error));
-  const digits = options.digits ?? (errors.length > 0 ? Math.max(0, ...errors.map(errorDigits)) : decimals(numbers));
+  const digits = options.digits ?? (errors.length > 0 ? errors.reduce((most, error) => Math.max(most, errorDigits(error)), 0) : decimals(numbers));
 
   const number = (value: number) => {
     const text = fixed(value, digits);
@@ -92,17 +92,20 @@ function isMissing(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }
 
-/** One line, at most 80 characters, for anything that is not a number. */
+/** At most 80 characters, for anything that is not shown as a number. */
 function plain(value: unknown): string {
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString().replace(/T00:00:00\.000Z$/, "");
-  const text = typeof value === "object" || typeof value === "function" ? safeJson(value) : String(value);
+  const text = cellText(value);
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-function safeJson(value: unknown): string {
+/** A value in full, as one text: dates as ISO 8601, objects as JSON, missing values as nothing. */
+export function cellText(value: unknown): string {
+  if (isMissing(value)) return "";
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString().replace(/T00:00:00\.000Z$/, "");
+  if (typeof value !== "object") return String(value);
   try {
     return JSON.stringify(value, (_key, inner) => (typeof inner === "bigint" ? String(inner) : inner)) ?? String(value);
   } catch {
-    return String(value);
+    return String(value); // a cycle
   }
 }

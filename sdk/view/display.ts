@@ -10,11 +10,15 @@ export interface DisplayOptions {
 
 /** What `display` has shown. It draws nothing itself, so a cell that ends in `await display(x)` shows x once. */
 export class DisplayHandle implements Displayable {
+  #last: Promise<void> = Promise.resolve();
+
   constructor(readonly id: string) {}
 
-  /** Shows something else in the same place; outside a notebook, below it. */
+  /** Shows something else in the same place; outside a notebook, below it. Updates are shown in the order of the calls. */
   update(value: unknown): Promise<void> {
-    return show(value, this.id, true);
+    const next = this.#last.then(() => show(value, this.id, true));
+    this.#last = next.catch(() => {});
+    return next;
   }
 
   [DISPLAY](): MimeBundle {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { MimeBundle } from "./displayable.js";
+import { kernelHost, type MimeBundle } from "./displayable.js";
 import { formatCount, formatDuration } from "./format.js";
 import { frontEnd } from "./front-end.js";
 import { html } from "./html.js";
@@ -11,7 +11,7 @@ export interface ProgressOptions {
   total?: number;
   /** what is counted: "tokens" */
   unit?: string;
-  /** when it aborts, the display says "stopped" and stays as it is */
+  /** when it aborts, the display says "stopped" and stays as it is; default the notebook's stop button */
   signal?: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ export interface ProgressState {
  * for (const batch of batches) { …; bar.advance(batch.length); }
  * bar.done();
  */
-export function progress({ label, total, unit = "", signal }: ProgressOptions): Progress {
+export function progress({ label, total, unit = "", signal = kernelHost()?.signal }: ProgressOptions): Progress {
   if (process.env.MOELAB_PROGRESS === "0") return { advance() {}, done() {}, fail() {} };
   const { draw, everyMs } = surface();
   const startedMs = performance.now();
@@ -117,7 +117,7 @@ export function progressText({ label, total, unit, count, elapsedMs, state, note
   const amount = `${count.toLocaleString("en")}${total === undefined ? "" : ` / ${total.toLocaleString("en")}`}${unit && ` ${unit}`}`;
   const perMs = elapsedMs > 0 ? count / elapsedMs : 0;
   const time = {
-    running: share !== undefined && perMs > 0 ? `${formatDuration((total! - count) / perMs)} left` : "",
+    running: share !== undefined && perMs > 0 ? `${formatDuration(Math.max(0, total! - count) / perMs)} left` : "",
     done: `done in ${formatDuration(elapsedMs)}`,
     failed: `failed after ${formatDuration(elapsedMs)}`,
     stopped: `stopped after ${formatDuration(elapsedMs)}`,

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { MoeError, suggest } from "../errors.js";
-import { column, type Column, type ColumnFormat, type ColumnOptions } from "./column.js";
+import { cellText, column, type Column, type ColumnFormat, type ColumnOptions } from "./column.js";
 import { toDanfo } from "./danfo.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { html } from "./html.js";
@@ -85,7 +85,7 @@ export class Table implements Displayable {
   /** Every row and every column at full precision, quoted after RFC 4180; missing values are empty. */
   toCSV(): string {
     const keys = this.#columns.flatMap(({ key, error }) => (error === undefined ? [key] : [key, error]));
-    return [keys, ...this.#rows.map((row) => keys.map((key) => csvValue(row[key])))].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+    return [keys, ...this.#rows.map((row) => keys.map((key) => cellText(row[key])))].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
   }
 
   /**
@@ -102,7 +102,7 @@ export class Table implements Displayable {
   toText(): string {
     const { columns, rows, left } = this.#shown();
     const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => columns.map(({ text }) => text(row)))].map((line) => line.map(oneLine));
-    const widths = columns.map((_, i) => Math.max(...cells.map((line) => textColumns(line[i]))));
+    const widths = columns.map((_, i) => cells.reduce((most, line) => Math.max(most, textColumns(line[i])), 0));
     const pad = (text: string, i: number) => {
       const space = " ".repeat(widths[i] - textColumns(text));
       return columns[i].numeric ? space + text : text + space;
@@ -149,7 +149,9 @@ export class Table implements Displayable {
 }
 
 function columnsOf(rows: readonly Row[], wanted: TableOptions["columns"]): Column[] {
-  const present = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const seen = new Set<string>();
+  for (const row of rows) for (const key of Object.keys(row)) seen.add(key);
+  const present = [...seen];
   const keys = wanted === undefined ? present : Array.isArray(wanted) ? (wanted as string[]) : Object.keys(wanted);
   for (const key of keys) {
     if (rows.length > 0 && !present.includes(key)) throw new MoeError("unknown-column", `table: no row has "${key}". ${suggest(key, present)}`);
@@ -201,12 +203,6 @@ function rowsOf(columns: Readonly<Record<string, ArrayLike<unknown>>>): Row[] {
 /** Data must not move the cursor or break the line. */
 function oneLine(text: string): string {
   return stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
-}
-
-function csvValue(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function quoted(text: string): string {

@@ -31,6 +31,17 @@ test("on our kernel: one bundle, replaced in place under its id", async () => {
   assert.not.equal((await display("x")).id, (await display("x")).id);
 });
 
+test("a slow update never overwrites a later one, and a failing one stops none", async () => {
+  const shown: unknown[] = [];
+  (globalThis as Record<symbol, unknown>)[HOST] = { display: ({ data }: MimeBundle) => shown.push(data["text/plain"]) };
+  const slow = { [DISPLAY]: () => new Promise<MimeBundle>((done) => setTimeout(() => done({ data: { "text/plain": "slow" } }), 20)) };
+  const broken = { [DISPLAY]: () => Promise.reject(new Error("broken")) };
+  const handle = await display("first");
+  const [, failed] = await Promise.allSettled([handle.update(slow), handle.update(broken), handle.update("last")]);
+  assert.equal(shown, ["first", "slow", "last"]);
+  assert.is(failed.status, "rejected");
+});
+
 test("on stock tslab: one bundle through the running copy's own writer", async () => {
   const written: unknown[] = [];
   cache[TSLAB] = { exports: { lastWriteDisplayData: (content: unknown, update: boolean) => written.push([content, update]) } };

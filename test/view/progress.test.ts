@@ -85,6 +85,15 @@ test("the first end counts; a failure says why; an abort says stopped", () => {
   assert.is(shown.length, before);
 });
 
+test("the notebook's stop button stops it too", () => {
+  const shown = notebook();
+  const controller = new AbortController();
+  Object.assign((globalThis as Record<symbol, object>)[HOST], { signal: controller.signal });
+  progress({ label: "a", total: 2 });
+  controller.abort();
+  assert.match(shown.at(-1)!.text, /stopped after/);
+});
+
 test("a terminal's line is rewritten and ends with a line break", () => {
   const text = stderr(() => {
     const bar = progress({ label: "count", total: 2 });

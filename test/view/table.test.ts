@@ -92,6 +92,19 @@ test("csv is read back as it was, by a reader of RFC 4180", () => {
   }));
 });
 
+test("odd values neither fail nor spread over lines", () => {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const made = table([{ v: new Date(NaN) }, { v: new Date(0) }, { v: cycle }, { v: { n: 1n } }, { v: Symbol("s") }]);
+  assert.is(made.toCSV(), 'v\ninvalid date\n1970-01-01\n[object Object]\n"{""n"":""1""}"\nSymbol(s)\n');
+  assert.is(made.toText().split("\n").length, 7);
+});
+
+test("a long table is made and written without a deep stack", () => {
+  const long = table({ x: new Float32Array(200_000), x_stderr: new Float32Array(200_000).fill(0.1) });
+  assert.is(long.limit({ rows: Infinity }).toText().split("\n").length, 200_002);
+});
+
 function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
