@@ -29,7 +29,7 @@ export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsBy
   const series = [...new Set(values.flatMap(({ series }) => series ?? []))];
   const color = { field: "series", type: "nominal", sort: series, title: null, scale: { domain: series, range: [...PALETTE] } };
   return {
-    width: Math.max(120, Math.min(680, layers.length * Math.max(34, 16 * series.length + 10))),
+    width: Math.max(240, Math.min(680, layers.length * Math.max(34, 16 * series.length + 10))),
     height: 220,
     data: { values: values.map((row) => ({ ...row, layer: layerLabel(row.layer, layers) })) },
     mark: { type: "bar", tooltip: true },

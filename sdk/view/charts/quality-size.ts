@@ -44,7 +44,9 @@ export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "p
   const placed = sideBySide(points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), top: toY(point.high ?? point.quality), bottom: toY(point.low ?? point.quality), written: format(point.size) })));
   const values = placeLabels(placed.map((point) => ({ ...point, x: point.x + point.shift, label: point.arm })), width, height);
 
-  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size (bytes)" : "parameters", scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) }, axis: { format: ".3~s", tickCount: 6 } };
+  // billions are B for parameters, GB for bytes
+  const labelExpr = sizeUnit === "bytes" ? "format(datum.value, '.3~s') + 'B'" : "replace(format(datum.value, '.3~s'), 'G', 'B')";
+  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size" : "parameters", scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) }, axis: { labelExpr, tickCount: 6 } };
   const y = { type: "quantitative", title: quality, scale: { domain: range, nice: false, zero: false } };
   const color = { field: "arm", type: "nominal", sort: null, legend: null, scale: { range: [...PALETTE] } };
   const shift = { expr: "datum.shift" };

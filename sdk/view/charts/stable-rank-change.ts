@@ -28,7 +28,7 @@ export function stableRankChangeSpec(changes: readonly RankChange[]): ChartSpec 
     data: { values: changes.map((change) => ({ ...change, percent: change.change * 100 })) },
     layer: [
       { data: { values: [{ zero: 0 }] }, mark: { type: "rule", stroke: GREY, strokeDash: [4, 3] }, encoding: { x: { ...x, field: "zero" } } },
-      { mark: { type: "tick", thickness: 1.5, size: 22, opacity: 0.55 }, encoding: { x, y, color, tooltip: [{ field: "arm" }, ...(changes.some(({ matrix }) => matrix !== undefined) ? [{ field: "matrix" }] : []), { field: "percent", format: ".1f", title: "change (%)" }] } },
+      { mark: { type: "tick", thickness: 1.5, size: 22, opacity: 0.8 }, encoding: { x, y, color, tooltip: [{ field: "arm" }, ...(changes.some(({ matrix }) => matrix !== undefined) ? [{ field: "matrix" }] : []), { field: "percent", format: ".1f", title: "change (%)" }] } },
       { mark: { type: "point", filled: true, opacity: 1, size: 130, stroke: "white", strokeWidth: 1.5 }, encoding: { x: { ...x, aggregate: "mean" }, y, color } },
     ],
   };

@@ -94,6 +94,12 @@ test("quality: arms of one size stand side by side around it, each label free of
   assert.match(samples().quality.finding, /^The best of the smaller arms is a: 38 at 1\.90M parameters, against 40 at 3\.68M/);
 });
 
+test("quality: sizes on the axis are B for billions of parameters and GB for bytes", async () => {
+  const svg = (sizeUnit: "parameters" | "bytes") => qualitySize([{ arm: "full", size: 7e9, quality: 1 }, { arm: "half", size: 3e9, quality: 0 }], { sizeUnit }).toSvg();
+  assert.match(await svg("parameters"), />4B</);
+  assert.match(await svg("bytes"), />4GB</);
+});
+
 test("before and after: errors reach one standard error to both sides", () => {
   const { data } = json(samples()["before and after"]);
   assert.equal(data.values[0], { task: "pron", arm: "before", value: 40.4, written: "40.4 ± 2.4", mean: "40.4", low: 38, high: 42.8 });
