@@ -24,7 +24,8 @@ export type UsageShares = Record<string, readonly number[]>;
 /**
  * Lists the weights of a model from its configuration alone.
  * Experts that differ in size count by how often they are chosen: by `usage`, else equally over the router outputs
- * that are not masked. Two choices of one token that fall on the same merged expert count twice.
+ * that are not masked. Two choices of one token that fall into one slot count twice, unless the router combines them
+ * and no usage is given (usage does not say how often they meet: then the count is an upper bound).
  */
 export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGroup[] {
   const { width, vocab } = spec;
@@ -86,17 +87,29 @@ function denseGroup(part: "dense" | "shared", ffn: DenseFfnSpec, width: number, 
 
 function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], usage?: readonly number[]): WeightGroup {
   const sizes = ffn.slots.map((slot) => expertSize(slot, ffn, width));
-  const masked = new Set(ffn.router.masked);
-  const open = ffn.experts - masked.size;
   const group: WeightGroup = { part: "experts", sees, parameters: 0, active: 0, multiplies: 0 };
-  for (const size of sizes) group.parameters += size.parameters;
-  ffn.expertOf.forEach((slot, output) => {
-    if (slot < 0 || masked.has(output)) return;
-    const chosen = Math.min(ffn.router.topK, open) * (usage ? usage[output] : 1 / open);
-    group.active += chosen * sizes[slot].parameters;
-    group.multiplies += chosen * sizes[slot].multiplies;
+  runsPerToken(ffn, usage).forEach((runs, slot) => {
+    group.parameters += sizes[slot].parameters;
+    group.active += runs * sizes[slot].parameters;
+    group.multiplies += runs * sizes[slot].multiplies;
   });
   return group;
+}
+
+/** How often a token runs each slot, on average. */
+function runsPerToken({ experts, expertOf, slots, router }: MoeFfnSpec, usage?: readonly number[]): number[] {
+  const masked = new Set(router.masked);
+  const open = experts - masked.size;
+  const choices = Math.min(router.topK, open);
+  return slots.map((_, slot) => {
+    const outputs = expertOf.flatMap((of, output) => (of === slot && !masked.has(output) ? [output] : []));
+    if (usage) return choices * outputs.reduce((sum, output) => sum + usage[output], 0);
+    if (!router.combine) return (choices * outputs.length) / open;
+    // one minus the chance that no choice, drawn without replacement, falls on the slot
+    let missed = 1;
+    for (let drawn = 0; drawn < choices; drawn++) missed *= Math.max(0, open - outputs.length - drawn) / (open - drawn);
+    return 1 - missed;
+  });
 }
 
 function normSize(norm: NormSpec, width: number): number {

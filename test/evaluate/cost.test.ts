@@ -8,11 +8,15 @@ const table2 = { batch: 64, source: 329, target: 13 };
 const millions = (count: number) => (count / 1e6).toFixed(1);
 const teraflops = (count: number) => (count / 1e12).toFixed(3);
 
-// the first MoE layer of the encoder is neither merged nor compressed
-const full = switchBase32();
-const merged = switchBase32((layer) => dense(layer === 0 ? 32 : 8));
-const both = switchBase32((layer) => (layer === 0 ? dense(32) : compressed(8)));
-const compressedOnly = switchBase32((layer) => (layer === 0 ? dense(32) : compressed(32)));
+let full: ModelSpec, merged: ModelSpec, both: ModelSpec, compressedOnly: ModelSpec;
+
+test.before(async () => {
+  full = await switchBase32();
+  // the first MoE layer of the encoder is neither merged nor compressed
+  merged = await switchBase32((layer) => dense(layer === 0 ? 32 : 8));
+  both = await switchBase32((layer) => (layer === 0 ? dense(32) : compressed(8)));
+  compressedOnly = await switchBase32((layer) => (layer === 0 ? dense(32) : compressed(32)));
+});
 
 test("sizes of Table 2 and Table 7 of arXiv:2310.01334", () => {
   assert.is(millions(cost(full).parameters.total), "1978.5");
@@ -116,6 +120,21 @@ test("experts that are absent or masked cost nothing, unequal ones count by usag
   assert.is(cost(spec, {}, { usage: { "layers.0": [0, 1, 0, 0] } }).active.experts, 0);
   ffn.router.masked = [1, 2, 3];
   assert.is(cost(spec).active.experts, one); // one output is left, so top-2 is top-1
+});
+
+test("choices of one token that meet in a slot cost once where the router combines them", () => {
+  const spec = fairseq(2, "dense");
+  const ffn = spec.decoder.layers[1].ffn!;
+  if (ffn.kind !== "moe") throw new Error("layer 1 is sparse");
+  const one = 2 * 768 * 3072 + 768 + 3072;
+  spec.decoder.layers = [spec.decoder.layers[1]];
+  [ffn.experts, ffn.expertOf] = [4, [0, 0, 1, 1]];
+  assert.is(cost(spec).active.experts, 2 * one);
+  ffn.router.combine = true;
+  // of the 6 pairs of outputs, 2 fall into one slot
+  assert.ok(Math.abs(cost(spec).active.experts / one - (4 / 6 * 2 + 2 / 6)) < 1e-12);
+  ffn.expertOf = [0, 0, 0, -1];
+  assert.is(cost(spec).active.experts, one);
 });
 
 test("an impossible shape is an error that names the number", () => {

@@ -1,37 +1,26 @@
-import type { AttentionSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "../../sdk/model/spec.js";
+import { specFromConfig } from "../../sdk/checkpoint/family.js";
+import { moeLayers, type ExpertSpec, type ModelSpec } from "../../sdk/model/spec.js";
 
-/** google/switch-base-32 from its published configuration; `slots` gives the stored experts of each MoE layer in running order. */
-export function switchBase32(slots: (moeLayer: number) => ExpertSpec[] = () => dense(32)): ModelSpec {
-  const norm = { kind: "rms", eps: 1e-6 } as const;
-  const bias = { q: false, k: false, v: false, o: false };
-  const attention = (causal: boolean, relative: boolean, own: boolean): AttentionSpec => ({
-    kind: "softmax", heads: 12, kvHeads: 12, headDim: 64, scale: 1, causal, bias,
-    ...(relative ? { relative: { buckets: 32, maxDistance: 128, bidirectional: !causal, own } } : {}),
-  });
-  const ffn = (index: number, moeLayer: number): LayerSpec["ffn"] =>
-    index % 2 === 0 ? { kind: "dense", width: 3072, activation: "relu", gated: false, bias: false } : moe(slots(moeLayer));
-  const layers = (causal: boolean): LayerSpec[] => Array.from({ length: 12 }, (_, index) => ({
-    attention: attention(causal, true, index === 0),
-    ...(causal ? { cross: attention(false, false, false) } : {}),
-    ffn: ffn(index, (index - 1) / 2 + (causal ? 6 : 0)),
-    norm,
-  }));
-  return {
-    family: "switch_transformers", vocab: 32128, width: 768,
-    encoder: { embedding: { scale: 1, shared: true }, layers: layers(false), finalNorm: norm },
-    decoder: { embedding: { scale: 1 }, layers: layers(true), finalNorm: norm },
-    head: { tied: true, scale: 768 ** -0.5, bias: false },
-    tokens: { pad: 0, eos: [1], decoderStart: 0 },
-  };
-}
+/** The published config.json of google/switch-base-32, as far as it says something about the architecture. */
+const config = {
+  model_type: "switch_transformers", architectures: ["SwitchTransformersForConditionalGeneration"], is_encoder_decoder: true,
+  d_model: 768, d_ff: 3072, d_kv: 64, num_heads: 12, num_layers: 12, num_decoder_layers: 12, vocab_size: 32128,
+  num_experts: 32, num_sparse_encoder_layers: 6, num_sparse_decoder_layers: 6, encoder_sparse_step: 2, decoder_sparse_step: 2, expert_capacity: 64, router_bias: false,
+  feed_forward_proj: "relu", dense_act_fn: "relu", is_gated_act: false, layer_norm_epsilon: 1e-6, tie_word_embeddings: true,
+  relative_attention_num_buckets: 32, relative_attention_max_distance: 128, pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0,
+};
 
-/** Router output e runs slot e modulo their number: which one does not matter to the cost of equal experts. */
-function moe(slots: ExpertSpec[]): MoeFfnSpec {
-  return {
-    kind: "moe", experts: 32, expertOf: Array.from({ length: 32 }, (_, expert) => expert % slots.length), slots,
-    router: { kind: "softmax", topK: 1, normalize: false, scale: 1, bias: false, capacity: 0 },
-    activation: "relu", gated: false, bias: false,
-  };
+/** switch-base-32; `slots` gives the stored experts of each MoE layer in running order, default all 32. */
+export async function switchBase32(slots?: (moeLayer: number) => ExpertSpec[]): Promise<ModelSpec> {
+  const spec = await specFromConfig(config);
+  if (slots) {
+    moeLayers(spec).forEach(({ ffn }, moeLayer) => {
+      ffn.slots = slots(moeLayer);
+      // which expert runs which slot does not matter to the cost of equal slots
+      ffn.expertOf = ffn.expertOf.map((_, expert) => expert % ffn.slots.length);
+    });
+  }
+  return spec;
 }
 
 export function dense(count: number): ExpertSpec[] {
