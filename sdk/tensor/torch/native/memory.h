@@ -5,35 +5,43 @@
 #include <c10/core/CPUAllocator.h>
 #include <atomic>
 #include <cstring>
-#if defined(__linux__)
+#include <cstdlib>
+#if defined(__APPLE__)
+#include <malloc/malloc.h>
+#else
 #include <malloc.h>
 #endif
 
 // Counts the bytes of all tensors and refuses what would pass the limit: the system would grant far more than the
 // machine has and stop the process once it is written to.
 class CountingAllocator final : public c10::Allocator {
-  c10::Allocator* const inner = c10::GetDefaultCPUAllocator();
-  struct Block { void* context; c10::DeleterFnPtr free; size_t bytes; };
-  static void freeBlock(void* context) {
-    Block* block = (Block*)context;
-    used -= block->bytes;
-    block->free(block->context);
-    delete block;
+  static size_t sizeOf(void* block) {
+#if defined(__APPLE__)
+    return malloc_size(block);
+#else
+    return malloc_usable_size(block);
+#endif
+  }
+  static void release(void* block) {
+    if (!block) return;
+    used -= sizeOf(block);
+    std::free(block);
   }
 
  public:
   static inline std::atomic<size_t> used{0}, peak{0}, limit{SIZE_MAX};
 
   c10::DataPtr allocate(size_t bytes) override {
+    if (bytes == 0) return {nullptr, nullptr, &release, at::Device(at::kCPU)};
     size_t now = used + bytes;
-    TORCH_CHECK(now >= bytes && now <= limit, "out of memory: ", bytes, " bytes asked, ", used.load(), " in use, the limit is ", limit.load());
-    c10::DataPtr data = inner->allocate(bytes);
-    used += bytes;
+    void* block = nullptr;
+    bool granted = now >= bytes && now <= limit && posix_memalign(&block, 64, bytes) == 0;
+    TORCH_CHECK(granted, "out of memory: ", bytes, " bytes asked, ", used.load(), " in use, the limit is ", limit.load());
+    now = used += sizeOf(block);
     if (now > peak) peak = now;
-    void* address = data.get();
-    c10::DeleterFnPtr free = data.get_deleter();
-    return {address, new Block{data.release_context(), free, bytes}, &freeBlock, at::Device(at::kCPU)};
+    return {block, block, &release, at::Device(at::kCPU)};
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 };
 
