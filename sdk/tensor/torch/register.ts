@@ -30,7 +30,8 @@ export async function registerTorch(): Promise<TorchRegistration> {
   return registered;
 }
 
-function register(): TorchRegistration {
+/** registerTorch without a promise. */
+export function register(): TorchRegistration {
   const engine = findEngine();
   if (!engine) return { ok: false, reason: "no engine was built for this platform", cure: "Build it once: npx moelab engine build (in a clone: npm run engine)." };
   try {
