@@ -1,8 +1,10 @@
+import { MoeError } from "../errors.js";
 import type { LayerId } from "../model/spec.js";
 import type { Alignment, LayerPlan, Method, Plan } from "../plan/plan.js";
 import { usage, type Profile } from "../profile/profile.js";
 import { keepPerLayer } from "../plan/keep.js";
 import { option } from "../plan/option.js";
+import type { ActivationMatching } from "../profile/observers/activation-matching.js";
 import { statistic } from "../profile/statistic.js";
 import { Rng } from "../tensor/rng.js";
 import { dominantExperts } from "./dominant-experts.js";
@@ -48,7 +50,7 @@ export const mSmoe: Method<MSmoeOptions> = {
   kind: "merge",
   about: "groups experts around the most used ones by router logits and averages each group by usage",
   needs: ["usage"],
-  needsFor: ({ similarity = "router-logits", align }) => [...similarityNeeds(similarity), ...(align === "activations" ? ["activationMatching"] : [])],
+  needsFor: ({ similarity = "router-logits", align, alignTo }) => [...similarityNeeds(similarity), ...(align === "activations" ? [alignTo === "leader" ? "activationMatching.all" : "activationMatching"] : [])],
   options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "seed"],
 
   plan(profile: Profile, options: MSmoeOptions): Plan {
@@ -89,7 +91,7 @@ export const mSmoe: Method<MSmoeOptions> = {
         return {
           from: members.map((expert, place) => ({ expert, weight: weights[place] })),
           ...(weighting === "fisher" && { elementwise: "fisher" }),
-          ...alignment(profile, layer, align, alignTo),
+          ...alignment(profile, layer, align, alignTo, leader),
         };
       });
       plan.layers[layer] = { slots, expertOf: labels } satisfies LayerPlan;
@@ -99,9 +101,11 @@ export const mSmoe: Method<MSmoeOptions> = {
 };
 
 /** section 3.1: the request that apply carries out; activation matching was solved while profiling */
-function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations", to: "first" | "leader"): { align?: Alignment } {
+function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations", to: "first" | "leader", leader: number): { align?: Alignment } {
   if (by === "none") return {};
   if (by === "weights") return { align: { by, to } };
-  const permutations = statistic<Record<number, number[]>>(profile, layer, "activationMatching", "activationMatching");
+  const matching = statistic<ActivationMatching>(profile, layer, "activationMatching", to === "leader" ? "activationMatching.all" : "activationMatching");
+  const permutations = matching[to === "leader" ? leader : 0];
+  if (!permutations) throw new MoeError("statistic-missing", `merge: neurons of ${layer} were matched to its first expert alone; alignTo "leader" needs every pair. Profile again with the observer "activationMatching.all".`);
   return { align: { by, to, permutations } };
 }

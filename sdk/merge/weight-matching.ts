@@ -1,6 +1,6 @@
 import { tf } from "../tensor/index.js";
 import type { Tensor2D } from "@tensorflow/tfjs";
-import { assign } from "./assign.js";
+import { assign } from "../tensor/linalg/assign.js";
 
 /** The matrices of one expert: up and gate [F, D], down [D, F]. */
 export interface ExpertMatrices { up: Tensor2D; gate?: Tensor2D; down: Tensor2D }

@@ -61,7 +61,7 @@ for (const name of observerNames) {
       // float32 sums of at most 24 numbers near 1, in another order
       close(numbers(chunked.result()), expected, 2e-5, `${name} in chunks ${cuts}`);
       close(numbers(first.result()), expected, 2e-5, `${name} of two shards ${cuts}`);
-    }), { numRuns: 12 });
+    }), { numRuns: 6 });
   });
 }
 

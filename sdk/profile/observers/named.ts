@@ -1,7 +1,9 @@
 import { MoeError, suggest } from "../../errors.js";
 import type { MergeableObserver } from "../observer.js";
+import { activationMatchingObserver } from "./activation-matching.js";
 import { channelNormsObserver } from "./channel-norms.js";
 import { coactivationObserver } from "./coactivation.js";
+import { featureCorrelationObserver } from "./feature-correlation.js";
 import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
 import { meanOutputObserver } from "./mean-output.js";
 import { routerLogitsObserver } from "./router-logits.js";
@@ -18,6 +20,10 @@ const observers: Record<string, () => MergeableObserver> = {
   meanAbsInput: meanAbsInputObserver,
   channelNorms: channelNormsObserver,
   saliency: saliencyObserver,
+  activationMatching: () => activationMatchingObserver(),
+  "activationMatching.all": () => activationMatchingObserver({ pairs: "all" }),
+  "similarity.feature-correlation.lsa": () => featureCorrelationObserver("lsa"),
+  "similarity.feature-correlation.max": () => featureCorrelationObserver("max"),
 };
 
 /** Names that `observerNamed` accepts. */
