@@ -1,4 +1,5 @@
-import { layerId, type AttentionSpec, type DenseFfnSpec, type LayerSpec, type ModelSpec, type MoeFfnSpec, type NormSpec } from "../model/spec.js";
+import { expectedTensors, layerTensors } from "../model/expected-tensors.js";
+import { layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import { expertSize } from "./expert-size.js";
 
 export type Part = "embedding" | "attention" | "routers" | "experts" | "shared" | "dense" | "norms" | "head";
@@ -29,60 +30,45 @@ export type UsageShares = Record<string, readonly number[]>;
  */
 export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGroup[] {
   const { width, vocab } = spec;
-  const table = (sees: WeightGroup["sees"]): WeightGroup => ({ part: "embedding", sees, parameters: vocab * width, active: vocab * width, multiplies: 0 });
-  const groups: WeightGroup[] = [table("target")];
-  if (spec.encoder && !spec.encoder.embedding.shared) groups.push(table("source"));
-  for (const stack of ["encoder", "decoder"] as const) {
-    const sees = stack === "encoder" ? "source" : "target";
-    spec[stack]?.layers.forEach((layer, index) => groups.push(...layerGroups(layer, width, sees, usage[layerId(stack, index)])));
-    const norm = spec[stack]?.finalNorm;
-    if (norm) groups.push(plain("norms", sees, normSize(norm, width)));
+  const groups: WeightGroup[] = [];
+  for (const { name, shape } of expectedTensors({ ...spec, decoder: { ...spec.decoder, layers: [] }, ...(spec.encoder && { encoder: { ...spec.encoder, layers: [] } }) })) {
+    const part = name.includes("finalNorm") ? "norms" : name.startsWith("head") ? "head" : "embedding";
+    groups.push(everyToken(part, part === "head" ? "logits" : name.startsWith("encoder.") ? "source" : "target", size(shape), 0));
   }
   // a tied head multiplies with the embedding, which is counted above
-  const head = (spec.head.tied ? 0 : vocab * width) + (spec.head.bias ? vocab : 0);
-  groups.push({ part: "head", sees: "logits", parameters: head, active: head, multiplies: vocab * width });
+  groups.push(everyToken("head", "logits", 0, vocab * width));
+  for (const stack of ["encoder", "decoder"] as const) {
+    const sees = stack === "encoder" ? "source" : "target";
+    spec[stack]?.layers.forEach((layer, index) => {
+      for (const { name, shape } of layerTensors(withoutExperts(layer), width)) groups.push(layerWeight(name, shape, sees));
+      if (layer.ffn?.kind === "moe") groups.push(expertGroup(layer.ffn, width, sees, usage[layerId(stack, index)]));
+    });
+  }
   return groups;
 }
 
-function layerGroups(layer: LayerSpec, width: number, sees: "source" | "target", usage?: readonly number[]): WeightGroup[] {
-  const groups: WeightGroup[] = [];
-  if (layer.attention) {
-    const { query, memory, extra } = attentionSize(layer.attention, width);
-    groups.push(plain("attention", sees, query + memory + extra, query + memory));
-  }
-  if (layer.cross) {
-    // keys and values are made of the encoder's tokens
-    const { query, memory, extra } = attentionSize(layer.cross, width);
-    groups.push(plain("attention", sees, query + extra, query), plain("attention", "source", memory));
-  }
-  if (layer.ffn?.kind === "dense") groups.push(denseGroup("dense", layer.ffn, width, sees));
-  if (layer.ffn?.kind === "moe") {
-    const ffn = layer.ffn;
-    groups.push(expertGroup(ffn, width, sees, usage));
-    groups.push(plain("routers", sees, ffn.experts * (width + (ffn.router.bias ? 1 : 0)), ffn.experts * width));
-    if (ffn.shared) groups.push(denseGroup("shared", ffn.shared, width, sees));
-  }
-  const norms = [layer.attention, layer.cross, layer.ffn].filter(Boolean).length;
-  groups.push(plain("norms", sees, norms * normSize(layer.norm, width)));
-  return groups;
+/** Any other name is a way to mix tokens and counts as attention. */
+const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cross: "attention", ffn: "dense", shared: "shared", router: "routers" };
+
+/** A weight by its canonical name in the layer: vectors and tables are added, matrices multiply. */
+function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"]): WeightGroup {
+  const matrix = shape.length > 1 && !name.endsWith("relativeBias");
+  // keys and values of cross-attention are made of the encoder's tokens
+  const reads = /^cross\.[kv]($|\.)/.test(name) ? "source" : sees;
+  return everyToken(PARTS[name.split(".")[0]] ?? "attention", reads, size(shape), matrix ? size(shape) : 0);
 }
 
-/** Weights that every token meets; multiplies are 0 for norms. */
-function plain(part: Part, sees: WeightGroup["sees"], parameters: number, multiplies = part === "norms" ? 0 : parameters): WeightGroup {
+function withoutExperts(layer: LayerSpec): LayerSpec {
+  return layer.ffn?.kind === "moe" ? { ...layer, ffn: { ...layer.ffn, slots: [] } } : layer;
+}
+
+/** Weights that every token meets. */
+function everyToken(part: Part, sees: WeightGroup["sees"], parameters: number, multiplies: number): WeightGroup {
   return { part, sees, parameters, active: parameters, multiplies };
 }
 
-function attentionSize(attention: AttentionSpec, width: number): { query: number; memory: number; extra: number } {
-  const { heads, kvHeads, headDim, bias, relative } = attention;
-  const biases = (bias.q ? heads * headDim : 0) + (bias.k ? kvHeads * headDim : 0) + (bias.v ? kvHeads * headDim : 0) + (bias.o ? width : 0);
-  // one layer holds the table of relative distances for all of its stack
-  const distances = relative?.own ? relative.buckets * heads : 0;
-  return { query: 2 * width * heads * headDim, memory: 2 * width * kvHeads * headDim, extra: biases + distances };
-}
-
-function denseGroup(part: "dense" | "shared", ffn: DenseFfnSpec, width: number, sees: WeightGroup["sees"]): WeightGroup {
-  const { parameters, multiplies } = expertSize({ form: "dense", width: ffn.width }, ffn, width);
-  return plain(part, sees, parameters, multiplies);
+function size(shape: number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
 }
 
 function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], usage?: readonly number[]): WeightGroup {
@@ -110,8 +96,4 @@ function runsPerToken({ experts, expertOf, slots, router }: MoeFfnSpec, usage?: 
     for (let drawn = 0; drawn < choices; drawn++) missed *= Math.max(0, open - outputs.length - drawn) / (open - drawn);
     return 1 - missed;
   });
-}
-
-function normSize(norm: NormSpec, width: number): number {
-  return norm.bias ? 2 * width : width;
 }
