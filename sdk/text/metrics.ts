@@ -58,16 +58,22 @@ export function macroF1(predicted: Answers, expected: Answers): Score {
   const all = [...cells.values()];
   const n = expected.length;
   const labels = [...new Set(all.map(({ right }) => right))];
-  const f1 = () => labels.reduce((sum, label) => {
-    let hits = 0, seen = 0, right = 0;
-    for (const cell of all) {
-      if (cell.seen === label) seen += cell.count;
-      if (cell.right === label) right += cell.count;
-      if (cell.seen === label && cell.right === label) hits += cell.count;
+  const f1 = () => {
+    const scores: number[] = [];
+    for (const label of labels) {
+      let hits = 0, seen = 0, right = 0;
+      for (const cell of all) {
+        if (cell.seen === label) seen += cell.count;
+        if (cell.right === label) right += cell.count;
+        if (cell.seen === label && cell.right === label) hits += cell.count;
+      }
+      // a label whose only item is left out by the jackknife is no longer expected
+      if (right > 0) scores.push((2 * hits) / (seen + right));
     }
-    return sum + (seen + right === 0 ? 0 : (2 * hits) / (seen + right));
-  }, 0) / labels.length;
+    return scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  };
   const value = f1();
+  if (n === 1) return { value, stderr: 0, n };
   // items of a cell are alike, so leaving one out is computed once for the cell
   const without = all.map((cell) => {
     cell.count--;

@@ -6,9 +6,9 @@ const PAD = 0;
 const EOS = 1;
 const NO_LABEL = -1;
 
-/** What encoding items asks of a tokenizer: ids of a text without added special symbols. */
+/** What encoding items asks of a tokenizer, as `loadTokenizer` gives it. */
 export interface PieceEncoder {
-  encode(text: string): number[];
+  encode(text: string, options?: { specialTokens?: boolean }): number[];
 }
 
 export interface EncodedItems {
@@ -33,7 +33,7 @@ export function encodeItems(task: Task, items: readonly Item[], tokenizer: Piece
   const encode = (element: string): number[] => {
     let ids = known.get(element);
     if (!ids) {
-      ids = tokenizer.encode(element);
+      ids = tokenizer.encode(element, { specialTokens: false });
       if (element.startsWith("<") && ids.length !== 1) {
         throw new MoeError("unknown-symbol", `encode items: ${element} of task ${task.definition.name} is ${ids.length} pieces in this tokenizer; it must be one. Use the tokenizer of a model that was trained on this task.`);
       }

@@ -19,6 +19,9 @@ export async function loadTask(name: string, { sizes }: LoadTaskOptions = {}): P
   const definition = DEFINITIONS.get(name);
   if (!definition) throw new MoeError("unknown-task", `load task: there is no task "${name}". ${suggest(name, listTasks())}`);
   const wanted = { ...definition.sizes, ...sizes };
+  for (const [part, size] of Object.entries(wanted)) {
+    if (!Number.isInteger(size) || size < 0) throw new MoeError("task-size", `load task: size of ${part} is ${size}; accepted is a whole number from 0. Leave it out for the size of the definition.`);
+  }
   const key = JSON.stringify([name, wanted]);
   if (!loaded.has(key)) loaded.set(key, { definition: { ...definition, sizes: wanted }, ...BUILDERS[definition.builder](wanted) });
   return loaded.get(key)!;

@@ -14,7 +14,8 @@ export function spamOrHam(sizes: Sizes): Parts {
   for (const { id, text, fields } of spamAssassin()) {
     const subject = cleanText(fields.subject.replace(/\[[^\]]*\]/g, " ").replace(/\b(re|fwd?)\s*:/gi, " ")).slice(0, 30).trim();
     const [body] = fragments(cleanText(bodyText(text)), 80, 1);
-    if (!body) continue;
+    // an encoded attachment is one long word
+    if (!body || body.split(" ").length < 4) continue;
     const key = `${subject}|${body}`;
     if (!items.has(key)) {
       items.set(key, { id: `spam/${id}`, prompt: [...prose(subject), SEPARATOR, ...prose(body)], answer: [symbol(fields.spam ? "junk" : "ham")], document: subject });
