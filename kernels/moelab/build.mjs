@@ -1,7 +1,17 @@
-// Builds dist/kernel/: one bundle for each thread of the kernel, and for Node's module loader.
+// Builds dist/kernel/: one bundle for each thread of the kernel, one for Node's module loader, and the script of notebook pages.
 import { build } from "esbuild";
 
 export default async function buildKernel() {
+  const page = build({
+    entryPoints: ["kernels/headless/page/live-charts.ts"],
+    outfile: "dist/kernel/live-charts.js",
+    bundle: true,
+    minify: true,
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    logLevel: "warning",
+  });
   await build({
     entryPoints: {
       main: "kernels/moelab/main.ts",
@@ -18,4 +28,5 @@ export default async function buildKernel() {
     sourcemap: true,
     logLevel: "warning",
   });
+  await page;
 }

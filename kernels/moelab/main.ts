@@ -25,7 +25,7 @@ language.unref();
 const exit = process.exit.bind(process); // before the runner explains exits that cells cause
 const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href, (message: ToServer) => server.postMessage(message));
 server.on("message", (message: ToRunner) => {
-  if (message.type === "exit") exit(0);
+  if (message.type === "exit") void server.terminate().then(() => exit(0));
   else runner.receive(message);
 });
 

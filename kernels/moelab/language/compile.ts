@@ -14,14 +14,11 @@ export class Compiler {
 
   /** A cell that passes is part of the notebook from then on. */
   compile(code: string, number: number): Compilation {
-    const file = this.notebook.add(code, number);
+    const file = this.notebook.open(code, { number });
     const error = this.diagnostics.check(file, code);
-    if (error) {
-      this.notebook.drop(file);
-      return { ok: false, error };
-    }
+    if (error) return { ok: false, error };
     const cell = this.emit(file, code);
-    this.notebook.commit(file);
+    this.notebook.commit();
     return { ok: true, cell };
   }
 

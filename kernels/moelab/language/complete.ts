@@ -4,7 +4,7 @@ import type { NotebookProgram } from "./notebook-program.js";
 
 /** What can stand at a place, best first: members, names of earlier cells, file names in imports, the strings that an option takes. */
 export function complete(notebook: NotebookProgram, code: string, offset: number): CompletionResult {
-  const file = notebook.open(code);
+  const file = notebook.open(code, { all: true });
   const found = notebook.service.getCompletionsAtPosition(file, offset, { includeCompletionsWithInsertText: false, includeCompletionsForModuleExports: false });
   let start = offset;
   while (start > 0 && /[\p{ID_Continue}$]/u.test(code[start - 1]!)) start--;

@@ -13,7 +13,7 @@ interface Explanation {
  * @param detail 1 adds the text of the declaration
  */
 export function inspect(notebook: NotebookProgram, code: string, offset: number, detail: number): { plain: string; markdown: string } | undefined {
-  const file = notebook.open(code);
+  const file = notebook.open(code, { all: true });
   const found = atName(notebook, file, offset) ?? atName(notebook, file, Math.max(0, offset - 1)) ?? insideCall(notebook, file, offset) ?? atName(notebook, file, lastName(code, offset));
   if (!found) return undefined;
   const source = detail > 0 ? declarationText(notebook, file, offset) : "";

@@ -11,6 +11,7 @@ interface CellModule {
   version: string;
   /** what the front end calls it: `[number]` */
   number: number;
+  gives: Map<string, NameKind>;
   /** files of the cells that it takes names from */
   uses: Set<string>;
   /** it changes types for everybody (`declare global`), so it is never dropped */
@@ -34,7 +35,7 @@ export class NotebookProgram {
   readonly options: ts.CompilerOptions;
   private readonly files = new Map<string, CellModule>();
   private readonly owners = new Map<string, Owner>();
-  private current: string;
+  private readonly current: string;
   private cells = 0;
   private versions = 0;
 
@@ -46,7 +47,7 @@ export class NotebookProgram {
   constructor(readonly folder: string, private readonly home: string, globals: string) {
     this.options = compilerOptions(folder, home);
     const globalsFile = join(folder, "__moelab_globals__.d.ts");
-    this.files.set(globalsFile, { text: globals, version: "0", number: 0, uses: new Set(), global: true });
+    this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(), global: true });
     this.current = join(folder, "__cell_next__.ts");
     this.service = ts.createLanguageService(this.host(), ts.createDocumentRegistry(true, folder));
   }
@@ -56,28 +57,25 @@ export class NotebookProgram {
     return this.service.getProgram()!;
   }
 
-  /** Makes `code` the cell that questions are about; it gives no names to others yet. @returns its file */
-  open(code: string, number = 0): string {
-    this.current = join(this.folder, "__cell_next__.ts");
-    this.write(this.current, code, number);
+  /**
+   * Makes `code` the cell that questions are about.
+   * It is always the same file: with the same root files TypeScript takes over what it knows of all others.
+   *
+   * @param all whether it may speak of any earlier name, to complete them; else only of those that its text mentions
+   * @returns its file
+   */
+  open(code: string, { number = 0, all = false } = {}): string {
+    this.files.set(this.current, this.module(code, number, all));
     return this.current;
   }
 
-  /** Makes `code` a cell of the notebook, whose file stays; `commit` or `drop` follows. @returns its file */
-  add(code: string, number: number): string {
-    this.current = join(this.folder, `__cell_${++this.cells}__.ts`);
-    this.write(this.current, code, number);
-    return this.current;
-  }
-
-  /** The cell runs: from now on the names that it declares are its own. */
-  commit(file: string): void {
-    for (const [name, kind] of this.namesOf(file)) this.owners.set(name, { file, kind });
+  /** The opened cell runs: from now on the names that it declares are its own. */
+  commit(): void {
+    const module = this.files.get(this.current)!;
+    const file = join(this.folder, `__cell_${++this.cells}__.ts`);
+    this.files.set(file, module);
+    for (const [name, kind] of module.gives) this.owners.set(name, { file, kind });
     this.dropUnused();
-  }
-
-  drop(file: string): void {
-    this.files.delete(file);
   }
 
   isCell(file: string): boolean {
@@ -99,29 +97,22 @@ export class NotebookProgram {
       .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index));
   }
 
-  private namesOf(file: string): Map<string, NameKind> {
-    const { text } = this.files.get(file)!;
-    return declaredNames(ts.createSourceFile(file, text.slice(0, text.lastIndexOf(TAIL)), ts.ScriptTarget.Latest));
-  }
-
-  private write(file: string, code: string, number: number): void {
-    const parsed = ts.createSourceFile(file, code, ts.ScriptTarget.Latest);
-    const own = declaredNames(parsed);
+  private module(code: string, number: number, all: boolean): CellModule {
+    const parsed = ts.createSourceFile(this.current, code, ts.ScriptTarget.Latest);
+    const gives = declaredNames(parsed);
     const exported = exportedNames(parsed);
-    // a cell that is only asked about may complete any name; one that runs needs what its text mentions
-    const mentioned = file.includes("_next__") ? undefined : new Set(code.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
+    const mentioned = new Set(code.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
     const uses = new Set<string>();
     const taken: string[] = [];
-    for (const [name, owner] of this.owners) {
-      if (own.has(name) || (mentioned && !mentioned.has(name))) continue;
-      const from = `"./${basename(owner.file)}"`;
-      uses.add(owner.file);
-      taken.push(owner.kind === "entity" ? `import { ${name} } from ${from};` : `declare ${owner.kind} ${name}: typeof import(${from}).${name};`);
+    for (const [name, { file, kind }] of this.owners) {
+      if (gives.has(name) || (!all && !mentioned.has(name))) continue;
+      const from = `"./${basename(file)}"`;
+      uses.add(file);
+      taken.push(kind === "entity" ? `import { ${name} } from ${from};` : `declare ${kind} ${name}: typeof import(${from}).${name};`);
     }
-    const given = [...own.keys()].filter((name) => !exported.has(name));
-    const tail = `${TAIL}${taken.join("")}export { ${given.join(", ")} };`;
+    const given = [...gives.keys()].filter((name) => !exported.has(name));
     const global = parsed.statements.some((statement) => ts.isModuleDeclaration(statement) && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name)));
-    this.files.set(file, { text: code + tail, version: String(++this.versions), number, uses, global });
+    return { text: `${code}${TAIL}${taken.join("")}export { ${given.join(", ")} };`, version: String(++this.versions), number, gives, uses, global };
   }
 
   private dropUnused(): void {
@@ -132,10 +123,8 @@ export class NotebookProgram {
       for (const used of this.files.get(file)?.uses ?? []) keep(used);
     };
     for (const { file } of this.owners.values()) keep(file);
-    for (const [file, { global }] of this.files) {
-      if (global) keep(file);
-      else if (!live.has(file)) this.files.delete(file);
-    }
+    for (const [file, { global }] of this.files) if (global) keep(file);
+    for (const file of this.files.keys()) if (file !== this.current && !live.has(file)) this.files.delete(file);
   }
 
   private host(): ts.LanguageServiceHost {
@@ -153,14 +142,16 @@ export class NotebookProgram {
       if (!borrowed.has(packageName(name))) return undefined;
       return ts.resolveModuleName(name, join(this.home, "package.ts"), options, ts.sys).resolvedModule;
     };
-    return {
+    const host = {
+      // not in the public types; without it every program reads every package.json again
+      getModuleResolutionCache: () => resolutions,
       getCompilationSettings: () => options,
-      getScriptFileNames: () => [...[...files].filter(([, { global }]) => global).map(([file]) => file), this.current],
+      getScriptFileNames: () => [this.current, ...[...files].filter(([file, { global }]) => global && file !== this.current).map(([file]) => file)],
       getCurrentDirectory: () => folder,
-      getDefaultLibFileName: (given) => ts.getDefaultLibFilePath(given),
+      getDefaultLibFileName: (given: ts.CompilerOptions) => ts.getDefaultLibFilePath(given),
       useCaseSensitiveFileNames: () => true,
-      getScriptVersion: (file) => files.get(file)?.version ?? diskVersion(file),
-      getScriptSnapshot(file) {
+      getScriptVersion: (file: string) => files.get(file)?.version ?? diskVersion(file),
+      getScriptSnapshot(file: string) {
         const text = readFile(file);
         return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
       },
@@ -170,8 +161,9 @@ export class NotebookProgram {
       getDirectories: ts.sys.getDirectories,
       directoryExists: ts.sys.directoryExists,
       realpath: ts.sys.realpath,
-      resolveModuleNameLiterals: (literals, from) => literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
-    };
+      resolveModuleNameLiterals: (literals: readonly ts.StringLiteralLike[], from: string) => literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
+    } satisfies ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache };
+    return host;
   }
 }
 

@@ -35,6 +35,7 @@ export function installStackTraces(kernelFolder: string): void {
   Error.prepareStackTrace = (error, frames) => {
     const lines = frames.map(String);
     const shown = lines.filter((line) => !hidden(line));
+    while (shown.length > 1 && /\bnode:/.test(shown.at(-1)!)) shown.pop(); // how Node came to call the cell
     return [header(error), ...(shown.length > 0 ? shown : lines).map((line) => `    at ${translate(line)}`)].join("\n");
   };
   Error.stackTraceLimit = 20;

@@ -148,9 +148,12 @@ async function announceExit({ code, flushed }: Extract<ToServer, { type: "exitin
   Atomics.notify(cell, 0);
 }
 
+/** The main thread ends the process; if it sits in a loop, this one does. */
 async function shutDown(): Promise<void> {
-  toRunner({ type: "exit" });
   setTimeout(() => process.kill(process.pid, "SIGKILL"), EXIT_GRACE_MS);
+  await new Promise((resolve) => setTimeout(resolve, 20)); // the reply leaves
+  sockets.close(); // zeromq aborts a process that ends with open sockets
+  toRunner({ type: "exit" });
 }
 
 // a front end that died leaves nobody who would stop this kernel

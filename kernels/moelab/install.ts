@@ -1,0 +1,57 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { MoeError, suggest } from "../../sdk/errors.js";
+import { installedKernels, moelabSpec, packageFolder, userDataFolder, type KernelSpec } from "../headless/kernel-spec.js";
+import { tslabSpec } from "../tslab/spec.js";
+
+/** Where a kernel is installed: for this user, or in one environment. */
+export interface Place {
+  user?: boolean;
+  prefix?: string;
+}
+
+const ICONS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
+
+/**
+ * Writes kernel.json and icons to where Jupyter looks. Paths in it are absolute, because a kernel is started in its
+ * notebook's folder.
+ *
+ * @returns what was installed
+ * @throws MoeError `bad-name`
+ */
+export function installKernel({ name, tslab = false, ...place }: Place & { name: string; tslab?: boolean }): { name: string; folder: string }[] {
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new MoeError("bad-name", `kernel install: the name is "${name}"; accepted are letters, digits, ".", "-" and "_". Choose another --name.`);
+  const installed = [{ name, folder: write(name, moelabSpec(), place) }];
+  if (tslab) installed.push({ name: "moelab-tslab", folder: write("moelab-tslab", tslabSpec(), place) });
+  return installed;
+}
+
+/** @throws MoeError `unknown-kernel` where there is none of that name */
+export function uninstallKernel(name: string, place: Place): string {
+  const folder = join(folderOf(place), name);
+  if (!existsSync(join(folder, "kernel.json"))) throw new MoeError("unknown-kernel", `kernel uninstall: ${folder} is not there. ${suggest(name, [...installedKernels().keys()])}`);
+  rmSync(folder, { recursive: true });
+  return folder;
+}
+
+/** All kernels that Jupyter finds; `state` says what is wrong with ours. */
+export function listKernels(): { name: string; folder: string; state: string }[] {
+  return [...installedKernels()].map(([name, folder]) => {
+    const { argv } = JSON.parse(readFileSync(join(folder, "kernel.json"), "utf8")) as KernelSpec;
+    const missing = argv.filter((part) => part.startsWith("/")).find((part) => !existsSync(part));
+    return { name, folder, state: missing ? `${missing} is gone: install it again` : "" };
+  });
+}
+
+function write(name: string, spec: KernelSpec, place: Place): string {
+  const folder = join(folderOf(place), name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "kernel.json"), `${JSON.stringify(spec, null, 1)}\n`);
+  for (const icon of ICONS) copyFileSync(join(packageFolder(), "kernels/moelab/icons", icon), join(folder, icon));
+  return folder;
+}
+
+function folderOf({ prefix }: Place): string {
+  return prefix === undefined ? join(userDataFolder(), "kernels") : join(resolve(prefix), "share/jupyter/kernels");
+}
+

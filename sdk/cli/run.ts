@@ -1,0 +1,117 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { MoeError } from "../errors.js";
+import { findKernel } from "../../kernels/headless/kernel-spec.js";
+import { readNotebook, writeNotebook, type Notebook } from "../../kernels/headless/notebook.js";
+import { notebookToHtml } from "../../kernels/headless/page/page.js";
+import { setParameters } from "../../kernels/headless/parameters.js";
+import { runNotebook, type CellFailure } from "../../kernels/headless/run-notebook.js";
+
+interface RunOptions {
+  param: Record<string, string>;
+  out: string;
+  html?: boolean;
+  timeout: number;
+  kernel?: string;
+  allowErrors?: boolean;
+  jobs: number;
+}
+
+export const command = new Command("run")
+  .argument("<notebooks...>", "paths of .ipynb files")
+  .option("-p, --param <name=value>", "set a variable of the cell tagged `parameters`; may be repeated", collectParameter, {})
+  .option("--out <dir>", "folder for the executed notebooks", "out")
+  .option("--html", "write a self-contained page beside each notebook")
+  .option("--timeout <seconds>", "for each cell", positive, 1800)
+  .option("--kernel <name>", "kernel name, or path of a kernel.json (default: moelab for TypeScript, else the notebook's)")
+  .option("--allow-errors", "run on after a cell has failed")
+  .option("--jobs <n>", "notebooks that run at the same time", positive, Math.min(2, availableParallelism()))
+  .action(run);
+
+async function run(notebooks: string[], options: RunOptions): Promise<void> {
+  const stop = new AbortController();
+  process.once("SIGINT", () => {
+    console.error("stopping; what has run so far is kept");
+    stop.abort();
+    process.once("SIGINT", () => process.exit(130));
+  });
+  const outputs = new Set<string>();
+  for (const file of notebooks) {
+    const name = basename(file);
+    if (outputs.has(name)) throw new MoeError("same-name", `run: two notebooks are called ${name}; accepted are different names for one --out folder. Run them one after the other.`);
+    outputs.add(name);
+  }
+  // read and checked before anything starts
+  const jobs = notebooks.map((file) => {
+    const notebook = readNotebook(file);
+    setParameters(notebook, options.param);
+    return { file, notebook };
+  });
+  let failed = false;
+  const worker = async () => {
+    for (let job = jobs.shift(); job && !stop.signal.aborted; job = jobs.shift()) failed = !(await runOne(job.file, job.notebook, options, stop.signal)) || failed;
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  if (stop.signal.aborted) process.exitCode = 130;
+  else if (failed) process.exitCode = 1;
+}
+
+/** @returns whether all cells ran */
+async function runOne(file: string, notebook: Notebook, { out, html, timeout, kernel, allowErrors, param }: RunOptions, signal: AbortSignal): Promise<boolean> {
+  const spec = findKernel(kernel ?? defaultKernel(notebook));
+  const name = basename(file);
+  const count = notebook.cells.filter((cell) => cell.cell_type === "code").length;
+  const started = performance.now();
+  let done = 0;
+  const { failure, stopped } = await runNotebook(notebook, {
+    spec,
+    folder: dirname(resolve(file)),
+    timeoutMs: timeout * 1000,
+    signal,
+    allowErrors,
+    onCell: (index, _cell, timeMs) => console.log(`${name}  cell ${index + 1}  (${++done}/${count})  ${(timeMs / 1000).toFixed(1)} s`),
+  });
+  notebook.metadata.moelab = {
+    version: createRequire(import.meta.url)("moelab/package.json").version,
+    date: new Date().toISOString(),
+    parameters: param,
+    ...(stopped ? { stopped: `stopped by the user after ${done} of ${count} cells` } : failure ? { stopped: `cell ${failure.cell} failed` } : {}),
+  };
+  mkdirSync(out, { recursive: true });
+  const written = join(out, name);
+  writeNotebook(written, notebook);
+  if (html) writeFileSync(written.replace(/\.ipynb$/, ".html"), notebookToHtml(notebook, name));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (failure) tell(file, failure);
+  else console.log(`${name}  ${stopped ? "stopped" : "done"} in ${seconds} s`);
+  console.log(`  ${relative(".", written)}${html ? `\n  ${pathToFileURL(resolve(written.replace(/\.ipynb$/, ".html"))).href}` : ""}`);
+  return !failure && !stopped;
+}
+
+function tell(file: string, { cell, line, ename, evalue, traceback }: CellFailure): void {
+  console.error(`run: ${file}: cell ${cell}${line === undefined ? "" : `, line ${line}`} failed: ${ename}: ${evalue}`);
+  const text = traceback.join("\n");
+  console.error(process.stderr.isTTY ? text : text.replace(/\u001b\[[\d;]*m/g, ""));
+}
+
+/** TypeScript notebooks run in our kernel, whatever the kernel was called where they were written. */
+function defaultKernel({ metadata }: Notebook): string {
+  const { name, language = metadata.language_info?.name } = metadata.kernelspec ?? {};
+  return !name || /typescript|javascript/i.test(String(language ?? "typescript")) ? "moelab" : String(name);
+}
+
+function collectParameter(text: string, all: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Accepted is name=value.");
+  return { ...all, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("Accepted is a number above 0.");
+  return value;
+}
