@@ -47,7 +47,7 @@ export function column(key: string, options: ColumnOptions, rows: readonly Reado
   const scale = format === "percent" ? 100 : 1;
   const numbers = values.filter(isNumber).map((value) => Number(value) * scale).filter(Number.isFinite);
   const errors = options.error === undefined ? [] : rows.map((row) => Number(row[options.error!]) * scale).filter((error) => error > 0 && Number.isFinite(error));
-  const digits = options.digits ?? (errors.length > 0 ? errors.reduce((most, error) => Math.max(most, errorDigits(error)), 0) : decimals(numbers));
+  const digits = options.digits ?? (errors.length > 0 ? commonDigits(errors) : decimals(numbers));
 
   const number = (value: number) => {
     const text = fixed(value, digits);
@@ -69,10 +69,18 @@ export function column(key: string, options: ColumnOptions, rows: readonly Reado
       case "percent":
         if (typeof value === "bigint") return value.toLocaleString("en");
         if (!Number.isFinite(error) || row[options.error!] === null) return number(value * scale);
-        return options.digits === undefined ? formatMeanError(value * scale, error * scale) : `${number(value * scale)} ± ${fixed(error * scale, digits)}`;
+        // an error much smaller than the others keeps its own digits
+        if (options.digits === undefined && error > 0 && errorDigits(error * scale) > digits + 1) return formatMeanError(value * scale, error * scale);
+        return `${fixed(value * scale, digits)} ± ${fixed(error * scale, digits)}`;
     }
   };
   return { key, heading: `${options.title ?? key}${unit ? ` (${unit})` : ""}`, numeric, error: options.error, text };
+}
+
+/** The decimals that half of the standard errors give meaning to, so that digits stand under digits. */
+function commonDigits(errors: number[]): number {
+  const sorted = errors.map(errorDigits).sort((a, b) => a - b);
+  return Math.max(0, sorted[Math.floor(sorted.length / 2)]);
 }
 
 /** The decimals that the values have, if two at most; else those that give the largest value three significant digits. */

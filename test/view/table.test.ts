@@ -39,6 +39,12 @@ test("digits are the column's: as many as its largest value needs, and no small 
   assert.equal(table([{ x: 0.12345 }], { columns: { x: { digits: 1, unit: "nats", title: "loss" } } }).toText().split("\n").map((line) => line.trim()), ["loss (nats)", "───────────", "0.1"]);
 });
 
+test("means and standard errors of a column have the same decimals, but for an error far smaller than the rest", () => {
+  const cells = (rows: [number, number][]) => table(rows.map(([x, x_stderr]) => ({ x, x_stderr }))).toText().split("\n").slice(2).map((line) => line.trim());
+  assert.equal(cells([[74.73, 3.6], [40.41, 2.46], [1.5, 0.9]]), ["74.7 ± 3.6", "40.4 ± 2.5", "1.5 ± 0.9"]);
+  assert.equal(cells([[74.73, 3.6], [40.41, 2.46], [1.50001, 0.0003], [2, 0]]), ["74.7 ± 3.6", "40.4 ± 2.5", "1.50001 ± 0.00030", "2.0 ± 0.0"]);
+});
+
 test("sorting is by number, names by the number in them, missing values last either way, and stable", () => {
   const sorted = (values: unknown[], order?: "descending") => table(values.map((x, i) => ({ x, i }))).sortBy("x", order).toRecords().map(({ x }) => x);
   assert.equal(sorted([10, 9, 100, null, 1]), [1, 9, 10, 100, null]);
