@@ -1,26 +1,28 @@
+import { MoeError, suggest } from "../errors.js";
+import { activate } from "./backends/activate.js";
 import type { EngineInfo, Refusal } from "./backends/candidate.js";
 import { candidates } from "./backends/candidates.js";
-import { MoeError, suggest } from "../errors.js";
-import { registerGradients } from "./gradients/register.js";
 
 export interface ReadyOptions {
-  /** name of a back end, as `moelab doctor` lists them; also from the environment variable MOELAB_BACKEND */
+  /** name of a candidate, as `moelab doctor` lists them; the environment variable MOELAB_BACKEND comes before it */
   backend?: string;
 }
 
-let active: Promise<EngineInfo> | undefined;
+let choice: Promise<EngineInfo> | undefined;
 let info: EngineInfo | undefined;
 
 /**
- * Chooses the back end, once: the first candidate that loads and computes. Later calls return the same.
+ * Chooses what computes, once: the first candidate that loads and computes. Later calls return the same.
  * A package that is broken never stops the start; why it was refused is kept for `moelab doctor`.
  *
  * @throws MoeError `unknown-backend`, or `backend-refused` when a named one cannot be had
  */
 export function ready(options: ReadyOptions = {}): Promise<EngineInfo> {
-  const wanted = process.env.MOELAB_BACKEND || options.backend;
-  active ??= choose(wanted).catch((error) => { active = undefined; throw error; });
-  return active;
+  choice ??= choose(process.env.MOELAB_BACKEND || options.backend).catch((error) => {
+    choice = undefined;
+    throw error;
+  });
+  return choice;
 }
 
 /** What `ready()` chose. @throws MoeError `engine-not-ready` */
@@ -29,18 +31,20 @@ export function engineInfo(): EngineInfo {
   return info;
 }
 
-async function choose(wanted?: string): Promise<EngineInfo> {
-  registerGradients();
+async function choose(asked?: string): Promise<EngineInfo> {
   const names = candidates.map(({ name }) => name);
-  if (wanted && !names.includes(wanted)) {
-    throw new MoeError("unknown-backend", `ready: back end "${wanted}" (option backend or MOELAB_BACKEND) is not known. ${suggest(wanted, names)}`);
+  if (asked && !names.includes(asked)) {
+    throw new MoeError("unknown-backend", `ready: back end "${asked}" (MOELAB_BACKEND, or the option backend) is not known. ${suggest(asked, names)}`);
   }
   const refused: Refusal[] = [];
-  for (const candidate of candidates.filter(({ name }) => !wanted || name === wanted)) {
-    const outcome = await candidate.start().catch((error: Error) => ({ reason: error.message, cure: "Reinstall the package, or remove it." }));
-    if (!("reason" in outcome)) return (info = { ...outcome, name: candidate.name, refused });
-    refused.push({ name: candidate.name, ...outcome });
+  for (const candidate of asked ? candidates.filter(({ name }) => name === asked) : candidates) {
+    const outcome = await activate(candidate, asked !== undefined);
+    if (outcome.ok) {
+      const { ok: _, ...active } = outcome;
+      return (info = { ...active, refused });
+    }
+    refused.push({ name: candidate.name, reason: outcome.reason, cure: outcome.cure });
   }
-  const last = refused[refused.length - 1];
-  throw new MoeError("backend-refused", `ready: back end "${last.name}" cannot be used: ${last.reason}. ${last.cure}`);
+  const { name, reason, cure } = refused[refused.length - 1];
+  throw new MoeError("backend-refused", `ready: back end "${name}" cannot be used: ${reason}. ${cure}`);
 }

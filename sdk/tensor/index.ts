@@ -14,5 +14,6 @@ export { logSumExp } from "./ops/log-sum-exp.js";
 export { rmsNorm } from "./ops/rms-norm.js";
 export { rotate, type RotateOptions } from "./ops/rotate.js";
 export { safeSoftmax } from "./ops/safe-softmax.js";
+export { stopGradient, straightThrough } from "./ops/straight-through.js";
 export { takeRows } from "./ops/take-rows.js";
 export { topK } from "./ops/top-k.js";

@@ -1,3 +1,6 @@
+import type { FusedOps } from "../fused.js";
+import type { NativeLinalg } from "../linalg/native.js";
+
 /** What computes. */
 export interface EngineInfo {
   /** name of the candidate, e.g. "torch" or "wasm" */
@@ -9,7 +12,7 @@ export interface EngineInfo {
   version: string;
   /** operations done in one native call, see sdk/tensor/fused.ts */
   fused: string[];
-  /** better candidates that could not be had */
+  /** candidates before it in the order that could not be had */
   refused: Refusal[];
 }
 
@@ -20,8 +23,23 @@ export interface Refusal {
   cure: string;
 }
 
-/** One thing that could compute. `start` makes it the active back end, or says why it is not. */
+/** What a candidate says when it has been made the active back end. */
+export interface Started {
+  ok: true;
+  device: "cpu" | "gpu";
+  version: string;
+  fused?: Partial<FusedOps>;
+  linalg?: Partial<NativeLinalg>;
+}
+
+export type NotStarted = { ok: false } & Omit<Refusal, "name">;
+
+/** One thing that could compute. */
 export interface Candidate {
   name: string;
-  start(): Promise<Omit<EngineInfo, "name" | "refused"> | Omit<Refusal, "name">>;
+  /**
+   * Makes it the active back end of TensorFlow.js, or says why not. May throw.
+   * @param asked true when it was named by the user, who then gets what is slow as well
+   */
+  start(asked: boolean): Promise<Started | NotStarted>;
 }

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import type { DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
+import { setKernel } from "../kernels/set-kernel.js";
 
 /** The parts of TensorFlow.js's WebAssembly back end that our kernels use. */
 export interface WasmBackend {
@@ -45,9 +45,8 @@ export function sharedTensor(backend: WasmBackend, x: TensorInfo, shape = x.shap
 }
 
 /** Puts a kernel of ours in the place of the back end's, or adds it. */
-export function setKernel<Inputs extends string, Attrs>(kernelName: string, run: (args: KernelArgs<Inputs, Attrs>) => TensorInfo | TensorInfo[]): void {
-  if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
-  tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: run as unknown as tf.KernelFunc });
+export function setWasmKernel<Inputs extends string, Attrs>(kernelName: string, run: (args: KernelArgs<Inputs, Attrs>) => TensorInfo | TensorInfo[]): void {
+  setKernel(kernelName, "wasm", run as unknown as KernelFunc);
 }
 
 export function sizeOf(shape: number[]): number {

@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs";
 import { MoeError } from "../../errors.js";
 import { transpose } from "./transpose.js";
-import { setKernel, sizeOf, view, type KernelArgs, type WasmBackend } from "./heap.js";
+import { setWasmKernel, sizeOf, view, type KernelArgs, type WasmBackend } from "./heap.js";
 
 interface MatMulAttrs { transposeA: boolean; transposeB: boolean }
 
@@ -11,7 +11,7 @@ interface MatMulAttrs { transposeA: boolean; transposeB: boolean }
  * products that read and write parts of the tensors in place.
  */
 export function registerMatMul(): void {
-  setKernel("BatchMatMul", ({ inputs, attrs: { transposeA, transposeB }, backend }: KernelArgs<"a" | "b", MatMulAttrs>) => {
+  setWasmKernel("BatchMatMul", ({ inputs, attrs: { transposeA, transposeB }, backend }: KernelArgs<"a" | "b", MatMulAttrs>) => {
     const a = transposeA ? transpose(inputs.a, lastTwoSwapped(inputs.a.shape.length), backend) : inputs.a;
     const b = transposeB ? transpose(inputs.b, lastTwoSwapped(inputs.b.shape.length), backend) : inputs.b;
     const product = multiply(a, b, backend);

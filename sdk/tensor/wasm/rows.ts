@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "@tensorflow/tfjs";
 import { MoeError } from "../../errors.js";
-import { setKernel, sizeOf, view, words, type KernelArgs } from "./heap.js";
+import { setWasmKernel, sizeOf, view, words, type KernelArgs } from "./heap.js";
 
 /** Gather and segment sum by rows: the back end's gather works element by element, and it has no segment sum. */
 export function registerRows(): void {
-  setKernel("GatherV2", ({ inputs: { x, indices }, attrs, backend }: KernelArgs<"x" | "indices", { axis: number; batchDims: number }>) => {
+  setWasmKernel("GatherV2", ({ inputs: { x, indices }, attrs, backend }: KernelArgs<"x" | "indices", { axis: number; batchDims: number }>) => {
     const axis = tf.util.parseAxisParam(attrs.axis, x.shape)[0];
     const shapes = tf.backend_util.segment_util.collectGatherOpShapeInfo(x as tf.Tensor, indices as tf.Tensor, axis, attrs.batchDims);
     const { batchSize, outerSize, dimSize, sliceSize } = shapes;
@@ -24,7 +24,7 @@ export function registerRows(): void {
     return out;
   });
 
-  setKernel("UnsortedSegmentSum", ({ inputs: { x, segmentIds }, attrs: { numSegments }, backend }: KernelArgs<"x" | "segmentIds", { numSegments: number }>): TensorInfo => {
+  setWasmKernel("UnsortedSegmentSum", ({ inputs: { x, segmentIds }, attrs: { numSegments }, backend }: KernelArgs<"x" | "segmentIds", { numSegments: number }>): TensorInfo => {
     const shape = [numSegments, ...x.shape.slice(segmentIds.shape.length)];
     const out = backend.makeOutput(shape, x.dtype);
     const [from, to, ids] = [view(backend, x), view(backend, out), words(backend, segmentIds)];

@@ -1,11 +1,11 @@
 import type { TensorInfo } from "@tensorflow/tfjs";
-import { setKernel, sharedTensor, words, type KernelArgs, type WasmBackend } from "./heap.js";
+import { setWasmKernel, sharedTensor, words, type KernelArgs, type WasmBackend } from "./heap.js";
 
 /** side of the squares in which a matrix is transposed, so that both sides stay in the cache */
 const TILE = 16;
 
 export function registerTranspose(): void {
-  setKernel("Transpose", ({ inputs: { x }, attrs: { perm }, backend }: KernelArgs<"x", { perm: number[] }>) => transpose(x, perm, backend));
+  setWasmKernel("Transpose", ({ inputs: { x }, attrs: { perm }, backend }: KernelArgs<"x", { perm: number[] }>) => transpose(x, perm, backend));
 }
 
 export function transpose(x: TensorInfo, perm: number[], backend: WasmBackend): TensorInfo {

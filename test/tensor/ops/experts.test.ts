@@ -58,7 +58,7 @@ for (const backend of testedBackends) {
           tensorClose(got, expected.dataSync() as Float32Array, 2e-5 * scale, ["value", "loss", ...names][i]);
         });
         tf.engine().endScope();
-      }), { numRuns: 25, seed: 5 });
+      }), { numRuns: 25, seed: 5, includeErrorInReport: true });
   });
 
   test("gradients", async () => {

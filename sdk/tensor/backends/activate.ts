@@ -1,0 +1,31 @@
+import * as tf from "@tensorflow/tfjs";
+import { setFused } from "../fused.js";
+import { registerGradients } from "../gradients/register.js";
+import { setNativeLinalg } from "../linalg/native.js";
+import type { Candidate, EngineInfo, NotStarted } from "./candidate.js";
+
+/** Makes a candidate compute, with what it brings, and tries it. Never throws. */
+export async function activate(candidate: Candidate, asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
+  try {
+    registerGradients();
+    const started = await candidate.start(asked);
+    if (!started.ok) return started;
+    setFused(started.fused ?? {});
+    setNativeLinalg(started.linalg ?? {});
+    await multiplySomething();
+    const { device, version, fused = {} } = started;
+    return { ok: true, name: candidate.name, backend: tf.getBackend(), device, version, fused: Object.keys(fused) };
+  } catch (error) {
+    setFused({});
+    setNativeLinalg({});
+    const [firstLine] = String((error as Error)?.message ?? error).split("\n");
+    return { ok: false, reason: `it does not start: ${firstLine}`, cure: "Reinstall the package that brings it, or remove it." };
+  }
+}
+
+async function multiplySomething(): Promise<void> {
+  const product = tf.tidy(() => tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5, 6], [7, 8]])));
+  const values = await product.data();
+  product.dispose();
+  if (values.join() !== "19,22,43,50") throw new Error(`a product of two 2 x 2 matrices is ${values.join()}, not 19,22,43,50`);
+}
