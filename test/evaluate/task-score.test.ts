@@ -63,6 +63,11 @@ test("scores equal those counted by hand, in the order of the items", async () =
   close([scores.nll.value, scores.kl!.value, scores.agreement!.value], [nll / 11, divergences / 11, same / 11], 1e-5);
 });
 
+test("a part of a larger task keeps the order of its items, without gaps", async () => {
+  const part = batches().map((batch) => ({ ...batch, rows: batch.rows!.map((row) => 10 * row + 3) }));
+  assert.equal(await scoreTask(tableModel(1), part), await scoreTask(tableModel(1), batches()));
+});
+
 test("a model agrees with itself", async () => {
   const scores = await scoreTask(tableModel(1), batches(), { teacher: tableModel(1) });
   assert.equal([scores.kl!.value, scores.agreement!.value], [0, 1]);
