@@ -34,6 +34,8 @@ export interface MSmoeOptions {
   exclude?: LayerId[];
   /** with ratio "uniform": replay the grouping slip of the released code; default false */
   releasedSlip?: boolean;
+  /** added to the sum of a group's weights before they are divided by it: 1e-7 in the released code; default 0 */
+  epsilon?: number;
   /** of random similarity and random weights; default 0 */
   seed?: number;
 }
@@ -51,7 +53,7 @@ export const mSmoe: Method<MSmoeOptions> = {
   about: "groups experts around the most used ones by router logits and averages each group by usage",
   needs: ["usage"],
   needsFor: ({ similarity = "router-logits", align, alignTo }) => [...similarityNeeds(similarity), ...(align === "activations" ? [alignTo === "leader" ? "activationMatching.all" : "activationMatching"] : [])],
-  options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "seed"],
+  options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "epsilon", "seed"],
 
   plan(profile: Profile, options: MSmoeOptions): Plan {
     const similarity = option("merge", "similarity", options.similarity, similarities, "router-logits");
@@ -87,7 +89,7 @@ export const mSmoe: Method<MSmoeOptions> = {
       const slots = leaders[index].map((leader, group) => {
         if (result === "leader") return { from: [{ expert: leader, weight: 1 }] };
         const members = [leader, ...labels.flatMap((label, expert) => (label === group && expert !== leader ? [expert] : []))];
-        const weights = memberWeights(shares[index], members, weighting === "fisher" ? "uniform" : weighting, rng);
+        const weights = memberWeights(shares[index], members, weighting === "fisher" ? "uniform" : weighting, rng, options.epsilon);
         return {
           from: members.map((expert, place) => ({ expert, weight: weights[place] })),
           ...(weighting === "fisher" && { elementwise: "fisher" }),

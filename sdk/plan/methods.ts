@@ -1,5 +1,6 @@
 import { MoeError, suggest } from "../errors.js";
 import { averaging } from "../merge/averaging.js";
+import { hcSmoe } from "../merge/hc-smoe.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
 import { frequency } from "../prune/frequency.js";
@@ -9,7 +10,7 @@ import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, frequency, reap];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap];
 const defined = new Map<string, AnyMethod>();
 
 /**

@@ -4,6 +4,7 @@ import { MoeError } from "../errors.js";
 import { alignedExperts, disposeExperts, inOrder, readExpert } from "../merge/aligned-experts.js";
 import { cosineSimilarity } from "../merge/similarity.js";
 import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
+import { gramOf } from "./gram.js";
 import { moeLayers, type MoeFfnSpec, type ModelSpec } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
 import type { ChannelNorms } from "./observers/channel-norms.js";
@@ -84,18 +85,7 @@ async function alignedLike(gradients: WeightSource, weights: WeightSource, id: s
 
 /** mapped cosines of vectors on the engine; takes them */
 async function cosinesOf(vectors: Tensor[], expertOf: number[]): Promise<number[][]> {
-  const zero = (e: number) => expertOf[e] < 0;
-  const products = vectors.map((a, i) => vectors.map((b, j) => (j < i || zero(i) || zero(j) ? undefined : tf.tidy(() => tf.sum(tf.mul(a, b))))));
-  const E = vectors.length;
-  const gram = Array.from({ length: E }, () => new Array<number>(E).fill(0));
-  for (let i = 0; i < E; i++) {
-    for (let j = i; j < E; j++) {
-      const product = products[i][j];
-      if (!product) continue;
-      gram[i][j] = gram[j][i] = (await product.data())[0];
-      product.dispose();
-    }
-  }
+  const gram = await gramOf(vectors.map((vector, e) => (expertOf[e] < 0 ? undefined : vector)));
   tf.dispose(vectors);
   return gram.map((row, i) => row.map((value, j) => (i === j ? 1 : (value / (Math.sqrt(gram[i][i]) * Math.sqrt(gram[j][j]) + 1e-7) + 1) / 2)));
 }

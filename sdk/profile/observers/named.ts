@@ -4,9 +4,10 @@ import { activationMatchingObserver } from "./activation-matching.js";
 import { channelNormsObserver } from "./channel-norms.js";
 import { coactivationObserver } from "./coactivation.js";
 import { featureCorrelationObserver } from "./feature-correlation.js";
+import { gateMassObserver } from "./gate-mass.js";
 import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
 import { meanOutputObserver } from "./mean-output.js";
-import { routerLogitsObserver } from "./router-logits.js";
+import { routerLogitProductsObserver, routerLogitsObserver } from "./router-logits.js";
 import { saliencyObserver } from "./saliency.js";
 import { usageObserver } from "./usage.js";
 
@@ -14,6 +15,8 @@ import { usageObserver } from "./usage.js";
 const observers: Record<string, () => MergeableObserver> = {
   usage: usageObserver,
   routerLogits: routerLogitsObserver,
+  "gram.router-logits": routerLogitProductsObserver,
+  gateMass: gateMassObserver,
   coactivation: coactivationObserver,
   meanOutput: meanOutputObserver,
   meanInput: meanInputObserver,

@@ -5,25 +5,31 @@ import { rows, Sums } from "./sums.js";
 /** added to the product of two norms, as in the reference code */
 const EPSILON = 1e-7;
 
-/**
- * Cosine of router-logit columns over the tokens, `cos(H[:,i], H[:,j])`: equation 1 of arXiv:2310.01334.
- * Kept as the E x E sums of products, so that no token has to be remembered.
- */
+/** Cosine of router-logit columns over the tokens, `cos(H[:,i], H[:,j])`: equation 1 of arXiv:2310.01334. [E][E] */
 export function routerLogitsObserver(): MergeableObserver<number[][]> {
+  return products("routerLogits", (gram) => {
+    const norms = gram.map((row, i) => Math.sqrt(row[i]));
+    return gram.map((row, i) => row.map((product, j) => (i === j ? 1 : product / (norms[i] * norms[j] + EPSILON))));
+  });
+}
+
+/** Inner products of router-logit columns over the tokens, `H^T H`: [E][E], from which distances follow. */
+export function routerLogitProductsObserver(): MergeableObserver<number[][]> {
+  return products("gram.router-logits", (gram) => gram);
+}
+
+/** Only the E x E sums are kept, so that no token has to be remembered. */
+function products(name: string, of: (gram: number[][]) => number[][]): MergeableObserver<number[][]> {
   const sums = new Sums();
   return {
-    name: "routerLogits",
+    name,
     sums,
     async see({ layer, logits }: MoeEvent) {
-      const products = tf.matMul(logits, logits, true, false);
-      sums.add(layer, "products", await products.data());
-      products.dispose();
+      const gram = tf.matMul(logits, logits, true, false);
+      sums.add(layer, "gram", await gram.data());
+      gram.dispose();
     },
-    result: () => sums.map((sum) => {
-      const products = rows(sum("products"), Math.sqrt(sum("products").length));
-      const norms = products.map((row, i) => Math.sqrt(row[i]));
-      return products.map((row, i) => row.map((product, j) => (i === j ? 1 : product / (norms[i] * norms[j] + EPSILON))));
-    }),
+    result: () => sums.map((sum) => of(rows(sum("gram"), Math.sqrt(sum("gram").length)))),
     merge: (other) => sums.merge(other.sums!),
   };
 }

@@ -1,0 +1,104 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { closestToCentre, hierarchicalClusters, type Linkage } from "../../sdk/merge/hierarchical-clusters.js";
+import { hcSmoe, type HcSmoeOptions } from "../../sdk/merge/hc-smoe.js";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
+import { buildProfile } from "../../sdk/profile/build-profile.js";
+import { withWeightGram } from "../../sdk/profile/gram.js";
+import { observerNamed } from "../../sdk/profile/observers/named.js";
+import { usage, type Profile } from "../../sdk/profile/profile.js";
+import { ready } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { noLeaks } from "../support/tensors.js";
+import { oracle, oracleModel, replay, rowOf, stacked, type OracleLayer } from "../support/oracle.js";
+
+const test = suite("hc-smoe against the official code");
+await ready();
+
+const linkageOf: Record<string, Linkage> = { average: "average", single: "single", complete: "released-complete", ward: "released-ward" };
+
+const points = await oracle("hc-smoe", "points");
+if (points) {
+  for (const [name, { labels, closest_to_centre }] of Object.entries<{ labels: number[]; closest_to_centre: number[] }>(points.json)) {
+    test(`points ${name}`, () => {
+      const [set, linkage, count] = name.split("/");
+      const { shape, values } = points.tensors.get(set)!;
+      const rows = Array.from({ length: shape[0] }, (_, i) => Array.from(values.subarray(i * shape[1], (i + 1) * shape[1])));
+      const gram = rows.map((a) => rows.map((b) => a.reduce((sum, value, d) => sum + value * b[d], 0)));
+      assert.equal(hierarchicalClusters(gram, Number(count), linkageOf[linkage]), labels);
+      for (const expected of closest_to_centre) {
+        const members = labels.flatMap((label, i) => (label === labels[expected] ? [i] : []));
+        // two members are equally close to their mean, and rounding decides
+        if (members.length > 2) assert.is(closestToCentre(gram, members), expected);
+      }
+    });
+  }
+}
+
+const found = await oracle("hc-smoe", "mixtral");
+if (found) {
+  const { json, tensors } = found;
+  const layers: Record<string, OracleLayer> = {};
+  for (let l = 0; l < json.params.layers; l++) {
+    const tensor = (part: string) => tensors.get(`layers.${l}.${part}`)!;
+    layers[`layers.${l}`] = { up: tensor("w3"), gate: tensor("w1"), down: tensor("w2"), router: tensor("router") };
+  }
+  const model = oracleModel(layers, { topK: 2, normalize: true });
+  const tokensOf = (id: string) => ({ input: tensors.get(`${id}.input`)!, logits: tensors.get(`${id}.router_logits`)! });
+  const officialName = (id: string) => `model.${id}.block_sparse_moe`;
+  let profile: Profile;
+
+  test("statistics: mean outputs over all tokens, usage, routing score", () => noLeaks(async () => {
+    const observers = ["usage", "meanOutput", "gram.router-logits", "gateMass"].map((name) => observerNamed(name));
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id));
+      for (const observer of observers) await observer.see(event);
+      dispose();
+    }
+    const measured = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
+    profile = await withWeightGram(measured, model);
+    for (const [id, layer] of Object.entries(profile.layers)) {
+      close(layer.meanOutput!.flat(), tensors.get(`${id}.mean_expert_output`)!.values, 1e-5, `mean output ${id}`);
+      close(usage(layer), json.usage.frequency[officialName(id)], 1e-6, `usage ${id}`);
+      // the reference adds up the mean score of each of its batches
+      close((layer.gateMass as number[]).map((mass) => (mass / layer.tokens) * json.params.batches), json.usage["routing-score"][officialName(id)], 1e-5, `routing score ${id}`);
+    }
+  }));
+
+  for (const [key, { labels }] of Object.entries<{ labels: Record<string, number[]> }>(json.clusters)) {
+    const [base, linkage, count] = key.split("/");
+    if (!Number(count)) continue;
+    test(`clusters ${key}`, async () => {
+      const options = { keep: Number(count), base: base === "expert-output" ? "mean-output" : base, linkage: linkageOf[linkage] } as HcSmoeOptions;
+      const plan = await hcSmoe.plan(profile, options);
+      for (const [id, layer] of Object.entries(plan.layers)) assert.equal(layer.expertOf, labels[officialName(id)], `${key} ${id}`);
+    });
+  }
+
+  test("textbook linkages equal SciPy's", () => {
+    for (const [key, { labels }] of Object.entries<{ labels: Record<string, number[]> }>(json.scipy)) {
+      const [name, linkage] = key.split("/");
+      const outputs = profile.layers[name.replace(/^model\.|\.block_sparse_moe$/g, "")].meanOutput!;
+      const gram = outputs.map((a) => outputs.map((b) => a.reduce((sum, value, d) => sum + value * b[d], 0)));
+      for (const [count, expected] of Object.entries(labels)) assert.equal(hierarchicalClusters(gram, Number(count), linkage as Linkage), expected, `${key} ${count}`);
+    }
+  });
+
+  test("frequency merge: weights, and outputs on the original inputs", async () => {
+    const plan = await hcSmoe.plan(profile, { keep: json.merge.k, epsilon: 1e-7 });
+    const merged = await applyPlan(model, plan);
+    for (const { id, ffn } of moeLayers(merged.spec)) {
+      for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {
+        for (let slot = 0; slot < ffn.slots.length; slot++) {
+          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`), rowOf(tensors.get(`merged.freq.${id}.${key}`)!, slot).values, 1e-5, `${id} ${slot} ${matrix}`);
+        }
+      }
+      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokensOf(id));
+      close(await event.output.data(), tensors.get(`merged.freq.${id}.output`)!.values, 1e-5, `output ${id}`);
+      dispose();
+    }
+  });
+}
+
+test.run();
