@@ -1,0 +1,34 @@
+import { readdir, stat } from "node:fs/promises";
+import { MoeError, suggest } from "../errors.js";
+import { packageFile } from "../package-file.js";
+import { downloadModel, type DownloadOptions } from "./hub/download-model.js";
+import { hubEnvironment } from "./hub/hub-environment.js";
+import { parseModelId } from "./hub/model-id.js";
+
+export interface ResolveModelOptions extends DownloadOptions {
+  /** environment variables; those of the process unless told */
+  env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * Finds a model's folder.
+ *
+ * @param ref in this order: an existing folder (or a .safetensors or .gguf file); the name of a bundled model; `org/name[@revision]`
+ *   of the Hugging Face hub, whose files come from the cache, or into it
+ * @throws MoeError `no-such-model`, `offline`, and those of the download
+ * @example await resolveModel("nano-switch")
+ */
+export async function resolveModel(ref: string, { env = process.env, ...options }: ResolveModelOptions = {}): Promise<string> {
+  if (await stat(ref).catch(() => undefined)) return ref;
+  const bundled = await bundledModels();
+  if (bundled.includes(ref)) return packageFile(`data/models/${ref}`);
+  const id = parseModelId(ref);
+  if (id) return downloadModel(id, hubEnvironment(env), options);
+  throw new MoeError("no-such-model", `load: "${ref}" is neither a folder nor a bundled model nor a hub id; accepted is a path that exists, a bundled name, or org/name[@revision]. ${suggest(ref, bundled)}`);
+}
+
+/** Names of the models that come with moelab. */
+export async function bundledModels(): Promise<string[]> {
+  const entries = await readdir(packageFile("data/models"), { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
