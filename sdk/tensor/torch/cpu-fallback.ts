@@ -28,19 +28,23 @@ export function runOnCpu(torch: TorchBackend, kernelName: string, inputs: NamedT
   const kernel = tf.getKernel(kernelName, "cpu");
   if (!kernel) throw new Error(`torch: no back end has the kernel ${kernelName}`);
   const copies: TensorInfo[] = [];
-  const give = (x: TensorInfo | undefined) => {
-    const copy = toCpu(torch, cpu, x!);
+  const give = (input: Input): Input => {
+    if (Array.isArray(input)) return input.map(give) as TensorInfo[];
+    const copy = toCpu(torch, cpu, input);
     copies.push(copy);
     return copy;
   };
   const taken = (Array.isArray(inputs)
     ? inputs.map(give)
-    : Object.fromEntries(Object.entries(inputs).filter(([, x]) => x != null).map(([name, x]) => [name, give(x)]))) as NamedTensorInfoMap;
+    : Object.fromEntries(Object.entries(inputs).filter(([, x]) => x != null).map(([name, x]) => [name, give(x as Input)]))) as NamedTensorInfoMap;
   const results = kernel.kernelFunc({ inputs: taken, attrs: attrs ?? {}, backend: cpu });
   const back = Array.isArray(results) ? results.map((x) => toTorch(torch, cpu, x)) : toTorch(torch, cpu, results);
   for (const copy of copies) cpu.disposeData(copy.dataId, true);
   return back;
 }
+
+/** A kernel's input: a tensor, or a list of them in kernels for ragged tensors. */
+type Input = TensorInfo | TensorInfo[];
 
 type CpuBackend = tf.KernelBackend & {
   data: { get(dataId: object): { complexTensorInfos?: { real: TensorInfo; imag: TensorInfo } } };
@@ -53,7 +57,8 @@ function toCpu(torch: TorchBackend, cpu: CpuBackend, x: TensorInfo): TensorInfo 
     const complex = tf.getKernel("Complex", "cpu");
     return complex.kernelFunc({ inputs: { real: toCpu(torch, cpu, parts.real), imag: toCpu(torch, cpu, parts.imag) }, attrs: {}, backend: cpu }) as TensorInfo;
   }
-  return { dataId: cpu.write(torch.readSync(x.dataId), x.shape, x.dtype), shape: x.shape, dtype: x.dtype };
+  // a few kernels take their inputs for tensors and ask for the rank
+  return { dataId: cpu.write(torch.readSync(x.dataId), x.shape, x.dtype), shape: x.shape, dtype: x.dtype, rank: x.shape.length } as TensorInfo;
 }
 
 function toTorch(torch: TorchBackend, cpu: CpuBackend, x: TensorInfo): TensorInfo {

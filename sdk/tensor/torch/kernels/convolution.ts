@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "@tensorflow/tfjs";
 import type { KernelGroup } from "../kernel.js";
+import { dtypes } from "../native.js";
 import { withEpilogue } from "./products.js";
 
 type Conv2D = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -12,8 +13,8 @@ export const convolution: KernelGroup = (torch, define) => {
   const { convertConv2DDataFormat, computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
   const one = [1, 1] as [number, number];
 
-  const plain = (xShape: number[], filterShape: number[], { strides, pad, dilations = 1, dimRoundingMode, dataFormat = "NHWC" }: Partial<tf.FusedConv2DAttrs>, depthwise = false) =>
-    computeConv2DInfo(xShape as Four, filterShape as Four, strides!, dilations, pad!, dimRoundingMode, depthwise, convertConv2DDataFormat(dataFormat as "NHWC"));
+  const plain = (xShape: number[], filterShape: number[], { strides, pad, dilations, dimRoundingMode, dataFormat = "NHWC" }: Partial<tf.FusedConv2DAttrs>, depthwise = false) =>
+    computeConv2DInfo(xShape as Four, filterShape as Four, strides!, dilations ?? one, pad!, dimRoundingMode, depthwise, convertConv2DDataFormat(dataFormat as "NHWC"));
   const last = (info: Conv2D | Conv3D) => info.dataFormat === "channelsLast";
   const forward = (x: TensorInfo, filter: TensorInfo, info: Conv2D | Conv3D, depthwise = false) =>
     native.convolve(torch.handle(x), torch.handle(filter), last(info), depthwise, ...windowOf(info));
@@ -71,10 +72,16 @@ export const convolution: KernelGroup = (torch, define) => {
   });
 
   const { computePool2DInfo, computePool3DInfo } = tf.backend_util;
+  const pooled = (x: TensorInfo, maximum: boolean, info: Conv2D | Conv3D, size: number[]) => {
+    if (info.outShape.some((extent) => extent === 0)) return torch.output(native.full(0, dtypes.float32, ...info.outShape), info.outShape, x.dtype);
+    // every back end of TensorFlow.js does so, even where padding moves the windows
+    if (size.every((extent) => extent === 1) && tf.util.arraysEqual(x.shape, info.outShape)) return torch.share(x);
+    return torch.output(native.pool(torch.handle(x), maximum, ...windowOf(info), ...size), info.outShape, x.dtype);
+  };
   for (const [kernel, gradKernel, kernel3D, gradKernel3D, maximum] of [[tf.MaxPool, tf.MaxPoolGrad, tf.MaxPool3D, tf.MaxPool3DGrad, true], [tf.AvgPool, tf.AvgPoolGrad, tf.AvgPool3D, tf.AvgPool3DGrad, false]] as const) {
     define<tf.MaxPoolInputs, tf.MaxPoolAttrs>(kernel, ({ x }, { filterSize, strides, pad, dimRoundingMode }) => {
       const info = computePool2DInfo(x.shape as Four, filterSize, strides, one, pad, dimRoundingMode);
-      return torch.output(native.pool(torch.handle(x), maximum, ...windowOf(info), info.filterHeight, info.filterWidth), info.outShape, x.dtype);
+      return pooled(x, maximum, info, [info.filterHeight, info.filterWidth]);
     });
     define<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(gradKernel, ({ dy, input }, { filterSize, strides, pad, dimRoundingMode }) => {
       const info = computePool2DInfo(input.shape as Four, filterSize, strides, one, pad, dimRoundingMode);
@@ -82,7 +89,7 @@ export const convolution: KernelGroup = (torch, define) => {
     });
     define<tf.MaxPool3DInputs, tf.MaxPool3DAttrs>(kernel3D, ({ x }, { filterSize, strides, pad, dimRoundingMode, dataFormat }) => {
       const info = computePool3DInfo(x.shape as Five, filterSize, strides, 1, pad, dimRoundingMode, dataFormat);
-      return torch.output(native.pool(torch.handle(x), maximum, ...windowOf(info), info.filterDepth, info.filterHeight, info.filterWidth), info.outShape, x.dtype);
+      return pooled(x, maximum, info, [info.filterDepth, info.filterHeight, info.filterWidth]);
     });
     define<tf.MaxPool3DGradInputs, tf.MaxPool3DGradAttrs>(gradKernel3D, ({ dy, input }, { filterSize, strides, pad, dimRoundingMode }) => {
       const info = computePool3DInfo(input.shape as Five, filterSize, strides, 1, pad, dimRoundingMode);

@@ -7,11 +7,16 @@ import { nativeDtype } from "./elementwise.js";
 /** Elements by number: gather, scatter, one-hot, segment sums. */
 export const indexing: KernelGroup = (torch, define) => {
   const { native } = torch;
+  const gatherShape = (x: TensorInfo, indices: TensorInfo, axis: number, batchDims: number) => {
+    // checks the batch axes; its own result shape joins axes
+    const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
+    tf.backend_util.segment_util.collectGatherOpShapeInfo(x as tf.Tensor, indices as tf.Tensor, axis, batchDims);
+    return { batchDims: batch, outputShape: [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)] };
+  };
 
   define<tf.GatherV2Inputs, tf.GatherV2Attrs>(tf.GatherV2, ({ x, indices }, { axis, batchDims = 0 }) => {
     const [at] = tf.util.parseAxisParam(axis, x.shape);
-    const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
-    const shape = [...x.shape.slice(0, at), ...indices.shape.slice(batch), ...x.shape.slice(at + 1)];
+    const { batchDims: batch, outputShape: shape } = gatherShape(x, indices, at, batchDims);
     return torch.output(native.gather(torch.handle(x), torch.handle(indices), at, batch), shape, x.dtype);
   });
   define<tf.GatherNdInputs>(tf.GatherNd, ({ params, indices }) => {

@@ -40,9 +40,6 @@ static Tensor step(const Tensor& x, double alpha) {
   if (!at::isFloatingType(x.scalar_type())) return y.to(x.scalar_type());
   return at::where(at::isnan(x), x, y);
 }
-static Tensor signOf(const Tensor& x) {
-  return at::isFloatingType(x.scalar_type()) ? at::where(at::isnan(x), x, at::sign(x)) : at::sign(x);
-}
 static Tensor slopedRelu(const Tensor& x, const Tensor& alpha) { return at::where(at::ge(x, 0), x, at::mul(x, alpha)); }
 
 // The derivative of elu, from its result y.
@@ -99,11 +96,11 @@ static const Operation elementwiseOperations[] = {
     UNARY(acos), UNARY(acosh), UNARY(asin), UNARY(asinh), UNARY(atan), UNARY(atanh), UNARY(cos), UNARY(cosh), UNARY(erf), UNARY(exp),
     UNARY(expm1), UNARY(isfinite), UNARY(isinf), UNARY(isnan), UNARY(log), UNARY(log1p), UNARY(logical_not), UNARY(rsqrt), UNARY(sigmoid),
     UNARY(sin), UNARY(sinh), UNARY(sqrt), UNARY(tan), UNARY(tanh), UNARY(reciprocal), UNARY(silu),
-    UNARY_NUMBER(abs), UNARY_NUMBER(ceil), UNARY_NUMBER(floor), UNARY_NUMBER(neg), UNARY_NUMBER(relu), UNARY_NUMBER(round), UNARY_NUMBER(square),
+    UNARY_NUMBER(abs), UNARY_NUMBER(ceil), UNARY_NUMBER(floor), UNARY_NUMBER(neg), UNARY_NUMBER(relu), UNARY_NUMBER(round), UNARY_NUMBER(sign), UNARY_NUMBER(square),
     UNARY(elu), UNARY(selu), UNARY(softplus),
-    OP(sign, signOf(arithmetic(c.tensor(0)))), OP(step, step(c.tensor(0), c.number(1))), OP(prelu, slopedRelu(c.tensor(0), c.tensor(1))),
+    OP(step, step(c.tensor(0), c.number(1))), OP(prelu, slopedRelu(c.tensor(0), c.tensor(1))),
     OP(leakyRelu, at::leaky_relu(c.tensor(0).to(at::kFloat), c.number(1))), OP(eluGrad, eluGrad(c.tensor(0), c.tensor(1))),
-    OP(clamp, at::clamp(arithmetic(c.tensor(0)), c.number(1), c.number(2))),
+    OP(clamp, at::clamp(c.tensor(0), c.number(1), c.number(2)).to(c.tensor(0).scalar_type())),
     OP(cast, cast(c.tensor(0), c.dtype(1))),
     OP(where, select(c.tensor(0), c.tensor(1), c.tensor(2))),
     OP(activate, activate(c.tensor(0), c.integer(1), c.number(2), c.maybe(3))),

@@ -44,10 +44,20 @@ static Tensor mirrorPad(Tensor x, bool symmetric, const Dims& pads) {
   return x;
 }
 
+static void requireInside(const Tensor& indices, int64_t n) {
+  if (indices.numel() == 0) return;
+  auto [least, most] = at::aminmax(indices);
+  int64_t low = least.item<int64_t>(), high = most.item<int64_t>();
+  TORCH_CHECK(low >= 0 && high < n, "GatherV2: the index value ", low < 0 ? low : high, " is not in [0, ", n - 1, "]");
+}
+
 // x[…, indices, …] along an axis; with b batch axes, indices[i…] select within x[i…].
 static Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis, int64_t batch) {
   TORCH_CHECK(batch >= 0 && batch <= axis && axis < x.dim() && batch <= indices.dim(), "gather: axis ", axis, ", batch axes ", batch);
   auto xs = x.sizes(), is = indices.sizes();
+  TORCH_CHECK(!at::isFloatingType(indices.scalar_type()) && indices.scalar_type() != at::kBool, "gather: indices are whole numbers");
+  TORCH_CHECK(xs.slice(0, batch) == is.slice(0, batch), "gather: batch axes of ", xs, " and ", is);
+  requireInside(indices, xs[axis]);
   Dims shape = concat(concat(xs.slice(0, axis), is.slice(batch)), xs.slice(axis + 1));
   if (batch == 0) return at::index_select(x, axis, indices.reshape({-1})).reshape(shape);
   int64_t B = product(xs.slice(0, batch)), outer = product(xs.slice(batch, axis - batch)), inner = product(xs.slice(axis + 1)), M = product(is.slice(batch));
@@ -77,7 +87,9 @@ static Tensor gatherNd(const Tensor& x, const Tensor& indices) {
 }
 
 // Writes updates at indices into a copy of `target`: added (scatterNd) or put (tensorScatterUpdate).
-static Tensor scatter(const Tensor& target, const Tensor& indices, const Tensor& updates, bool add) {
+static Tensor scatter(const Tensor& target, const Tensor& positions, const Tensor& updates, bool add) {
+  Tensor indices = positions.dim() == 1 ? positions.unsqueeze(1) : positions;
+  TORCH_CHECK(indices.dim() > 1 && indices.size(-1) <= target.dim(), "scatter: indices ", positions.sizes(), " into ", target.sizes());
   int64_t k = indices.size(-1);
   auto shape = target.sizes();
   int64_t rows = product(shape.slice(0, k)), inner = product(shape.slice(k));

@@ -62,9 +62,14 @@ static Tensor convolveInputGrad(const Tensor& dy, const Tensor& w, bool channels
   TORCH_CHECK(shape.size() == S + 2 && w.dim() == dy.dim(), "convolution gradient: shape ", shape);
   Tensor x = channelsFirst(at::empty({1}, dy.options()).expand(shape), channelsLast);
   Dims spatial = x.sizes().slice(2).vec(), padded = x.sizes().vec();
-  for (size_t i = 0; i < S; i++) padded[2 + i] += window.before[i] + window.after[i];
+  Tensor grad = channelsFirst(dy, channelsLast);
+  for (size_t i = 0; i < S; i++) {
+    padded[2 + i] += window.before[i] + window.after[i];
+    int64_t places = (padded[2 + i] - window.dilation[i] * (w.size(i) - 1) - 1) / window.stride[i] + 1;
+    TORCH_CHECK(grad.size(2 + i) == places, "convolution gradient: dy ", dy.sizes(), " does not fit an input of ", shape, " and a filter of ", w.sizes());
+  }
   Tensor input = at::empty(padded, dy.options());
-  auto [dx, dw, db] = at::convolution_backward(channelsFirst(dy, channelsLast), input, filterFirst(w, depthwise), {}, window.stride, window.none(), window.dilation,
+  auto [dx, dw, db] = at::convolution_backward(grad, input, filterFirst(w, depthwise), {}, window.stride, window.none(), window.dilation,
                                                false, window.none(), depthwise ? w.size(-2) : 1, {true, false, false});
   return channelsBack(window.unpad(dx, spatial), channelsLast);
 }
@@ -101,14 +106,16 @@ static Tensor average(const Tensor& padded, const Window& w, const Dims& size) {
 }
 // The share of each window that lies inside x, [1, 1, …].
 static Tensor insideShare(const Tensor& x, const Window& w, const Dims& size) {
-  return average(w.pad(at::ones(concat({1, 1}, x.sizes().slice(2)), x.options()), 0), w, size);
+  // a window that lies outside altogether gives 0 / 1e-30
+  return average(w.pad(at::ones(concat({1, 1}, x.sizes().slice(2)), x.options()), 0), w, size).clamp_min(1e-30);
 }
 static Tensor pool(const Tensor& x, bool maximum, const Dims& numbers) {
   size_t S = spatialAxes(x);
   Window w(numbers, S);
   Dims size = windowSize(numbers, S);
   Tensor input = channelsFirst(x, true).contiguous();
-  if (maximum) return channelsBack(std::get<0>(maxPoolWithIndices(w.pad(input, -INFINITY), w, size)), true);
+  // not-a-number is never the largest
+  if (maximum) return channelsBack(std::get<0>(maxPoolWithIndices(w.pad(at::nan_to_num(input, -INFINITY, INFINITY, -INFINITY), -INFINITY), w, size)), true);
   Tensor y = average(w.pad(input, 0), w, size);
   return channelsBack(w.padded() ? at::div(y, insideShare(input, w, size)) : y, true);
 }
