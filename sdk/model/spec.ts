@@ -104,6 +104,8 @@ export interface RouterSpec {
   capacity: number;
   /** router outputs that are never chosen */
   masked?: number[];
+  /** a token's further choices are skipped when their gate is below this share of its first one (arXiv:2402.14800) */
+  skipBelow?: number;
   /** choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs */
   combine?: boolean;
 }

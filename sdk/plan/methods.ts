@@ -4,13 +4,15 @@ import { hcSmoe } from "../merge/hc-smoe.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
 import { frequency } from "../prune/frequency.js";
+import { naee } from "../prune/naee.js";
 import { reap } from "../prune/reap.js";
+import { dynamicSkipping } from "../route/dynamic-skipping.js";
 import type { Profile } from "../profile/profile.js";
 import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap, naee, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

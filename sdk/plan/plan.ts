@@ -55,7 +55,7 @@ export interface RouterPlan {
   topK?: number;
   /** outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number */
   rows?: number[];
-  /** drop a second choice whose gate is below this share of the first (dynamic skipping of arXiv:2402.14800) */
+  /** skip a token's further choices whose gate is below this share of its first (dynamic skipping of arXiv:2402.14800) */
   skipBelow?: number;
   /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
   combine?: boolean;

@@ -38,6 +38,7 @@ function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number): MoeFfnSp
 
   const router = change.router ?? {};
   if (router.topK !== undefined) planned.router.topK = router.topK;
+  if (router.skipBelow !== undefined) planned.router.skipBelow = router.skipBelow;
   if (router.combine !== undefined) planned.router.combine = router.combine;
   if (router.mask) planned.router.masked = [...new Set([...(ffn.router.masked ?? []), ...router.mask])].sort((a, b) => a - b);
   if (router.rows) {

@@ -16,6 +16,11 @@ export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass): Routing {
   const top = topK(tf.softmax(open), spec.topK);
   let gates = top.values as Tensor;
   let choice = top.indices as Tensor;
+  if (spec.skipBelow !== undefined) {
+    const first = tf.slice(gates, [0, 0], [gates.shape[0] as number, 1]);
+    const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow)), "int32");
+    [choice, gates] = [drop(choice, worth), tf.mul(gates, tf.cast(worth, "float32"))];
+  }
   if (spec.normalize) gates = tf.div(gates, tf.sum(gates, -1, true));
   if (spec.scale !== 1) gates = tf.mul(gates, spec.scale);
   if (pass.capacity && spec.capacity > 0) [choice, gates] = limit(choice, gates, logits.shape[1], spec.capacity, pass);

@@ -5,10 +5,12 @@ import { channelNormsObserver } from "./channel-norms.js";
 import { coactivationObserver } from "./coactivation.js";
 import { featureCorrelationObserver } from "./feature-correlation.js";
 import { gateMassObserver } from "./gate-mass.js";
+import { gateRatioObserver } from "./gate-ratio.js";
 import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
 import { meanOutputObserver } from "./mean-output.js";
 import { routerLogitProductsObserver, routerLogitsObserver } from "./router-logits.js";
 import { saliencyObserver } from "./saliency.js";
+import { subsetLossObserver } from "./subset-loss.js";
 import { usageObserver } from "./usage.js";
 
 /** Observers by the name of the statistic that they give; methods ask for them by these names. */
@@ -17,6 +19,7 @@ const observers: Record<string, () => MergeableObserver> = {
   routerLogits: routerLogitsObserver,
   "gram.router-logits": routerLogitProductsObserver,
   gateMass: gateMassObserver,
+  gateRatio: gateRatioObserver,
   coactivation: coactivationObserver,
   meanOutput: meanOutputObserver,
   meanInput: meanInputObserver,
@@ -33,11 +36,13 @@ const observers: Record<string, () => MergeableObserver> = {
 export const observerNames: readonly string[] = Object.keys(observers);
 
 /**
- * A fresh observer of one statistic.
+ * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts, whatever the number.
  *
  * @throws MoeError `unknown-statistic` with the nearest name
  */
 export function observerNamed(statistic: string): MergeableObserver {
+  const keep = Number(/^subsetLoss\.([\d.]+)$/.exec(statistic)?.[1]);
+  if (keep > 0) return subsetLossObserver({ keep });
   const make = Object.hasOwn(observers, statistic) ? observers[statistic] : undefined;
   if (!make) throw new MoeError("unknown-statistic", `profile: statistic "${statistic}" is not known. ${suggest(statistic, observerNames)}`);
   return make();

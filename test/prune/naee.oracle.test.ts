@@ -1,0 +1,122 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { route } from "../../sdk/model/router/route.js";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
+import { buildProfile } from "../../sdk/profile/build-profile.js";
+import { observerNamed } from "../../sdk/profile/observers/named.js";
+import { subsetLossObserver, type SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
+import type { GateRatio } from "../../sdk/profile/observers/gate-ratio.js";
+import type { Profile } from "../../sdk/profile/profile.js";
+import { naee } from "../../sdk/prune/naee.js";
+import { dynamicSkipping } from "../../sdk/route/dynamic-skipping.js";
+import { ready, tf } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { noLeaks } from "../support/tensors.js";
+import { oracle, oracleModel, replay, stacked, type OracleLayer } from "../support/oracle.js";
+
+const test = suite("naee against the official code");
+await ready();
+
+const found = await oracle("naee", "mixtral");
+if (found) {
+  const { json, tensors } = found;
+  const { params } = json;
+  const layers: Record<string, OracleLayer> = {};
+  for (let l = 0; l < params.layers; l++) {
+    const tensor = (part: string) => tensors.get(`layers.${l}.${part}`)!;
+    layers[`layers.${l}`] = { up: tensor("w3"), gate: tensor("w1"), down: tensor("w2"), router: tensor("router") };
+  }
+  const model = oracleModel(layers, { topK: 2, normalize: true });
+  const whole = (id: string) => ({ input: tensors.get(`${id}.input`)!, logits: tensors.get(`${id}.router_logits`)! });
+  const batch = (id: string, index: number) => {
+    const cut = ({ shape, values }: { shape: number[]; values: Float32Array }) => {
+      const rows = params.b * params.s;
+      return { shape: [rows, shape[1]], values: values.slice(index * rows * shape[1], (index + 1) * rows * shape[1]) };
+    };
+    return { input: cut(whole(id).input), logits: cut(whole(id).logits) };
+  };
+  let profile: Profile;
+
+  test("statistics leak no tensor", () => noLeaks(async () => {
+    const observers = [...params.rs.map((r: number) => observerNamed(`subsetLoss.${r}`)), observerNamed("usage"), observerNamed("gateRatio")];
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      for (let index = 0; index < params.batches; index++) {
+        const { event, dispose } = replay(id, ffn, layers[id], batch(id, index));
+        for (const observer of observers) await observer.see(event);
+        dispose();
+      }
+    }
+    profile = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
+  }));
+
+  for (const r of params.rs as number[]) {
+    test(`loss of every subset of ${r}, kept sets, outputs`, async () => {
+      const expected = json[`r=${r} layerwise`];
+      const plan = await naee.plan(profile, { keep: r });
+      const pruned = await applyPlan(model, plan);
+      for (const { id, ffn } of moeLayers(pruned.spec)) {
+        const layer = id.split(".")[1];
+        const { losses } = profile.layers[id][`subsetLoss.${r}`] as SubsetLoss;
+        assert.equal(Object.keys(losses), Object.keys(expected.losses[layer]));
+        // 1e-5 relative: sums of norms far above 1
+        Object.entries<number>(expected.losses[layer]).forEach(([key, loss]) => close([losses[key] / loss], [1], 1e-5, `${id} without ${key}`));
+        assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), expected.kept[layer], id);
+        const { event, dispose } = replay(id, ffn, await stacked(pruned.weights, id, ffn.slots.length), whole(id));
+        close(await event.output.data(), tensors.get(`r${r}.${id}.output_on_original_input`)!.values, 1e-5, `output ${id}`);
+        dispose();
+      }
+    });
+  }
+
+  test("the progressive loss compares with given outputs", async () => {
+    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"], batch("layers.0", 0));
+    const target = tf.zerosLike(event.output);
+    const observer = subsetLossObserver({ keep: 7, targets: { "layers.0": [target] } });
+    await observer.see(event);
+    const [own] = await tf.tidy(() => tf.norm(event.output)).data();
+    // without an expert that no token chose the output stays, and its distance to zero is its norm
+    const chosen = Array.from(await event.choice.data());
+    const unused = [0, 1, 2, 3, 4, 5, 6, 7].find((e) => !chosen.includes(e));
+    if (unused !== undefined) close([observer.result()["layers.0"].losses[String(unused)]], [own], 1e-5);
+    assert.is.not(Object.values(observer.result()["layers.0"].losses)[0], 0);
+    target.dispose();
+    dispose();
+  });
+
+  test("more subsets than allowed are refused", async () => {
+    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"], batch("layers.0", 0));
+    try {
+      await subsetLossObserver({ keep: 4, maxSubsets: 69 }).see(event);
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as { code: string }).code, "too-many-subsets");
+    }
+    dispose();
+  });
+
+  test("dynamic skipping: thresholds, share of skipped tokens, outputs", async () => {
+    const plan = await dynamicSkipping.plan(profile, {});
+    const skipping = await applyPlan(model, plan);
+    for (const { id, ffn } of moeLayers(skipping.spec)) {
+      const layer = id.split(".")[1];
+      const { median, mean } = profile.layers[id].gateRatio as GateRatio;
+      close([median, mean], [json.dynamic_skipping.median_used_as_beta[layer], json.dynamic_skipping.mean[layer]], 1e-5, id);
+      const { event, dispose } = replay(id, ffn, layers[id], whole(id));
+      const { choice, gates, output } = tf.tidy(() => {
+        const { choice, gates } = route(event.logits, ffn.router, { B: 1, T: event.input.shape[0], offset: 0, capacity: false });
+        const weights = tf.sum(tf.mul(tf.oneHot(choice, ffn.experts), tf.expandDims(gates, -1)), 1);
+        const outputs = tf.stack(ffn.expertOf.map((slot) => event.expert(slot).run(event.input)), 1);
+        return { choice, gates, output: tf.matMul(tf.expandDims(weights, 1), outputs) };
+      });
+      const chosen = await choice.data();
+      const skipped = chosen.filter((expert, i) => i % 2 === 1 && expert < 0).length;
+      assert.is(skipped / (chosen.length / 2), json.dynamic_skipping.skipped_share[layer]);
+      close(await output.data(), tensors.get(`skip.${id}.output_on_original_input`)!.values, 1e-5, `output ${id}`);
+      tf.dispose([choice, gates, output]);
+      dispose();
+    }
+  });
+}
+
+test.run();
