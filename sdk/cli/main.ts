@@ -13,6 +13,7 @@ const commands: Record<string, Entry> = {
   new: { description: "make a notebook from a template", load: () => import("./new.js") },
   clean: { description: "strip what changes with every run from notebooks", load: () => import("./clean.js") },
   lab: { description: "open JupyterLab on the notebooks", load: () => import("./lab.js") },
+  doctor: { description: "what computes here, how fast, and what would make it better", load: () => import("./doctor.js") },
   engine: { description: "build and check the native engine", load: () => import("./engine.js") },
   kernel: { description: "install, list and remove the notebook kernels", load: () => import("./kernel.js") },
 };

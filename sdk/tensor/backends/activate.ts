@@ -8,6 +8,7 @@ import type { Candidate, EngineInfo, NotStarted } from "./candidate.js";
 export async function activate(candidate: Candidate, asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
   try {
     registerGradients();
+    silenceAdvice();
     const started = await candidate.start(asked);
     if (!started.ok) return started;
     setFused(started.fused ?? {});
@@ -21,6 +22,11 @@ export async function activate(candidate: Candidate, asked: boolean): Promise<({
     const [firstLine] = String((error as Error)?.message ?? error).split("\n");
     return { ok: false, reason: `it does not start: ${firstLine}`, cure: "Reinstall the package that brings it, or remove it." };
   }
+}
+
+/** The plain JavaScript back end recommends a package at its first operation, on stderr; others call it for odd operations. */
+function silenceAdvice(): void {
+  (tf.findBackend("cpu") as { firstUse?: boolean }).firstUse = false;
 }
 
 async function multiplySomething(): Promise<void> {

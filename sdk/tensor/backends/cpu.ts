@@ -8,8 +8,6 @@ export const cpu: Candidate = {
   async start() {
     await tf.setBackend("cpu");
     repairCpuKernels();
-    // the back end's advice to install another one, printed at the first operation, would land in notebooks
-    (tf.backend() as { firstUse?: boolean }).firstUse = false;
     return { ok: true, device: "cpu", version: tf.version_core };
   },
 };
