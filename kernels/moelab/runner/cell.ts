@@ -1,5 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-
 /** One execution of a cell, as the runner thread knows it. */
 export class Cell {
   interrupted = false;
@@ -12,10 +10,11 @@ export class Cell {
 
   /** Ends what can be ended from here: awaits throw, the signal aborts, timers never fire. */
   interrupt(): void {
+    if (this.interrupted) return;
     this.interrupted = true;
-    this.controller.abort(new KernelInterrupt());
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
+    this.controller.abort(new KernelInterrupt());
   }
 }
 
@@ -25,16 +24,4 @@ export class KernelInterrupt extends Error {
   constructor() {
     super("the cell was interrupted");
   }
-}
-
-const context = new AsyncLocalStorage<Cell>();
-
-/** Runs a function so that all it starts, now or later, belongs to the cell. */
-export function runAs<T>(cell: Cell, run: () => T): T {
-  return context.run(cell, run);
-}
-
-/** The cell whose code is running, also in its timers and after its awaits. */
-export function currentCell(): Cell | undefined {
-  return context.getStore();
 }

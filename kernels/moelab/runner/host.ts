@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Bundle, ToServer } from "../threads.js";
 import { bundleOf, toJson } from "./bundle.js";
-import { currentCell, KernelInterrupt, type Cell } from "./cell.js";
+import { KernelInterrupt, type Cell } from "./cell.js";
+import { currentCell } from "./context.js";
 
 interface DisplayOptions {
   id?: string;

@@ -1,13 +1,13 @@
 import { Script } from "node:vm";
 import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
 import { bundleOf } from "./bundle.js";
-import { Cell, currentCell, KernelInterrupt, runAs } from "./cell.js";
+import { Cell, KernelInterrupt } from "./cell.js";
+import { currentCell, ownerOf, resetContext, runAs, trackContext } from "./context.js";
 import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
 import { installStackTraces, scriptName } from "./scripts.js";
 import { captureStreams } from "./streams.js";
-import { takeActiveTimer, trackTimers } from "./timers.js";
 
 /** An interrupted cell that swallows the error at each await is left hanging after so many. */
 const MAX_REFUSALS = 100;
@@ -32,10 +32,11 @@ export class Runner {
     this.services.meta = cellMeta(folder, this.modules.require);
     this.host = new Host(owner, post);
     installStackTraces(kernelFolder);
-    trackTimers();
+    trackContext();
     this.endStreams = captureStreams(owner, (key, name, text) => post({ type: "stream", key, name, text }));
     this.host.install();
-    for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, (error: unknown) => this.stray(error, event));
+    process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, currentCell()));
+    process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
     process.on("SIGINT", () => this.interrupt());
   }
 
@@ -98,18 +99,16 @@ export class Runner {
   }
 
   private interrupt(): void {
+    resetContext()?.interrupt();
     const { cell } = this.running ?? {};
     cell?.interrupt();
-    takeActiveTimer()?.interrupt();
     if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
     this.post({ type: "interrupted" });
   }
 
   /** An error that nobody awaits, or one thrown in a timer: it is told at the cell that started it, and the kernel lives on. */
-  private stray(error: unknown, event: "uncaughtException" | "unhandledRejection"): void {
+  private stray(title: string, error: unknown, cell = this.latest): void {
     if (error instanceof KernelInterrupt) return;
-    const cell = currentCell() ?? this.latest;
-    const title = event === "unhandledRejection" ? "Unhandled rejection" : "Uncaught exception";
     this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr", text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
   }
 }

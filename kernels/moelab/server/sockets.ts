@@ -9,7 +9,7 @@ export interface Sockets {
   close(): void;
 }
 
-/** Binds the sockets of a connection file and hands every valid message to `receive`, each message id once. */
+/** Binds the sockets of a connection file and hands every valid message to `receive`, each message once. */
 export async function bindSockets(connection: Connection, wire: Wire, receive: (channel: RequestChannel, message: Message) => void): Promise<Sockets> {
   const routers = { shell: new Router({ sendHighWaterMark: 0 }), control: new Router({ sendHighWaterMark: 0 }), stdin: new Router({ sendHighWaterMark: 0 }) };
   const iopub = new Publisher({ sendHighWaterMark: 0, linger: 300 });
@@ -28,7 +28,8 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
     void (async () => {
       for await (const frames of routers[channel]) {
         const message = wire.unpack(frames);
-        if (message && seen.add(message.header.msg_id)) receive(channel, message);
+        // jupyter_client's manager and client count their ids separately in one session: only the type tells them apart
+        if (message && seen.add(`${channel} ${message.header.msg_type} ${message.header.msg_id}`)) receive(channel, message);
       }
     })().catch(ignoreClosed);
   }
