@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import fc from "fast-check";
 import type { Tensor } from "@tensorflow/tfjs";
 import { experts, tf, type ExpertBank } from "../../../sdk/tensor/index.js";
+import { cheapestMode } from "../../../sdk/tensor/ops/experts/cheapest-mode.js";
 import { testedBackends, useBackend } from "../../support/backends.js";
 import { gradientCheck, randomTensor, tensorClose } from "../../support/gradient-check.js";
 import { noLeaks } from "../../support/tensors.js";
@@ -85,5 +86,23 @@ for (const backend of testedBackends) {
     }
   }));
 
+  test("a choice that is no slot is an error", () => tf.tidy(() => {
+    const { tensors } = build({ N: 2, K: 1, S: 3, F: 2, D: 2, gated: false, biased: false, seed: 3 });
+    for (const slot of [3, -2]) assert.throws(() => run(tensors, tf.fill([2, 1], slot, "int32"), "loop"), /chose slot -?\d of 3; accepted is 0 to 2, or -1/);
+  }));
+
   test.run();
 }
+
+const model = suite("cost model of the modes");
+model("many small experts are masked, even queues padded, wide experts and uneven queues looped", async () => {
+  await useBackend("wasm");
+  const modeOf = (S: number, F: number, queues: number[]) => tf.tidy(() => {
+    const tokens = queues.map((length) => ({ rows: new Int32Array(length), pairs: new Int32Array(length) }));
+    return cheapestMode(queues.reduce((a, b) => a + b, 0), tokens, { up: tf.zeros([S, F, 64]), down: tf.zeros([S, 64, F]), activation: "relu" });
+  });
+  assert.is(modeOf(4, 8, [1, 1, 1, 1]), "masked");
+  assert.is(modeOf(8, 64, new Array(8).fill(64)), "padded");
+  assert.is(modeOf(8, 512, [800, 10, 10, 10, 10, 10, 10, 10]), "loop");
+});
+model.run();
