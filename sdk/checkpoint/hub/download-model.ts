@@ -36,7 +36,7 @@ export async function downloadModel(id: ModelId, environment: HubEnvironment, op
   const connection = { ...options, endpoint: environment.endpoint, token: environment.token };
   let listed: { commit: string; files: Map<string, HubFile> };
   try {
-    listed = await list(id, connection);
+    listed = await orStop(list(id, connection), options.signal);
   } catch (error) {
     if (!cached || options.signal?.aborted || error instanceof FormatError) throw error;
     return cached;
@@ -90,6 +90,15 @@ async function list({ name, revision }: ModelId, connection: HubConnection): Pro
   return { commit, files };
 }
 
+/** The promise, or the signal's reason: the fetch of Node 20 may leave a body that it aborts waiting for ever. */
+async function orStop<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return promise;
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => { stop = () => reject(signal.reason as Error); });
+  signal.addEventListener("abort", stop);
+  return Promise.race([promise, stopped]).finally(() => signal.removeEventListener("abort", stop));
+}
+
 interface Place { id: ModelId; commit: string; cache: ModelCache; connection: HubConnection }
 
 async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: Place, onBytes: (path: string, bytes: number) => void): Promise<void> {
@@ -103,7 +112,9 @@ async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: 
   await checkRoom(cache, missing);
   // the first failure stops the other workers
   const stop = new AbortController();
-  const signal = connection.signal ? AbortSignal.any([connection.signal, stop.signal]) : stop.signal;
+  const { signal } = stop;
+  const forward = () => stop.abort(connection.signal!.reason);
+  connection.signal?.addEventListener("abort", forward);
   const worker = async () => {
     for (let file = missing.shift(); file; file = missing.shift()) {
       const { path, hash, sizeBytes } = file;
@@ -118,6 +129,7 @@ async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: 
     throw error;
   }));
   const failed = (await Promise.allSettled(workers)).filter((outcome) => outcome.status === "rejected");
+  connection.signal?.removeEventListener("abort", forward);
   connection.signal?.throwIfAborted();
   // those that were stopped have an AbortError; the reason is the other
   if (failed.length > 0) throw (failed.find(({ reason }) => reason instanceof MoeError) ?? failed[0]).reason;

@@ -36,7 +36,8 @@ export function hubFetch(connection: HubConnection): typeof fetch {
       const failure = response ? failureOf(response, url, token !== undefined) : unreachable(url, error);
       const passes = !response || response.status === 408 || response.status === 429 || response.status >= 500;
       const waitMs = retryAfterMs(response) ?? retryDelayMs * 2 ** (attempt - 1);
-      await response?.body?.cancel();
+      // not awaited: a body whose request was stopped meanwhile never answers
+      void response?.body?.cancel().catch(() => undefined);
       if (!passes || attempt >= attempts || waitMs > MAX_WAIT_MS) throw failure;
       await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
