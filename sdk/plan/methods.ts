@@ -1,4 +1,5 @@
 import { MoeError, suggest } from "../errors.js";
+import { lowRankSparse, svdCompression } from "../compress/low-rank-sparse.js";
 import { averaging } from "../merge/averaging.js";
 import { hcSmoe } from "../merge/hc-smoe.js";
 import { mSmoe } from "../merge/m-smoe.js";
@@ -12,7 +13,7 @@ import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap, naee, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

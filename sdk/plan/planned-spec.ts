@@ -54,7 +54,9 @@ function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number): MoeFfnSp
 
 function plannedSlot(ffn: MoeFfnSpec, recipe: SlotRecipe, width: number): ExpertSpec {
   const first = storedSlot(ffn, recipe.from[0].expert);
-  if (!recipe.form) return structuredClone(first);
+  const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise;
+  // a sum of factored experts is dense; a single one that nothing changes keeps its form
+  if (!recipe.form) return alone && !recipe.align ? structuredClone(first) : { form: "dense", width: first.width };
   if (recipe.form.form === "dense") return { form: "dense", width: first.width };
   const rows: Record<string, number> = {};
   for (const matrix of ffn.gated ? ["up", "gate", "down"] : ["up", "down"]) {

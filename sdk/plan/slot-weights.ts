@@ -1,10 +1,13 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
+import { factorise, keepRows, type Factors } from "../compress/factorise.js";
+import { expertTensors } from "../model/expected-tensors.js";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
 import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
-import type { SlotRecipe } from "./plan.js";
+import { keptRows } from "./kept-rows.js";
+import type { RecipeForm, SlotRecipe } from "./plan.js";
 
 /** One tensor of a slot that a recipe makes. */
 export interface SlotTensor {
@@ -22,26 +25,72 @@ const EPSILON = 1e-7;
 
 /** Makes the tensors of merged experts: aligned, weighted sums. Permutations are found once and kept. */
 export class SlotWeights {
+  private lastFactors?: { key: object; factors: Promise<Factors> };
   private readonly permutations = new Map<string, Promise<number[] | undefined>>();
 
   constructor(private readonly model: SpecAndWeights, private readonly extra: Record<string, WeightSource>) {}
 
-  /** The tensors of one slot by suffix ("up", "down.bias", …). */
+  /** The tensors of one slot by suffix ("up", "down.bias", "up.u", …). */
   tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Record<string, SlotTensor> {
-    const slots = recipe.from.map(({ expert }) => ffn.expertOf[expert]);
+    const first = ffn.expertOf[recipe.from[0].expert];
     const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise;
-    const unmoved = alone && (!recipe.align || this.reference(ffn, recipe) === slots[0]);
+    const unmoved = alone && (!recipe.align || (this.reference(ffn, recipe) === first && ffn.slots[first].form === "dense"));
+    const prefix = `${layer}.experts.${first}.`;
+    const reform = recipe.form?.form === "low-rank-sparse" || (recipe.form !== undefined && ffn.slots[first].form !== "dense");
+    if (unmoved && !reform) return this.same(prefix, ffn, first);
+
     const made: Record<string, SlotTensor> = {};
     for (const suffix of Object.keys(neuronAxis)) {
-      const name = (slot: number) => `${layer}.experts.${slot}.${suffix}`;
-      if (!this.model.weights.has(name(slots[0]))) continue;
-      made[suffix] = {
-        info: storedInfo(this.model.weights.info(name(slots[0])), unmoved),
-        ...(unmoved && { same: name(slots[0]) }),
-        read: () => this.sum(layer, ffn, recipe, suffix),
-      };
+      const stored = this.stored(`${prefix}${suffix}`);
+      if (!stored) continue;
+      const sum = () => this.sum(layer, ffn, recipe, suffix);
+      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), read: sum };
+      else Object.assign(made, this.factored(suffix, stored, recipe.form, sum));
     }
     return made;
+  }
+
+  private same(prefix: string, ffn: MoeFfnSpec, slot: number): Record<string, SlotTensor> {
+    const expected = expertTensors("", ffn.slots[slot], ffn, this.model.spec.width).map(({ name }) => name.slice(1));
+    return Object.fromEntries(expected.map((suffix) => {
+      const name = `${prefix}${suffix}`;
+      return [suffix, { info: this.model.weights.info(name), same: name, read: () => this.model.weights.read(name) }];
+    }));
+  }
+
+  /** The three factors of a matrix. They are computed together, and those of the last matrix are kept: readers take them in turn. */
+  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, dense: () => Promise<Tensor>): Record<string, SlotTensor> {
+    const [out, width] = stored.shape;
+    const compute = async (): Promise<Factors> => {
+      const tensor = await dense();
+      const weight = (await tensor.data()) as Float32Array;
+      tensor.dispose();
+      const factors = factorise(weight, [out, width], form.rank);
+      return { ...factors, s: keepRows(factors.s, width, form.rows?.[suffix] ?? keptRows(out, form.keep)) };
+    };
+    const key = {};
+    const factors = () => {
+      if (this.lastFactors?.key !== key) this.lastFactors = { key, factors: compute() };
+      return this.lastFactors.factors;
+    };
+    const part = (name: keyof Factors, shape: [number, number]): SlotTensor => ({
+      info: storedInfo({ ...stored, shape, sizeBytes: (stored.sizeBytes / (out * width)) * shape[0] * shape[1] }),
+      read: async () => tf.tensor2d((await factors())[name], shape),
+    });
+    return { [`${suffix}.u`]: part("u", [out, form.rank]), [`${suffix}.v`]: part("v", [form.rank, width]), [`${suffix}.s`]: part("s", [out, width]) };
+  }
+
+  /** a matrix or bias as one tensor, whatever the form that it is stored in */
+  private stored(name: string): TensorInfo | undefined {
+    const { weights } = this.model;
+    if (weights.has(name)) return weights.info(name);
+    return weights.has(`${name}.s`) ? weights.info(`${name}.s`) : undefined;
+  }
+
+  private async dense(name: string, source = this.model.weights): Promise<Tensor> {
+    if (source.has(name)) return source.read(name);
+    const [u, v, s] = [await source.read(`${name}.u`), await source.read(`${name}.v`), await source.read(`${name}.s`)];
+    return disposing([u, v, s], () => tf.add(tf.matMul(u as Tensor2D, v as Tensor2D), s));
   }
 
   /** sum_i w_i P_i W_i, or with elementwise weights f_i: sum_i w_i P_i (f_i W_i) / (sum_i w_i P_i f_i + 1e-7) */
@@ -53,7 +102,7 @@ export class SlotWeights {
       const slot = ffn.expertOf[expert];
       const order = await this.permutation(layer, ffn, recipe, expert);
       const name = `${layer}.experts.${slot}.${suffix}`;
-      const source = await this.model.weights.read(name);
+      const source = await this.dense(name);
       const factor = await factors?.read(name);
       total = added(total, factor ? disposing([source], () => tf.mul(source, factor)) : source, weight, order, neuronAxis[suffix]);
       if (factor) divisor = added(divisor, factor, weight, order, neuronAxis[suffix]);
@@ -85,8 +134,8 @@ export class SlotWeights {
   }
 
   private async expert(layer: LayerId, slot: number): Promise<ExpertMatrices> {
-    const read = (matrix: string) => this.model.weights.read(`${layer}.experts.${slot}.${matrix}`) as Promise<Tensor2D>;
-    const gated = this.model.weights.has(`${layer}.experts.${slot}.gate`);
+    const read = (matrix: string) => this.dense(`${layer}.experts.${slot}.${matrix}`) as Promise<Tensor2D>;
+    const gated = this.stored(`${layer}.experts.${slot}.gate`) !== undefined;
     return { up: await read("up"), ...(gated && { gate: await read("gate") }), down: await read("down") };
   }
 }
@@ -111,8 +160,8 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
 }
 
 /** A sum is stored in the number format of its sources; formats that only inference packers write become float32. */
-function storedInfo(source: TensorInfo, unmoved: boolean): TensorInfo {
+function storedInfo(source: TensorInfo): TensorInfo {
   const plain: Dtype[] = ["F64", "F32", "F16", "BF16"];
-  if (unmoved || plain.includes(source.dtype)) return source;
+  if (plain.includes(source.dtype)) return source;
   return { dtype: "F32", shape: source.shape, sizeBytes: 4 * source.shape.reduce((a, b) => a * b, 1) };
 }

@@ -17,6 +17,8 @@ export interface Profile {
 
 export interface LayerProfile {
   experts: number;
+  /** [E] stored slot of each router output, -1 for none; absent: each has its own */
+  expertOf?: number[];
   /** tokens seen by this layer */
   tokens: number;
   /** [E] how often each expert was chosen, over all K choices of every token */

@@ -1,0 +1,74 @@
+import { MoeError } from "../errors.js";
+import { mergedLayers } from "../merge/merged-layers.js";
+import type { LayerId } from "../model/spec.js";
+import type { LayerPlan, Method, Plan, RecipeForm } from "../plan/plan.js";
+import type { LayerProfile, Profile } from "../profile/profile.js";
+
+export interface LowRankSparseOptions {
+  /** rank of the product U V */
+  rank: number;
+  /** share of the remainder's rows that stay, in [0, 1]; default 0.1. While a row pruner trains the model, give 1 and let it drop rows */
+  keep?: number;
+  /** which rows stay, by slot and matrix, as a row pruner found them; default: those of the largest norm */
+  rows?: Record<LayerId, Record<string, number[]>[]>;
+  /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
+  exclude?: string[];
+}
+
+/**
+ * Rewrites every stored expert as a product of low rank and a row-sparse remainder, W = U V + S: the second half of
+ * MC-SMoE, arXiv:2310.01334, section 3.3. With keep 1 the model computes what it did.
+ *
+ * @example lowRankSparse.plan(profile, { rank: 32, keep: 0.1 })
+ */
+export const lowRankSparse: Method<LowRankSparseOptions> = {
+  name: "low-rank-sparse",
+  paper: "arXiv:2310.01334",
+  kind: "compress",
+  about: "each expert matrix as a low-rank product plus a row-sparse remainder",
+  needs: ["usage"],
+  options: ["rank", "keep", "rows", "exclude"],
+  plan: (profile, options) => planForm("low-rank-sparse", "arXiv:2310.01334", profile, options, options.keep ?? 0.1, options.rows),
+};
+
+export interface SvdOptions {
+  /** rank of the product U V */
+  rank: number;
+  /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
+  exclude?: string[];
+}
+
+/** Rewrites every stored expert as its best approximation of a rank; the remainder is dropped. */
+export const svdCompression: Method<SvdOptions> = {
+  name: "svd",
+  paper: "",
+  kind: "compress",
+  about: "each expert matrix as its best low-rank approximation",
+  needs: ["usage"],
+  options: ["rank", "exclude"],
+  plan: (profile, options) => planForm("svd", undefined, profile, options, 0),
+};
+
+function planForm(method: string, paper: string | undefined, profile: Profile, options: SvdOptions, keep: number, rows?: LowRankSparseOptions["rows"]): Plan {
+  if (!Number.isInteger(options.rank) || options.rank < 1) {
+    throw new MoeError("rank-out-of-range", `compress: rank is ${options.rank}; accepted is a whole number from 1. Change rank.`);
+  }
+  if (!(keep >= 0 && keep <= 1)) throw new MoeError("keep-out-of-range", `compress: keep is ${keep}; accepted is a share of the remainder's rows from 0 to 1. Change keep.`);
+  const plan: Plan = { version: 1, for: profile.model.fingerprint, method, ...(paper && { paper }), options: { ...options }, layers: {} };
+  for (const layer of mergedLayers(profile, options.exclude)) {
+    plan.layers[layer] = { slots: storedExperts(profile.layers[layer]).map((expert, slot) => ({ from: [{ expert, weight: 1 }], form: form(layer, slot) })) } satisfies LayerPlan;
+  }
+  return plan;
+
+  function form(layer: LayerId, slot: number): RecipeForm {
+    const kept = rows?.[layer]?.[slot];
+    return { form: "low-rank-sparse", rank: options.rank, keep, ...(kept && { rows: kept }) };
+  }
+}
+
+/** One router output for each stored slot, in the order of the slots: experts that share a slot are compressed once. */
+function storedExperts({ experts, expertOf }: LayerProfile): number[] {
+  const map = expertOf ?? Array.from({ length: experts }, (_, e) => e);
+  const slots = Math.max(...map) + 1;
+  return Array.from({ length: slots }, (_, slot) => map.indexOf(slot));
+}
