@@ -104,7 +104,7 @@ static napi_value memoryLimit(Call& c) {
 
 static napi_value threads(Call& c) {  // (n), n = 0 asks only
   int64_t n = c.integer(0);
-  TORCH_CHECK(n >= 0 && n <= 4096, "threads: ", n);
+  TORCH_CHECK(n >= 0 && n <= 256, "threads: ", n);
   if (n) at::set_num_threads((int)n);
   return toNumber(c.env, at::get_num_threads());
 }

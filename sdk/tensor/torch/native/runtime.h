@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <node_api.h>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -72,9 +73,9 @@ class Call {
     return values[i];
   }
   int64_t integer(size_t i) {
-    int64_t x = 0;
-    TORCH_CHECK(napi_get_value_int64(env, value(i), &x) == napi_ok, "argument ", i, " is no number");
-    return x;
+    double x = number(i);
+    TORCH_CHECK(x == std::trunc(x) && std::abs(x) <= 9007199254740992., "argument ", i, " is no whole number: ", x);
+    return (int64_t)x;
   }
   double number(size_t i) {
     double x = 0;
