@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { dequantized } from "../../sdk/checkpoint/dequantized.js";
+import { openTensors } from "../../sdk/checkpoint/safetensors.js";
+import type { TensorStore } from "../../sdk/checkpoint/tensor-store.js";
+import { writeTensors, type TensorToWrite } from "../../sdk/checkpoint/write-safetensors.js";
+import { rejects } from "../support/rejects.js";
+
+const test = suite("dequantized");
+let folder = "";
+test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-dequantized-")); });
+test.after.each(() => rmSync(folder, { recursive: true }));
+
+async function stored(tensors: (TensorToWrite & { bytes: Uint8Array })[]): Promise<TensorStore> {
+  await writeTensors(join(folder, "model.safetensors"), tensors, tensors);
+  return openTensors(folder);
+}
+const noise = (length: number, seed: number) => Uint8Array.from({ length }, (_, at) => ((at + seed) * 2654435761) >>> 24);
+const f32 = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
+
+/** 200 x 300: the last blocks are cut in both directions. */
+const fp8 = [
+  { name: "w", dtype: "F8_E4M3" as const, shape: [200, 300], bytes: noise(60_000, 1).map((code) => code & 0xbf) },
+  { name: "w_scale_inv", dtype: "F32" as const, shape: [2, 3], bytes: f32([1, 2, 3, 4, 5, 6]) },
+  { name: "norm", dtype: "F32" as const, shape: [2], bytes: f32([1, 2]) },
+];
+
+test("block-scaled fp8 is every code times the scale of its block", async () => {
+  const store = await stored(fp8);
+  const view = dequantized(store);
+  assert.equal([...view.names()].sort(), ["norm", "w"]);
+  assert.not.ok(view.has("w_scale_inv"));
+  const codes = await store.values("w");
+  const values = await view.values("w");
+  for (const [row, column, scale] of [[0, 0, 1], [127, 127, 1], [0, 128, 2], [127, 299, 3], [128, 127, 4], [199, 255, 5], [199, 299, 6]]) {
+    assert.ok(codes[row * 300 + column] !== 0);
+    assert.is(values[row * 300 + column], Math.fround(codes[row * 300 + column] * scale), `${row}, ${column}`);
+  }
+  for (const rows of [{ start: 100, end: 130 }, { start: 128, end: 200 }, { start: 199, end: 200 }, { start: 7, end: 7 }, { start: 200, end: 200 }]) {
+    assert.equal(await view.values("w", rows), values.slice(rows.start * 300, rows.end * 300));
+  }
+  assert.equal([...(await view.values("norm"))], [1, 2]);
+  assert.throws(() => view.bytes("w"), /stored in two tensors/);
+  await view.close();
+});
+
+test("scales of another shape are refused", async () => {
+  const view = dequantized(await stored([fp8[0], { ...fp8[1], shape: [3, 2] }]));
+  assert.is((await rejects(view.values("w"))).code, "fp8");
+  await view.close();
+});
+
+/** 3 experts of 4 outputs and 64 inputs, with a bias beside them. */
+const mxfp4 = [
+  { name: "mlp.gate_up_proj_blocks", dtype: "U8" as const, shape: [3, 4, 2, 16], bytes: noise(384, 3) },
+  { name: "mlp.gate_up_proj_scales", dtype: "U8" as const, shape: [3, 4, 2], bytes: Uint8Array.from({ length: 24 }, (_, at) => 118 + at) },
+  { name: "mlp.gate_up_proj_bias", dtype: "F32" as const, shape: [3, 4], bytes: f32(Array(12).fill(0.5)) },
+];
+/** The numbers of the format's specification: sign, exponent with bias 1, one bit of mantissa. */
+const numberOf = (code: number) => (code & 8 ? -1 : 1) * [0, 0.5, 1, 1.5, 2, 3, 4, 6][code & 7];
+
+test("MXFP4 experts are read as [E, in, out]", async () => {
+  const view = dequantized(await stored(mxfp4));
+  assert.equal([...view.names()].sort(), ["mlp.gate_up_proj", "mlp.gate_up_proj_bias"]);
+  assert.equal(view.info("mlp.gate_up_proj"), { dtype: "MXFP4", shape: [3, 64, 4], sizeBytes: 408 });
+  const values = await view.values("mlp.gate_up_proj");
+  for (let expert = 0; expert < 3; expert++) {
+    for (let input = 0; input < 64; input++) {
+      for (let output = 0; output < 4; output++) {
+        const group = (expert * 4 + output) * 2 + Math.floor(input / 32);
+        const byte = mxfp4[0].bytes[group * 16 + Math.floor((input % 32) / 2)];
+        const expected = numberOf(input % 2 ? byte >> 4 : byte & 15) * 2 ** (mxfp4[1].bytes[group] - 127);
+        assert.is(values[(expert * 64 + input) * 4 + output] + 0, expected + 0, `${expert}, ${input}, ${output}`);
+      }
+    }
+  }
+  assert.equal(await view.values("mlp.gate_up_proj", { start: 1, end: 2 }), values.slice(256, 512));
+  await view.close();
+});
+
+test("one expert is read by its bytes alone", async () => {
+  const store = await stored(mxfp4);
+  const ranges: string[] = [];
+  const spied: TensorStore = { ...bound(store), bytes: (name, range) => (ranges.push(`${name} ${range?.start}-${range?.end}`), store.bytes(name, range)) };
+  await dequantized(spied).values("mlp.gate_up_proj", { start: 2, end: 3 });
+  assert.equal(ranges, ["mlp.gate_up_proj_blocks 256-384", "mlp.gate_up_proj_scales 16-24"]);
+  await store.close();
+});
+
+function bound(store: TensorStore): TensorStore {
+  return { metadata: store.metadata, names: () => store.names(), has: (name) => store.has(name), info: (name) => store.info(name), bytes: (name, range) => store.bytes(name, range), values: (name, rows) => store.values(name, rows), close: () => store.close() };
+}
+
+test("blocks without their scales are plain tensors, and scales of another shape refused", async () => {
+  let view = dequantized(await stored([mxfp4[0]]));
+  assert.equal([...view.names()], ["mlp.gate_up_proj_blocks"]);
+  await view.close();
+  view = dequantized(await stored([mxfp4[0], { ...mxfp4[1], shape: [3, 2, 4] }]));
+  assert.throws(() => view.info("mlp.gate_up_proj"), /U8 \[E, out, in\/32, 16\]/);
+  await view.close();
+});
+
+test.run();
