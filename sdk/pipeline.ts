@@ -1,0 +1,111 @@
+import type { SaveOptions } from "./checkpoint/save-model.js";
+import type { Plan } from "./plan/plan.js";
+import { applyStage, changeStage, planStage, type ChangeOptions } from "./stages/change.js";
+import { compareStage, type Arm, type CompareOptions, type Comparison } from "./stages/compare.js";
+import { distillStage, type DistillOptions } from "./stages/distill.js";
+import { evaluateStage, type EvaluateOptions } from "./stages/evaluate.js";
+import { forecastStage, type Forecast } from "./stages/forecast.js";
+import { loadStage, type LoadOptions } from "./stages/load.js";
+import { profileStage, type ProfileOptions } from "./stages/profile.js";
+import { saveStage } from "./stages/save.js";
+import { Study, type StudyState } from "./stages/study.js";
+
+/** What can be done at any point of a chain. `await` runs it and gives a Study. */
+export interface Anywhere extends PromiseLike<Study> {
+  /** Scores the model on test items, beside the model as it was loaded. */
+  evaluate(options?: EvaluateOptions): Evaluated;
+  /** Writes the model as it is now to a new folder that `moe.load` opens again. */
+  save(folder: string, options?: Pick<SaveOptions, "dtype" | "overwrite">): Promise<void>;
+}
+
+/** A model that was opened: it can be measured, scored, or changed by a plan that was made before. */
+export interface Loaded extends Anywhere {
+  /** Measures usage, router-logit similarity and what else methods read, on training items. */
+  profile(options?: ProfileOptions): Profiled;
+  /** Carries out a plan that was made for these very weights. */
+  apply(plan: Plan): Changed;
+}
+
+/** A model that was measured: methods can plan. */
+export interface Profiled extends Anywhere {
+  /** Makes a method's plan and stops before carrying it out. */
+  plan(options: ChangeOptions): Planned;
+  /** Experts become fewer by averaging: `{ method: "m-smoe", keep: 0.25 }`. */
+  merge(options: ChangeOptions): Changed;
+  /** Experts become fewer by leaving some out: `{ method: "frequency", keep: 0.25 }`. */
+  prune(options: ChangeOptions): Changed;
+  /** Matrices are stored in fewer numbers. */
+  compress(options: ChangeOptions): Changed;
+  /** Scores several methods on the same items. */
+  compare(arms: readonly Arm[], options?: CompareOptions): Promise<Comparison>;
+}
+
+/** A model with a plan that was not carried out. */
+export interface Planned extends PromiseLike<Study> {
+  /** Parameters, bytes and FLOPs after the plan, before anything is done. */
+  forecast(): Promise<Forecast>;
+  apply(): Changed;
+}
+
+/** A model that was changed. Further methods need a new profile: this is another model. */
+export interface Changed extends Anywhere {
+  profile(options?: ProfileOptions): Profiled;
+  compress(options: ChangeOptions): Changed;
+  /** Fine-tunes with the model as loaded as teacher. */
+  distill(options?: DistillOptions): Changed;
+}
+
+export interface Evaluated extends PromiseLike<Study> {
+  save: Anywhere["save"];
+}
+
+/** The fluent chain: every verb is one stage, run when the chain is awaited, once. */
+class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
+  private state?: Promise<StudyState>;
+
+  constructor(private readonly run: () => Promise<StudyState>) {}
+
+  profile(options?: ProfileOptions) { return this.next((study) => profileStage(study, options)); }
+  plan(options: ChangeOptions) { return this.next((study) => planStage(study, options)); }
+  merge(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "merge")); }
+  prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune")); }
+  compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress")); }
+  apply(plan?: Plan) { return this.next((study) => applyStage(study, plan)); }
+  distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
+  evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
+  async forecast() { return forecastStage(await this.settled()); }
+  async compare(arms: readonly Arm[], options?: CompareOptions) { return compareStage(await this.settled(), arms, options); }
+  async save(folder: string, options?: Pick<SaveOptions, "dtype" | "overwrite">) { return saveStage(await this.settled(), folder, options); }
+
+  then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+    return this.settled().then((state) => new Study(state)).then(done, failed);
+  }
+
+  private next(stage: (study: StudyState) => Promise<StudyState>): Chain {
+    return new Chain(async () => stage(await this.settled()));
+  }
+
+  private settled(): Promise<StudyState> {
+    return (this.state ??= this.run());
+  }
+}
+
+/** A changed model is another model: it is measured again on the data of its first profile. */
+function remeasured(study: StudyState): Promise<StudyState> {
+  return profileStage(study, { data: study.calibration?.batches as never });
+}
+
+/**
+ * Opens a model and begins a chain: a folder, a bundled model, or `org/name[@revision]` of the Hugging Face cache or hub.
+ *
+ * @example
+ * const study = await load("nano-switch").profile().merge({ method: "m-smoe", keep: 0.25 }).evaluate();
+ */
+export function load(ref: string, options?: LoadOptions): Loaded {
+  return new Chain(() => loadStage(ref, options));
+}
+
+/** Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.profile()` after a change. */
+export function from(study: Study): Loaded & Profiled & Changed {
+  return new Chain(async () => study.state);
+}

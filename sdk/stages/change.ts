@@ -1,0 +1,57 @@
+import { MoeError } from "../errors.js";
+import { Model } from "../model/model.js";
+import { applyPlan } from "../plan/apply.js";
+import { methodNamed, planWith, statisticsFor } from "../plan/methods.js";
+import type { Method } from "../plan/plan.js";
+import { checkProfile } from "../profile/profile-file.js";
+import { observerNames } from "../profile/observers/named.js";
+import { measure } from "./profile.js";
+import type { StudyState } from "./study.js";
+
+/** A method by name (or one of your own), and its options. */
+export interface ChangeOptions {
+  method: string | Method<never>;
+  signal?: AbortSignal;
+  [option: string]: unknown;
+}
+
+/** Makes the plan of a method and stops before carrying it out: `study.plan` can be read, drawn, forecast and saved. */
+export async function planStage(study: StudyState, options: ChangeOptions, kind?: Method["kind"]): Promise<StudyState> {
+  const started = performance.now();
+  const { method: named, signal, ...own } = options;
+  const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
+  if (!study.profile || !study.calibration) {
+    throw new MoeError("wrong-order", `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call .profile() before.`);
+  }
+  checkProfile(study.profile, await study.model.weights.fingerprint());
+  const profile = await withStatistics(study, statisticsFor(method, own), signal);
+  const plan = await planWith(method, profile, own);
+  return { ...study, profile, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, timeMs: performance.now() - started }] };
+}
+
+/** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
+export async function applyStage(study: StudyState, plan = study.plan): Promise<StudyState> {
+  const started = performance.now();
+  if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
+  const { spec, weights } = await applyPlan(study.model, plan);
+  const model = new Model(`${study.model.id}+${plan.method}`, spec, weights);
+  return { ...study, model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
+}
+
+/** Plan and apply in one: what `.merge`, `.prune`, `.compress` and `.route` do. */
+export async function changeStage(study: StudyState, options: ChangeOptions, kind: Method["kind"]): Promise<StudyState> {
+  return applyStage(await planStage(study, options, kind));
+}
+
+/** Measures on the same data what a method needs and the profile lacks. */
+async function withStatistics(study: StudyState, needs: string[], signal?: AbortSignal) {
+  const profile = study.profile!;
+  const layer = Object.values(profile.layers)[0];
+  const have = (statistic: string) => statistic === "usage" || (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in layer;
+  const missing = needs.filter((need) => !have(need) && observerNames.includes(need));
+  if (missing.length === 0) return profile;
+  const more = await measure(study.model, study.calibration!, missing, signal);
+  const layers = Object.fromEntries(Object.entries(profile.layers).map(([id, measured]) => [id, { ...more.layers[id], ...measured }]));
+  return { ...profile, layers };
+}
+

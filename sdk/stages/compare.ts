@@ -1,0 +1,85 @@
+import { inspect } from "node:util";
+import { cost, pairedT, type PairedInterval } from "../evaluate/index.js";
+import { charts, type Chart } from "../view/index.js";
+import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { table, type Table } from "../view/table.js";
+import { changeStage, type ChangeOptions } from "./change.js";
+import { evaluateStage, testBed, type TaskScore } from "./evaluate.js";
+import { Study, type StudyState } from "./study.js";
+import { profileStage } from "./profile.js";
+import type { DataOptions } from "./task-data.js";
+
+/** One arm of a comparison: what is done to the model. */
+export interface Arm extends ChangeOptions { arm: string }
+
+export interface CompareOptions extends DataOptions { signal?: AbortSignal }
+
+/** An arm's scores on the same items as every other arm's. */
+export interface ArmRow {
+  arm: string;
+  study: Study;
+  scores: TaskScore[];
+  parameters: number;
+  sizeBytes: number;
+  flopsPerToken: number;
+  /** exact match minus that of the model as loaded, paired by item, in points; over items of one model: it says nothing about other seeds */
+  difference?: PairedInterval;
+}
+
+/** Scores of several arms on the same items, the model as loaded first. */
+export class Comparison implements Displayable {
+  constructor(readonly title: string, readonly rows: readonly ArmRow[]) {}
+
+  table(): Table {
+    return table(this.rows.map(({ arm, scores, parameters, sizeBytes, flopsPerToken, difference }) => {
+      const [one] = scores;
+      const mean = scores.reduce((sum, { exactMatch }) => sum + exactMatch.value, 0) / scores.length;
+      const spread = Math.sqrt(scores.reduce((sum, { exactMatch }) => sum + exactMatch.stderr ** 2, 0)) / scores.length;
+      return {
+        arm, em: mean, em_stderr: spread, difference: difference ? `${signed(difference.mean)} [${signed(difference.low)}, ${signed(difference.high)}]` : "",
+        kl: one.kl ? scores.reduce((sum, { kl }) => sum + kl!.value, 0) / scores.length : 0, kl_stderr: one.kl ? Math.sqrt(scores.reduce((sum, { kl }) => sum + kl!.stderr ** 2, 0)) / scores.length : undefined,
+        parameters, size: sizeBytes, flops: flopsPerToken,
+      };
+    }), { title: this.title, columns: { arm: "text", em: { title: "exact match", format: "percent" }, difference: { title: "points against full, 95 %", format: "text" }, kl: { title: "KL to full (nats)", format: "number" }, parameters: "count", size: { title: "size in float16", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" } } });
+  }
+
+  /** Quality against size, one point an arm. */
+  chart(): Chart {
+    return charts.qualitySize(this.rows.map(({ arm, scores, parameters }) => ({ arm, size: parameters, quality: 100 * scores[0].exactMatch.value, low: 100 * scores[0].interval.low, high: 100 * scores[0].interval.high })), { quality: "exact match (%), 95 % interval" });
+  }
+
+  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
+    return this.table()[DISPLAY]();
+  }
+
+  [inspect.custom](): string {
+    return this.table().toText();
+  }
+}
+
+/** Runs each arm on one profiled model and scores all on the same test items. */
+export async function compareStage(study: StudyState, arms: readonly Arm[], options: CompareOptions = {}): Promise<Comparison> {
+  const bed = await testBed(study, options);
+  const profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
+  const full = await evaluateStage(profiled, { ...options, before: false }, bed);
+  const rows: ArmRow[] = [row("full", full)];
+  for (const { arm, ...change } of arms) {
+    const changed = await evaluateStage(await changeStage(profiled, change, undefined), { ...options, before: false }, bed);
+    rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) => 100 * (right - perItem(full)[item]))) });
+    await changed.model.dispose();
+  }
+  return new Comparison(`${study.model.id} on ${bed.id}, ${perItem(full).length} items, one seed`, rows);
+}
+
+function row(arm: string, study: StudyState): ArmRow {
+  const { parameters, sizeBytes, flopsPerToken } = cost(study.model.spec);
+  return { arm, study: new Study(study), scores: study.evaluation!.after.scores, parameters: parameters.total, sizeBytes: sizeBytes.float16, flopsPerToken };
+}
+
+function perItem(study: StudyState): number[] {
+  return study.evaluation!.after.scores.flatMap(({ exactMatch }) => exactMatch.perItem);
+}
+
+function signed(value: number): string {
+  return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`;
+}

@@ -1,0 +1,85 @@
+import { MoeError } from "../errors.js";
+import { cost, provenance, report, scoreTask, taskResult, TeacherLogits, type Cost, type ReportFile, type Score, type TaskResult } from "../evaluate/index.js";
+import { binomialInterval } from "../evaluate/index.js";
+import type { Model } from "../model/model.js";
+import { kernelHost } from "../view/displayable.js";
+import { progress } from "../view/progress.js";
+import type { StudyState } from "./study.js";
+import { taskData, type DataOptions, type NamedBatches } from "./task-data.js";
+
+export interface EvaluateOptions extends DataOptions {
+  /** also score the model as it was loaded, and the distance to it; default true */
+  before?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Scores of one model on one task. */
+export interface TaskScore {
+  task: string;
+  exactMatch: Score;
+  tokenAccuracy: Score;
+  /** nats per token */
+  nll: Score;
+  /** KL(model as loaded || model now), nats per token; absent for the model as loaded */
+  kl?: Score;
+  /** 95 % interval of the exact match (Clopper and Pearson) */
+  interval: { low: number; high: number };
+}
+
+/** What became of quality, memory and compute. */
+export interface Evaluation {
+  data: { id: string; fingerprint: string };
+  before?: { scores: TaskScore[]; cost: Cost };
+  after: { scores: TaskScore[]; cost: Cost };
+  /** in the layout of lm-evaluation-harness; `before` is there under the same task names in its own report */
+  report: ReportFile;
+}
+
+/** Batches of test items with the logits of the model as loaded, shared by all arms that are compared on them. */
+export interface TestBed { groups: NamedBatches[]; id: string; fingerprint: string; teacher: TeacherLogits; original: Model; before?: TaskScore[] }
+
+export async function testBed(study: StudyState, options: DataOptions = {}): Promise<TestBed> {
+  const { groups, id, fingerprint } = await taskData(study.opened, "test", { ...options, items: options.items ?? 400 });
+  return { groups, id, fingerprint, teacher: new TeacherLogits(study.original), original: study.original };
+}
+
+/** Scores the model on test items by teacher forcing, beside the model as it was loaded, with size and FLOPs. */
+export async function evaluateStage(study: StudyState, options: EvaluateOptions = {}, bed?: TestBed): Promise<StudyState> {
+  const started = performance.now();
+  const { signal = kernelHost()?.signal, data: _, ...shown } = options;
+  const on = bed ?? (await testBed(study, options));
+  const changed = study.model !== study.original;
+  if (options.before !== false) on.before ??= await score(study.original, on, false, signal);
+  const scores = changed ? await score(study.model, on, true, signal) : (on.before ??= await score(study.original, on, false, signal));
+  const evaluation: Evaluation = {
+    data: { id: on.id, fingerprint: on.fingerprint },
+    ...(options.before !== false && changed && { before: { scores: on.before!, cost: cost(study.original.spec) } }),
+    after: { scores, cost: cost(study.model.spec) },
+    report: report(scores.map(toResult), { provenance: provenance({ model: { id: study.model.id, fingerprint: await study.model.weights.fingerprint() }, data: on.fingerprint, options: { steps: study.steps.map(({ stage, options }) => ({ stage, ...options })) } }) }),
+  };
+  return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, timeMs: performance.now() - started }] };
+}
+
+async function score(model: Model, bed: TestBed, withTeacher: boolean, signal?: AbortSignal): Promise<TaskScore[]> {
+  const total = bed.groups.reduce((sum, { batches }) => sum + batches.reduce((rows, { labels }) => rows + labels.length, 0), 0);
+  if (total === 0) throw new MoeError("no-data", "evaluate: there is no test item; accepted is at least one. Raise { items }.");
+  const bar = progress({ label: `evaluate ${model.id}`, total, unit: "items", signal });
+  const scores: TaskScore[] = [];
+  try {
+    for (const { name, batches } of bed.groups) {
+      let done = 0;
+      const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, { teacher: withTeacher ? bed.teacher : undefined, signal, onProgress: (now) => { bar.advance(now - done); done = now; } });
+      const right = exact_match.perItem.reduce((sum, one) => sum + one, 0);
+      scores.push({ task: name, exactMatch: exact_match, tokenAccuracy: token_accuracy, nll, kl, interval: binomialInterval(right, exact_match.n) });
+    }
+    bar.done();
+  } catch (error) {
+    bar.fail(error);
+    throw error;
+  }
+  return scores;
+}
+
+function toResult({ task, exactMatch, tokenAccuracy, nll, kl }: TaskScore): TaskResult {
+  return taskResult(task, [exactMatch, tokenAccuracy, nll, ...(kl ? [kl] : [])]);
+}

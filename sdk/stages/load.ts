@@ -1,0 +1,21 @@
+import { openModel } from "../checkpoint/open-model.js";
+import { resolveModel, type ResolveModelOptions } from "../checkpoint/hub.js";
+import { basename } from "node:path";
+import type { StudyState } from "./study.js";
+
+export interface LoadOptions extends ResolveModelOptions {
+  /** hold every layer on the device once it was read (default), or read it again for each use: for models larger than memory */
+  keep?: boolean;
+}
+
+/**
+ * Opens a model: a folder with config.json and safetensors, the name of a bundled model, or `org/name[@revision]` from the
+ * Hugging Face cache or hub.
+ */
+export async function loadStage(ref: string, options: LoadOptions = {}): Promise<StudyState> {
+  const started = performance.now();
+  const { keep, ...resolving } = options;
+  const folder = await resolveModel(ref, resolving);
+  const opened = await openModel(folder, { id: basename(ref), keep });
+  return { model: opened.model, original: opened.model, opened, steps: [{ stage: "load", options: { model: ref }, timeMs: performance.now() - started }] };
+}

@@ -1,0 +1,95 @@
+import { MoeError } from "../errors.js";
+import type { TaskBatch } from "../evaluate/index.js";
+import { singleExpert } from "../model/expert/moe-block.js";
+import type { Model } from "../model/model.js";
+import type { MoeRecord } from "../model/pass.js";
+import type { Rows } from "../model/batch.js";
+import { moeLayers } from "../model/spec.js";
+import type { Statistic } from "../plan/plan.js";
+import { buildProfile } from "../profile/build-profile.js";
+import type { MoeEvent, Observer } from "../profile/observer.js";
+import { observerNamed } from "../profile/observers/named.js";
+import type { Profile } from "../profile/profile.js";
+import { tf } from "../tensor/index.js";
+import { progress } from "../view/progress.js";
+import { kernelHost } from "../view/displayable.js";
+import type { Calibration, StudyState } from "./study.js";
+import { taskData, type DataOptions } from "./task-data.js";
+
+export interface ProfileOptions extends DataOptions {
+  /** tokens to see at most, encoder and decoder together; items are taken in order until there are that many */
+  tokens?: number;
+  /** statistics to measure; default what most methods read. What a later method lacks is measured on the same data */
+  statistics?: Statistic[];
+  signal?: AbortSignal;
+}
+
+const USUAL: Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"];
+
+/** Measures the model on training items: which experts run, how alike their router logits are, and what else is asked for. */
+export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
+  const started = performance.now();
+  const { model } = study;
+  if (moeLayers(model.spec).length === 0) throw new MoeError("no-experts", `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a Mixture-of-Experts checkpoint.`);
+  const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options, items: options.items ?? 256 });
+  const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
+  const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
+  const profile = await measure(model, calibration, options.statistics ?? USUAL, options.signal);
+  const { data: _, signal: __, ...shown } = options;
+  return { ...study, profile, calibration, plan: undefined, steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
+}
+
+/** One sweep with the observers of these statistics. */
+export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal): Promise<Profile> {
+  const observers: Observer[] = [...new Set<Statistic>(["usage", ...statistics])].map(observerNamed);
+  await observe(model, calibration, observers, signal);
+  const { id, fingerprint, seed } = calibration;
+  return buildProfile(observers, { model: { id: model.id, fingerprint: await model.weights.fingerprint() }, data: { id, fingerprint, seed } });
+}
+
+/** Shows every event of a sweep over the calibration data to the observers. */
+export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[], signal?: AbortSignal): Promise<void> {
+  let bar: ReturnType<typeof progress> | undefined;
+  try {
+    await model.sweep(calibration.batches, {
+      signal,
+      onMoe: async (record, { rows }) => {
+        const event = eventOf(record, rows);
+        for (const observer of observers) await observer.see(event);
+        tf.dispose([event.input, event.logits, event.choice, event.gates, event.output]);
+      },
+      onProgress: (_, total) => (bar ??= progress({ label: `profile ${model.id}`, total, unit: "layers", signal })).advance(),
+    });
+    bar?.done();
+  } catch (error) {
+    bar?.fail(error);
+    throw error;
+  }
+}
+
+/** Real tokens only. */
+function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
+  const { layer, spec, weights } = record;
+  const keep = rows.real && Int32Array.from(rows.real.keys()).filter((row) => rows.real![row] === 1);
+  const real = <T extends tf.Tensor>(tensor: T): T => (keep ? tf.tidy(() => tf.gather(tensor, tf.tensor1d(keep, "int32"))) : tf.clone(tensor)) as T;
+  return {
+    layer, spec,
+    input: real(record.input), logits: real(record.logits), choice: real(record.choice), gates: real(record.gates), output: real(record.output),
+    expert: (slot) => singleExpert(slot, spec, weights),
+  };
+}
+
+function withDecoderMask(batch: TaskBatch) {
+  return { ...batch, ...(batch.decoderIds && { decoderMask: batch.labels.map((row) => row.map((label) => (label >= 0 ? 1 : 0))) }) };
+}
+
+function limitTokens(batches: TaskBatch[], tokens?: number): TaskBatch[] {
+  if (tokens === undefined) return batches;
+  if (!(tokens > 0)) throw new MoeError("bad-tokens", `profile: tokens is ${tokens}; accepted is a number above 0. Leave it out to use every item.`);
+  const taken: TaskBatch[] = [];
+  for (let i = 0, seen = 0; i < batches.length && seen < tokens; i++) {
+    taken.push(batches[i]);
+    seen += batches[i].labels.flat().filter((label) => label >= 0).length + (batches[i].decoderIds ? (batches[i].mask ?? batches[i].ids).flat().filter((one) => one > 0).length : 0);
+  }
+  return taken;
+}

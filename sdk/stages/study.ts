@@ -1,0 +1,58 @@
+import { inspect } from "node:util";
+import type { OpenedModel } from "../checkpoint/open-model.js";
+import type { Model } from "../model/model.js";
+import type { Plan } from "../plan/plan.js";
+import type { Profile } from "../profile/profile.js";
+import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import type { Evaluation } from "./evaluate.js";
+import { studyView } from "./study-view.js";
+
+/** One thing that was done to the model, with what repeats it. */
+export interface Step { stage: string; options: Record<string, unknown>; plan?: Plan; timeMs: number }
+
+/** What a study holds; every stage gives a new one and leaves the old as it is. */
+export interface StudyState {
+  /** the model as it is now */
+  model: Model;
+  /** the model as it was loaded: what every change is compared with */
+  original: Model;
+  opened: OpenedModel;
+  /** the last profile; of `original`, or of a model between if there were several changes */
+  profile?: Profile;
+  /** statistics that a later method may need are measured on the same data */
+  calibration?: Calibration;
+  /** the plan that comes next or that was carried out last */
+  plan?: Plan;
+  evaluation?: Evaluation;
+  steps: readonly Step[];
+}
+
+/** The data that a profile was measured on. */
+export interface Calibration { id: string; fingerprint: string; seed: number; batches: import("../model/batch.js").Batch[] }
+
+/**
+ * A model with everything that was measured about it and done to it. As the last value of a cell it draws itself:
+ * before and after with standard errors, and a chart.
+ */
+export class Study implements Displayable {
+  readonly model: Model;
+  readonly original: Model;
+  readonly profile?: Profile;
+  readonly plan?: Plan;
+  readonly evaluation?: Evaluation;
+  readonly steps: readonly Step[];
+
+  constructor(readonly state: Readonly<StudyState>) {
+    ({ model: this.model, original: this.original, profile: this.profile, plan: this.plan, evaluation: this.evaluation, steps: this.steps } = state);
+    Object.freeze(this);
+  }
+
+  [DISPLAY](): Promise<MimeBundle> {
+    return studyView(this).then((view) => view.bundle);
+  }
+
+  /** In a terminal the same table as text. */
+  [inspect.custom](): string {
+    return studyView.text(this);
+  }
+}
