@@ -4,6 +4,7 @@ import { closest } from "fastest-levenshtein";
 import { MoeError } from "../errors.js";
 import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
+import { openGguf } from "./gguf/open-gguf.js";
 import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
@@ -14,7 +15,7 @@ export type { Range, TensorStore };
 /**
  * Opens a checkpoint and reads its headers; no weight is read.
  *
- * @param path a .safetensors file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded);
+ * @param path a .safetensors or .gguf file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded);
  *   if a folder has both, the single file is read, as transformers does
  * @throws FormatError `safetensors`, `safetensors-index` with the file and the fault; MoeError `no-checkpoint`
  * @example
@@ -22,6 +23,7 @@ export type { Range, TensorStore };
  * const gate = await store.values("model.layers.0.mlp.gate.weight");  // Float32Array, [64, 2048]
  */
 export async function openTensors(path: string): Promise<TensorStore> {
+  if (path.endsWith(".gguf")) return openGguf(path);
   const store = new SafetensorsStore();
   try {
     const kind = (await stat(path).catch(() => undefined))?.isDirectory() ? "folder" : "file";
