@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "@tensorflow/tfjs";
+import { MoeError } from "../errors.js";
 import { registerEinsum } from "./kernels/einsum.js";
-import { setWasmKernel, sharedTensor, type KernelArgs } from "./wasm/heap.js";
+import { setWasmKernel, sharedTensor, type KernelArgs, type WasmBackend } from "./wasm/heap.js";
 import { registerMatMul } from "./wasm/mat-mul.js";
 import { registerRows } from "./wasm/rows.js";
 import { registerTranspose } from "./wasm/transpose.js";
@@ -16,9 +17,26 @@ export function replaceWasmKernels(): void {
   registerMatMul();
   registerRows();
   registerEinsum("wasm");
+  refuseNullMemory(tf.backend() as unknown as WasmBackend);
   // the back end copies where another name for the same memory is enough
   setWasmKernel("Identity", ({ inputs: { x }, backend }: KernelArgs<"x", unknown>) => sharedTensor(backend, x));
   // it calls integers float32 that it has sliced
   const stridedSlice = tf.getKernel("StridedSlice", "wasm").kernelFunc;
   setWasmKernel("StridedSlice", (args: KernelArgs<"x", unknown>) => ({ ...(stridedSlice(args as never) as TensorInfo), dtype: args.inputs.x.dtype }));
+}
+
+/**
+ * Out of memory, the module's malloc returns 0 and the back end goes on to write there, over its own data.
+ * A size above 2 GiB it may take for a negative one, and one of 4 GiB for 0.
+ */
+function refuseNullMemory(backend: WasmBackend): void {
+  backend.wasm._malloc(1); // the first call replaces the function by the module's own
+  const malloc = backend.wasm._malloc;
+  backend.wasm._malloc = (sizeBytes) => {
+    const at = sizeBytes <= 2 ** 31 ? malloc(sizeBytes) : 0;
+    if (at === 0 && sizeBytes > 0) {
+      throw new MoeError("out-of-memory", `tensor: no room for ${sizeBytes} bytes in WebAssembly, where a tensor ends at 2 GiB and all of them at 4. Dispose tensors, use smaller batches, or build the native engine: npx moelab engine build.`);
+    }
+    return at;
+  };
 }

@@ -53,7 +53,7 @@ function multiply(a: TensorInfo, b: TensorInfo, backend: WasmBackend): TensorInf
 function plainProducts(backend: WasmBackend, a: TensorInfo, b: TensorInfo, out: TensorInfo, aIndex: number[], bIndex: number[], m: number, k: number, n: number): void {
   const [aAt, bAt, outAt] = [a, b, out].map(({ dataId }) => backend.dataIdMap.get(dataId).memoryOffset);
   const shapes = shapeMemory(backend);
-  backend.wasm.HEAP32.set([1, m, k, 1, k, n], shapes >> 2);
+  backend.wasm.HEAP32.set([1, m, k, 1, k, n], shapes >>> 2);
   const part = (offset: number, size: number) => {
     const id = backend.dataIdNextNumber++;
     backend.wasm.tfjs.registerTensor(id, size, offset);
@@ -71,7 +71,7 @@ const shapeMemories = new WeakMap<WasmBackend, number>();
 /** room for two shapes of three numbers in the memory of the module */
 function shapeMemory(backend: WasmBackend): number {
   let at = shapeMemories.get(backend);
-  if (at === undefined) shapeMemories.set(backend, (at = backend.wasm._malloc(24)));
+  if (at === undefined) shapeMemories.set(backend, (at = backend.wasm._malloc(24) >>> 0));
   return at;
 }
 
