@@ -11,14 +11,14 @@ export function plannedSpec(spec: ModelSpec, plan: Plan): ModelSpec {
   const planned = structuredClone(spec);
   for (const stack of ["encoder", "decoder"] as const) {
     const layers = planned[stack]?.layers ?? [];
-    const owned = layers.some((layer) => layer.attention?.relative?.own);
+    const owned = layers.some((layer) => relativeBias(layer)?.own);
     layers.forEach((layer, index) => {
       const change = plan.layers[layerId(stack, index)];
       if (change) layers[index] = plannedLayer(layer, change, spec.width);
     });
     // the owner of T5's bias table may be gone: the first attention that is left takes it
-    const relative = layers.find((layer) => layer.attention?.relative)?.attention!.relative;
-    if (owned && relative) relative.own = true;
+    const heir = layers.map(relativeBias).find((relative) => relative !== undefined);
+    if (owned && heir) heir.own = true;
   }
   return planned;
 }
@@ -29,6 +29,11 @@ function plannedLayer(layer: LayerSpec, change: LayerPlan, width: number): Layer
   if (change.drop === "ffn") delete layer.ffn;
   if (layer.ffn?.kind === "moe") layer.ffn = plannedFfn(layer.ffn, change, width);
   return layer;
+}
+
+/** T5's bias of a layer that has one */
+export function relativeBias({ attention }: LayerSpec): { own: boolean } | undefined {
+  return attention?.kind === "softmax" ? attention.relative : undefined;
 }
 
 function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number): MoeFfnSpec {

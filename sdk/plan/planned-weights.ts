@@ -6,6 +6,7 @@ import { layerId, moeLayers, type ModelSpec } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
 import { SlotWeights, type SlotTensor } from "./slot-weights.js";
+import { relativeBias } from "./planned-spec.js";
 import type { LayerPlan, Plan } from "./plan.js";
 
 /** How one tensor of the planned model comes about. */
@@ -96,7 +97,7 @@ export class PlannedWeights implements WeightSource {
   }
 
   private cutRouter(id: string, rows: number[]): void {
-    for (const name of [`${id}.router`, `${id}.router.bias`]) {
+    for (const name of [`${id}.router`, `${id}.router.bias`, `${id}.router.choiceBias`]) {
       if (this.model.weights.has(name)) this.origins.set(name, { from: "rows", name, rows });
     }
   }
@@ -113,7 +114,7 @@ export class PlannedWeights implements WeightSource {
     const table = `${id}.attention.relativeBias`;
     const origin = this.origins.get(table);
     const stack = id.startsWith("encoder.") ? "encoder" : "decoder";
-    const heir = spec[stack]!.layers.findIndex((layer) => layer.attention?.relative?.own);
+    const heir = spec[stack]!.layers.findIndex((layer) => relativeBias(layer)?.own);
     if (origin && heir >= 0) this.origins.set(`${layerId(stack, heir)}.attention.relativeBias`, origin);
   }
 
