@@ -1,0 +1,36 @@
+import type { TensorStore } from "./tensor-store.js";
+import type { Dtype } from "./weight-source.js";
+
+/** All tensors whose names differ by layer and expert alone, in one dtype. */
+export interface TensorGroup {
+  /** the common name with * for numbers, e.g. model.layers.*.mlp.experts.*.up_proj.weight */
+  part: string;
+  dtype: Dtype;
+  tensors: number;
+  /** of the first; `mixed` if others differ */
+  shape: string;
+  elements: number;
+  sizeBytes: number;
+}
+
+/**
+ * Groups a checkpoint's tensors by part and dtype, the largest first. Reads nothing: headers are enough.
+ *
+ * @example tensorSummary(await openTensors("OLMoE-1B-7B-0924"))[0]
+ */
+export function tensorSummary(store: TensorStore): TensorGroup[] {
+  const groups = new Map<string, TensorGroup>();
+  for (const name of store.names()) {
+    const { dtype, shape, sizeBytes } = store.info(name);
+    const part = name.replace(/(?<=^|\.)\d+(?=\.|$)/g, "*");
+    const key = `${part} ${dtype}`;
+    const shapeText = shape.join(" x ") || "scalar";
+    const group = groups.get(key) ?? { part, dtype, tensors: 0, shape: shapeText, elements: 0, sizeBytes: 0 };
+    groups.set(key, group);
+    if (group.shape !== shapeText) group.shape = "mixed";
+    group.tensors++;
+    group.elements += shape.reduce((product, length) => product * length, 1);
+    group.sizeBytes += sizeBytes;
+  }
+  return [...groups.values()].sort((a, b) => b.sizeBytes - a.sizeBytes || (a.part < b.part ? -1 : 1));
+}

@@ -1,0 +1,37 @@
+// Sequential reading of a sharded bfloat16 checkpoint: bytes alone, decoded to float32, and one expert in sixteen by its range.
+// usage: node --import tsx test/bench/checkpoint/read.ts [MB = 1024]
+// The bytes come from the page cache of the operating system when they fit there: compare with `dd if=FILE of=/dev/null bs=16M`.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openTensors } from "../../../sdk/checkpoint/safetensors.js";
+import { writeSharded } from "../../../sdk/checkpoint/write-sharded.js";
+
+const totalBytes = Number(process.argv[2] ?? 1024) * 1e6;
+const shape = [64, 1024, 256]; // experts, rows, columns of a fused tensor: 33.6 MB
+const sizeBytes = 2 * shape.reduce((product, length) => product * length);
+const tensors = Array.from({ length: Math.max(1, Math.round(totalBytes / sizeBytes)) }, (_, layer) => ({ name: `layers.${layer}.experts.up`, dtype: "BF16" as const, shape }));
+const content = new Uint8Array(sizeBytes).map((_, at) => (at * 2654435761) >>> 24);
+const folder = mkdtempSync(join(process.env.MOELAB_BENCH_FOLDER ?? tmpdir(), "moelab-bench-"));
+
+async function measure(what: string, bytes: number, work: () => Promise<unknown>): Promise<void> {
+  const started = performance.now();
+  const cpu = process.cpuUsage();
+  await work();
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  console.log(`${what.padEnd(24)} ${(bytes / 1e9 / seconds).toFixed(2).padStart(6)} GB/s  ${seconds.toFixed(2).padStart(6)} s  cpu ${((user + system) / 1e6).toFixed(2)} s  peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+}
+
+try {
+  const all = tensors.length * sizeBytes;
+  console.log(`${tensors.length} tensors, ${(all / 1e9).toFixed(2)} GB, shards of 0.5 GB; node ${process.version}`);
+  await measure("write, with fsync", all, () => writeSharded(folder, tensors, tensors.map(({ name }) => ({ name, bytes: content })), { maxShardBytes: 5e8 }));
+  const store = await openTensors(folder);
+  await measure("read bytes", all, async () => { for (const { name } of tensors) await store.bytes(name); });
+  await measure("read values", all, async () => { for (const { name } of tensors) await store.values(name); });
+  await measure("read 4 experts of 64", all / 16, async () => { for (const { name } of tensors) await store.values(name, { start: 8, end: 12 }); });
+  await store.close();
+} finally {
+  rmSync(folder, { recursive: true });
+}
