@@ -1,3 +1,5 @@
+import { MoeError } from "../errors.js";
+
 /**
  * A seeded generator of random numbers (sfc32): the same seed gives the same numbers on every machine.
  * Passed down to whatever draws; the global generator is never used.
@@ -31,8 +33,9 @@ export class Rng {
     return this.bits() / 2 ** 32;
   }
 
-  /** uniform in 0 ... n - 1, without bias */
+  /** uniform in 0 ... n - 1, without bias. @throws MoeError `rng-int` */
   int(n: number): number {
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw new MoeError("rng-int", `int: n is ${n}; accepted is a whole number from 1 to 2^32. Check what is drawn from: it may be empty.`);
     const limit = 2 ** 32 - (2 ** 32 % n);
     for (;;) {
       const bits = this.bits();

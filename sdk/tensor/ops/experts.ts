@@ -21,6 +21,8 @@ export interface ExpertBank {
   gateBias?: Tensor;
   downBias?: Tensor;
   activation: Activation;
+  /** of a gated expert: gate and up are cut at +- this and the hidden vector is gate sigmoid(1.702 gate) (up + 1), as in gpt-oss */
+  clamp?: number;
 }
 
 export type ExpertsMode = "masked" | "padded" | "loop";
@@ -48,7 +50,7 @@ export interface ExpertsOptions {
  */
 export function experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank, { mode = "auto" }: ExpertsOptions = {}): Tensor {
   return tf.tidy(() => {
-    if (mode === "auto" && fused.experts) return fused.experts(x, choice, gates, bank);
+    if (mode === "auto" && fused.experts && bank.clamp === undefined) return fused.experts(x, choice, gates, bank);
     // on a GPU the routing is not read back: it would wait for everything before it
     if (mode === "masked" || (mode === "auto" && tf.getBackend() === "webgpu")) return masked(x, choice, gates, bank);
     const tokens = tokensBySlot(choice, bank.up.shape[0]);
