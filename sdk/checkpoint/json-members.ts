@@ -54,8 +54,10 @@ function stringEnd(text: string, start: number): number {
 }
 
 function skipSpace(text: string, at: number): number {
-  while (" \t\n\r".includes(text[at] ?? "x")) at++;
-  return at;
+  for (;; at++) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+  }
 }
 
 function expectEnd(text: string, at: number): void {

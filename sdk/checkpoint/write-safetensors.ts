@@ -52,7 +52,12 @@ export class TensorWriter {
     const places = new Map(laidOut.map(({ name, start, sizeBytes }) => [name, { start: header.length + start, sizeBytes }]));
     await mkdir(dirname(file), { recursive: true });
     const writer = new TensorWriter(file, await open(partName(file), "w"), places);
-    await writer.put(header, 0);
+    try {
+      await writer.put(header, 0);
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
     return writer;
   }
 

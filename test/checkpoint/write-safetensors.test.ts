@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -85,6 +85,13 @@ test("an equal name or a type without a size is refused before a file is made", 
   assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("a", "F32"), tensor("a", "F32")], []))).code, "duplicate-name");
   assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("a", "MXFP4", 32)], []))).code, "dtype");
   assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("__metadata__", "F32")], []))).code, "reserved-name");
+  assert.equal(readdirSync(folder), []);
+});
+
+test("a full disk is said", async () => {
+  symlinkSync("/dev/full", join(folder, "a.safetensors.part"));
+  const error = await rejects(writeTensors(join(folder, "a.safetensors"), [tensor("a", "F32", 1)], [{ name: "a", bytes: new Uint8Array(4) }]));
+  assert.is(error.code, "disk-full");
   assert.equal(readdirSync(folder), []);
 });
 
