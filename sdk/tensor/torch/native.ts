@@ -7,7 +7,7 @@ export type Handle = number;
 export const NONE: Handle = -1;
 
 /** The numbers of dtypes, in the order of `kDtypes` in native/runtime.h. */
-export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfloat16: 5, float16: 6, uint8: 7, int8: 8, int16: 9 } as const;
+export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfloat16: 5, float16: 6, uint8: 7, int8: 8, int16: 9, float8_e4m3fn: 10, float8_e5m2: 11 } as const;
 
 /** The numbers of activations, in the order of `activate` in native/elementwise.h. */
 export const activations = { linear: 0, relu: 1, relu6: 2, elu: 3, sigmoid: 4, leakyrelu: 5, prelu: 6, silu: 7, gelu: 8, "gelu-tanh": 9 } as const;
@@ -100,10 +100,19 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   // experts.h; bank: up, down, gate, upBias, gateBias, downBias
   experts(x: Handle, choice: Handle, gates: Handle, activation: number, ...bank: Handle[]): Handle[];
   expertsGrad(dy: Handle, gates: Handle, activation: number, ...bankAndSaved: Handle[]): Handle[];
+  // linalg.h; matrices of float64
+  svd(a: Handle): [u: Handle, s: Handle, v: Handle];
+  eigh(a: Handle): [values: Handle, vectors: Handle];
+  qr(a: Handle): [q: Handle, r: Handle];
+  cholesky(a: Handle): Handle;
+  solve(a: Handle, b: Handle): Handle;
+  lstsq(a: Handle, b: Handle): Handle;
+  assign(score: Float64Array, rows: number, columns: number, maximize: boolean, result: Int32Array): Int32Array;
+  toFloat32(bytes: Uint8Array, dtype: number, result: Float32Array): Float32Array;
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad"];
+const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

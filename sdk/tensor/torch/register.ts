@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
 import type { FusedOps } from "../fused.js";
+import type { NativeLinalg } from "../linalg/native.js";
 import { TorchBackend } from "./backend.js";
 import { registerFallbacks } from "./cpu-fallback.js";
 import { addonPath, findEngine, TORCH_VERSION } from "./engine-folder.js";
@@ -13,10 +14,12 @@ import { layout } from "./kernels/layout.js";
 import { products } from "./kernels/products.js";
 import { reductions } from "./kernels/reductions.js";
 import { fusedOps } from "./fused/fused-ops.js";
+import { nativeLinalg } from "./linalg.js";
 import { loadNative } from "./native.js";
+import { toFloat32, type ToFloat32 } from "./to-float32.js";
 
 export type TorchRegistration =
-  | { ok: true; name: "torch"; version: string; fused: Partial<FusedOps> }
+  | { ok: true; name: "torch"; version: string; fused: Partial<FusedOps>; linalg: NativeLinalg; toFloat32: ToFloat32 }
   | { ok: false; reason: string; cure: string };
 
 let registered: TorchRegistration | undefined;
@@ -42,7 +45,7 @@ export function register(): TorchRegistration {
     registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
     registerFallbacks(torch);
     tf.registerBackend("torch", () => torch, 4);
-    return { ok: true, name: "torch", version: TORCH_VERSION, fused: fusedOps(torch) };
+    return { ok: true, name: "torch", version: TORCH_VERSION, fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native) };
   } catch (error) {
     return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`, cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
   }

@@ -103,7 +103,7 @@ for (let call = 0; call < calls; call++) {
   try {
     const result = native[name](...args);
     answered++;
-    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
+    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW", "assign", "toFloat32"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
     if (name === "create") results.push(result as Handle);
     if (name === "release") live.splice(live.indexOf(args[0] as Handle), 1);
     if (name === "release") released.push(args[0] as Handle);

@@ -6,6 +6,7 @@
 #include "products.h"
 #include "fused.h"
 #include "experts.h"
+#include "linalg.h"
 #include <mutex>
 
 template <size_t n>
@@ -30,5 +31,6 @@ NAPI_MODULE_INIT() {
   add(env, exports, productOperations);
   add(env, exports, fusedOperations);
   add(env, exports, expertOperations);
+  add(env, exports, linalgOperations);
   return exports;
 }

@@ -53,7 +53,8 @@ inline thread_local Handles handles;  // one table for each worker thread of Nod
 // ---- arguments of one call ----------------------------------------------------------------------------------
 // The order is that of `dtypes` in native.ts.
 inline constexpr at::ScalarType kDtypes[] = {at::kFloat, at::kInt, at::kBool, at::kDouble, at::kLong, at::kBFloat16,
-                                             at::kHalf, at::kByte, at::kChar, at::kShort};
+                                             at::kHalf, at::kByte, at::kChar, at::kShort,
+                                             at::kFloat8_e4m3fn, at::kFloat8_e5m2};
 
 class Call {
   static constexpr size_t kMost = 40;

@@ -1,0 +1,49 @@
+import { MoeError } from "../../errors.js";
+import type { Matrix } from "../linalg/matrix.js";
+import type { NativeLinalg } from "../linalg/native.js";
+import { dtypes, type Handle, type Native } from "./native.js";
+
+/** LAPACK's decompositions in float64, whatever the input, and the exact assignment. */
+export function nativeLinalg(native: Native): NativeLinalg {
+  /** Runs an operation on matrices and reads its results. */
+  const run = (operation: (...inputs: Handle[]) => Handle | Handle[], ...matrices: Matrix[]): Matrix[] => {
+    const inputs = matrices.map(({ rows, columns, data }) => native.create(data instanceof Float64Array ? data : Float64Array.from(data), dtypes.float64, rows, columns));
+    let outputs: Handle[] = [];
+    try {
+      outputs = [operation(...inputs)].flat();
+      return outputs.map((handle) => {
+        const [rows, columns = 1] = native.shape(handle);
+        return { rows, columns, data: native.read(handle, new Float64Array(rows * columns)) };
+      });
+    } finally {
+      for (const handle of [...inputs, ...outputs]) native.release(handle);
+    }
+  };
+  const numbers = ({ data }: Matrix) => data as Float64Array;
+
+  return {
+    svd: (a) => {
+      const [u, s, v] = run(native.svd, a);
+      return { u, s: numbers(s), v };
+    },
+    eigh: (a) => {
+      const [values, vectors] = run(native.eigh, a);
+      return { values: numbers(values), vectors };
+    },
+    qr: (a) => {
+      const [q, r] = run(native.qr, a);
+      return { q, r };
+    },
+    cholesky: (a) => run(native.cholesky, a)[0],
+    solve: (a, b) => {
+      try {
+        return run(native.solve, a, b)[0];
+      } catch (error) {
+        if (!/singular/.test((error as Error).message)) throw error;
+        throw new MoeError("singular-matrix", `solve: the ${a.rows} x ${a.columns} matrix is singular; accepted are matrices with an inverse. Use lstsq.`);
+      }
+    },
+    lstsq: (a, b) => run(native.lstsq, a, b)[0],
+    assign: (score, rows, columns, maximize) => native.assign(score, rows, columns, maximize, new Int32Array(rows)),
+  };
+}

@@ -1,0 +1,73 @@
+// Decompositions by LAPACK, linear assignment, and bytes of other number formats.
+#pragma once
+#include "assign.h"
+#include "runtime.h"
+#include <ATen/Parallel.h>
+#include <cstring>
+
+static void requireMatrix(const Tensor& a) {
+  TORCH_CHECK(a.dim() == 2 && a.scalar_type() == at::kDouble && a.numel() > 0, "a matrix of float64 is needed, seen ", a.sizes(), " ", a.scalar_type());
+}
+static const Tensor& matrix(Call& c, size_t i) {
+  requireMatrix(c.tensor(i));
+  return c.tensor(i);
+}
+static std::vector<Tensor> svdOf(const Tensor& a) {
+  auto [u, s, vt] = at::linalg_svd(a, false);
+  return {u, s, vt.t()};
+}
+static std::vector<Tensor> eighOf(const Tensor& a) {
+  auto [values, vectors] = at::linalg_eigh(a);
+  return {values, vectors};
+}
+static std::vector<Tensor> qrOf(const Tensor& a) {
+  auto [q, r] = at::linalg_qr(a);
+  return {q, r};
+}
+
+// (cost float64 rows x columns, rows, columns, maximize, result Int32Array) -> the result
+static napi_value assign(Call& c) {
+  Call::Bytes score = c.bytes(0), result = c.bytes(4);
+  int64_t n = c.integer(1), m = c.integer(2);
+  TORCH_CHECK(n >= 0 && n <= m && m < 1 << 20 && score.size == (size_t)(n * m) * 8 && result.size == (size_t)n * 4, "assign: ", score.size, " bytes for ", n, " x ", m);
+  double sign = c.flag(3) ? -1 : 1;
+  const double* given = (const double*)score.data;
+  TORCH_CHECK((uintptr_t)given % 8 == 0 && (uintptr_t)result.data % 4 == 0, "assign: an array is not aligned");
+  std::vector<double> cost(n * m);
+  for (int64_t i = 0; i < n * m; i++) {
+    TORCH_CHECK(std::isfinite(given[i]), "assign: a score is not finite");
+    cost[i] = sign * given[i];
+  }
+  Assignment assignment(cost.data(), (int32_t)n, (int32_t)m);
+  std::memcpy(result.data, assignment.columnOf.data(), result.size);
+  return c.value(4);
+}
+
+// (bytes, dtype, result Float32Array) -> the result: numbers of another format as float32, on all threads
+static napi_value toFloat32(Call& c) {
+  Call::Bytes from = c.bytes(0), to = c.bytes(2);
+  at::ScalarType dtype = c.dtype(1);
+  int64_t size = (int64_t)c10::elementSize(dtype), count = (int64_t)from.size / size;
+  TORCH_CHECK(count * size == (int64_t)from.size && count * 4 == (int64_t)to.size, "toFloat32: ", from.size, " bytes of ", dtype, " into ", to.size);
+  TORCH_CHECK((uintptr_t)from.data % size == 0 && (uintptr_t)to.data % 4 == 0, "toFloat32: an array is not aligned");
+  if (count == 0) return c.value(2);
+  if (dtype == at::kBFloat16) {  // the upper half of a float32: a shift, faster than a conversion
+    const uint16_t* codes = (const uint16_t*)from.data;
+    uint32_t* words = (uint32_t*)to.data;
+    at::parallel_for(0, count, 1 << 16, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; i++) words[i] = (uint32_t)codes[i] << 16;
+    });
+    return c.value(2);
+  }
+  at::from_blob(to.data, {count}, at::kFloat).copy_(at::from_blob(from.data, {count}, dtype));
+  return c.value(2);
+}
+
+static const Operation linalgOperations[] = {
+    MANY(svd, svdOf(matrix(c, 0))), MANY(eigh, eighOf(matrix(c, 0))), MANY(qr, qrOf(matrix(c, 0))),
+    OP(cholesky, std::get<0>(at::linalg_cholesky_ex(matrix(c, 0)))),
+    OP(solve, at::linalg_solve(matrix(c, 0), matrix(c, 1))),
+    OP(lstsq, std::get<0>(at::linalg_lstsq(matrix(c, 0), matrix(c, 1), std::nullopt, "gelsd"))),
+    VALUE(assign, assign), VALUE(toFloat32, toFloat32),
+};
