@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
 import { suggest, MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
-import type { TensorStore } from "./tensor-store.js";
+import { readPlace, type Place } from "./place.js";
+import type { Range, TensorStore } from "./tensor-store.js";
 import type { TensorInfo, WeightSource } from "./weight-source.js";
 
 const SAMPLE_BYTES = 4096;
@@ -11,8 +12,8 @@ const SAMPLE_BYTES = 4096;
 export class CheckpointSource implements WeightSource {
   private print?: Promise<string>;
 
-  /** @param places canonical name -> name in the store */
-  constructor(private readonly store: TensorStore, private readonly places: Map<string, string>) {}
+  /** @param places where each canonical weight lies in the store */
+  constructor(private readonly store: TensorStore, private readonly places: Map<string, Place>) {}
 
   names(): Iterable<string> {
     return this.places.keys();
@@ -23,11 +24,14 @@ export class CheckpointSource implements WeightSource {
   }
 
   info(name: string): TensorInfo {
-    return this.store.info(this.place(name));
+    const { name: disk, shape } = this.place(name);
+    const whole = this.store.info(disk);
+    const share = size(shape) / (size(whole.shape) || 1);
+    return { dtype: whole.dtype, shape, sizeBytes: Math.round(whole.sizeBytes * share) };
   }
 
   values(name: string): Promise<Float32Array> {
-    return this.store.values(this.place(name));
+    return readPlace(this.store, this.place(name));
   }
 
   async read(name: string): Promise<Tensor> {
@@ -42,12 +46,14 @@ export class CheckpointSource implements WeightSource {
     return (this.print ??= (async () => {
       const hash = createHash("sha256");
       for (const name of [...this.places.keys()].sort()) {
-        const { dtype, shape, sizeBytes } = this.info(name);
+        const { dtype, shape } = this.info(name);
         hash.update(`${name} ${dtype} ${shape.join("x")}\n`);
+        const { start: first, end: last } = this.byteRange(name);
+        const sizeBytes = last - first;
         const starts = sizeBytes <= 3 * SAMPLE_BYTES ? [0] : [0, Math.floor(sizeBytes / 2), sizeBytes - SAMPLE_BYTES];
         for (const start of starts) {
           const end = starts.length === 1 ? sizeBytes : start + SAMPLE_BYTES;
-          if (end > start) hash.update(await this.store.bytes(this.place(name), { start, end }));
+          if (end > start) hash.update(await this.store.bytes(this.place(name).name, { start: first + start, end: first + end }));
         }
       }
       return hash.digest("hex");
@@ -58,9 +64,21 @@ export class CheckpointSource implements WeightSource {
     return this.store.close();
   }
 
-  private place(name: string): string {
+  /** The bytes of the rows that hold a weight; weights of one expert that share rows share them. */
+  private byteRange(name: string): Range {
+    const { name: disk, rows } = this.place(name);
+    const { sizeBytes, shape } = this.store.info(disk);
+    const rowBytes = sizeBytes / (shape[0] || 1);
+    return rows ? { start: rows.start * rowBytes, end: rows.end * rowBytes } : { start: 0, end: sizeBytes };
+  }
+
+  private place(name: string): Place {
     const place = this.places.get(name);
     if (place === undefined) throw new MoeError("unknown-tensor", `read: "${name}" is no weight of this model. ${suggest(name, [...this.places.keys()].slice(0, 200))}`);
     return place;
   }
+}
+
+function size(shape: number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
 }

@@ -1,8 +1,10 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
-import type { MoeFfnSpec, ModelSpec } from "../model/spec.js";
+import type { Activation, MoeFfnSpec, ModelSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
+import type { Layout } from "./place.js";
+import { ropeConfig } from "./rope-config.js";
 import { fill, type Bindings } from "./template.js";
 
 /**
@@ -19,10 +21,16 @@ export interface Family {
   let?: Record<string, string>;
   define?: Record<string, unknown>;
   spec: Record<string, unknown>;
-  /** canonical name pattern -> name(s) in the checkpoint; `{l}` layer, `{e}` expert */
-  names: Record<string, string | string[]>;
+  /** expression for the part of config.json that describes the language model, e.g. "=text_config ?? $" */
+  config?: string;
+  /** canonical name pattern -> name(s) or layout(s) in the checkpoint, the first that is there counts; `{l}` layer, `{e}` expert */
+  names: Record<string, string | Layout | (string | Layout)[]>;
+  /** what all names may begin with, e.g. ["", "transformer."] */
+  prefixes?: string[];
   /** regular expressions of checkpoint names that hold nothing of their own (tied copies, masks, buffers) */
   copies?: string[];
+  /** … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number) */
+  unused?: string[];
 }
 
 let families: Family[] | undefined;
@@ -55,9 +63,10 @@ export function familyOf(config: Record<string, unknown>): Family {
  * @example (await specFromConfig({ model_type: "mixtral", hidden_size: 4096, … })).decoder.layers.length  // 32
  */
 export async function specFromConfig(config: Record<string, unknown>, family = familyOf(config)): Promise<ModelSpec> {
-  const clean = withoutNulls(config) as Record<string, unknown>;
+  const whole = withoutNulls(config) as Record<string, unknown>;
+  const clean = (family.config ? await fill(family.config, whole, {}, {}) : whole) as Record<string, unknown>;
   const definitions = family.define ?? {};
-  const bindings: Bindings = {};
+  const bindings: Bindings = { rope: ropeConfig(clean), activation };
   for (const [name, expression] of Object.entries(family.let ?? {})) bindings[name] = await fill(expression, clean, definitions, bindings);
   const spec = { family: family.family, ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
   for (const layer of [...(spec.encoder?.layers ?? []), ...spec.decoder.layers]) if (layer.ffn?.kind === "moe") completeMoe(layer.ffn);
@@ -76,10 +85,23 @@ function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
   delete ffn.width;
 }
 
+/** Activation functions by the names that configurations use. */
+const ACTIVATIONS: Record<string, Activation> = {
+  relu: "relu", silu: "silu", swish: "silu", gelu: "gelu", gelu_new: "gelu-tanh", gelu_pytorch_tanh: "gelu-tanh", gelu_fast: "gelu-tanh",
+};
+
+/** `$activation(name)` in the expressions of family files. */
+function activation(name: unknown): Activation {
+  const found = ACTIVATIONS[String(name)];
+  if (!found) throw new Error(`the activation is ${JSON.stringify(name)}; accepted are ${Object.keys(ACTIVATIONS).join(", ")}`);
+  return found;
+}
+
 function checkSizes(spec: ModelSpec): void {
   const sizes: Record<string, unknown> = { vocab: spec.vocab, width: spec.width, layers: spec.decoder?.layers?.length };
-  const attention = spec.decoder?.layers?.[0]?.attention;
-  if (attention && "heads" in attention) Object.assign(sizes, { heads: attention.heads, kvHeads: attention.kvHeads, headDim: attention.headDim });
+  for (const { attention } of spec.decoder?.layers ?? []) {
+    for (const key of ["heads", "kvHeads", "headDim", "kvRank", "nopeDim", "ropeDim", "valueDim", "inner", "kernel"]) if (attention && key in attention) sizes[key] = attention[key as never];
+  }
   for (const [name, value] of Object.entries(sizes)) {
     if (!Number.isInteger(value) || (value as number) < 1) {
       throw new MoeError("bad-config", `load: ${name} is ${value} by config.json and family "${spec.family}"; accepted is a whole number from 1. Check that the configuration is complete.`);

@@ -1,58 +1,112 @@
 import { MoeError } from "../errors.js";
-import { expectedTensors } from "../model/expected-tensors.js";
+import { expectedTensors, type ExpectedTensor } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
 import type { Family } from "./family.js";
+import { placeOf, type Layout, type Place } from "./place.js";
 
 /**
- * The names a canonical weight may have on disk, best first. Layer and expert numbers are carried over;
- * the factors of a low-rank-sparse matrix follow the name of the matrix.
- *
- * @example diskNames("layers.3.experts.5.up", mixtral)  // ["model.layers.3.block_sparse_moe.experts.5.w3.weight"]
+ * The layouts a canonical weight may have on disk, best first. Layer and expert numbers are carried over; the factors
+ * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's prefixes.
  */
-export function diskNames(canonical: string, family: Family): string[] {
+export function diskLayouts(canonical: string, family: Family): Layout[] {
   const factor = canonical.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s)$/)?.[0] ?? "";
   const whole = canonical.slice(0, canonical.length - factor.length);
   const layer = whole.match(/(?<=(?:^|\.)layers\.)\d+/)?.[0] ?? "";
   const expert = whole.match(/(?<=\.experts\.)\d+/)?.[0] ?? "";
   const pattern = whole.replace(/(^|\.)layers\.\d+/, "$1layers.{l}").replace(/\.experts\.\d+/, ".experts.{e}");
   const found = family.names[pattern] ?? biasOf(pattern, family);
-  return (found === undefined ? [] : [found].flat()).map((name) => name.replace("{l}", layer).replace("{e}", expert) + factor);
+  const layouts = (found === undefined ? [] : [found].flat()).map((entry): Layout => (typeof entry === "string" ? { name: entry } : entry));
+  return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => ({
+    ...layout,
+    name: prefix + layout.name.replace("{l}", layer).replace("{e}", expert) + factor,
+  })));
+}
+
+/**
+ * The names a canonical weight may have on disk, best first.
+ * @example diskNames("layers.3.experts.5.up", mixtral)  // ["model.layers.3.block_sparse_moe.experts.5.w3.weight"]
+ */
+export function diskNames(canonical: string, family: Family): string[] {
+  return diskLayouts(canonical, family).map(({ name }) => name);
 }
 
 /** A bias that a family file does not name lies beside its matrix. */
-function biasOf(pattern: string, family: Family): string[] | undefined {
+function biasOf(pattern: string, family: Family): Family["names"][string] | undefined {
   if (!pattern.endsWith(".bias")) return undefined;
   const matrix = family.names[pattern.slice(0, -".bias".length)];
-  return matrix === undefined ? undefined : [matrix].flat().map((name) => name.replace(/\.weight$/, ".bias"));
+  const beside = (entry: string | Layout): string | Layout =>
+    (typeof entry === "string" ? entry.replace(/\.weight$/, ".bias") : { ...entry, name: entry.name.replace(/\.weight$/, ".bias") });
+  return matrix === undefined ? undefined : [matrix].flat().map(beside);
 }
 
 /**
  * Finds every weight of a spec on disk and accounts for every tensor of the disk.
- * @returns canonical name -> name on disk
+ * @returns canonical name -> place on disk
  * @throws MoeError `missing-tensors`, `unknown-tensors`, `shape-mismatch`, each naming what it is about
  */
-export function mapNames(spec: ModelSpec, family: Family, disk: { names(): Iterable<string>; has(name: string): boolean; info(name: string): { shape: number[] } }): Map<string, string> {
-  const places = new Map<string, string>();
+export function mapNames(spec: ModelSpec, family: Family, disk: { names(): Iterable<string>; has(name: string): boolean; info(name: string): { shape: number[] } }): Map<string, Place> {
+  const places = new Map<string, Place>();
   const missing: string[] = [];
-  for (const { name, shape } of expectedTensors(spec)) {
-    const candidates = diskNames(name, family);
-    const place = candidates.find((candidate) => disk.has(candidate));
-    if (!place) {
-      missing.push(`${name} (${candidates[0] ?? "no name in the family file"})`);
+  const placed = placer(spec);
+  for (const tensor of expectedTensors(spec)) {
+    const { name } = tensor;
+    const layouts = diskLayouts(name, family);
+    const layout = layouts.find((candidate) => disk.has(candidate.name));
+    if (!layout) {
+      missing.push(`${name} (${layouts[0]?.name ?? "no name in the family file"})`);
       continue;
     }
-    const seen = disk.info(place).shape;
-    if (seen.join() !== shape.join()) {
-      throw new MoeError("shape-mismatch", `load: ${place} has shape [${seen}], config.json says [${shape}] (${name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
+    const place = placed(tensor, layout);
+    const seen = disk.info(place.name).shape;
+    const squeezed = place.squeeze ? seen.filter((length) => length !== 1) : seen;
+    const wanted = place.squeeze ? place.diskShape.filter((length) => length !== 1) : place.diskShape;
+    if (squeezed.join() !== wanted.join()) {
+      throw new MoeError("shape-mismatch", `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
     }
     places.set(name, place);
   }
   if (missing.length) throw new MoeError("missing-tensors", `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} tensors. Check that all shards are there.`);
-  const asked = new Set(places.values());
-  const copies = (family.copies ?? []).map((pattern) => new RegExp(`^(?:${pattern})$`));
-  const unknown = [...disk.names()].filter((name) => !asked.has(name) && !copies.some((copy) => copy.test(name)));
-  if (unknown.length) throw new MoeError("unknown-tensors", `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its ${asked.size} tensors. Check model_type, or name them under "copies" if they hold nothing of their own.`);
+  const asked = new Set([...places.values()].map(({ name }) => name));
+  const explained = explainer(spec, family);
+  const unknown = [...disk.names()].filter((name) => !asked.has(name) && !explained(name));
+  if (unknown.length) throw new MoeError("unknown-tensors", `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its ${asked.size} tensors. Check model_type, or name them under "copies" if they hold nothing of their own, under "unused" if the model does not run them.`);
   return places;
+}
+
+/** Resolves layouts with what a weight is stacked with: its neighbours by name, and the experts of its layer. */
+function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout) => Place {
+  const heights = new Map<string, Record<string, number>>();
+  const counts = new Map<string, number>();
+  for (const { name, shape } of expectedTensors(spec)) {
+    const { owner, part, layer, expert } = parts(name);
+    const rows = heights.get(owner) ?? {};
+    rows[part] = shape[0];
+    heights.set(owner, rows);
+    if (expert !== undefined) counts.set(layer, Math.max(counts.get(layer) ?? 0, expert + 1));
+  }
+  return ({ name, shape }, layout) => {
+    const { owner, part, layer, expert } = parts(name);
+    return placeOf(layout, part, shape, heights.get(owner) ?? {}, expert === undefined ? undefined : { at: expert, of: counts.get(layer) ?? 0 });
+  };
+}
+
+/** "layers.3.experts.5.up.bias" -> owner "layers.3.experts.5 bias", part "up", layer "layers.3", expert 5 */
+function parts(name: string): { owner: string; part: string; layer: string; expert?: number } {
+  const bias = name.endsWith(".bias");
+  const words = (bias ? name.slice(0, -".bias".length) : name).split(".");
+  const part = words.pop() as string;
+  const expert = name.match(/^(.*)\.experts\.(\d+)\./);
+  return { owner: `${words.join(".")}${bias ? " bias" : ""}`, part, layer: expert?.[1] ?? "", expert: expert ? Number(expert[2]) : undefined };
+}
+
+/** Whether a tensor that no weight asks for is accounted for: `{beyond}` in a pattern is the number of a layer after the last. */
+function explainer(spec: ModelSpec, family: Family): (name: string) => boolean {
+  const prefix = `(?:${(family.prefixes ?? [""]).map((text) => text.replace(/\./g, "\\.")).join("|")})`;
+  const patterns = [...(family.copies ?? []), ...(family.unused ?? [])].map((text) => new RegExp(`^${prefix}(?:${text.replace("{beyond}", "(?<beyond>\\d+)")})$`));
+  return (name) => patterns.some((pattern) => {
+    const match = pattern.exec(name);
+    return match !== null && (match.groups?.beyond === undefined || Number(match.groups.beyond) >= spec.decoder.layers.length);
+  });
 }
 
 function some(names: string[]): string {

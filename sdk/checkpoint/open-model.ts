@@ -4,6 +4,7 @@ import { FormatError, MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { withChanges } from "./changed-layers.js";
 import { CheckpointSource } from "./checkpoint-source.js";
+import { dequantized } from "./dequantized.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
 import { mapNames } from "./name-map.js";
 import { openTensors } from "./safetensors.js";
@@ -23,7 +24,7 @@ export async function openModel(folder: string, options: { id?: string; keep?: b
   const family = options.family ?? familyOf(config);
   const base = await specFromConfig(config, family);
   const spec = config.moelab === undefined ? base : withChanges(base, config.moelab);
-  const store = await openTensors(folder);
+  const store = dequantized(await openTensors(folder));
   try {
     const source = new CheckpointSource(store, mapNames(spec, family, store));
     return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family };

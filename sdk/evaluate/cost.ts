@@ -1,4 +1,5 @@
 import { MoeError } from "../errors.js";
+import { scoreSize } from "../model/attention/tensors.js";
 import type { AttentionSpec, ModelSpec } from "../model/spec.js";
 import { weightGroups, type Part, type UsageShares } from "./weight-groups.js";
 
@@ -80,10 +81,12 @@ function total(parts: Record<string, number>): number {
   return Object.values(parts).reduce((sum, part) => sum + part, 0);
 }
 
-/** q k^T and p v of all layers: 4 FLOPs per query, key and channel. */
+/** q k^T and p v of all layers: 2 FLOPs per query, key and channel of each. Blocks without scores over all earlier tokens count none. */
 function scoreFlops(spec: ModelSpec, { batch, source, target, past }: Required<Shape>): number {
-  const layer = (attention: AttentionSpec | undefined, queries: number, keys: number): number =>
-    attention ? 4 * batch * attention.heads * attention.headDim * queries * Math.min(keys, attention.window ?? keys) : 0;
+  const layer = (attention: AttentionSpec | undefined, queries: number, keys: number): number => {
+    const size = attention && scoreSize(attention);
+    return size ? 2 * batch * size.heads * (size.scoreDim + size.valueDim) * queries * Math.min(keys, size.reach ?? keys) : 0;
+  };
   let flops = 0;
   if (past === 0) for (const { attention } of spec.encoder?.layers ?? []) flops += layer(attention, source, source);
   for (const { attention, cross } of spec.decoder.layers) flops += layer(attention, target, past + target) + layer(cross, target, source);

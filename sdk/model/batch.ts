@@ -7,6 +7,8 @@ export interface Batch {
   ids: number[][];
   /** [B][T]; absent: no padding */
   mask?: number[][];
+  /** [B][T] segment of each token, for models that tell segments apart (BERT); absent: all 0 */
+  tokenTypes?: number[][];
   /** [B][U] what the decoder has seen so far, beginning with its start token; encoder-decoder models only */
   decoderIds?: number[][];
   /** [B][U] */
@@ -20,6 +22,8 @@ export interface Rows {
   ids: Int32Array;
   /** 1 real, 0 padding; undefined when every token is real */
   real?: Uint8Array;
+  /** segments; undefined when all are 0 */
+  types?: Int32Array;
 }
 
 const RIGHT_PAD = "rows of one length, padded on the right, mask 1 for real tokens and 0 for padding";
@@ -55,11 +59,21 @@ export function flattenRows(ids: number[][], mask: number[][] | undefined, spec:
 /** Checks a whole batch: an encoder-decoder model needs `decoderIds`, a decoder-only one takes none. */
 export function flattenBatch(batch: Batch, spec: ModelSpec): { encoder?: Rows; decoder: Rows } {
   const first = flattenRows(batch.ids, batch.mask, spec, "ids");
-  if (!spec.encoder) return { decoder: first };
+  if (!spec.encoder) return { decoder: { ...first, ...typesOf(batch, first, spec) } };
   if (!batch.decoderIds) {
     throw new MoeError("bad-batch", `forward: decoderIds is missing; family "${spec.family}" is an encoder-decoder. Give one row per input row, beginning with token ${spec.tokens.decoderStart}.`);
   }
   const decoder = flattenRows(batch.decoderIds, batch.decoderMask, spec, "decoderIds");
   if (decoder.B !== first.B) throw new MoeError("bad-batch", `forward: decoderIds has ${decoder.B} rows, ids has ${first.B}; accepted is the same number.`);
   return { encoder: first, decoder };
+}
+
+function typesOf({ tokenTypes }: Batch, { B, T }: Rows, spec: ModelSpec): { types?: Int32Array } {
+  if (!tokenTypes) return {};
+  const kinds = spec.decoder.embedding.tokenTypes ?? 0;
+  const types = tokenTypes.flat();
+  if (types.length !== B * T || types.some((type) => !Number.isInteger(type) || type < 0 || type >= kinds)) {
+    throw new MoeError("bad-batch", `forward: tokenTypes has ${types.length} numbers${types.length ? ` from ${Math.min(...types)} to ${Math.max(...types)}` : ""}; accepted are ${B * T} whole numbers below ${kinds}, one per token. Family "${spec.family}" tells ${kinds || "no"} segments apart.`);
+  }
+  return { types: Int32Array.from(types) };
 }

@@ -1,8 +1,9 @@
-import type { AttentionSpec, DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec, NormSpec } from "./spec.js";
+import { attentionTensors } from "./attention/tensors.js";
+import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec, NormSpec } from "./spec.js";
 import { layerId } from "./spec.js";
 
-/** Name and shape of a weight that a spec needs. */
-export interface ExpectedTensor { name: string; shape: number[] }
+/** Name and shape of a weight that a spec needs; a new model has the value `start` everywhere, or random numbers. */
+export interface ExpectedTensor { name: string; shape: number[]; start?: number }
 
 /**
  * Every weight that a spec needs, by canonical name, in running order. Loading, saving, creating and counting
@@ -11,20 +12,48 @@ export interface ExpectedTensor { name: string; shape: number[] }
  * @example expectedTensors(spec)[0]  // { name: "embed", shape: [32128, 768] }
  */
 export function expectedTensors(spec: ModelSpec): ExpectedTensor[] {
-  const { vocab: V, width: D } = spec;
-  const all: ExpectedTensor[] = [{ name: "embed", shape: [V, D] }];
+  const all: ExpectedTensor[] = [];
+  for (const stack of ["decoder", "encoder"] as const) if (spec[stack]) all.push(...embeddingTensors(spec, stack));
   for (const stack of ["encoder", "decoder"] as const) {
-    const part = spec[stack];
-    if (!part) continue;
-    const prefix = stack === "encoder" ? "encoder." : "";
-    if (stack === "encoder" && !part.embedding.shared) all.push({ name: "encoder.embed", shape: [V, D] });
-    part.layers.forEach((layer, index) => {
-      for (const tensor of layerTensors(layer, D)) all.push({ ...tensor, name: `${layerId(stack, index)}.${tensor.name}` });
+    spec[stack]?.layers.forEach((layer, index) => {
+      for (const tensor of layerTensors(layer, spec.width)) all.push({ ...tensor, name: `${layerId(stack, index)}.${tensor.name}` });
     });
-    if (part.finalNorm) all.push(...norm(`${prefix}finalNorm`, part.finalNorm, D));
   }
-  if (!spec.head.tied) all.push({ name: "head", shape: [V, D] });
-  if (spec.head.bias) all.push({ name: "head.bias", shape: [V] });
+  return [...all, ...endTensors(spec)];
+}
+
+/** The weights outside the layers. */
+export function topTensors(spec: ModelSpec): ExpectedTensor[] {
+  const stacks = (["decoder", "encoder"] as const).filter((stack) => spec[stack]);
+  return [...stacks.flatMap((stack) => embeddingTensors(spec, stack)), ...endTensors(spec)];
+}
+
+/** What makes the first layer's input. */
+function embeddingTensors(spec: ModelSpec, stack: "encoder" | "decoder"): ExpectedTensor[] {
+  const { vocab: V, width: D } = spec;
+  const { embedding } = spec[stack]!;
+  const { position, width = D } = embedding;
+  const prefix = stack === "encoder" ? "encoder." : "";
+  return [
+    ...(embedding.shared ? [] : [{ name: `${prefix}embed`, shape: [V, width] }]),
+    ...(width === D ? [] : [{ name: `${prefix}embedIn`, shape: [D, width] }, { name: `${prefix}embedOut`, shape: [width, D] }]),
+    ...(position?.kind === "learned" ? [{ name: `${prefix}position`, shape: [position.count + position.offset, D] }] : []),
+    ...(embedding.tokenTypes ? [{ name: `${prefix}tokenType`, shape: [embedding.tokenTypes, D] }] : []),
+    ...(embedding.norm ? norm(`${prefix}embedNorm`, embedding.norm, D) : []),
+  ];
+}
+
+/** Final norms and head. */
+function endTensors(spec: ModelSpec): ExpectedTensor[] {
+  const { vocab: V, width: D, head } = spec;
+  const all: ExpectedTensor[] = [];
+  for (const [stack, prefix] of [["encoder", "encoder."], ["decoder", ""]] as const) {
+    const final = spec[stack]?.finalNorm;
+    if (final) all.push(...norm(`${prefix}finalNorm`, final, D));
+  }
+  if (head.transform) all.push({ name: "headTransform", shape: [D, D] }, { name: "headTransform.bias", shape: [D], start: 0 }, ...norm("headNorm", head.transform.norm, D));
+  if (!head.tied) all.push({ name: "head", shape: [V, spec.decoder.embedding.width ?? D] });
+  if (head.bias) all.push({ name: "head.bias", shape: [V], start: 0 });
   return all;
 }
 
@@ -33,7 +62,7 @@ export function layerTensors(layer: LayerSpec, D: number): ExpectedTensor[] {
   const all: ExpectedTensor[] = [];
   for (const kind of ["attention", "cross"] as const) {
     const block = layer[kind];
-    if (block) all.push(...norm(`norm.${kind}`, layer.norm, D), ...attention(kind, block, D));
+    if (block) all.push(...norm(`norm.${kind}`, layer.norm, D), ...attentionTensors(kind, block, D));
   }
   if (layer.ffn) {
     all.push(...norm("norm.ffn", layer.norm, D));
@@ -42,20 +71,9 @@ export function layerTensors(layer: LayerSpec, D: number): ExpectedTensor[] {
   return all;
 }
 
+/** A norm that is stored around zero starts there. */
 function norm(name: string, spec: NormSpec, D: number): ExpectedTensor[] {
-  return [{ name, shape: [D] }, ...(spec.bias ? [{ name: `${name}.bias`, shape: [D] }] : [])];
-}
-
-function attention(name: string, spec: AttentionSpec, D: number): ExpectedTensor[] {
-  const q = spec.heads * spec.headDim, kv = spec.kvHeads * spec.headDim;
-  const shapes = { q: [q, D], k: [kv, D], v: [kv, D], o: [D, q] };
-  const all: ExpectedTensor[] = [];
-  for (const part of ["q", "k", "v", "o"] as const) {
-    all.push({ name: `${name}.${part}`, shape: shapes[part] });
-    if (spec.bias[part]) all.push({ name: `${name}.${part}.bias`, shape: [shapes[part][0]] });
-  }
-  if (spec.relative?.own) all.push({ name: `${name}.relativeBias`, shape: [spec.relative.buckets, spec.heads] });
-  return all;
+  return [{ name, shape: [D], start: 1 - (spec.offset ?? 0) }, ...(spec.bias ? [{ name: `${name}.bias`, shape: [D], start: 0 }] : [])];
 }
 
 /** gate, up [F, D] and down [D, F] of a feed-forward block or an expert. */
@@ -64,16 +82,19 @@ function dense(name: string, spec: Pick<DenseFfnSpec, "width" | "gated" | "bias"
   const all: ExpectedTensor[] = [];
   for (const [part, shape] of [...(spec.gated ? [["gate", [F, D]]] : []), ["up", [F, D]], ["down", [D, F]]] as [string, number[]][]) {
     all.push({ name: `${name}.${part}`, shape });
-    if (spec.bias) all.push({ name: `${name}.${part}.bias`, shape: [shape[0]] });
+    if (spec.bias) all.push({ name: `${name}.${part}.bias`, shape: [shape[0]], start: 0 });
   }
   return all;
 }
 
 function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
   const all: ExpectedTensor[] = [{ name: "router", shape: [spec.experts, D] }];
-  if (spec.router.bias) all.push({ name: "router.bias", shape: [spec.experts] });
+  if (spec.router.bias) all.push({ name: "router.bias", shape: [spec.experts], start: 0 });
+  if (spec.router.choiceBias) all.push({ name: "router.choiceBias", shape: [spec.experts], start: 0 });
   spec.slots.forEach((slot, index) => all.push(...expertTensors(`experts.${index}`, slot, spec, D)));
+  if (spec.outputBias) all.push({ name: "expertsBias", shape: [D], start: 0 });
   if (spec.shared) all.push(...dense("shared", spec.shared, D));
+  if (spec.shared && spec.sharedGate) all.push({ name: "sharedGate", shape: [1, D] });
   return all;
 }
 
@@ -82,8 +103,8 @@ export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, 
   if (slot.form === "zero") return [];
   const plain = dense(name, { width: slot.width, gated: spec.gated, bias: spec.bias }, D);
   if (slot.form === "dense") return plain;
-  return plain.flatMap(({ name: part, shape }) => {
-    if (shape.length === 1) return [{ name: part, shape }];
+  return plain.flatMap(({ name: part, shape, start }) => {
+    if (shape.length === 1) return [{ name: part, shape, start }];
     const [rows, columns] = shape;
     return [
       { name: `${part}.u`, shape: [rows, slot.rank] },

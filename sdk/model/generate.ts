@@ -29,6 +29,7 @@ export interface GenerateOptions {
  */
 export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
   await ready();
+  refuseTwoSided(spec);
   flattenRows(prompt.ids, prompt.mask, spec, "ids");
   const answers: number[][] = prompt.ids.map(() => []);
   if (spec.encoder) {
@@ -45,6 +46,12 @@ export async function generate(spec: ModelSpec, resident: Resident, prompt: { id
     await generateTogether(rows, { ids: rows.map((row) => prompt.ids[row].slice(0, length)) }, spec, resident, options, answers);
   }
   return answers;
+}
+
+/** A decoder that sees what comes after a token cannot continue a text. */
+function refuseTwoSided(spec: ModelSpec): void {
+  if (spec.decoder.layers.every(({ attention }) => !attention || !("causal" in attention) || attention.causal)) return;
+  throw new MoeError("no-generation", `generate: family "${spec.family}" sees tokens on both sides, it fills in masked tokens; accepted are causal models. Use forward.`);
 }
 
 async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?: number[][] }, spec: ModelSpec, resident: Resident, options: GenerateOptions, answers: number[][]): Promise<void> {
@@ -92,7 +99,7 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
 async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident, extra: Partial<Pass>): Promise<Tensor> {
   const top: LayerWeights = await resident.take(TOP);
   const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
-  let x = tf.tidy(() => embed(rows, spec, top, stack));
+  let x = tf.tidy(() => embed(rows, spec, top, stack, pass.offset));
   for (let index = 0; index < spec[stack]!.layers.length; index++) {
     const path = layerId(stack, index);
     const weights = await resident.take(path);

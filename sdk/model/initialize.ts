@@ -13,12 +13,11 @@ import type { ModelSpec } from "./spec.js";
 export function initialize(spec: ModelSpec, rng: Rng, gain = 1): MemorySource {
   const D = spec.width;
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-  for (const { name, shape } of expectedTensors(spec)) {
+  for (const { name, shape, start } of expectedTensors(spec)) {
     const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
-    const norm = /(^|\.)(norm\.\w+|finalNorm)$/.test(name);
-    if (norm) values.fill(1);
-    else if (!name.endsWith(".bias")) {
-      const scaled = /(^|\.)(embed|position)$/.test(name) ? 1 : name.endsWith("relativeBias") ? 0.01 : name.endsWith("router") ? 1 / D : gain / shape[shape.length - 1];
+    if (start !== undefined) values.fill(start);
+    else {
+      const scaled = /(^|\.)(embed|position|tokenType)$/.test(name) ? 1 : name.endsWith("relativeBias") ? 0.01 : name.endsWith("router") ? 1 / D : gain / shape[shape.length - 1];
       const deviation = Math.sqrt(scaled);
       const own = rng.fork(name);
       for (let i = 0; i < values.length; i++) values[i] = deviation * cutNormal(own);

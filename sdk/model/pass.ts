@@ -21,8 +21,11 @@ export interface MoeRecord {
   output: Tensor2D;
 }
 
-/** Keys and values of the positions before this pass, per layer; owned by `generate`. */
-export interface LayerCache { k?: Tensor; v?: Tensor; crossK?: Tensor; crossV?: Tensor }
+/**
+ * What a layer keeps of the positions before this pass; owned by `generate`. Keys and values [B, G, S, d], those of the
+ * encoder's output, the state of a recurrent block, and the last inputs of a convolution [B, kernel - 1, C].
+ */
+export interface LayerCache { k?: Tensor; v?: Tensor; crossK?: Tensor; crossV?: Tensor; state?: Tensor; convolution?: Tensor }
 
 /** What the layers of one stack share during one pass over B rows of T tokens. */
 export interface Pass {

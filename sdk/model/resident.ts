@@ -1,4 +1,5 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
+import { topTensors } from "./expected-tensors.js";
 import { disposeWeights, readLayer, type LayerWeights } from "./layer-weights.js";
 import { layerId, type ModelSpec } from "./spec.js";
 
@@ -42,20 +43,7 @@ export class Resident {
 
   private async readTop(): Promise<LayerWeights> {
     const weights: LayerWeights = new Map();
-    for (const name of topNames(this.spec)) weights.set(name, await this.source.read(name));
+    for (const { name } of topTensors(this.spec)) weights.set(name, await this.source.read(name));
     return weights;
   }
-}
-
-/** Canonical names of the weights outside the layers. */
-export function topNames(spec: ModelSpec): string[] {
-  const names = ["embed"];
-  if (spec.encoder && !spec.encoder.embedding.shared) names.push("encoder.embed");
-  for (const [stack, prefix] of [["encoder", "encoder."], ["decoder", ""]] as const) {
-    const norm = spec[stack]?.finalNorm;
-    if (norm) names.push(`${prefix}finalNorm`, ...(norm.bias ? [`${prefix}finalNorm.bias`] : []));
-  }
-  if (!spec.head.tied) names.push("head");
-  if (spec.head.bias) names.push("head.bias");
-  return names;
 }

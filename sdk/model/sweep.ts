@@ -71,7 +71,7 @@ async function runStack(
   const states: State[] = sides.map((rows, batch) => ({
     rows,
     x: tf.tidy(() => embed(rows, spec, top, stack)),
-    pass: { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: stack === "encoder" ? keyMaskOf(rows) : undefined, capacity: options.capacity ?? true, ...extra(batch) },
+    pass: { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: options.capacity ?? true, ...extra(batch) },
   }));
   const show = (x: Tensor, layer: number | "norm", batch: number) => options.onHidden?.(tf.clone(x), layer, { batch, stack, rows: states[batch].rows });
   for (let index = 0; index < layers.length; index++) {

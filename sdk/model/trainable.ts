@@ -4,9 +4,10 @@ import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
+import { topTensors } from "./expected-tensors.js";
 import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
-import { topNames, TOP } from "./resident.js";
+import { TOP } from "./resident.js";
 import { runLayer } from "./run-layer.js";
 import { layerId, type ModelSpec } from "./spec.js";
 
@@ -24,7 +25,7 @@ export class Trainable {
       return weights;
     };
     const top: LayerWeights = new Map();
-    for (const name of topNames(spec)) top.set(name, await source.read(name));
+    for (const { name } of topTensors(spec)) top.set(name, await source.read(name));
     parts.set(TOP, hold(top));
     for (const { path, layer } of layersOf(spec)) parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
     return new Trainable(spec, parts);
@@ -43,7 +44,7 @@ export class Trainable {
     const { spec } = this;
     const top = this.parts.get(TOP)!;
     const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
-      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: false, onMoe, ...extra };
+      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false, onMoe, ...extra };
       let x = embed(rows, spec, top, stack);
       spec[stack]!.layers.forEach((layer, index) => {
         x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);
@@ -52,7 +53,7 @@ export class Trainable {
     };
     const extra: Partial<Pass> = {};
     if (sides.encoder) {
-      const memory = run("encoder", sides.encoder, { keyMask: keyMaskOf(sides.encoder) });
+      const memory = run("encoder", sides.encoder, {});
       extra.memory = tf.reshape(memory, [sides.encoder.B, sides.encoder.T, spec.width]);
       extra.memoryMask = keyMaskOf(sides.encoder);
     }

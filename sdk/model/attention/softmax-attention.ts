@@ -1,67 +1,82 @@
 import type { Tensor } from "@tensorflow/tfjs";
-import { attention, rotate, tf } from "../../tensor/index.js";
+import { attention, rmsNorm, tf } from "../../tensor/index.js";
 import { weight, type LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";
-import type { LayerCache, Pass } from "../pass.js";
-import type { AttentionSpec } from "../spec.js";
+import { MASKED, type LayerCache, type Pass } from "../pass.js";
+import type { QkNormSpec, SoftmaxAttentionSpec } from "../spec.js";
+import { extend } from "./cache.js";
+import { joinHeads, splitHeads } from "./heads.js";
 import { relativeBias } from "./relative-bias.js";
-import { rotaryTable } from "./rotary.js";
+import { applyRotary } from "./rotary.js";
 
 /** Attention of a stack to itself: x [N, D] -> [N, D], N = B x T. */
-export function selfAttention(x: Tensor, spec: AttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
+export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
   const { B, T, offset } = pass;
-  let q = heads(linear(x, weights, "attention.q"), B, T, spec.heads);
-  let k = heads(linear(x, weights, "attention.k"), B, T, spec.kvHeads);
-  let v = heads(linear(x, weights, "attention.v"), B, T, spec.kvHeads);
-  if (spec.rotary) {
-    const { cos, sin } = rotaryTable(spec.rotary, T, offset);
-    q = rotate(q, cos, sin, { interleaved: spec.rotary.interleaved });
-    k = rotate(k, cos, sin, { interleaved: spec.rotary.interleaved });
-  }
-  if (cache) [k, v] = extend(cache, k, v);
+  const { heads: H, kvHeads: G, qkNorm } = spec;
+  const project = (part: string) => (spec.clip === undefined ? (y: Tensor) => y : (y: Tensor) => tf.clipByValue(y, -spec.clip!, spec.clip!))(linear(x, weights, `attention.${part}`));
+  const [flatQ, gate] = spec.outputGate ? withoutGate(project("q"), H) : [project("q")];
+  const whole = (y: Tensor, part: "q" | "k") => (qkNorm?.over === "all" ? normed(y, part, qkNorm, weights) : y);
+  let q = splitHeads(whole(flatQ, "q"), B, T, H);
+  let k = splitHeads(whole(project("k"), "k"), B, T, G);
+  let v = splitHeads(project("v"), B, T, G);
+  const normHeads = () => [q, k] = [normed(q, "q", qkNorm!, weights), normed(k, "k", qkNorm!, weights)];
+  if (qkNorm?.over === "head" && qkNorm.when === "before-rotary") normHeads();
+  if (spec.rotary) [q, k] = applyRotary([q, k], spec.rotary, offset);
+  if (qkNorm?.over === "head" && qkNorm.when === "after-rotary") normHeads();
+  if (spec.temperature) q = tf.mul(q, temperatures(spec.temperature, T, offset));
+  [k, v] = extend(cache, k, v);
   const S = k.shape[2] as number;
   if (spec.relative?.own) pass.bias = relativeBias(weight(weights, "attention.relativeBias"), T, S, offset, spec.relative);
   // a causal row never sees the padding on its right, so only two-sided attention masks keys
-  const mask = sum(spec.relative ? pass.bias : undefined, spec.causal ? undefined : pass.keyMask);
-  const y = attention(q, k, v, { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset });
-  return linear(rows(y, B, T), weights, "attention.o");
+  const mask = sum(spec.relative ? pass.bias : undefined, spec.causal ? undefined : pass.keyMask, spec.chunk ? chunkMask(spec.chunk, T, S, offset) : undefined);
+  const sinks = spec.sinks ? weight(weights, "attention.sinks") : undefined;
+  const y = joinHeads(attention(q, k, v, { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset, sinks }), B, T);
+  return linear(gate ? tf.mul(y, tf.sigmoid(gate)) : y, weights, "attention.o");
 }
 
 /** Attention of the decoder to the encoder's output: x [N, D] -> [N, D]. */
-export function crossAttention(x: Tensor, spec: AttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
+export function crossAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
   const { B, T } = pass;
-  const q = heads(linear(x, weights, "cross.q"), B, T, spec.heads);
+  const q = splitHeads(linear(x, weights, "cross.q"), B, T, spec.heads);
   let k = cache?.crossK, v = cache?.crossV;
   if (!k || !v) {
     const memory = pass.memory as Tensor;
     const S = memory.shape[1] as number;
     const flat = tf.reshape(memory, [B * S, memory.shape[2] as number]);
-    k = heads(linear(flat, weights, "cross.k"), B, S, spec.kvHeads);
-    v = heads(linear(flat, weights, "cross.v"), B, S, spec.kvHeads);
+    k = splitHeads(linear(flat, weights, "cross.k"), B, S, spec.kvHeads);
+    v = splitHeads(linear(flat, weights, "cross.v"), B, S, spec.kvHeads);
     if (cache) [cache.crossK, cache.crossV] = [tf.keep(k), tf.keep(v)];
   }
-  return linear(rows(attention(q, k, v, { scale: spec.scale, mask: pass.memoryMask }), B, T), weights, "cross.o");
+  return linear(joinHeads(attention(q, k, v, { scale: spec.scale, mask: pass.memoryMask }), B, T), weights, "cross.o");
 }
 
-/** [N, H d] -> [B, H, T, d] */
-function heads(x: Tensor, B: number, T: number, H: number): Tensor {
-  return tf.transpose(tf.reshape(x, [B, T, H, -1]), [0, 2, 1, 3]);
+/** [N, H 2 d] -> queries [N, H d] and gates [N, H d] */
+function withoutGate(x: Tensor, H: number): [Tensor, Tensor] {
+  const [q, gate] = tf.split(tf.reshape(x, [x.shape[0] as number, H, -1]), 2, 2);
+  return [q, gate].map((part) => tf.reshape(part, [x.shape[0] as number, -1])) as [Tensor, Tensor];
 }
 
-/** [B, H, T, d] -> [N, H d] */
-function rows(x: Tensor, B: number, T: number): Tensor {
-  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [B * T, -1]);
+/** RMS norm over the last axis, with the weights qNorm or kNorm if there are any. */
+function normed(x: Tensor, part: "q" | "k", { eps, gain, offset = 0 }: QkNormSpec, weights: LayerWeights): Tensor {
+  return rmsNorm(x, gain ? weight(weights, `attention.${part}Norm`) : tf.ones([x.shape[x.rank - 1] as number]), eps, offset);
 }
 
-function sum(a?: Tensor, b?: Tensor): Tensor | undefined {
-  return a && b ? tf.add(a, b) : (a ?? b);
+/** [T, 1]: queries far into the text are made larger, so that attention stays sharp over more keys. */
+function temperatures({ floor, scale }: { floor: number; scale: number }, T: number, offset: number): Tensor {
+  return tf.tensor2d(Float32Array.from({ length: T }, (_, t) => 1 + scale * Math.log(1 + Math.floor((t + offset + 1) / floor))), [T, 1]);
 }
 
-/** Appends this pass to the cache and gives all keys and values so far [B, G, S, d]. */
-function extend(cache: LayerCache, k: Tensor, v: Tensor): [Tensor, Tensor] {
-  const all = [cache.k ? tf.concat([cache.k, k], 2) : tf.clone(k), cache.v ? tf.concat([cache.v, v], 2) : tf.clone(v)] as [Tensor, Tensor];
-  cache.k?.dispose();
-  cache.v?.dispose();
-  [cache.k, cache.v] = [tf.keep(all[0]), tf.keep(all[1])];
-  return all;
+/** [T, S] additive: keys of other chunks are hidden. */
+function chunkMask(chunk: number, T: number, S: number, offset: number): Tensor {
+  const hidden = new Float32Array(T * S);
+  for (let t = 0; t < T; t++) {
+    const first = Math.floor((t + offset) / chunk) * chunk;
+    hidden.fill(MASKED, t * S, t * S + Math.min(first, S));
+  }
+  return tf.tensor2d(hidden, [T, S]);
+}
+
+function sum(...masks: (Tensor | undefined)[]): Tensor | undefined {
+  const present = masks.filter((mask): mask is Tensor => mask !== undefined);
+  return present.length ? present.reduce((a, b) => tf.add(a, b)) : undefined;
 }

@@ -13,11 +13,27 @@ import type { LayerId, MoeFfnSpec } from "../spec.js";
  */
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
   const logits = linear(x, weights, "router") as Tensor2D;
-  const { choice, gates } = route(logits, spec.router, pass);
-  const outputs = banksOf(spec).map((bank) => experts(x as Tensor2D, placeIn(bank, choice, spec), gates, bankOf(bank, spec, weights)));
-  const routed = outputs.length ? (outputs.length === 1 ? outputs[0] : tf.addN(outputs)) : tf.zerosLike(x);
+  const { choice, gates } = route(logits, spec.router, pass, weights.get("router.choiceBias"));
+  let routed = spec.router.gates === "input" ? runScaledInputs(x, choice, gates, spec, weights) : runExperts(x, choice, gates, spec, weights);
+  if (spec.router.outputScale !== undefined) routed = tf.mul(routed, spec.router.outputScale);
+  if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, logits, choice, gates, output: routed as Tensor2D });
-  return spec.shared ? tf.add(routed, denseBlock(x, spec.shared, weights, "shared")) : routed;
+  if (!spec.shared) return routed;
+  const shared = denseBlock(x, spec.shared, weights, "shared");
+  return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);
+}
+
+/** Outputs of the chosen experts, weighted by the gates and added. */
+function runExperts(x: Tensor, choice: Tensor2D, gates: Tensor2D, spec: MoeFfnSpec, weights: LayerWeights): Tensor {
+  const outputs = banksOf(spec).map((bank) => experts(x as Tensor2D, placeIn(bank, choice, spec), gates, bankOf(bank, spec, weights)));
+  return outputs.length ? (outputs.length === 1 ? outputs[0] : tf.addN(outputs)) : tf.zerosLike(x);
+}
+
+/** The gates multiply what goes into the experts; each of the K choices is a pass of its own. */
+function runScaledInputs(x: Tensor, choice: Tensor2D, gates: Tensor2D, spec: MoeFfnSpec, weights: LayerWeights): Tensor {
+  const columns = (tensor: Tensor) => tf.split(tensor, choice.shape[1], 1) as Tensor2D[];
+  const each = columns(gates);
+  return tf.addN(columns(choice).map((chosen, k) => runExperts(tf.mul(x, each[k]), chosen, tf.onesLike(each[k]), spec, weights)));
 }
 
 /** Router outputs [N, K] -> places in the bank's stack, -1 where the choice lives in another bank or nowhere. */
@@ -45,6 +61,7 @@ export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeig
     gateBias: weights.get(`${key}.gate.bias`),
     downBias: weights.get(`${key}.down.bias`),
     activation: spec.activation,
+    clamp: spec.clamp,
   };
 }
 

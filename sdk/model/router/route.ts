@@ -1,27 +1,26 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { tf, topK } from "../../tensor/index.js";
-import { MASKED, type Pass } from "../pass.js";
+import { tf } from "../../tensor/index.js";
+import type { Pass } from "../pass.js";
 import type { RouterSpec } from "../spec.js";
+import { choose } from "./scores.js";
 
 /** Choices [N, K] int32 (-1: none) and gates [N, K], which multiply the outputs of the chosen experts. */
 export interface Routing { choice: Tensor2D; gates: Tensor2D }
 
 /**
- * Chooses K experts for every token from raw logits [N, E]: softmax over all, the K largest, divided by their sum
- * if the router normalises. Padding chooses nothing; beyond the capacity of an expert, later tokens of a sequence
- * choose nothing. Ties go to the lower index.
+ * Chooses K experts for every token from raw logits [N, E] by the router's rule (see `RouterSpec`). Padding chooses
+ * nothing; beyond the capacity of an expert, later tokens of a sequence choose nothing. Ties go to the lower index.
+ *
+ * @param choiceBias [E], added to the scores for the choice alone
  */
-export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass): Routing {
-  const open = spec.masked?.length ? tf.add(logits, maskRow(spec.masked, logits.shape[1])) : logits;
-  const top = topK(tf.softmax(open), spec.topK);
-  let gates = top.values as Tensor;
-  let choice = top.indices as Tensor;
+export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass, choiceBias?: Tensor): Routing {
+  let { choice, gates } = choose(logits, spec, choiceBias);
   if (spec.skipBelow !== undefined) {
     const first = tf.slice(gates, [0, 0], [gates.shape[0] as number, 1]);
     const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow)), "int32");
     [choice, gates] = [drop(choice, worth), tf.mul(gates, tf.cast(worth, "float32"))];
   }
-  if (spec.normalize) gates = tf.div(gates, tf.sum(gates, -1, true));
+  if (spec.normalize) gates = tf.div(gates, tf.maximum(length(gates, spec.normalizeP ?? 1), 1e-12));
   if (spec.scale !== 1) gates = tf.mul(gates, spec.scale);
   if (pass.capacity && spec.capacity > 0) [choice, gates] = limit(choice, gates, logits.shape[1], spec.capacity, pass);
   if (pass.real) {
@@ -32,10 +31,9 @@ export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass): Routing {
   return { choice: choice as Tensor2D, gates: gates as Tensor2D };
 }
 
-function maskRow(masked: number[], E: number): Tensor {
-  const row = new Float32Array(E);
-  for (const expert of masked) row[expert] = MASKED;
-  return tf.tensor2d(row, [1, E]);
+/** p-norm of each row of non-negative gates [N, 1] */
+function length(gates: Tensor, p: number): Tensor {
+  return p === 1 ? tf.sum(gates, -1, true) : tf.pow(tf.sum(tf.pow(gates, p), -1, true), 1 / p);
 }
 
 /** Position of each token in its expert's queue, per sequence; beyond the capacity the token is dropped (Switch, section 2.2). */

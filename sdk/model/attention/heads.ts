@@ -1,0 +1,12 @@
+import type { Tensor } from "@tensorflow/tfjs";
+import { tf } from "../../tensor/index.js";
+
+/** [N, H d] -> [B, H, T, d] */
+export function splitHeads(x: Tensor, B: number, T: number, H: number): Tensor {
+  return tf.transpose(tf.reshape(x, [B, T, H, -1]), [0, 2, 1, 3]);
+}
+
+/** [B, H, T, d] -> [N, H d] */
+export function joinHeads(x: Tensor, B: number, T: number): Tensor {
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [B * T, -1]);
+}
