@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import { setNativeDecode } from "../formats/native-decode.js";
 import { setFused } from "../fused.js";
 import { registerGradients } from "../gradients/register.js";
 import { setNativeLinalg } from "../linalg/native.js";
-import type { Candidate, EngineInfo, NotStarted } from "./candidate.js";
+import type { Candidate, EngineInfo, NotStarted, Started } from "./candidate.js";
 
 /** Makes a candidate compute, with what it brings, and tries it. Never throws. */
 export async function activate(candidate: Candidate, asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
@@ -11,17 +12,22 @@ export async function activate(candidate: Candidate, asked: boolean): Promise<({
     silenceAdvice();
     const started = await candidate.start(asked);
     if (!started.ok) return started;
-    setFused(started.fused ?? {});
-    setNativeLinalg(started.linalg ?? {});
+    install(started);
     await multiplySomething();
     const { device, version, fused = {} } = started;
     return { ok: true, name: candidate.name, backend: tf.getBackend(), device, version, fused: Object.keys(fused) };
   } catch (error) {
-    setFused({});
-    setNativeLinalg({});
+    install({});
     const [firstLine] = String((error as Error)?.message ?? error).split("\n");
     return { ok: false, reason: `it does not start: ${firstLine}`, cure: "Reinstall the package that brings it, or remove it." };
   }
+}
+
+/** Lets the rest of sdk/tensor use what the active back end does natively, and nothing of an earlier one. */
+function install({ fused = {}, linalg = {}, toFloat32 }: Partial<Started>): void {
+  setFused(fused);
+  setNativeLinalg(linalg);
+  setNativeDecode(toFloat32);
 }
 
 /** The plain JavaScript back end recommends a package at its first operation, on stderr; others call it for odd operations. */

@@ -1,3 +1,4 @@
+import type { NativeDecode } from "../formats/native-decode.js";
 import type { FusedOps } from "../fused.js";
 import type { NativeLinalg } from "../linalg/native.js";
 
@@ -30,6 +31,7 @@ export interface Started {
   version: string;
   fused?: Partial<FusedOps>;
   linalg?: Partial<NativeLinalg>;
+  toFloat32?: NativeDecode;
 }
 
 export type NotStarted = { ok: false } & Omit<Refusal, "name">;

@@ -4,6 +4,7 @@ import { decodeBf16 } from "./bf16.js";
 import { codeTable, f16, f8e4m3, f8e5m2 } from "./float-format.js";
 import { decodeInt64 } from "./int64.js";
 import { decodeMxfp4 } from "./mxfp4.js";
+import { decodeNatively } from "./native-decode.js";
 
 /**
  * Numbers as float32 from little-endian bytes; what float32 cannot hold is rounded to nearest, ties to even.
@@ -16,10 +17,10 @@ export function decode(bytes: Uint8Array, dtype: Dtype): Float32Array {
   switch (dtype) {
     case "F32": return elements(bytes, dtype, Float32Array);
     case "F64": return Float32Array.from(elements(bytes, dtype, Float64Array));
-    case "BF16": return decodeBf16(elements(bytes, dtype, Uint16Array));
-    case "F16": return lookUp(elements(bytes, dtype, Uint16Array), codeTable(f16));
-    case "F8_E4M3": return lookUp(bytes, codeTable(f8e4m3));
-    case "F8_E5M2": return lookUp(bytes, codeTable(f8e5m2));
+    case "BF16": return decodeNatively(wholeElements(bytes, dtype, 2), dtype) ?? decodeBf16(elements(bytes, dtype, Uint16Array));
+    case "F16": return decodeNatively(wholeElements(bytes, dtype, 2), dtype) ?? lookUp(elements(bytes, dtype, Uint16Array), codeTable(f16));
+    case "F8_E4M3": return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e4m3));
+    case "F8_E5M2": return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e5m2));
     case "I64": return decodeInt64(elements(bytes, dtype, BigInt64Array));
     case "U64": return decodeInt64(elements(bytes, dtype, BigUint64Array));
     case "I32": return Float32Array.from(elements(bytes, dtype, Int32Array));
@@ -48,9 +49,14 @@ interface ElementArray<T> { new (buffer: ArrayBufferLike, byteOffset: number, le
 /** The bytes seen as elements; copied first when they do not lie on a multiple of the element size. */
 function elements<T>(bytes: Uint8Array, dtype: Dtype, type: ElementArray<T>): T {
   const size = type.BYTES_PER_ELEMENT;
+  wholeElements(bytes, dtype, size);
+  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return new type(buffer, byteOffset, bytes.length / size);
+}
+
+function wholeElements(bytes: Uint8Array, dtype: Dtype, size: number): Uint8Array {
   if (bytes.length % size !== 0) {
     throw new FormatError("dtype-length", `decode: ${bytes.length} bytes of ${dtype}; accepted is a multiple of ${size}. The tensor is cut short: download it again.`);
   }
-  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
-  return new type(buffer, byteOffset, bytes.length / size);
+  return bytes;
 }
