@@ -1,9 +1,11 @@
 import { MoeError, suggest } from "../errors.js";
 import { lowRankSparse, svdCompression } from "../compress/low-rank-sparse.js";
 import { averaging } from "../merge/averaging.js";
+import { gitRebasin } from "../merge/git-rebasin.js";
 import { hcSmoe } from "../merge/hc-smoe.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
+import { repair } from "../merge/repair.js";
 import { frequency } from "../prune/frequency.js";
 import { naee } from "../prune/naee.js";
 import { reap } from "../prune/reap.js";
@@ -13,7 +15,7 @@ import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

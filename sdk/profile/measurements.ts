@@ -1,0 +1,42 @@
+import type { WeightSource } from "../checkpoint/weight-source.js";
+import type { ModelSpec } from "../model/spec.js";
+import type { Statistic } from "../plan/plan.js";
+import { withWeightGram } from "./gram.js";
+import type { MergeableObserver } from "./observer.js";
+import { mseSimilarityObserver } from "./observers/mse-similarity.js";
+import { observerNamed } from "./observers/named.js";
+import type { Profile } from "./profile.js";
+import { weightSimilarities, withWeightSimilarity, type WeightSimilarity, type WeightSimilarityOptions } from "./weight-similarity.js";
+
+export interface Measurements {
+  /** for one sweep, usage first */
+  observers: MergeableObserver[];
+  /** adds what is read off the weights to the profile that the observers gave */
+  finish(profile: Profile): Promise<Profile>;
+}
+
+/**
+ * Turns the statistics that methods ask for into what has to be done: observers of one sweep, and afterwards
+ * statistics of weights.
+ *
+ * @param statistics names, as `statisticsFor(method, options)` gives them; repeated ones are measured once
+ * @throws MoeError `unknown-statistic`
+ * @example
+ * const { observers, finish } = measurements(statisticsFor(mSmoe, { keep: 4 }), model);
+ */
+export function measurements(statistics: readonly Statistic[], model: { spec: ModelSpec; weights: WeightSource }, options: WeightSimilarityOptions = {}): Measurements {
+  const names = new Set<string>(["usage", ...statistics]);
+  const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
+  const gram = names.delete("gram.weight");
+  if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
+  // every pair includes the first expert
+  if (names.has("activationMatching.all")) names.delete("activationMatching");
+  return {
+    observers: [...names].map((name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))),
+    async finish(profile) {
+      let finished = gram ? await withWeightGram(profile, model) : profile;
+      for (const name of ofWeights as WeightSimilarity[]) finished = await withWeightSimilarity(finished, model, name, options);
+      return finished;
+    },
+  };
+}
