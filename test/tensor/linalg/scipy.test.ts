@@ -1,7 +1,8 @@
-import { test } from "uvu";
+import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFileSync } from "node:fs";
 import { assign, assignApproximate, cka, clusters, distances, linkage, matrix, type LinkageMethod, type Metric } from "../../../sdk/tensor/linalg/index.js";
+import { testedBackends, useBackend } from "../../support/backends.js";
 import { shared } from "../../support/shared.js";
 
 interface Oracle {
@@ -12,8 +13,10 @@ interface Oracle {
 }
 
 const path = shared("fixtures/oracles/scipy/scipy.json");
-if (path) {
-  const oracle = JSON.parse(readFileSync(path, "utf8")) as Oracle;
+for (const backend of path ? testedBackends.filter((name) => name !== "wasm") : []) {
+  const test = suite(`SciPy's values with ${backend}`);
+  test.before(() => useBackend(backend));
+  const oracle = JSON.parse(readFileSync(path!, "utf8")) as Oracle;
 
   test("assign finds SciPy's totals", () => {
     for (const [name, { cost, maximize, rows, total }] of Object.entries(oracle.assignment)) {
@@ -74,6 +77,8 @@ if (path) {
       close(cka(x, y, { unbiased: true }), expected.unbiased_linear);
     }
   });
+
+  test.run();
 }
 
 function assertTotal(found: Int32Array, score: Float64Array | Float32Array, columns: number, total: number, name: string): void {
@@ -88,5 +93,3 @@ function generated(count: number, seed: number): Float64Array {
   let state = seed;
   return Float64Array.from({ length: count }, () => (state = (Math.imul(1664525, state) + 1013904223) >>> 0) / 2 ** 32);
 }
-
-test.run();
