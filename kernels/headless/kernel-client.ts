@@ -53,7 +53,7 @@ export class KernelClient {
     writeFileSync(this.connectionFile, JSON.stringify({ ...connection, signature_scheme: "hmac-sha256", kernel_name: "" }), { mode: 0o600 });
     const [command, ...argv] = spec.argv.map((part) => part.replaceAll("{connection_file}", this.connectionFile));
     // in a process group of its own: Ctrl-C in a terminal is for us, we then interrupt the kernel
-    this.process = spawn(command!, argv, { cwd: folder, env: { ...process.env, ...spec.env }, stdio: ["ignore", "ignore", "inherit"], detached: process.platform !== "win32" });
+    this.process = spawn(command!, argv, { cwd: folder, env: { ...process.env, JPY_PARENT_PID: String(process.pid), ...spec.env }, stdio: ["ignore", "ignore", "inherit"], detached: process.platform !== "win32" });
     this.exited = new Promise((resolve) => {
       const end = (how: string) => {
         this.ended ??= how;

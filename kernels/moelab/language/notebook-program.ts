@@ -133,6 +133,18 @@ export class NotebookProgram {
     const readFile = (file: string) => files.get(file)?.text ?? ts.sys.readFile(file);
     const fileExists = (file: string) => files.has(file) || ts.sys.fileExists(file);
     const borrowed = borrowedPackages(this.home);
+    const version = (file: string) => files.get(file)?.version ?? diskVersion(file);
+    // asked of every file for every cell
+    const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
+    const snapshot = (file: string) => {
+      const known = snapshots.get(file);
+      if (known?.version === version(file)) return known.snapshot;
+      const text = readFile(file);
+      if (text === undefined) return undefined;
+      const made = { version: version(file), snapshot: ts.ScriptSnapshot.fromString(text) };
+      if (!files.has(file)) snapshots.set(file, made);
+      return made.snapshot;
+    };
     const resolve = (name: string, from: string): ts.ResolvedModuleFull | undefined => {
       if (CELL_FILE.test(basename(name))) return { resolvedFileName: join(folder, basename(name)), extension: ".ts", isExternalLibraryImport: false };
       const local = name.startsWith(".") || name.startsWith("/");
@@ -150,11 +162,8 @@ export class NotebookProgram {
       getCurrentDirectory: () => folder,
       getDefaultLibFileName: (given: ts.CompilerOptions) => ts.getDefaultLibFilePath(given),
       useCaseSensitiveFileNames: () => true,
-      getScriptVersion: (file: string) => files.get(file)?.version ?? diskVersion(file),
-      getScriptSnapshot(file: string) {
-        const text = readFile(file);
-        return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
-      },
+      getScriptVersion: version,
+      getScriptSnapshot: snapshot,
       readFile,
       fileExists,
       readDirectory: ts.sys.readDirectory,

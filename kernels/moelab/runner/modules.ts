@@ -37,9 +37,24 @@ export class Modules {
       this.forgetChanged();
       if (specifier.endsWith(".json")) return json(resolve(this.folder, specifier.startsWith("file:") ? new URL(specifier).pathname : specifier));
     }
-    const namespace = await this.load(specifier, options);
-    this.rememberLoaded();
-    return this.commonJs(namespace);
+    const caller: { stack?: string } = {};
+    Error.captureStackTrace(caller, Modules.prototype.import);
+    try {
+      return this.commonJs(await this.load(specifier, options));
+    } catch (error) {
+      throw this.atCell(error, caller);
+    } finally {
+      this.rememberLoaded();
+    }
+  }
+
+  /** Node's loader runs elsewhere and does not know which cell asked. */
+  private atCell(error: unknown, { stack = "" }: { stack?: string }): unknown {
+    if (!(error instanceof Error) || /Cell \[/.test(error.stack ?? "")) return error;
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" && !(error instanceof SyntaxError)) return error;
+    error.message = error.message.replace(/ imported from \S.*notebook\.js$/, "");
+    error.stack = [`${error.name}: ${error.message}`, ...stack.split("\n").slice(1)].join("\n");
+    return error;
   }
 
   /** One name of a namespace, as `import { name }` binds it. */
