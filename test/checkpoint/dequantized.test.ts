@@ -40,7 +40,9 @@ test("block-scaled fp8 is every code times the scale of its block", async () => 
     assert.is(values[row * 300 + column], Math.fround(codes[row * 300 + column] * scale), `${row}, ${column}`);
   }
   for (const rows of [{ start: 100, end: 130 }, { start: 128, end: 200 }, { start: 199, end: 200 }, { start: 7, end: 7 }, { start: 200, end: 200 }]) {
-    assert.equal(await view.values("w", rows), values.slice(rows.start * 300, rows.end * 300));
+    const part = await view.values("w", rows);
+    const differs = values.subarray(rows.start * 300, rows.end * 300).findIndex((value, at) => value !== part[at]);
+    assert.equal([part.length, differs], [(rows.end - rows.start) * 300, -1]);
   }
   assert.equal([...(await view.values("norm"))], [1, 2]);
   assert.throws(() => view.bytes("w"), /stored in two tensors/);
