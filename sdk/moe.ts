@@ -1,6 +1,6 @@
 import { defineMethod, methodList } from "./plan/methods.js";
 import { from, load } from "./pipeline.js";
-import { charts, display, kernelHost, table } from "./view/index.js";
+import { charts, display, kernelHost, table, type Table } from "./view/index.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
 import { printedTable } from "./evaluate/index.js";
@@ -14,8 +14,11 @@ export const moe = {
   methods: methodList,
   tasks: listTasks,
   task: loadTask,
-  /** a table as a paper prints it */
-  printed: printedTable,
+  /** A table as a paper prints it: `moe.printed("mc-smoe", "Table 2")`. */
+  printed(paper: string, name: string): Table {
+    const { columns, rows, source } = printedTable(paper, name);
+    return table(rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]]))), { title: `${source}, as printed` });
+  },
   table,
   charts,
   display,

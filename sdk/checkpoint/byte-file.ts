@@ -1,33 +1,42 @@
-import { open, type FileHandle } from "node:fs/promises";
+import { close, fstat, open, read } from "node:fs";
+import { promisify } from "node:util";
 import { FormatError, MoeError } from "../errors.js";
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const statFile = promisify(fstat);
+const readFile = promisify(read);
 
 /** One read call of the operating system takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30;
 
+/** Closes what nobody can read any more; a FileHandle that is only forgotten would print a warning into a notebook. */
+const forgotten = new FinalizationRegistry<Promise<number>>((descriptor) => void descriptor.then(closeFile));
+
 /** A file that is read by position. Reads may run at the same time; a read after `close` opens the file again. */
 export class ByteFile {
-  private handle?: Promise<FileHandle>;
+  private descriptor?: Promise<number>;
 
-  private constructor(readonly path: string, readonly sizeBytes: number, handle: FileHandle) {
-    this.handle = Promise.resolve(handle);
+  private constructor(readonly path: string, readonly sizeBytes: number, descriptor: number) {
+    this.hold(Promise.resolve(descriptor));
   }
 
   /** @throws MoeError `no-such-file`, `not-readable` */
   static async open(path: string): Promise<ByteFile> {
-    let handle: FileHandle;
+    let descriptor: number;
     try {
-      handle = await open(path, "r");
+      descriptor = await openFile(path, "r");
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       if (code === "ENOENT") throw new MoeError("no-such-file", `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, { cause });
       throw new MoeError("not-readable", `load: ${path} can not be opened (${code}); accepted is a readable file. Check its permissions.`, { cause });
     }
-    const stat = await handle.stat();
+    const stat = await statFile(descriptor);
     if (!stat.isFile()) {
-      await handle.close();
+      await closeFile(descriptor);
       throw new MoeError("not-readable", `load: ${path} is not a file; accepted is a readable file. Check the path.`);
     }
-    return new ByteFile(path, stat.size, handle);
+    return new ByteFile(path, stat.size, descriptor);
   }
 
   /**
@@ -38,10 +47,10 @@ export class ByteFile {
    */
   async read(start: number, end: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(end - start);
-    const handle = await (this.handle ??= open(this.path, "r"));
+    const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, "r")));
     for (let filled = 0; filled < bytes.length; ) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
-      const { bytesRead } = await handle.read(bytes, filled, length, start + filled);
+      const { bytesRead } = await readFile(descriptor, bytes, filled, length, start + filled);
       if (bytesRead === 0) throw new FormatError("file-changed", `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; accepted is a file that stays. Load it again.`);
       filled += bytesRead;
     }
@@ -49,8 +58,14 @@ export class ByteFile {
   }
 
   async close(): Promise<void> {
-    const handle = this.handle;
-    this.handle = undefined;
-    await (await handle)?.close();
+    const descriptor = this.descriptor;
+    this.descriptor = undefined;
+    forgotten.unregister(this);
+    if (descriptor) await closeFile(await descriptor);
+  }
+
+  private hold(descriptor: Promise<number>): Promise<number> {
+    forgotten.register(this, descriptor, this);
+    return (this.descriptor = descriptor);
   }
 }

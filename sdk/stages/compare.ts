@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { cost, pairedT, type PairedInterval } from "../evaluate/index.js";
 import { charts, type Chart } from "../view/index.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { progress } from "../view/progress.js";
 import { table, type Table } from "../view/table.js";
 import { changeStage, type ChangeOptions } from "./change.js";
 import { evaluateStage, testBed, type TaskScore } from "./evaluate.js";
@@ -40,7 +41,7 @@ export class Comparison implements Displayable {
         kl: one.kl ? scores.reduce((sum, { kl }) => sum + kl!.value, 0) / scores.length : 0, kl_stderr: one.kl ? Math.sqrt(scores.reduce((sum, { kl }) => sum + kl!.stderr ** 2, 0)) / scores.length : undefined,
         parameters, size: sizeBytes, flops: flopsPerToken,
       };
-    }), { title: this.title, columns: { arm: "text", em: { title: "exact match", format: "percent" }, difference: { title: "points against full, 95 %", format: "text" }, kl: { title: "KL to full (nats)", format: "number" }, parameters: "count", size: { title: "size in float16", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" } } });
+    }), { title: this.title, columns: { arm: "text", em: { title: "exact match", format: "percent" }, difference: { title: "against full (points, 95 %)", format: "text" }, kl: { title: "KL to full (nats)", format: "number" }, parameters: "count", size: { title: "size in float16", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" } } });
   }
 
   /** Quality against size, one point an arm. */
@@ -61,6 +62,7 @@ export class Comparison implements Displayable {
 export async function compareStage(study: StudyState, arms: readonly Arm[], options: CompareOptions = {}): Promise<Comparison> {
   const bed = await testBed(study, options);
   const profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
+  bed.bar = progress({ label: "compare", total: (arms.length + 1) * bed.items, unit: "items", signal: options.signal });
   const full = await evaluateStage(profiled, { ...options, before: false }, bed);
   const rows: ArmRow[] = [row("full", full)];
   for (const { arm, ...change } of arms) {
@@ -68,6 +70,7 @@ export async function compareStage(study: StudyState, arms: readonly Arm[], opti
     rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) => 100 * (right - perItem(full)[item]))) });
     await changed.model.dispose();
   }
+  bed.bar.done();
   return new Comparison(`${study.model.id} on ${bed.id}, ${perItem(full).length} items, one seed`, rows);
 }
 

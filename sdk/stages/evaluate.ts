@@ -3,7 +3,7 @@ import { cost, provenance, report, scoreTask, taskResult, TeacherLogits, type Co
 import { binomialInterval } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import { kernelHost } from "../view/displayable.js";
-import { progress } from "../view/progress.js";
+import { progress, type Progress } from "../view/progress.js";
 import type { StudyState } from "./study.js";
 import { taskData, type DataOptions, type NamedBatches } from "./task-data.js";
 
@@ -36,11 +36,23 @@ export interface Evaluation {
 }
 
 /** Batches of test items with the logits of the model as loaded, shared by all arms that are compared on them. */
-export interface TestBed { groups: NamedBatches[]; id: string; fingerprint: string; teacher: TeacherLogits; original: Model; before?: TaskScore[] }
+export interface TestBed {
+  groups: NamedBatches[];
+  /** rows of all batches */
+  items: number;
+  id: string;
+  fingerprint: string;
+  teacher: TeacherLogits;
+  before?: TaskScore[];
+  /** one display of progress for all arms */
+  bar?: Progress;
+}
 
 export async function testBed(study: StudyState, options: DataOptions = {}): Promise<TestBed> {
   const { groups, id, fingerprint } = await taskData(study.opened, "test", { ...options, items: options.items ?? 400 });
-  return { groups, id, fingerprint, teacher: new TeacherLogits(study.original), original: study.original };
+  const rows = groups.reduce((sum, { batches }) => sum + batches.reduce((count, { labels }) => count + labels.length, 0), 0);
+  if (rows === 0) throw new MoeError("no-data", "evaluate: there is no test item; accepted is at least one. Raise { items }.");
+  return { groups, items: rows, id, fingerprint, teacher: new TeacherLogits(study.original) };
 }
 
 /** Scores the model on test items by teacher forcing, beside the model as it was loaded, with size and FLOPs. */
@@ -49,8 +61,17 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
   const { signal = kernelHost()?.signal, data: _, ...shown } = options;
   const on = bed ?? (await testBed(study, options));
   const changed = study.model !== study.original;
-  if (options.before !== false) on.before ??= await score(study.original, on, false, signal);
-  const scores = changed ? await score(study.model, on, true, signal) : (on.before ??= await score(study.original, on, false, signal));
+  const runs = [...(!on.before && (!changed || options.before !== false) ? [study.original] : []), ...(changed ? [study.model] : [])];
+  const bar = on.bar ?? progress({ label: `evaluate ${study.model.id}`, total: runs.length * on.items, unit: "items", signal });
+  let scores: TaskScore[];
+  try {
+    if (runs.includes(study.original)) on.before = await score(study.original, on, false, bar, signal);
+    scores = changed ? await score(study.model, on, true, bar, signal) : on.before!;
+    if (!on.bar) bar.done();
+  } catch (error) {
+    bar.fail(error);
+    throw error;
+  }
   const evaluation: Evaluation = {
     data: { id: on.id, fingerprint: on.fingerprint },
     ...(options.before !== false && changed && { before: { scores: on.before!, cost: cost(study.original.spec) } }),
@@ -60,22 +81,13 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
   return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, timeMs: performance.now() - started }] };
 }
 
-async function score(model: Model, bed: TestBed, withTeacher: boolean, signal?: AbortSignal): Promise<TaskScore[]> {
-  const total = bed.groups.reduce((sum, { batches }) => sum + batches.reduce((rows, { labels }) => rows + labels.length, 0), 0);
-  if (total === 0) throw new MoeError("no-data", "evaluate: there is no test item; accepted is at least one. Raise { items }.");
-  const bar = progress({ label: `evaluate ${model.id}`, total, unit: "items", signal });
+async function score(model: Model, bed: TestBed, withTeacher: boolean, bar: Progress, signal?: AbortSignal): Promise<TaskScore[]> {
   const scores: TaskScore[] = [];
-  try {
-    for (const { name, batches } of bed.groups) {
-      let done = 0;
-      const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, { teacher: withTeacher ? bed.teacher : undefined, signal, onProgress: (now) => { bar.advance(now - done); done = now; } });
-      const right = exact_match.perItem.reduce((sum, one) => sum + one, 0);
-      scores.push({ task: name, exactMatch: exact_match, tokenAccuracy: token_accuracy, nll, kl, interval: binomialInterval(right, exact_match.n) });
-    }
-    bar.done();
-  } catch (error) {
-    bar.fail(error);
-    throw error;
+  for (const { name, batches } of bed.groups) {
+    let done = 0;
+    const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, { teacher: withTeacher ? bed.teacher : undefined, signal, onProgress: (now) => { bar.advance(now - done, model.id); done = now; } });
+    const right = exact_match.perItem.reduce((sum, one) => sum + one, 0);
+    scores.push({ task: name, exactMatch: exact_match, tokenAccuracy: token_accuracy, nll, kl, interval: binomialInterval(right, exact_match.n) });
   }
   return scores;
 }

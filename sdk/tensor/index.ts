@@ -7,6 +7,7 @@ export { adamW, type AdamWOptions } from "./ops/adam-w.js";
 export { addRows } from "./ops/add-rows.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
 export { crossEntropy } from "./ops/cross-entropy.js";
+export { detach } from "./ops/detach.js";
 export { dropout } from "./ops/dropout.js";
 export { experts, type ExpertBank, type ExpertsOptions } from "./ops/experts.js";
 export { layerNorm } from "./ops/layer-norm.js";

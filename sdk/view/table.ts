@@ -6,6 +6,9 @@ import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { html } from "./html.js";
 import { textColumns } from "./text-columns.js";
 
+/** a column whose cells have at most so many characters is not broken into lines */
+const ONE_LINE = 36;
+
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface TableOptions {
@@ -115,11 +118,13 @@ export class Table implements Displayable {
   /** Takes its colours from the page, so that it is legible on light and dark themes. */
   toHTML(): string {
     const { columns, rows, left } = this.#shown();
-    const side = ({ numeric }: Column) => `text-align: ${numeric ? "right" : "left"}; padding: 0.2em 0.7em; white-space: ${numeric ? "nowrap" : "normal"}`;
+    const side = ({ numeric }: Column) => `text-align: ${numeric ? "right" : "left"}; padding: 0.2em 0.7em`;
+    const oneLine = new Set(columns.filter(({ numeric, text }) => numeric || rows.every((row) => text(row).length <= ONE_LINE)));
+    const cell = (column: Column) => `${side(column)}; white-space: ${oneLine.has(column) ? "nowrap" : "normal"}`;
     return String(html`<div style="overflow-x: auto"><table style="border-collapse: collapse; font-variant-numeric: tabular-nums">${
       this.#options.title && html`<caption style="text-align: left; font-weight: bold; padding: 0.2em 0.7em">${this.#options.title}</caption>`
-    }<thead><tr>${columns.map((column) => html`<th scope="col" style="${side(column)}; border-bottom: 1px solid currentColor">${column.heading}</th>`)}</tr></thead><tbody>${
-      rows.map((row) => html`<tr>${columns.map((column) => html`<td style="${side(column)}">${column.text(row)}</td>`)}</tr>`)
+    }<thead><tr>${columns.map((column) => html`<th scope="col" style="${side(column)}; vertical-align: bottom; border-bottom: 1px solid currentColor">${column.heading}</th>`)}</tr></thead><tbody>${
+      rows.map((row) => html`<tr>${columns.map((column) => html`<td style="${cell(column)}">${column.text(row)}</td>`)}</tr>`)
     }</tbody></table>${left && html`<div style="opacity: 0.75; padding: 0.2em 0.7em">${left}</div>`}</div>`);
   }
 

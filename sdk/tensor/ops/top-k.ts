@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor } from "@tensorflow/tfjs";
 import { fused } from "../fused.js";
+import { detach } from "./detach.js";
 
 /**
  * The k largest values of each row, largest first; of equal values the lower index comes first.
- * The gradient goes through the values.
+ * The gradient goes through the values; the indices have none.
  *
  * @param x [N, E]
  * @param k 1 <= k <= E
@@ -12,5 +13,8 @@ import { fused } from "../fused.js";
  */
 export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } {
   // tf.topk has its gradient from sdk/tensor/gradients/top-k.ts
-  return fused.topK?.(x, k) ?? tf.topk(x, k, true);
+  const { values, indices } = fused.topK?.(x, k) ?? tf.topk(x, k, true);
+  const free = detach(indices);
+  indices.dispose();
+  return { values, indices: free };
 }
