@@ -31,15 +31,19 @@ export const averaging: Method<AveragingOptions> = {
 
 /** A plan that merges random groups in every layer, each by the same rule: what the merging baselines of the paper share. */
 export function planRandomGroups(method: string, profile: Profile, options: AveragingOptions, merge: (members: number[], layer: string) => SlotRecipe): Plan {
-  const rng = new Rng(options.seed ?? 0);
   const plan: Plan = { version: 1, for: profile.model.fingerprint, method, paper: "arXiv:2310.01334", options: { ...options }, layers: {} };
   for (const layer of mergedLayers(profile, options.exclude)) {
     const { experts } = profile.layers[layer];
     const groups = Math.round(keepPerLayer(options.keep, experts, "merge"));
     if (groups === experts) continue;
-    const labels = randomGroups(experts, groups, rng);
-    const members = Array.from({ length: groups }, (_, group) => labels.flatMap((label, expert) => (label === group ? [expert] : [])));
+    const { labels, members } = groupsOf(layer, experts, groups, options.seed);
     plan.layers[layer] = { slots: members.map((group) => merge(group, layer)), expertOf: labels };
   }
   return plan;
+}
+
+/** The random groups of one layer: they follow from the seed and the layer alone, so that every baseline has the same. */
+export function groupsOf(layer: string, experts: number, groups: number, seed = 0): { labels: number[]; members: number[][] } {
+  const labels = randomGroups(experts, groups, new Rng(`${seed} ${layer}`));
+  return { labels, members: Array.from({ length: groups }, (_, group) => labels.flatMap((label, expert) => (label === group ? [expert] : []))) };
 }

@@ -42,6 +42,7 @@ const slot = v.strictObject({
   from: v.pipe(list(v.strictObject({ expert: index, weight: v.pipe(v.number(), v.finite()) }), planLimits.experts), v.minLength(1)),
   elementwise: v.optional(name),
   align: v.optional(alignment),
+  zip: v.optional(v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)),
   form: v.optional(form),
 });
 
@@ -128,6 +129,12 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
       return slot.width;
     });
     if (widths.some((width) => width !== widths[0])) throw bad(`${where} sums experts of widths ${[...new Set(widths)].join(" and ")}`);
+    if (recipe.zip && (recipe.align || recipe.elementwise)) throw bad(`${where} zips neurons and aligns or weighs them at once`);
+    const unplaced = recipe.zip && recipe.from.find(({ expert }) => {
+      const places = recipe.zip![expert];
+      return places?.length !== widths[0] || places.some((place) => place >= widths[0]);
+    });
+    if (unplaced) throw bad(`${where}.zip does not give each of the ${widths[0]} neurons of expert ${unplaced.expert} a place`);
     for (const permutation of Object.values(recipe.align?.permutations ?? {})) {
       if (permutation.length !== widths[0] || new Set(permutation).size !== widths[0] || permutation.some((neuron) => neuron >= widths[0])) {
         throw bad(`${where}.align holds something that is no permutation of ${widths[0]} neurons`);

@@ -78,6 +78,10 @@ function workOf(ffn: MoeFfnSpec, slots: SlotRecipe[], D: number): { operations: 
     if (changes) operations += recipe.from.length * matrices * matrix * (recipe.elementwise ? 3 : 1);
     // total, source, its permuted copy and the weighted one
     if (changes) bytes = Math.max(bytes, 4 * 4 * matrix);
+    if (recipe.zip) {
+      operations += recipe.from.length * matrices * F * matrix;
+      bytes = Math.max(bytes, 4 * (4 * matrix + 2 * F * F));
+    }
     if (recipe.align && !recipe.align.permutations) {
       const reference = recipe.align.to === "first" ? ffn.expertOf.find((slot) => slot >= 0) : ffn.expertOf[recipe.from[0].expert];
       for (const { expert } of recipe.from) {

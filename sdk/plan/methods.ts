@@ -6,6 +6,7 @@ import { hcSmoe } from "../merge/hc-smoe.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
 import { repair } from "../merge/repair.js";
+import { zipit } from "../merge/zipit.js";
 import { frequency } from "../prune/frequency.js";
 import { naee } from "../prune/naee.js";
 import { reap } from "../prune/reap.js";
@@ -15,7 +16,7 @@ import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

@@ -39,6 +39,12 @@ export interface SlotRecipe {
   elementwise?: string;
   /** permute the hidden neurons of every source before summing */
   align?: Alignment;
+  /**
+   * Merges hidden neurons within and across the sources, in place of align and weights: for each source expert the
+   * place of every one of its neurons. A place's incoming weights are the mean over its neurons, its outgoing ones
+   * their sum divided by the number of sources (ZipIt, arXiv:2305.03053).
+   */
+  zip?: Record<number, number[]>;
   /** how the result is stored; absent: as the first source */
   form?: RecipeForm;
 }

@@ -59,7 +59,7 @@ function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number): MoeFfnSp
 
 function plannedSlot(ffn: MoeFfnSpec, recipe: SlotRecipe, width: number): ExpertSpec {
   const first = storedSlot(ffn, recipe.from[0].expert);
-  const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise;
+  const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise && !recipe.zip;
   // a sum of factored experts is dense; a single one that nothing changes keeps its form
   if (!recipe.form) return alone && !recipe.align ? structuredClone(first) : { form: "dense", width: first.width };
   if (recipe.form.form === "dense") return { form: "dense", width: first.width };

@@ -33,7 +33,7 @@ export class SlotWeights {
   /** The tensors of one slot by suffix ("up", "down.bias", "up.u", …). */
   tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Record<string, SlotTensor> {
     const first = ffn.expertOf[recipe.from[0].expert];
-    const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise;
+    const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise && !recipe.zip;
     const unmoved = alone && (!recipe.align || (this.reference(ffn, recipe) === first && ffn.slots[first].form === "dense"));
     const prefix = `${layer}.experts.${first}.`;
     const reform = recipe.form?.form === "low-rank-sparse" || (recipe.form !== undefined && ffn.slots[first].form !== "dense");
@@ -95,6 +95,7 @@ export class SlotWeights {
 
   /** sum_i w_i P_i W_i, or with elementwise weights f_i: sum_i w_i P_i (f_i W_i) / (sum_i w_i P_i f_i + 1e-7) */
   private async sum(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
+    if (recipe.zip) return this.zipped(layer, ffn, recipe, suffix);
     const factors = recipe.elementwise ? this.extra[recipe.elementwise] : undefined;
     let total: Tensor | undefined;
     let divisor: Tensor | undefined;
@@ -109,6 +110,29 @@ export class SlotWeights {
     }
     if (!divisor) return total!;
     return disposing([total!, divisor], () => tf.div(total!, tf.add(divisor!, EPSILON)));
+  }
+
+  /** sum_e A_e W_e for what comes in, A averaging over a place; sum_e W_e B_e for what goes out, B adding up and dividing by the number of sources */
+  private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
+    const axis = neuronAxis[suffix];
+    const F = recipe.zip![recipe.from[0].expert].length;
+    const size = new Float32Array(F);
+    for (const { expert } of recipe.from) for (const place of recipe.zip![expert]) size[place] += 1;
+    let total: Tensor | undefined;
+    for (const { expert } of recipe.from) {
+      const source = await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`);
+      const before = total;
+      total = disposing(before ? [before, source] : [source], () => {
+        const mixing = new Float32Array(F * F);
+        recipe.zip![expert].forEach((place, neuron) => (mixing[place * F + neuron] = axis === 0 ? 1 / size[place] : 1 / recipe.from.length));
+        const mix = tf.tensor2d(mixing, [F, F]);
+        const part = axis === undefined ? tf.div(source, recipe.from.length)
+          : axis === 1 ? tf.matMul(source as Tensor2D, mix, false, true)
+          : tf.reshape(tf.matMul(mix, tf.reshape(source, [F, -1])), source.shape);
+        return before ? tf.add(before, part) : part;
+      });
+    }
+    return total!;
   }
 
   /** the stored slot whose neuron order is the common one */

@@ -12,6 +12,7 @@ import { routerLogitProductsObserver, routerLogitsObserver } from "./router-logi
 import { saliencyObserver } from "./saliency.js";
 import { subsetLossObserver } from "./subset-loss.js";
 import { usageObserver } from "./usage.js";
+import { zipMatchingObserver } from "./zip-matching.js";
 
 /** Observers by the name of the statistic that they give; methods ask for them by these names. */
 const observers: Record<string, () => MergeableObserver> = {
@@ -36,11 +37,14 @@ const observers: Record<string, () => MergeableObserver> = {
 export const observerNames: readonly string[] = Object.keys(observers);
 
 /**
- * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts, whatever the number.
+ * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts and
+ * `zip.6.1` matches neurons in the 6 random groups of seed 1, whatever the numbers.
  *
  * @throws MoeError `unknown-statistic` with the nearest name
  */
 export function observerNamed(statistic: string): MergeableObserver {
+  const zip = /^zip\.([\d.]+)\.(\d+)$/.exec(statistic);
+  if (zip) return zipMatchingObserver(Number(zip[1]), Number(zip[2]));
   const keep = Number(/^subsetLoss\.([\d.]+)$/.exec(statistic)?.[1]);
   if (keep > 0) return subsetLossObserver({ keep });
   const make = Object.hasOwn(observers, statistic) ? observers[statistic] : undefined;
