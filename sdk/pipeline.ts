@@ -36,6 +36,8 @@ export interface Profiled extends Anywhere {
   prune(options: ChangeOptions): Changed;
   /** Matrices are stored in fewer numbers. */
   compress(options: ChangeOptions): Changed;
+  /** Routers choose differently: `{ method: "dynamic-skipping" }`. */
+  route(options: ChangeOptions): Changed;
   /** Scores several methods on the same items. */
   compare(arms: readonly Arm[], options?: CompareOptions): Promise<Comparison>;
 }
@@ -69,6 +71,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   plan(options: ChangeOptions) { return this.next((study) => planStage(study, options)); }
   merge(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "merge")); }
   prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune")); }
+  route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route")); }
   compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress")); }
   apply(plan?: Plan) { return this.next((study) => applyStage(study, plan)); }
   distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
@@ -92,7 +95,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
 
 /** A changed model is another model: it is measured again on the data of its first profile. */
 function remeasured(study: StudyState): Promise<StudyState> {
-  return profileStage(study, { data: study.calibration?.batches as never });
+  return profileStage(study, { data: study.calibration?.batches });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import type { OpenedModel } from "../checkpoint/open-model.js";
+import type { TaskBatch } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import type { Plan } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
@@ -28,7 +29,7 @@ export interface StudyState {
 }
 
 /** The data that a profile was measured on. */
-export interface Calibration { id: string; fingerprint: string; seed: number; batches: import("../model/batch.js").Batch[] }
+export interface Calibration { id: string; fingerprint: string; seed: number; batches: TaskBatch[] }
 
 /**
  * A model with everything that was measured about it and done to it. As the last value of a cell it draws itself:
