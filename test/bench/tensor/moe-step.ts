@@ -138,7 +138,7 @@ export function timeSteps(variant: Variant, steps: number): StepTimes {
   return { variant, tokensPerSecond: { median: speed(times[times.length >> 1]), best: speed(times[0]) }, firstLoss: losses[0], lastLoss: losses[losses.length - 1], leakedTensors };
 }
 
-if (process.argv[1].endsWith("moe-step.ts")) {
+if (process.argv[1]?.endsWith("moe-step.ts")) {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { steps: { type: "string", default: "10" }, backend: { type: "string" }, kernels: { type: "boolean" } } });
   const { backend, version } = await ready({ backend: values.backend });
   for (const variant of (positionals.length ? positionals : ["dense", "gather", "sdk"]) as Variant[]) {
