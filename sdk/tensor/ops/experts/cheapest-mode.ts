@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { ExpertBank, ExpertsMode } from "../experts.js";
 import type { SlotTokens } from "./tokens-by-slot.js";
 
-/** What matrix products and operations cost, by back end: measured on two cores, good to a factor of two. */
+/** What matrix products and operations cost, by back end: estimates for two cores, good to a factor of two. */
 const COSTS: Record<string, { gflops: number; operationUs: number }> = {
   cpu: { gflops: 0.5, operationUs: 5 },
   wasm: { gflops: 15, operationUs: 20 },
