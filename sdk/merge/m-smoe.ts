@@ -1,4 +1,3 @@
-import { MoeError } from "../errors.js";
 import type { LayerId } from "../model/spec.js";
 import type { Alignment, LayerPlan, Method, Plan } from "../plan/plan.js";
 import { usage, type Profile } from "../profile/profile.js";
@@ -106,8 +105,7 @@ export const mSmoe: Method<MSmoeOptions> = {
 function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations", to: "first" | "leader", leader: number): { align?: Alignment } {
   if (by === "none") return {};
   if (by === "weights") return { align: { by, to } };
-  const matching = statistic<ActivationMatching>(profile, layer, "activationMatching", to === "leader" ? "activationMatching.all" : "activationMatching");
-  const permutations = matching[to === "leader" ? leader : 0];
-  if (!permutations) throw new MoeError("statistic-missing", `merge: neurons of ${layer} were matched to its first expert alone; alignTo "leader" needs every pair. Profile again with the observer "activationMatching.all".`);
-  return { align: { by, to, permutations } };
+  const name = to === "leader" ? "activationMatching.all" : "activationMatching";
+  const matching = statistic<ActivationMatching>(profile, layer, name, name);
+  return { align: { by, to, permutations: matching[to === "leader" ? leader : 0] } };
 }

@@ -1,4 +1,3 @@
-import { MoeError } from "../errors.js";
 import type { Method } from "../plan/plan.js";
 import type { ActivationMatching } from "../profile/observers/activation-matching.js";
 import { statistic } from "../profile/statistic.js";
@@ -16,10 +15,7 @@ export const repair: Method<AveragingOptions> = {
   needs: ["activationMatching.all"],
   options: ["keep", "exclude", "seed"],
   plan: (profile, options) => planRandomGroups("repair", profile, options, (members, layer) => {
-    const permutations = statistic<ActivationMatching>(profile, layer, "activationMatching", "activationMatching.all")[members[0]];
-    if (members.length > 1 && !members.slice(1).every((expert) => permutations?.[expert])) {
-      throw new MoeError("statistic-missing", `merge: neurons of ${layer} were not matched for every pair of experts, which random groups need. Profile again with the observer "activationMatching.all".`);
-    }
-    return { from: members.map((expert) => ({ expert, weight: 1 / members.length })), align: { by: "activations", to: "leader", permutations: permutations ?? {} } };
+    const permutations = statistic<ActivationMatching>(profile, layer, "activationMatching.all", "activationMatching.all")[members[0]];
+    return { from: members.map((expert) => ({ expert, weight: 1 / members.length })), align: { by: "activations", to: "leader", permutations } };
   }),
 };

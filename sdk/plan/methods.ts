@@ -11,12 +11,13 @@ import { frequency } from "../prune/frequency.js";
 import { naee } from "../prune/naee.js";
 import { reap } from "../prune/reap.js";
 import { dynamicSkipping } from "../route/dynamic-skipping.js";
+import { taskSpecific } from "../prune/task-specific.js";
 import type { Profile } from "../profile/profile.js";
 import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, frequency, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, frequency, taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

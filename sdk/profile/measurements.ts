@@ -29,8 +29,6 @@ export function measurements(statistics: readonly Statistic[], model: { spec: Mo
   const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
   const gram = names.delete("gram.weight");
   if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
-  // every pair includes the first expert
-  if (names.has("activationMatching.all")) names.delete("activationMatching");
   return {
     observers: [...names].map((name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))),
     async finish(profile) {

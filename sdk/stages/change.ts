@@ -4,7 +4,6 @@ import { applyPlan } from "../plan/apply.js";
 import { methodNamed, planWith, statisticsFor } from "../plan/methods.js";
 import type { Method } from "../plan/plan.js";
 import { checkProfile } from "../profile/profile-file.js";
-import { observerNames } from "../profile/observers/named.js";
 import { measure } from "./profile.js";
 import type { StudyState } from "./study.js";
 
@@ -48,7 +47,7 @@ async function withStatistics(study: StudyState, needs: string[], signal?: Abort
   const profile = study.profile!;
   const layer = Object.values(profile.layers)[0];
   const have = (statistic: string) => statistic === "usage" || (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in layer;
-  const missing = needs.filter((need) => !have(need) && observerNames.includes(need));
+  const missing = needs.filter((need) => !have(need));
   if (missing.length === 0) return profile;
   const more = await measure(study.model, study.calibration!, missing, signal);
   const layers = Object.fromEntries(Object.entries(profile.layers).map(([id, measured]) => [id, { ...more.layers[id], ...measured }]));

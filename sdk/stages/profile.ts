@@ -8,7 +8,7 @@ import { moeLayers } from "../model/spec.js";
 import type { Statistic } from "../plan/plan.js";
 import { buildProfile } from "../profile/build-profile.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
-import { observerNamed } from "../profile/observers/named.js";
+import { measurements } from "../profile/measurements.js";
 import type { Profile } from "../profile/profile.js";
 import { tf } from "../tensor/index.js";
 import { progress } from "../view/progress.js";
@@ -41,10 +41,10 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
 
 /** One sweep with the observers of these statistics. */
 export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal): Promise<Profile> {
-  const observers: Observer[] = [...new Set<Statistic>(["usage", ...statistics])].map(observerNamed);
+  const { observers, finish } = measurements(statistics, model);
   await observe(model, calibration, observers, signal);
   const { id, fingerprint, seed } = calibration;
-  return buildProfile(observers, { model: { id: model.id, fingerprint: await model.weights.fingerprint() }, data: { id, fingerprint, seed } });
+  return finish(buildProfile(observers, { model: { id: model.id, fingerprint: await model.weights.fingerprint() }, data: { id, fingerprint, seed } }));
 }
 
 /** Shows every event of a sweep over the calibration data to the observers. */

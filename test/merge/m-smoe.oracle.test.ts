@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { stableRankChange, stableRanks } from "../../sdk/compress/stable-ranks.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
 import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
@@ -108,6 +109,21 @@ if (found) {
       }
     });
   }
+
+  test("stable ranks before and after", async () => {
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: 3 }));
+    const [before, after] = [await stableRanks(model.spec, model.weights), await stableRanks(merged.spec, merged.weights)];
+    const changes = stableRankChange(before, after, Object.fromEntries([...ids].slice(1).map(([name, id]) => [id, json.grouping.global.core_experts[name]])));
+    for (const [name, id] of [...ids].slice(1)) {
+      for (const [matrix, key] of [["up", "wi"], ["down", "wo"]]) {
+        // the reference measures the leaders' matrices, and after merging what they have become
+        close(json.grouping.global.core_experts[name].map((e: number) => before[id][matrix][e]), json.stable_rank[key].before[name], 1e-5, `${id} ${matrix} before`);
+        close(after[id][matrix], json.stable_rank[key].after[name], 1e-5, `${id} ${matrix} after`);
+      }
+      const expected = ["wi", "wo"].flatMap((key) => json.stable_rank[key].after[name].map((rank: number, g: number) => rank / json.stable_rank[key].before[name][g] - 1));
+      close([changes[id]], [expected.reduce((a: number, b: number) => a + b, 0) / expected.length], 1e-5);
+    }
+  });
 
   test("applying leaks no tensor and gives the same bytes twice", async () => {
     const plan = await mSmoe.plan(profile, { keep: 3 });

@@ -17,7 +17,7 @@ export type ActivationMatching = Record<number, Record<number, number[]>>;
 export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first" | "all" } = {}): MergeableObserver<ActivationMatching> {
   const sums = new Sums();
   return {
-    name: "activationMatching",
+    name: pairs === "all" ? "activationMatching.all" : "activationMatching",
     sums,
     async see(event: MoeEvent) {
       await addNeuronMoments(sums, event, pairsOf(event.spec.experts, pairs));
