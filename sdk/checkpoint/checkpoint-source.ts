@@ -67,9 +67,10 @@ export class CheckpointSource implements WeightSource {
   /** The bytes of the rows that hold a weight; weights of one expert that share rows share them. */
   private byteRange(name: string): Range {
     const { name: disk, rows } = this.place(name);
+    // with the scales of a quantised tensor after its codes, a row's share need not be whole
     const { sizeBytes, shape } = this.store.info(disk);
     const rowBytes = sizeBytes / (shape[0] || 1);
-    return rows ? { start: rows.start * rowBytes, end: rows.end * rowBytes } : { start: 0, end: sizeBytes };
+    return rows ? { start: Math.floor(rows.start * rowBytes), end: Math.floor(rows.end * rowBytes) } : { start: 0, end: sizeBytes };
   }
 
   private place(name: string): Place {

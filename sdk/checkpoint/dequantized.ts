@@ -1,21 +1,24 @@
-import { FormatError, MoeError } from "../errors.js";
+import { FormatError } from "../errors.js";
 import { decodeMxfp4 } from "../tensor/formats/index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 import type { TensorInfo } from "./weight-source.js";
 
-/** DeepSeek-V3 scales blocks of this many rows and columns (`weight_block_size` in config.json). */
-const FP8_BLOCK = 128;
 const MXFP4_BLOCK = 32;
+
+/** Rows and columns that share a scale. */
+export type BlockSize = readonly [rows: number, columns: number];
+const FP8_BLOCK: BlockSize = [128, 128];
 
 /**
  * Shows the two quantised forms that published MoE models use as the weights that they stand for:
- * - block-scaled fp8 (DeepSeek-V3): `X` with `X_scale_inv` per 128 x 128 block becomes `X`;
+ * - block-scaled fp8 (DeepSeek-V3): `X` with `X_scale_inv` per block becomes `X`;
  * - MXFP4 (gpt-oss): `X_blocks` [E, out, in/32, 16] and `X_scales` [E, out, in/32] become `X` [E, in, out], the layout of its bfloat16 form.
- * All other tensors pass through. Rows, here experts for MXFP4, are read by their byte range, with their scales.
+ * Their bytes are those of the codes, then those of the scales. All other tensors pass through. Rows, here experts for MXFP4, are read by their byte range, with their scales.
  *
+ * @param block of fp8 weights: `quantization_config.weight_block_size` in config.json, 128 x 128 unless told
  * @example const expert = await dequantized(store).values("model.layers.0.mlp.experts.down_proj", { start: 5, end: 6 })
  */
-export function dequantized(store: TensorStore): TensorStore {
+export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): TensorStore {
   const isMxfp4 = (name: string) => store.has(`${name}_blocks`) && store.has(`${name}_scales`);
   const isScaled = (name: string) => store.has(`${name}_scale_inv`) && store.has(name);
   const partOf = (name: string) =>
@@ -30,13 +33,25 @@ export function dequantized(store: TensorStore): TensorStore {
       }
     },
     has: (name) => (store.has(name) && !partOf(name)) || isMxfp4(name),
-    info: (name) => (isMxfp4(name) ? mxfp4Info(store, name) : store.info(name)),
-    bytes(name, range) {
-      if (!isMxfp4(name) && !isScaled(name)) return store.bytes(name, range);
-      throw new MoeError("quantized", `read: "${name}" is stored in two tensors; accepted is its values. Read values, or the bytes from the store itself.`);
-    },
-    values: (name, rows) => (isMxfp4(name) ? mxfp4Values(store, name, rows) : isScaled(name) ? scaledValues(store, name, rows) : store.values(name, rows)),
+    info: (name) => (isMxfp4(name) ? mxfp4Info(store, name) : isScaled(name) ? scaledInfo(store, name) : store.info(name)),
+    bytes: (name, range) => (isMxfp4(name) ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range) : isScaled(name) ? joinedBytes(store, name, `${name}_scale_inv`, range) : store.bytes(name, range)),
+    values: (name, rows) => (isMxfp4(name) ? mxfp4Values(store, name, rows) : isScaled(name) ? scaledValues(store, name, block, rows) : store.values(name, rows)),
   };
+}
+
+/** The bytes of two tensors as if one followed the other. */
+async function joinedBytes(store: TensorStore, first: string, second: string, range?: Range): Promise<Uint8Array> {
+  const border = store.info(first).sizeBytes;
+  const { start, end } = range ?? { start: 0, end: border + store.info(second).sizeBytes };
+  const parts: Uint8Array[] = [];
+  if (start < border) parts.push(await store.bytes(first, { start, end: Math.min(end, border) }));
+  if (end > border) parts.push(await store.bytes(second, { start: Math.max(0, start - border), end: end - border }));
+  return Buffer.concat(parts);
+}
+
+function scaledInfo(store: TensorStore, name: string): TensorInfo {
+  const codes = store.info(name);
+  return { ...codes, sizeBytes: codes.sizeBytes + store.info(`${name}_scale_inv`).sizeBytes };
 }
 
 function mxfp4Info(store: TensorStore, name: string): TensorInfo {
@@ -66,21 +81,21 @@ async function mxfp4Values(store: TensorStore, name: string, range?: Range): Pro
   return turned;
 }
 
-async function scaledValues(store: TensorStore, name: string, range?: Range): Promise<Float32Array> {
+async function scaledValues(store: TensorStore, name: string, [height, width]: BlockSize, range?: Range): Promise<Float32Array> {
   const { shape } = store.info(name);
   const scaleName = `${name}_scale_inv`;
   const [rowCount, columns] = shape;
-  const expected = [Math.ceil(rowCount / FP8_BLOCK), Math.ceil(columns / FP8_BLOCK)];
+  const expected = [Math.ceil(rowCount / height), Math.ceil(columns / width)];
   if (shape.length !== 2 || store.info(scaleName).shape.join() !== expected.join()) {
-    throw new FormatError("fp8", `load: ${name} is [${shape}] and its scales [${store.info(scaleName).shape}]; accepted is a matrix with one scale per ${FP8_BLOCK} x ${FP8_BLOCK} block, here [${expected}]. Check that both come from the same revision.`);
+    throw new FormatError("fp8", `load: ${name} is [${shape}] and its scales [${store.info(scaleName).shape}]; accepted is a matrix with one scale per ${height} x ${width} block, here [${expected}]. Check that both come from the same revision.`);
   }
   const rows = range ?? { start: 0, end: rowCount };
   const values = await store.values(name, rows);
-  const firstBlock = Math.floor(rows.start / FP8_BLOCK);
-  const scales = await store.values(scaleName, { start: firstBlock, end: Math.min(expected[0], Math.max(firstBlock, Math.ceil(rows.end / FP8_BLOCK))) });
+  const firstBlock = Math.floor(rows.start / height);
+  const scales = await store.values(scaleName, { start: firstBlock, end: Math.min(expected[0], Math.max(firstBlock, Math.ceil(rows.end / height))) });
   for (let at = 0, row = rows.start; row < rows.end; row++) {
-    const scaleRow = (Math.floor(row / FP8_BLOCK) - firstBlock) * expected[1];
-    for (let column = 0; column < columns; column++, at++) values[at] *= scales[scaleRow + Math.floor(column / FP8_BLOCK)];
+    const scaleRow = (Math.floor(row / height) - firstBlock) * expected[1];
+    for (let column = 0; column < columns; column++, at++) values[at] *= scales[scaleRow + Math.floor(column / width)];
   }
   return values;
 }

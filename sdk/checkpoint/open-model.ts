@@ -4,7 +4,7 @@ import { FormatError, MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { withChanges } from "./changed-layers.js";
 import { CheckpointSource } from "./checkpoint-source.js";
-import { dequantized } from "./dequantized.js";
+import { dequantized, type BlockSize } from "./dequantized.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
 import { mapNames } from "./name-map.js";
 import { openTensors } from "./safetensors.js";
@@ -24,7 +24,7 @@ export async function openModel(folder: string, options: { id?: string; keep?: b
   const family = options.family ?? familyOf(config);
   const base = await specFromConfig(config, family);
   const spec = config.moelab === undefined ? base : withChanges(base, config.moelab);
-  const store = dequantized(await openTensors(folder));
+  const store = dequantized(await openTensors(folder), blockSize(config));
   try {
     const source = new CheckpointSource(store, mapNames(spec, family, store));
     return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family };
@@ -32,6 +32,15 @@ export async function openModel(folder: string, options: { id?: string; keep?: b
     await store.close();
     throw error;
   }
+}
+
+/** Rows and columns that share a scale in an fp8 checkpoint. @throws FormatError `bad-config` */
+function blockSize({ quantization_config: quantization }: Record<string, unknown>): BlockSize | undefined {
+  const size = (quantization as { weight_block_size?: unknown } | null | undefined)?.weight_block_size ?? undefined;
+  if (size === undefined) return undefined;
+  const isPair = Array.isArray(size) && size.length === 2 && size.every((length) => Number.isInteger(length) && length >= 1);
+  if (!isPair) throw new FormatError("bad-config", `load: quantization_config.weight_block_size is ${JSON.stringify(size)} in config.json; accepted are two whole numbers from 1. Fetch the file again.`);
+  return size as unknown as BlockSize;
 }
 
 /** config.json of a folder as an object. @throws MoeError `no-checkpoint`; FormatError `bad-config` */

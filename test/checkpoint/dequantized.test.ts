@@ -45,7 +45,22 @@ test("block-scaled fp8 is every code times the scale of its block", async () => 
     assert.equal([part.length, differs], [(rows.end - rows.start) * 300, -1]);
   }
   assert.equal([...(await view.values("norm"))], [1, 2]);
-  assert.throws(() => view.bytes("w"), /stored in two tensors/);
+  const codeBytes = await store.bytes("w"), scaleBytes = await store.bytes("w_scale_inv");
+  assert.equal([...(await view.bytes("w"))], [...codeBytes, ...scaleBytes]);
+  assert.is(view.info("w").sizeBytes, codeBytes.length + scaleBytes.length);
+  assert.equal([...(await view.bytes("w", { start: codeBytes.length - 2, end: codeBytes.length + 3 }))], [...codeBytes.subarray(-2), ...scaleBytes.subarray(0, 3)]);
+  assert.equal([...(await view.bytes("w", { start: codeBytes.length + 1, end: codeBytes.length + 3 }))], [...scaleBytes.subarray(1, 3)]);
+  await view.close();
+});
+
+test("the block size is the configuration's", async () => {
+  const codes = fp8[0];
+  const scales = { name: "w_scale_inv", dtype: "F32" as const, shape: [4, 5], bytes: f32(Array.from({ length: 20 }, (_, at) => at + 1)) };
+  const store = await stored([codes, scales]);
+  const view = dequantized(store, [64, 60]);
+  const plain = await store.values("w"), values = await view.values("w", { start: 63, end: 200 });
+  for (const [row, column, scale] of [[63, 59, 1], [64, 60, 7], [199, 299, 20]]) assert.is(values[(row - 63) * 300 + column], Math.fround(plain[row * 300 + column] * scale), `${row}, ${column}`);
+  assert.is((await rejects(dequantized(store).values("w"))).code, "fp8");
   await view.close();
 });
 
