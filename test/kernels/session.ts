@@ -12,8 +12,8 @@ export interface Ran {
   content: Record<string, any>;
   messages: Message[];
   outputs: Output[];
-  /** text/plain of the cell's value */
-  value?: string;
+  /** text/plain of the cell's value, "" without one */
+  value: string;
   stdout: string;
   stderr: string;
 }
@@ -52,7 +52,7 @@ export class Session {
       messages,
       outputs,
       get value() {
-        return outputs.find((output) => output.output_type === "execute_result")?.data["text/plain"]?.join("");
+        return outputs.find((output) => output.output_type === "execute_result")?.data["text/plain"]?.join("") ?? "";
       },
       get stdout() {
         return text("stdout");

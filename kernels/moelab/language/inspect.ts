@@ -14,7 +14,9 @@ interface Explanation {
  */
 export function inspect(notebook: NotebookProgram, code: string, offset: number, detail: number): { plain: string; markdown: string } | undefined {
   const file = notebook.open(code, { all: true });
-  const found = atName(notebook, file, offset) ?? atName(notebook, file, Math.max(0, offset - 1)) ?? insideCall(notebook, file, offset) ?? atName(notebook, file, lastName(code, offset));
+  const onName = /[\p{ID_Continue}$]/u.test(code.slice(Math.max(0, offset - 1), offset + 1));
+  const named = () => atName(notebook, file, offset) ?? atName(notebook, file, Math.max(0, offset - 1));
+  const found = (onName ? named() : undefined) ?? insideCall(notebook, file, offset) ?? (/\S/.test(code.slice(0, offset)) ? atName(notebook, file, lastName(code, offset)) : undefined);
   if (!found) return undefined;
   const source = detail > 0 ? declarationText(notebook, file, offset) : "";
   return { plain: plain(found, source), markdown: markdown(found, source) };
@@ -23,9 +25,7 @@ export function inspect(notebook: NotebookProgram, code: string, offset: number,
 function atName(notebook: NotebookProgram, file: string, offset: number): Explanation | undefined {
   const info = notebook.service.getQuickInfoAtPosition(file, offset);
   if (!info) return undefined;
-  const { name, original, note } = provenance(notebook, file, offset, info);
-  // a variable of an earlier cell is declared anew behind this one; its comment stands where the user wrote it
-  const source = original && name ? (notebook.service.getQuickInfoAtPosition(original.file, original.position) ?? info) : info;
+  const { source = info, note } = provenance(notebook, file, offset, info);
   return {
     signature: notebook.readable(ts.displayPartsToString(info.displayParts)).replace(/^\(alias\) /, "").replace(/\nimport .*$/, ""),
     documentation: ts.displayPartsToString(info.documentation?.length ? info.documentation : source.documentation),
@@ -34,22 +34,24 @@ function atName(notebook: NotebookProgram, file: string, offset: number): Explan
   };
 }
 
-/** Which cell a name comes from, and whether its type has been declared again since. */
-function provenance(notebook: NotebookProgram, file: string, offset: number, { textSpan }: ts.QuickInfo) {
-  const text = notebook.program.getSourceFile(file)!.text;
+/** Which cell a name comes from, the information there, and whether its type has been declared again since. */
+function provenance(notebook: NotebookProgram, file: string, offset: number, { textSpan }: ts.QuickInfo): { source?: ts.QuickInfo; note: string } {
+  const { text } = notebook.program.getSourceFile(file)!;
   const name = text.slice(textSpan.start, textSpan.start + textSpan.length);
   const declared = notebook.declaration(name);
-  const isOwn = !notebook.service.getDefinitionAtPosition(file, offset)?.some((definition) => definition.fileName !== file || definition.textSpan.start > text.lastIndexOf("\u0000"));
-  if (!declared || isOwn) return { name: undefined, original: undefined, note: "" };
-  const definition = notebook.program.getSourceFile(declared.file);
-  const position = definition ? new RegExp(`(?<![\\p{ID_Continue}$])${name.replace(/\$/g, "\\$")}(?![\\p{ID_Continue}$])`, "u").exec(definition.text)?.index : undefined;
+  const tail = text.lastIndexOf("\u0000");
+  const isEarlier = notebook.service.getDefinitionAtPosition(file, offset)?.some(({ fileName, textSpan: { start } }) => fileName !== file || start > tail);
+  if (!declared || !isEarlier) return { note: "" };
+  // a variable of an earlier cell is declared anew behind this one, as `typeof import("…").name`: the name there is the user's, with its comment
+  const original = text.indexOf(`).${name};`, tail);
+  const source = original < 0 ? undefined : notebook.service.getQuickInfoAtPosition(file, original + 2);
   const outdated = notebook.service.getTypeDefinitionAtPosition(file, offset)?.find(({ fileName, name: type }) => {
     const latest = notebook.declaration(type);
     return type !== name && latest && notebook.isCell(fileName) && latest.file !== fileName;
   });
   const notes = [`declared in cell [${declared.number}]`];
   if (outdated) notes.push(`its type is the ${outdated.name} of an earlier cell; cell [${notebook.declaration(outdated.name)!.number}] has declared ${outdated.name} again since`);
-  return { name, original: position === undefined ? undefined : { file: declared.file, position }, note: notes.join("; ") };
+  return { source, note: notes.join("; ") };
 }
 
 function insideCall(notebook: NotebookProgram, file: string, offset: number): Explanation | undefined {

@@ -5,8 +5,21 @@ export class Cell {
   refusals = 0;
   readonly controller = new AbortController();
   readonly timers = new Set<NodeJS.Timeout>();
+  private readonly waiting = new Set<(error: Error) => void>();
 
   constructor(readonly key: number, readonly number: number, readonly allowInput: boolean) {}
+
+  /** What a promise comes to, unless the cell is interrupted before. */
+  await<T>(promise: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject);
+      const settle = <V>(then: (value: V) => void) => (value: V) => {
+        this.waiting.delete(reject);
+        then(value);
+      };
+      promise.then(settle(resolve), settle(reject));
+    });
+  }
 
   /** Ends what can be ended from here: awaits throw, the signal aborts, timers never fire. */
   interrupt(): void {
@@ -14,6 +27,8 @@ export class Cell {
     this.interrupted = true;
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
+    for (const reject of this.waiting) reject(new KernelInterrupt());
+    this.waiting.clear();
     this.controller.abort(new KernelInterrupt());
   }
 }

@@ -7,7 +7,7 @@ import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
 import { installStackTraces, scriptName } from "./scripts.js";
-import { captureStreams } from "./streams.js";
+import { captureStreams, type CapturedStreams } from "./streams.js";
 
 /** An interrupted cell that swallows the error at each await is left hanging after so many. */
 const MAX_REFUSALS = 100;
@@ -22,18 +22,18 @@ export class Runner {
   private readonly variables: Record<string, unknown> = Object.create(null);
   private readonly modules: Modules;
   private readonly host: Host;
-  private readonly endStreams: (cell: Cell) => void;
+  private readonly streams: CapturedStreams;
   private running?: { cell: Cell; report: "done" | "evaluated" };
   private latest?: Cell;
 
-  constructor(private readonly folder: string, home: string, kernelFolder: string, private readonly post: (message: ToServer) => void) {
+  constructor(private readonly folder: string, home: string, kernelFolder: string, private readonly send: (message: ToServer) => void) {
     const owner = () => currentCell() ?? this.running?.cell ?? this.latest;
     this.modules = new Modules(folder, home);
     this.services.meta = cellMeta(folder, this.modules.require);
-    this.host = new Host(owner, post);
+    this.host = new Host(owner, (message) => this.post(message));
     installStackTraces(kernelFolder);
     trackContext();
-    this.endStreams = captureStreams(owner, (key, name, text) => post({ type: "stream", key, name, text }));
+    this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
     process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, currentCell()));
     process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
@@ -46,6 +46,11 @@ export class Runner {
     else if (message.type === "interrupt") this.interrupt();
     else if (message.type === "input") this.host.answerInput(message.key, message.value);
     else if (message.type === "comm") this.host.receiveComm(message.kind, message.content);
+  }
+
+  private post(message: ToServer): void {
+    this.streams.flush();
+    this.send(message);
   }
 
   private run(request: RunRequest): void {
@@ -82,7 +87,9 @@ export class Runner {
     /** `await x` of a cell is compiled to `resume(await wait(x))`: an interrupted cell goes no further than its next await */
     wait: (value: unknown) => {
       const cell = currentCell();
-      return cell?.interrupted && cell.refusals++ > MAX_REFUSALS ? new Promise(() => {}) : value;
+      if (!cell) return value;
+      if (cell.interrupted) return cell.refusals++ > MAX_REFUSALS ? new Promise(() => {}) : value;
+      return isThenable(value) ? cell.await(value) : value;
     },
     resume: <T>(value: T): T => {
       if (currentCell()?.interrupted) throw new KernelInterrupt();
@@ -94,7 +101,7 @@ export class Runner {
     if (this.running?.cell !== cell) return;
     const { report } = this.running;
     this.running = undefined;
-    this.endStreams(cell);
+    this.streams.end(cell);
     this.post({ type: report, key: cell.key, outcome });
   }
 
@@ -111,4 +118,8 @@ export class Runner {
     if (error instanceof KernelInterrupt) return;
     this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr", text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && (typeof value === "object" || typeof value === "function") && typeof (value as PromiseLike<unknown>).then === "function";
 }

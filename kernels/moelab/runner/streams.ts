@@ -60,7 +60,7 @@ export class CappedStream {
 
   /** The part of `text` that the head still takes. */
   private fitting(text: string): string {
-    let end = Math.min(text.length, HEAD.chars - this.chars);
+    let end = this.lines >= HEAD.lines ? 0 : Math.min(text.length, HEAD.chars - this.chars);
     let lines = 0;
     for (let at = text.indexOf("\n"); at >= 0 && at < end; at = text.indexOf("\n", at + 1)) {
       if (++lines + this.lines >= HEAD.lines) end = at + 1;
@@ -106,12 +106,63 @@ function count(text: string): number {
   return lines;
 }
 
+const WINDOW_MS = 20;
+const WINDOW_POSTS = 40;
+
 /**
- * Takes over process.stdout and process.stderr: what is written belongs to the cell that is running or that started it.
- *
- * @returns ends the text of a cell
+ * Hands text on at once while there is little of it, so that what is printed before a long computation is seen;
+ * a flood is gathered, because a message to another thread costs more than the line in it.
  */
-export function captureStreams(owner: () => Cell | undefined, send: (key: number, name: StreamName, text: string) => void): (cell: Cell) => void {
+class Outlet {
+  private pending?: { key: number; name: StreamName; text: string };
+  private windowStart = 0;
+  private posts = 0;
+  private scheduled = false;
+
+  constructor(private readonly post: (key: number, name: StreamName, text: string) => void) {}
+
+  write(key: number, name: StreamName, text: string): void {
+    if (this.pending && (this.pending.key !== key || this.pending.name !== name)) this.flush();
+    if (this.pending) this.pending.text += text;
+    else this.pending = { key, name, text };
+    const now = performance.now();
+    if (now - this.windowStart > WINDOW_MS) {
+      this.windowStart = now;
+      this.posts = 0;
+    }
+    if (this.posts < WINDOW_POSTS || this.pending.text.length > 32_768) this.flush();
+    else if (!this.scheduled) {
+      this.scheduled = true;
+      nodeSetImmediate(() => {
+        this.scheduled = false;
+        this.flush();
+      });
+    }
+  }
+
+  flush(): void {
+    const { pending } = this;
+    if (!pending) return;
+    this.pending = undefined;
+    this.posts++;
+    this.post(pending.key, pending.name, pending.text);
+  }
+}
+
+/** Not the one that cells see, which an interrupt ends. */
+const nodeSetImmediate = setImmediate;
+
+/** The captured streams of the process. */
+export interface CapturedStreams {
+  /** ends the text of a cell: sends its tail */
+  end(cell: Cell): void;
+  /** hands on what is gathered; to be called before anything else is sent, so that the order is kept */
+  flush(): void;
+}
+
+/** Takes over process.stdout and process.stderr: what is written belongs to the cell that is running or that started it. */
+export function captureStreams(owner: () => Cell | undefined, post: (key: number, name: StreamName, text: string) => void): CapturedStreams {
+  const outlet = new Outlet(post);
   const streams = new Map<string, CappedStream>();
   const finished = new Set<number>();
   for (const name of ["stdout", "stderr"] as const) {
@@ -122,7 +173,7 @@ export function captureStreams(owner: () => Cell | undefined, send: (key: number
       const key = cell?.key ?? 0;
       const id = `${key} ${name}`;
       let stream = streams.get(id);
-      if (!stream) streams.set(id, (stream = new CappedStream(join(FOLDER, `cell-${cell?.number ?? 0}-${key}-${name}.txt`), (part) => send(key, name, part))));
+      if (!stream) streams.set(id, (stream = new CappedStream(join(FOLDER, `cell-${cell?.number ?? 0}-${key}-${name}.txt`), (part) => outlet.write(key, name, part))));
       stream.write(text);
       if (finished.has(key)) stream.finish();
       const done = typeof encoding === "function" ? encoding : callback;
@@ -131,8 +182,12 @@ export function captureStreams(owner: () => Cell | undefined, send: (key: number
     }) as typeof process.stdout.write;
   }
   process.on("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
-  return (cell) => {
-    finished.add(cell.key);
-    for (const name of ["stdout", "stderr"]) streams.get(`${cell.key} ${name}`)?.finish();
+  return {
+    end(cell) {
+      finished.add(cell.key);
+      for (const name of ["stdout", "stderr"]) streams.get(`${cell.key} ${name}`)?.finish();
+      outlet.flush();
+    },
+    flush: () => outlet.flush(),
   };
 }

@@ -142,7 +142,9 @@ async function announceExit({ code, flushed }: Extract<ToServer, { type: "exitin
   const text = `kernel: a cell called process.exit(${code}), so the kernel ends and its variables are lost\n`;
   writeSync(2, text);
   await publisher.publish("stream", parent, { name: "stderr", text });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  sockets.close(); // zeromq aborts a process that ends with open sockets
+  await new Promise((resolve) => setTimeout(resolve, 30));
   const cell = new Int32Array(flushed);
   Atomics.store(cell, 0, 1);
   Atomics.notify(cell, 0);
@@ -152,7 +154,7 @@ async function announceExit({ code, flushed }: Extract<ToServer, { type: "exitin
 async function shutDown(): Promise<void> {
   setTimeout(() => process.kill(process.pid, "SIGKILL"), EXIT_GRACE_MS);
   await new Promise((resolve) => setTimeout(resolve, 20)); // the reply leaves
-  sockets.close(); // zeromq aborts a process that ends with open sockets
+  sockets.close(); // see announceExit
   toRunner({ type: "exit" });
 }
 

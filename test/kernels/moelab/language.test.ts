@@ -30,12 +30,13 @@ test.before(async () => {
 test.after(() => session.stop());
 
 /** Runs cells one after the other; all but the last must succeed. @returns the value of the last, or its error as text */
-async function cells(...codes: string[]): Promise<string | undefined> {
+async function cells(...codes: string[]): Promise<string> {
   for (const [index, code] of codes.entries()) {
     const ran = await session.run(code);
-    if (index === codes.length - 1) return ran.status === "ok" ? ran.value?.replace(/\s+/g, " ") : `${ran.content.ename}: ${ran.content.evalue}`;
+    if (index === codes.length - 1) return ran.status === "ok" ? ran.value.replace(/\s+/g, " ") : `${ran.content.ename}: ${ran.content.evalue}`;
     assert.is(ran.status, "ok", `${code}\n${ran.content.traceback?.join("\n")}`);
   }
+  return "";
 }
 
 test("a type error runs nothing and shows place, code and fix", async () => {

@@ -1,0 +1,142 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Session, sleep, until } from "../session.js";
+
+const test = suite("display");
+let session: Session;
+test.before(async () => {
+  session = await Session.start();
+});
+test.after(() => session.stop());
+
+const DRAWS = "const drawn = (text: string) => ({ [Symbol.for('Jupyter.display')]: () => ({ data: { 'text/html': `<b>${text}</b>`, 'text/plain': text }, metadata: { 'text/html': { isolated: true } } }) });";
+
+test("the last expression is the value, drawn by itself if it can", async () => {
+  await session.run(DRAWS);
+  const { outputs } = await session.run("drawn('x')");
+  assert.equal(outputs[0]!.data, { "text/html": ["<b>x</b>"], "text/plain": ["x"] });
+  assert.equal(outputs[0]!.metadata, { "text/html": { isolated: true } });
+});
+
+test("bytes become base64, JSON stays JSON, other libraries' methods are asked", async () => {
+  const { outputs } = await session.run("({ _repr_png_: () => new Uint8Array([1, 2, 3]), _repr_html_: () => '<i>h</i>', _repr_json_: () => ({ a: [1] }) })");
+  assert.is(outputs[0]!.data["image/png"], "AQID");
+  assert.equal(outputs[0]!.data["text/html"], ["<i>h</i>"]);
+  assert.equal(outputs[0]!.data["application/json"], { a: [1] });
+});
+
+test("display shows below the cell and updates in place", async () => {
+  const { outputs, messages } = await session.run("const shown = await display(drawn('1')); await shown.update(drawn('2')); await display.update(shown.id, drawn('3')); shown");
+  assert.is(outputs.length, 1);
+  assert.equal(outputs[0]!.data["text/plain"], ["3"]);
+  assert.not.ok(messages.some(({ header }) => header.msg_type === "execute_result"));
+  const late = await session.run("await shown.update(drawn('4'))");
+  assert.is(late.messages.find(({ header }) => header.msg_type === "update_display_data")?.content.data["text/plain"], "4");
+});
+
+test("clear removes what the cell has shown", async () => {
+  const { stdout } = await session.run("console.log('gone'); display.clear(); console.log('stays')");
+  assert.is(stdout, "stays\n");
+});
+
+for (const code of ["undefined", "setTimeout(() => {}, 1)", "Promise.resolve(4)", "new Promise(() => {})", "setImmediate(() => {})", "const declared = 1", "if (true) 5"]) {
+  test(`no value is shown for ${code}`, async () => {
+    const { outputs, status } = await session.run(code);
+    assert.is(status, "ok");
+    assert.equal(outputs, []);
+  });
+}
+
+test("values as text; large ones are cut with a word on how to see all", async () => {
+  assert.is((await session.run("null")).value, "null");
+  assert.is((await session.run("({ a: [1, { b: 2n }], s: 'x' })")).value, "{ a: [ 1, { b: 2n } ], s: 'x' }");
+  const { value } = await session.run("Array.from({ length: 5000 }, (_, i) => i)");
+  assert.match(value, /4900 more items/);
+  assert.match(value, /console\.dir/);
+  assert.match((await session.run("new Error('outer', { cause: new TypeError('inner') })")).value, /outer[\s\S]*\[cause\]: TypeError: inner/);
+});
+
+test("a tensor shows shape, type and values without leaving tensors behind", async () => {
+  const { value } = await session.run("import * as tf from '@tensorflow/tfjs'; await tf.setBackend('cpu'); const eye = tf.eye(2); const before = tf.memory().numTensors; eye");
+  assert.is(value, "Tensor [2, 2] float32\n[ [ 1, 0 ], [ 0, 1 ] ]");
+  assert.is((await session.run("tf.memory().numTensors - before")).value, "0");
+  assert.match((await session.run("tf.zeros([300, 300])")).value, /first 200 of 90,000 values/);
+});
+
+test("a value that cannot be drawn or inspected is an error of the cell", async () => {
+  assert.is((await session.run("({ [Symbol.for('Jupyter.display')]() { throw new Error('no drawing') } })")).content.evalue, "no drawing");
+  assert.is((await session.run("1")).value, "1");
+});
+
+test("late output goes to the cell that started it", async () => {
+  const timer = await session.run("setTimeout(() => console.log('from the timer'), 150); void (async () => { await new Promise((r) => setTimeout(r, 200)); console.log('from the promise') })()");
+  const next = await session.run("await new Promise((r) => setTimeout(r, 600)); console.log('next')");
+  assert.is(next.stdout, "next\n");
+  assert.is(timer.stdout, "from the timer\nfrom the promise\n");
+});
+
+test("errors that nobody awaits are shown at their cell and the kernel lives on", async () => {
+  const ran = await session.run("setTimeout(() => { throw new RangeError('in the timer') }, 50); Promise.reject(new TypeError('not awaited')); void (async () => { await null; throw 'a string' })();");
+  const next = await session.run("await new Promise((r) => setTimeout(r, 300)); 7");
+  assert.is(next.value, "7");
+  assert.is(next.stderr, "");
+  for (const told of [/Uncaught exception: .*RangeError.*: in the timer\n    at .*Cell \[\d+\]:1:/, /Unhandled rejection: .*TypeError.*: not awaited/, /a string/]) assert.match(ran.stderr, told);
+});
+
+test("10,000 lines come in full and in few messages", async () => {
+  const ran = await session.run("for (let i = 0; i < 10_000; i++) console.log('line', i)");
+  assert.is(ran.stdout.split("\n").length, 10_001);
+  assert.ok(ran.messages.length < 200, `${ran.messages.length} messages`);
+});
+
+test("more than that keeps head and tail and says where the rest is", async () => {
+  const { stdout } = await session.run("for (let i = 0; i < 60_000; i++) console.log('line', i)");
+  assert.match(stdout, /^line 0\n/);
+  assert.match(stdout, /line 59999\n$/);
+  const [, lines, file] = /… ([\d,]+) lines \(.*\) left out here; all of them are in (\S+)/.exec(stdout)!;
+  assert.is(stdout.split("\n").filter((line) => line.startsWith("line")).length + Number(lines!.replace(",", "")), 60_000);
+  assert.is((await session.run(`import { readFileSync } from "node:fs"; readFileSync(${JSON.stringify(file)}, "utf8").includes("line 30000\\n")`)).value, "true");
+});
+
+test("one endless line is capped too", async () => {
+  const { stdout } = await session.run("process.stdout.write('x'.repeat(5_000_000)); console.log('end')");
+  assert.ok(stdout.length < 2_000_000);
+  assert.match(stdout, /xend\n$/);
+});
+
+test("input asks the front end, readline too", async () => {
+  const answer = (prompt: string) => `[${prompt}]`;
+  assert.is((await session.run("await input('name? ')", { answer })).value, "'[name? ]'");
+  assert.match((await session.run("await input('name? ')")).content.evalue, /takes no input/);
+  const ran = await session.run("import readline from 'node:readline/promises'; const rl = readline.createInterface(process.stdin); const line = await rl.question('q? '); rl.close(); line", { answer: () => "typed" });
+  assert.is(ran.value, "'typed'");
+});
+
+test("comms: a target that nobody serves is closed at once", async () => {
+  const messages: string[] = [];
+  await session.kernel.request("shell", "comm_open", { comm_id: "c1", target_name: "nobody", data: {} }, (message) => messages.push(message.header.msg_type)).idle;
+  assert.ok(messages.includes("comm_close"));
+});
+
+test("comms: a served target receives and answers", async () => {
+  const served = await session.run("const host = (globalThis as any)[Symbol.for('moelab.kernel')]; host.registerCommTarget('echo', (m: any) => { if (m.kind === 'msg') host.comm('msg', { comm_id: m.comm_id, data: { echo: m.data } }) })");
+  await sleep(50);
+  await session.kernel.request("shell", "comm_open", { comm_id: "c2", target_name: "echo", data: {} }).idle;
+  assert.equal((await session.ask("comm_info_request", {})).comms, { c2: { target_name: "echo" } });
+  await session.kernel.request("shell", "comm_msg", { comm_id: "c2", data: 5 }).idle;
+  const echoed = () => served.messages.find(({ header }) => header.msg_type === "comm_msg");
+  await until(() => echoed() !== undefined);
+  assert.equal(echoed()!.content.data, { echo: 5 });
+});
+
+test("a process.exit says why the kernel ended", async () => {
+  const other = await Session.start();
+  const ran = other.send("process.exit(3)");
+  await until(() => other.kernel.ended !== undefined);
+  assert.match(other.kernel.ended!, /code 3/);
+  assert.match(ran.stderr, /called process\.exit\(3\)/);
+  await ran.done.catch(() => {});
+  await other.stop();
+});
+
+test.run();
