@@ -16,10 +16,12 @@ export function diskLayouts(canonical: string, family: Family): Layout[] {
   const pattern = whole.replace(/(^|\.)layers\.\d+/, "$1layers.{l}").replace(/\.experts\.\d+/, ".experts.{e}");
   const found = family.names[pattern] ?? biasOf(pattern, family);
   const layouts = (found === undefined ? [] : [found].flat()).map((entry): Layout => (typeof entry === "string" ? { name: entry } : entry));
-  return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => ({
-    ...layout,
-    name: prefix + layout.name.replace("{l}", layer).replace("{e}", expert) + factor,
-  })));
+  // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
+  const apart = factor ? `.${expert}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
+  return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => {
+    const name = prefix + layout.name.replace("{l}", layer).replace("{e}", expert);
+    return factor && layout.expert ? { name: name + apart } : { ...layout, name: name + factor };
+  }));
 }
 
 /**
@@ -74,7 +76,7 @@ export function mapNames(spec: ModelSpec, family: Family, disk: { names(): Itera
 }
 
 /** Resolves layouts with what a weight is stacked with: its neighbours by name, and the experts of its layer. */
-function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout) => Place {
+export function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout) => Place {
   const heights = new Map<string, Record<string, number>>();
   const counts = new Map<string, number>();
   for (const { name, shape } of expectedTensors(spec)) {
@@ -99,14 +101,22 @@ function parts(name: string): { owner: string; part: string; layer: string; expe
   return { owner: `${words.join(".")}${bias ? " bias" : ""}`, part, layer: expert?.[1] ?? "", expert: expert ? Number(expert[2]) : undefined };
 }
 
-/** Whether a tensor that no weight asks for is accounted for: `{beyond}` in a pattern is the number of a layer after the last. */
-function explainer(spec: ModelSpec, family: Family): (name: string) => boolean {
+/**
+ * What a tensor that no weight asks for is: a "copy" that holds nothing of its own, "unused" by the model, part of a layer
+ * "beyond" the last (`{beyond}` in a family's pattern is its number), or unknown.
+ */
+export function explainer(spec: ModelSpec, family: Family): (name: string) => "copy" | "unused" | "beyond" | undefined {
   const prefix = `(?:${(family.prefixes ?? [""]).map((text) => text.replace(/\./g, "\\.")).join("|")})`;
-  const patterns = [...(family.copies ?? []), ...(family.unused ?? [])].map((text) => new RegExp(`^${prefix}(?:${text.replace("{beyond}", "(?<beyond>\\d+)")})$`));
-  return (name) => patterns.some((pattern) => {
-    const match = pattern.exec(name);
-    return match !== null && (match.groups?.beyond === undefined || Number(match.groups.beyond) >= spec.decoder.layers.length);
-  });
+  const regular = (text: string) => new RegExp(`^${prefix}(?:${text.replace("{beyond}", "(?<beyond>\\d+)")})$`);
+  const copies = (family.copies ?? []).map(regular), unused = (family.unused ?? []).map(regular);
+  return (name) => {
+    if (copies.some((pattern) => pattern.test(name))) return "copy";
+    for (const match of unused.map((pattern) => pattern.exec(name))) {
+      if (match && match.groups?.beyond === undefined) return "unused";
+      if (match && Number(match.groups!.beyond) >= spec.decoder.layers.length) return "beyond";
+    }
+    return undefined;
+  };
 }
 
 function some(names: string[]): string {

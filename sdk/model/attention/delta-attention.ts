@@ -42,7 +42,7 @@ export function deltaAttention(x: Tensor, spec: DeltaAttentionSpec, weights: Lay
   if (cache) remember(cache, "state", state);
   const y = rmsNorm(tf.reshape(tf.transpose(tf.concat(outputs, 2), [0, 2, 1, 3]), [B * T * H, valueDim]), weight(weights, "attention.norm"), spec.eps);
   const gated = tf.mul(y, activate(tf.reshape(z, [B * T * H, valueDim]), "silu"));
-  return linear(tf.reshape(gated, [B * T, H * valueDim]), weights, "attention.o");
+  return linear(tf.reshape(gated, [B * T, H * valueDim]), weights, "attention.out");
 }
 
 /** [B, T, G d] -> [B, T, G, d] with vectors of length 1 */

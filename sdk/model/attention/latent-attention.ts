@@ -18,8 +18,8 @@ export function latentAttention(x: Tensor, spec: LatentAttentionSpec, weights: L
   const { heads: H, nopeDim, ropeDim, valueDim, kvRank } = spec;
   const norm = (y: Tensor, part: string) => rmsNorm(y, weight(weights, `attention.${part}`), spec.eps);
 
-  const source = spec.qRank ? norm(linear(x, weights, "attention.qDown"), "qNorm") : x;
-  const q = splitHeads(linear(source, weights, "attention.q"), B, T, H);
+  const flatQ = spec.qRank ? linear(norm(linear(x, weights, "attention.qDown"), "qNorm"), weights, "attention.qUp") : linear(x, weights, "attention.q");
+  const q = splitHeads(flatQ, B, T, H);
   const [qPlain, qTurning] = tf.split(q, [nopeDim, ropeDim], 3);
   const [short, kTurning] = tf.split(linear(x, weights, "attention.kvDown"), [kvRank, ropeDim], 1);
   const kv = splitHeads(linear(norm(short, "kvNorm"), weights, "attention.kv"), B, T, H);

@@ -32,7 +32,7 @@ export function lightningAttention(x: Tensor, spec: LightningAttentionSpec, weig
   }
   if (cache) remember(cache, "state", state);
   const y = rmsNorm(joinHeads(tf.concat(blocks, 2), B, T), weight(weights, "attention.norm"), spec.eps);
-  return linear(tf.mul(tf.sigmoid(linear(x, weights, "attention.outputGate")), y), weights, "attention.o");
+  return linear(tf.mul(tf.sigmoid(linear(x, weights, "attention.outputGate")), y), weights, "attention.out");
 }
 
 /** [H, rows, columns] of exp(-slope age); 0 where the age is negative, i.e. in the future */

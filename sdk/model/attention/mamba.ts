@@ -32,5 +32,5 @@ export function mamba(x: Tensor, spec: MambaSpec, weights: LayerWeights, { B, T 
   }
   if (cache) remember(cache, "state", state);
   const y = tf.add(tf.transpose(tf.concat(outputs, 2), [0, 2, 1]), tf.mul(u, weight(weights, "attention.skip")));
-  return linear(tf.reshape(tf.mul(y, activate(gate, spec.activation)), [B * T, C]), weights, "attention.o");
+  return linear(tf.reshape(tf.mul(y, activate(gate, spec.activation)), [B * T, C]), weights, "attention.out");
 }

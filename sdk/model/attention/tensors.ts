@@ -32,14 +32,15 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
     ];
   },
   latent: ({ heads: H, qRank, kvRank, nopeDim, ropeDim, valueDim, bias }, D) => [
-    ...(qRank ? [["qDown", [qRank, D], bias.q], ["qNorm", [qRank], 1]] as Entry[] : []),
-    ["q", [H * (nopeDim + ropeDim), qRank || D]],
+    ...(qRank
+      ? [["qDown", [qRank, D], bias.q], ["qNorm", [qRank], 1], ["qUp", [H * (nopeDim + ropeDim), qRank]]] as Entry[]
+      : [["q", [H * (nopeDim + ropeDim), D]] as Entry]),
     ["kvDown", [kvRank + ropeDim, D], bias.kv],
     ["kvNorm", [kvRank], 1],
     ["kv", [H * (nopeDim + valueDim), kvRank]],
     ["o", [D, H * valueDim], bias.o],
   ],
-  lightning: ({ heads: H, headDim: d }, D) => [["qkv", [3 * H * d, D]], ["norm", [H * d], 1], ["outputGate", [H * d, D]], ["o", [D, H * d]]],
+  lightning: ({ heads: H, headDim: d }, D) => [["qkv", [3 * H * d, D]], ["norm", [H * d], 1], ["outputGate", [H * d, D]], ["out", [D, H * d]]],
   delta: ({ keyHeads, valueHeads, keyDim, valueDim, kernel }, D) => {
     const keys = keyHeads * keyDim, values = valueHeads * valueDim;
     return [
@@ -49,13 +50,13 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
       ["logDecay", [valueHeads], 0],
       ["stepBias", [valueHeads], 1],
       ["norm", [valueDim], 1],
-      ["o", [D, values]],
+      ["out", [D, values]],
     ];
   },
   "routed-heads": ({ experts: E, kvHeads: G, headDim: d }, D) => [
     ["router", [E, D]], ["q", [E, G * d, D]], ["k", [G * d, D]], ["v", [G * d, D]], ["o", [E, D, G * d]], ["outputBias", [D], 0],
   ],
-  convolution: ({ kernel, bias }, D) => [["in", [3 * D, D], bias], ["convolution", [D, kernel], bias], ["o", [D, D], bias]],
+  convolution: ({ kernel, bias }, D) => [["in", [3 * D, D], bias], ["convolution", [D, kernel], bias], ["out", [D, D], bias]],
   mamba: ({ inner, state, kernel, stepRank, bias, eps }, D) => [
     ["in", [2 * inner, D], bias.in],
     ["convolution", [inner, kernel], bias.convolution],
@@ -64,7 +65,7 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
     ...(eps === undefined ? [] : [["stepNorm", [stepRank], 1], ["bNorm", [state], 1], ["cNorm", [state], 1]] as Entry[]),
     ["logDecay", [inner, state], 0],
     ["skip", [inner], 1],
-    ["o", [D, inner], bias.in],
+    ["out", [D, inner], bias.in],
   ],
 };
 
