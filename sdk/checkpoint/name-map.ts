@@ -60,9 +60,7 @@ export function mapNames(spec: ModelSpec, family: Family, disk: { names(): Itera
     }
     const place = placed(tensor, layout);
     const seen = disk.info(place.name).shape;
-    const squeezed = place.squeeze ? seen.filter((length) => length !== 1) : seen;
-    const wanted = place.squeeze ? place.diskShape.filter((length) => length !== 1) : place.diskShape;
-    if (squeezed.join() !== wanted.join()) {
+    if (seen.join() !== place.diskShape.join()) {
       throw new MoeError("shape-mismatch", `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
     }
     places.set(name, place);
