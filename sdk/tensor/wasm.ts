@@ -4,6 +4,7 @@ import { MoeError } from "../errors.js";
 import { registerEinsum } from "./kernels/einsum.js";
 import { setWasmKernel, sharedTensor, type KernelArgs, type WasmBackend } from "./wasm/heap.js";
 import { registerMatMul } from "./wasm/mat-mul.js";
+import { registerOneHot } from "./wasm/one-hot.js";
 import { registerRows } from "./wasm/rows.js";
 import { registerTranspose } from "./wasm/transpose.js";
 
@@ -16,6 +17,7 @@ export function replaceWasmKernels(): void {
   registerTranspose();
   registerMatMul();
   registerRows();
+  registerOneHot();
   registerEinsum("wasm");
   refuseNullMemory(tf.backend() as unknown as WasmBackend);
   // the back end copies where another name for the same memory is enough

@@ -37,6 +37,13 @@ test("transpose and gather of integers and booleans", () => tf.tidy(() => {
   assert.equal([...tf.stridedSlice(x, [0, 1], [2, 3], [1, 1]).dataSync()], [-2, 3, 5, 6]);
 }));
 
+test("one-hot rows of every type, empty for indices outside", () => tf.tidy(() => {
+  const indices = tf.tensor1d([2, -1, 0, 3], "int32");
+  assert.equal([...tf.oneHot(indices, 3, 1, 0, "float32").dataSync()], [0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+  assert.equal([...tf.oneHot(indices, 3, 0.5, -2, "float32").dataSync()].slice(0, 6), [-2, -2, 0.5, -2, -2, -2]);
+  assert.equal([...tf.oneHot(indices, 3).dataSync()], [0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+}));
+
 test("products leave no tensor and no memory behind, and take empty matrices", () => noLeaks(() => tf.tidy(() => {
   const dataIds = () => (tf.backend() as unknown as { numDataIds(): number }).numDataIds();
   const [a, b] = [randomTensor([3, 2, 4]), randomTensor([3, 5, 4], 2)];
