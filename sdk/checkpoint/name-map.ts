@@ -32,12 +32,12 @@ export function diskNames(canonical: string, family: Family): string[] {
   return diskLayouts(canonical, family).map(({ name }) => name);
 }
 
-/** A bias that a family file does not name lies beside its matrix. */
+/** A bias that a family file does not name lies beside its matrix, without axes of length 1. */
 function biasOf(pattern: string, family: Family): Family["names"][string] | undefined {
   if (!pattern.endsWith(".bias")) return undefined;
   const matrix = family.names[pattern.slice(0, -".bias".length)];
   const beside = (entry: string | Layout): string | Layout =>
-    (typeof entry === "string" ? entry.replace(/\.weight$/, ".bias") : { ...entry, name: entry.name.replace(/\.weight$/, ".bias") });
+    (typeof entry === "string" ? entry.replace(/\.weight$/, ".bias") : { ...entry, squeeze: undefined, name: entry.name.replace(/\.weight$/, ".bias") });
   return matrix === undefined ? undefined : [matrix].flat().map(beside);
 }
 

@@ -12,8 +12,8 @@ export interface Layout {
   interleaved?: boolean;
   /** a matrix is stored [in, out] */
   transpose?: boolean;
-  /** axes of length 1 are stored that the weight does not have */
-  squeeze?: boolean;
+  /** index of an axis of length 1 that is stored and that the weight does not have */
+  squeeze?: number;
 }
 
 /** Where one canonical weight lies on disk. */
@@ -22,9 +22,8 @@ export interface Place {
   name: string;
   /** shape of the weight */
   shape: number[];
-  /** shape of the whole tensor on disk, without axes of length 1 if the layout squeezes them */
+  /** shape of the whole tensor on disk */
   diskShape: number[];
-  squeeze: boolean;
   /** rows of the tensor's first axis that hold the weight; absent: all */
   rows?: Range;
   /** what these rows hold is a matrix [in, out] of this many outputs */
@@ -42,12 +41,13 @@ export interface Place {
  * @example placeOf({ name: "input_linear.weight", expert: "first-axis", stack: ["gate", "up"] }, "up", [20, 32], { gate: 20, up: 20 }, { at: 5, of: 6 })
  */
 export function placeOf(layout: Layout, part: string, shape: number[], heights: Record<string, number>, expert?: { at: number; of: number }): Place {
-  const { name, transpose = false, squeeze = false, stack = [part], interleaved } = layout;
+  const { name, transpose = false, squeeze, stack = [part], interleaved } = layout;
   const total = stack.reduce((sum, other) => sum + heights[other], 0);
   const before = stack.slice(0, stack.indexOf(part)).reduce((sum, other) => sum + heights[other], 0);
   const turned = transpose && shape.length === 2;
   const block = turned ? [shape[1], total] : [total, ...shape.slice(1)];
-  const place: Place = { name, shape, squeeze, diskShape: block };
+  const diskShape = squeeze === undefined ? block : [...block.slice(0, squeeze), 1, ...block.slice(squeeze)];
+  const place: Place = { name, shape, diskShape };
   if (turned) place.transposed = total;
   if (stack.length > 1) place.pick = interleaved ? { start: stack.indexOf(part), step: stack.length } : { start: before, step: 1 };
   if (expert && layout.expert === "first-axis") {
@@ -66,9 +66,8 @@ export function placeOf(layout: Layout, part: string, shape: number[], heights: 
 }
 
 /** The numbers of one weight: only the rows that hold it are read. */
-export async function readPlace(store: TensorStore, { name, shape, squeeze, rows, transposed, pick }: Place): Promise<Float32Array> {
-  // a squeezed tensor's first axis may be one that the weight does not have
-  const stored = await store.values(name, squeeze ? undefined : rows);
+export async function readPlace(store: TensorStore, { name, shape, rows, transposed, pick }: Place): Promise<Float32Array> {
+  const stored = await store.values(name, rows);
   const matrix = transposed === undefined ? stored : transpose(stored, transposed);
   if (!pick) return matrix;
   const height = shape[0];

@@ -1,0 +1,42 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { openTensors } from "../../sdk/checkpoint/safetensors.js";
+import { listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
+import { cost } from "../../sdk/evaluate/cost.js";
+import { expectedTensors } from "../../sdk/model/expected-tensors.js";
+import { fixture } from "../support/shared.js";
+
+const configOf = (name: string, file = "config.json") => JSON.parse(readFileSync(fixture(`models/${name}/${file}`), "utf8"));
+const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+for (const name of readdirSync(fixture("models"))) {
+  test(`${name}: both forms of the configuration give one spec`, async () => {
+    assert.equal(await specFromConfig(configOf(name, "config.v5.json")), await specFromConfig(configOf(name)));
+  });
+
+  test(`${name}: cost counts every weight once`, async () => {
+    const spec = await specFromConfig(configOf(name));
+    const expected = expectedTensors(spec);
+    assert.is(new Set(expected.map((tensor) => tensor.name)).size, expected.length, "each name once");
+    const total = expected.reduce((sum, { shape }) => sum + size(shape), 0);
+    assert.is(cost(spec).parameters.total, total);
+    const store = await openTensors(fixture(`models/${name}`));
+    const buffers = /^h\.\d+\.attn\.bias$|slope_rate|_decay$/;
+    assert.is(total, [...store.names()].filter((tensor) => !buffers.test(tensor)).reduce((sum, tensor) => sum + size(store.info(tensor).shape), 0), "numbers on disk");
+    await store.close();
+  });
+}
+
+test("every family names each weight that its kinds of block may ask for", async () => {
+  for (const family of listFamilies()) {
+    for (const [pattern, names] of Object.entries(family.names)) {
+      for (const entry of [names].flat()) {
+        const name = typeof entry === "string" ? entry : entry.name;
+        assert.is(/\{l\}/.test(name), /\{l\}/.test(pattern), `${family.family}: ${pattern}`);
+      }
+    }
+  }
+});
+
+test.run();
