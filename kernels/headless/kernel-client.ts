@@ -57,7 +57,7 @@ export class KernelClient {
     this.exited = new Promise((resolve) => {
       const end = (how: string) => {
         this.ended ??= how;
-        for (const { reject } of this.replies.values()) reject(new MoeError("kernel-died", `kernel: ${this.ended} while it was asked for something; accepted is a kernel that keeps running. See its messages above.`));
+        for (const { reject } of this.replies.values()) reject(this.death());
         resolve();
       };
       this.process.on("error", (error) => end(`it did not start (${error.message})`));
@@ -105,8 +105,13 @@ export class KernelClient {
     });
     const reply = new Promise<Message>((resolve, reject) => this.replies.set(header.msg_id, { resolve, reject }));
     reply.catch(() => {});
-    void this.send(channel, { header, content });
+    if (this.ended) this.replies.get(header.msg_id)!.reject(this.death());
+    else void this.send(channel, { header, content });
     return { id: header.msg_id, reply, idle: Promise.race([idle, this.exited]) };
+  }
+
+  private death(): MoeError {
+    return new MoeError("kernel-died", `kernel: ${this.ended} while it was asked for something; accepted is a kernel that keeps running. See its messages above.`);
   }
 
   /** Runs code; several calls in a row are queued by the kernel. */

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { cellRuns } from "./runner/context.js";
 import { Runner } from "./runner/runner.js";
 import type { ToRunner, ToServer } from "./threads.js";
 
@@ -19,7 +20,7 @@ const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
 
 const { port1, port2 } = new MessageChannel();
 const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2);
-const server = thread("server.js", { connection, language: port1, version, typescriptVersion }, port1);
+const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns }, port1);
 language.unref();
 
 const exit = process.exit.bind(process); // before the runner explains exits that cells cause

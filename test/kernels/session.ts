@@ -65,6 +65,7 @@ export class Session {
         ran.status = content.status;
       }),
     };
+    ran.done.catch(() => {}); // a kernel that dies is told to whoever awaits
     return ran;
   }
 
@@ -83,7 +84,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until something is so; fails after ten seconds. */
+/** Waits until something is so; fails after a minute. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (const started = Date.now(); !condition(); await sleep(20)) if (Date.now() - started > 10_000) throw new Error(`not so after 10 s: ${condition}`);
+  for (const started = Date.now(); !condition(); await sleep(20)) if (Date.now() - started > 60_000) throw new Error(`not so after a minute: ${condition}`);
 }

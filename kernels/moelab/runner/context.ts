@@ -5,12 +5,19 @@ import type { Cell } from "./cell.js";
 // a function that an interrupt tears out of a promise's continuation would end the process.
 
 let current: Cell | undefined;
+/** 1 while code of a cell runs: only then may the server thread have V8 terminate what runs here */
+export const cellRuns = new Int32Array(new SharedArrayBuffer(4));
 let inTimer: Cell | undefined;
 const owners = new WeakMap<object, Cell>();
 
 /** The cell whose code is running, also in its timers and after its awaits. */
 export function currentCell(): Cell | undefined {
   return current;
+}
+
+function enter(cell: Cell | undefined): void {
+  current = cell;
+  cellRuns[0] = cell ? 1 : 0;
 }
 
 /** The cell that made a promise. */
@@ -21,11 +28,11 @@ export function ownerOf(promise: object): Cell | undefined {
 /** Runs a function so that all it starts, now or later, belongs to the cell. */
 export function runAs<T>(cell: Cell, run: () => T): T {
   const before = current;
-  current = cell;
+  enter(cell);
   try {
     return run();
   } finally {
-    current = before;
+    enter(before);
   }
 }
 
@@ -35,7 +42,8 @@ export function runAs<T>(cell: Cell, run: () => T): T {
  */
 export function resetContext(): Cell | undefined {
   const torn = inTimer;
-  current = inTimer = undefined;
+  inTimer = undefined;
+  enter(undefined);
   return torn;
 }
 
@@ -46,10 +54,10 @@ export function trackContext(): void {
       if (current) owners.set(promise, current);
     },
     before(promise: object) {
-      current = owners.get(promise);
+      enter(owners.get(promise));
     },
     after() {
-      current = undefined;
+      enter(undefined);
     },
   });
   for (const name of ["setTimeout", "setInterval"] as const) wrapTimer(name);

@@ -18,6 +18,8 @@ interface Execution {
   request: Message;
   silent: boolean;
   interrupted: boolean;
+  /** ends the wait for the type check */
+  stop?(): void;
   /** settles what the runner was last asked for */
   settle?(outcome: Outcome): void;
 }
@@ -53,9 +55,11 @@ export class Executions {
     if (this.running?.key === key) this.running.settle?.(outcome);
   }
 
-  /** A cell that is still being checked will not start. */
+  /** A cell that is still being checked ends here and will not start. */
   interrupt(): void {
-    if (this.running) this.running.interrupted = true;
+    if (!this.running) return;
+    this.running.interrupted = true;
+    this.running.stop?.();
   }
 
   get runningHeader(): Header | undefined {
@@ -110,8 +114,9 @@ export class Executions {
 
   private async outcome(execution: Execution, code: string, number: number, allowInput: boolean): Promise<Outcome> {
     if (!code.trim()) return { status: "ok" };
-    const compilation = await this.links.compile(code, number);
-    if (execution.interrupted) return { status: "error", ...INTERRUPTED };
+    const stopped = new Promise<undefined>((resolve) => (execution.stop = () => resolve(undefined)));
+    const compilation = await Promise.race([this.links.compile(code, number), stopped]);
+    if (!compilation || execution.interrupted) return { status: "error", ...INTERRUPTED };
     if (!compilation.ok) return { status: "error", ...compilation.error };
     return new Promise((settle) => {
       execution.settle = settle;

@@ -19,13 +19,15 @@ export interface ServerData {
   language: MessagePort;
   version: string;
   typescriptVersion: string;
+  /** 1 while code of a cell runs in the main thread */
+  cellRuns: Int32Array;
 }
 
 /** After a shutdown reply the process has this long to end by itself. */
 const EXIT_GRACE_MS = 250;
 const MAX_MATCHES = 1000;
 
-const { connection, language: languagePort, version, typescriptVersion } = workerData as ServerData;
+const { connection, language: languagePort, version, typescriptVersion, cellRuns } = workerData as ServerData;
 const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
 const language = remote<LanguageService>(languagePort);
@@ -53,6 +55,7 @@ const executions = new Executions({
   history,
 });
 const stopper = new Stopper({
+  inCell: () => Atomics.load(cellRuns, 0) === 1,
   ask: () => toRunner({ type: "interrupt" }),
   notice() {
     const parent = executions.runningHeader;
