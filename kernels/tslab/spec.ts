@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { MoeError } from "../../sdk/errors.js";
 import { packageFolder, type KernelSpec } from "../headless/kernel-spec.js";
@@ -13,14 +13,19 @@ export function tslabSpec(): KernelSpec {
   const home = packageFolder();
   const tslab = findTslab(home);
   if (!tslab) throw new MoeError("no-tslab", "kernel install: tslab is not installed; accepted is tslab 1.0.22 beside moelab or globally. Get it with `npm install tslab`.");
-  const modules = dirname(home);
+  linkCheckout(home);
   return {
     argv: [process.execPath, "--no-warnings", join(tslab, "bin/tslab"), "kernel", "--config-path", "{connection_file}"],
     display_name: "TypeScript (tslab, with moelab)",
     language: "typescript",
-    // a package finds itself in node_modules; a checkout is found through a link to it
-    env: { NODE_PATH: [modules, join(home, "node_modules"), process.env.NODE_PATH].filter(Boolean).join(delimiter) },
+    env: { NODE_PATH: [basename(dirname(home)) === "node_modules" ? dirname(home) : join(home, "node_modules"), process.env.NODE_PATH].filter(Boolean).join(delimiter) },
   };
+}
+
+/** tslab looks for packages in node_modules alone, and a checkout of moelab is not in one: a link puts it there. */
+function linkCheckout(home: string): void {
+  const link = join(home, "node_modules/moelab");
+  if (basename(dirname(home)) !== "node_modules" && !existsSync(link)) symlinkSync(home, link, "junction");
 }
 
 function findTslab(home: string): string | undefined {
