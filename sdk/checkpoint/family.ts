@@ -33,6 +33,8 @@ export interface Family {
   unused?: string[];
 }
 
+const FAMILY_KEYS = "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to tensor), and optionally extends, let, define, config, prefixes, copies, unused";
+
 let families: Family[] | undefined;
 
 /** All family files, bundled ones only. */
@@ -47,6 +49,23 @@ export function listFamilies(): Family[] {
 }
 
 /**
+ * A user's own family file; `extends` may name a bundled family.
+ * @throws MoeError `bad-family` for a file that is no family
+ */
+export function readFamily(path: string): Family {
+  let family: Family;
+  try {
+    family = JSON.parse(readFileSync(path, "utf8")) as Family;
+  } catch (error) {
+    throw new MoeError("bad-family", `family: ${path} cannot be read (${(error as Error).message}); accepted is a JSON file. Check the path and the file.`, { cause: error });
+  }
+  const whole = isObject(family) ? inherit(family, listFamilies()) : undefined;
+  const missing = (["family", "modelTypes", "spec", "names"] as const).filter((key) => whole?.[key] === undefined);
+  if (!whole || missing.length) throw new MoeError("bad-family", `family: ${path} lacks ${missing.join(", ")}; accepted is an object with ${FAMILY_KEYS}. Start from a file in data/families.`);
+  return whole;
+}
+
+/**
  * The family that a configuration belongs to, by its `model_type`.
  * @throws MoeError `unknown-family` listing what is known and what a family file must say
  */
@@ -54,8 +73,10 @@ export function familyOf(config: Record<string, unknown>): Family {
   const found = listFamilies().find((family) => family.modelTypes.includes(String(config.model_type)));
   if (found) return found;
   const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
-  throw new MoeError("unknown-family", `load: model_type is ${JSON.stringify(config.model_type)} in config.json; known are ${known}. ` +
-    `Write a family file (modelTypes, spec, names; see CONTRIBUTING.md) and try it with \`moelab family check DIR\`.`);
+  const recognised = ["architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok"]
+    .filter((key) => config[key] !== undefined).map((key) => `${key} ${JSON.stringify(config[key])}`).join(", ") || "none of the usual keys";
+  throw new MoeError("unknown-family", `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is ${recognised}; known are ${known}. ` +
+    `Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How to add an architecture") and try it with \`moelab family check DIR --family FILE\`.`);
 }
 
 /**

@@ -15,6 +15,7 @@ const commands: Record<string, Entry> = {
   lab: { description: "open JupyterLab on the notebooks", load: () => import("./lab.js") },
   doctor: { description: "what computes here, how fast, and what would make it better", load: () => import("./doctor.js") },
   inspect: { description: "what a checkpoint holds, from its headers alone", load: () => import("./inspect.js") },
+  family: { description: "try an architecture file against a checkpoint", load: () => import("./family.js") },
   engine: { description: "build and check the native engine", load: () => import("./engine.js") },
   kernel: { description: "install, list and remove the notebook kernels", load: () => import("./kernel.js") },
 };

@@ -40,7 +40,7 @@ export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGr
   for (const stack of ["encoder", "decoder"] as const) {
     const sees = stack === "encoder" ? "source" : "target";
     spec[stack]?.layers.forEach((layer, index) => {
-      for (const { name, shape } of layerTensors(withoutExperts(layer), width)) groups.push(layerWeight(name, shape, sees));
+      for (const { name, shape } of layerTensors(withoutExperts(layer), width)) groups.push(layerWeight(name, shape, sees, layer));
       if (layer.ffn?.kind === "moe") groups.push(expertGroup(layer.ffn, width, sees, usage[layerId(stack, index)]));
     });
   }
@@ -51,11 +51,14 @@ export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGr
 const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cross: "attention", ffn: "dense", shared: "shared", sharedGate: "shared", expertsBias: "experts", router: "routers" };
 
 /** A weight by its canonical name in the layer: vectors and tables are added, matrices multiply. */
-function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"]): WeightGroup {
+function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"], { attention }: LayerSpec): WeightGroup {
   const matrix = shape.length > 1 && !name.endsWith("relativeBias");
   // keys and values of cross-attention are made of the encoder's tokens
   const reads = /^cross\.[kv]($|\.)/.test(name) ? "source" : sees;
-  return everyToken(PARTS[name.split(".")[0]] ?? "attention", reads, size(shape), matrix ? size(shape) : 0);
+  const group = everyToken(PARTS[name.split(".")[0]] ?? "attention", reads, size(shape), matrix ? size(shape) : 0);
+  // projections of attention experts are stacked [E, out, in]; a token meets K of them
+  const met = shape.length === 3 && attention?.kind === "routed-heads" ? attention.router.topK / attention.experts : 1;
+  return { ...group, active: group.active * met, multiplies: group.multiplies * met };
 }
 
 function withoutExperts(layer: LayerSpec): LayerSpec {

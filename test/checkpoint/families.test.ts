@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
+import { familyOf, listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
 import { cost } from "../../sdk/evaluate/cost.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { fixture } from "../support/shared.js";
@@ -37,6 +37,10 @@ test("every family names each weight that its kinds of block may ask for", async
       }
     }
   }
+});
+
+test("an unknown model_type says what was recognised and what to write", () => {
+  assert.throws(() => familyOf({ model_type: "no-such", num_experts: 8 }), (error: Error) => /num_experts 8/.test(error.message) && /mixtral/.test(error.message) && /names/.test(error.message));
 });
 
 test.run();
