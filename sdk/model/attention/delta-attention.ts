@@ -55,5 +55,5 @@ function unit(x: Tensor, { keyHeads, keyDim }: DeltaAttentionSpec): Tensor {
 /** [B, T, G, d] -> [B, T, G n, d], each head n times in a row */
 function everyValueHead(x: Tensor, n: number): Tensor {
   const [B, T, G, d] = x.shape as [number, number, number, number];
-  return tf.reshape(tf.tile(tf.reshape(x, [B, T, G, 1, d]), [1, 1, 1, n, 1]), [B, T, G * n, d]);
+  return tf.reshape(tf.concat(Array.from({ length: n }, () => tf.reshape(x, [B * T * G, 1, d])), 1), [B, T, G * n, d]);
 }

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { tf, topK } from "../../tensor/index.js";
+import { stopGradient, tf, topK } from "../../tensor/index.js";
 import { MASKED } from "../pass.js";
 import type { RouterSpec } from "../spec.js";
 
@@ -54,7 +54,8 @@ function sparsemixer(logits: Tensor, { topK: K, jitter = 0.01 }: RouterSpec): Ch
   let left = logits;
   for (let k = 0; k < K; k++) {
     const { values: top, indices } = topK(left, 1);
-    const distance = tf.div(tf.sub(top, logits), tf.maximum(tf.abs(logits), top));
+    // who is a rival is a decision without a gradient
+    const distance = stopGradient(tf.div(tf.sub(top, logits), tf.maximum(tf.abs(logits), tf.mul(top, tf.onesLike(logits)))));
     const rivals = tf.softmax(tf.add(left, tf.mul(tf.cast(tf.greater(distance, 2 * jitter), "float32"), MASKED)));
     const chosen = tf.oneHot(tf.reshape(indices, [-1]) as never, E, 1, 0, "float32") as Tensor;
     choices.push(indices);
