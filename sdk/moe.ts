@@ -1,5 +1,7 @@
 import { defineMethod, methodList } from "./plan/methods.js";
 import { from, load } from "./pipeline.js";
+import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
+import type { Study } from "./stages/study.js";
 import { charts, display, kernelHost, table, type Table } from "./view/index.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
@@ -9,6 +11,8 @@ import { printedTable } from "./evaluate/index.js";
 export const moe = {
   load,
   from,
+  /** scores several methods on the same items: see `Profiled.compare` */
+  compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> => from(study).compare(arms, options),
   defineMethod,
   /** all methods with their papers */
   methods: methodList,

@@ -54,7 +54,7 @@ check("an interrupted run goes on as if it had not been interrupted", async () =
   const first = await fresh();
   const stop = new AbortController();
   const state = { folder, every: 1 };
-  await train(first.trainable, { ...base, state, signal: stop.signal, onStep: ({ step }) => step === 3 && stop.abort() })
+  await train(first.trainable, { ...base, state, signal: stop.signal, onStep: ({ step }) => { if (step === 3) stop.abort(); } })
     .then(() => assert.unreachable("was not stopped"), (error) => assert.is(error.code, "aborted"));
   first.trainable.dispose();
   const second = await fresh();
