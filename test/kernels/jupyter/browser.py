@@ -169,7 +169,7 @@ def main():
         check("variables stay", cell(last).locator(".jp-OutputArea-output").last.inner_text().strip() == "3")
         look("interrupted")
 
-        menu("Kernel", "notebook:restart-run-all") if page.locator('.lm-Menu-item[data-command="notebook:restart-run-all"]').count() else page.evaluate("window.jupyterapp.commands.execute('notebook:restart-run-all')")
+        page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-run-all')")  # it waits for the dialog
         page.locator(".jp-Dialog button.jp-mod-accept").click(timeout=20_000)
         page.wait_for_timeout(4000)
         idle()
