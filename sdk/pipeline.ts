@@ -1,4 +1,4 @@
-import type { SaveOptions } from "./checkpoint/save-model.js";
+import type { Saved } from "./checkpoint/save-model.js";
 import type { Plan } from "./plan/plan.js";
 import { applyStage, changeStage, planStage, type ChangeOptions } from "./stages/change.js";
 import { compareStage, type Arm, type CompareOptions, type Comparison } from "./stages/compare.js";
@@ -7,7 +7,7 @@ import { evaluateStage, type EvaluateOptions } from "./stages/evaluate.js";
 import { forecastStage, type Forecast } from "./stages/forecast.js";
 import { loadStage, type LoadOptions } from "./stages/load.js";
 import { profileStage, type ProfileOptions } from "./stages/profile.js";
-import { saveStage } from "./stages/save.js";
+import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import { Study, type StudyState } from "./stages/study.js";
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
@@ -15,7 +15,7 @@ export interface Anywhere extends PromiseLike<Study> {
   /** Scores the model on test items, beside the model as it was loaded. */
   evaluate(options?: EvaluateOptions): Evaluated;
   /** Writes the model as it is now to a new folder that `moe.load` opens again. */
-  save(folder: string, options?: Pick<SaveOptions, "dtype" | "overwrite">): Promise<void>;
+  save(folder: string, options?: SaveStageOptions): Promise<Saved>;
 }
 
 /** A model that was opened: it can be measured, scored, or changed by a plan that was made before. */
@@ -78,7 +78,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
   async forecast() { return forecastStage(await this.settled()); }
   async compare(arms: readonly Arm[], options?: CompareOptions) { return compareStage(await this.settled(), arms, options); }
-  async save(folder: string, options?: Pick<SaveOptions, "dtype" | "overwrite">) { return saveStage(await this.settled(), folder, options); }
+  async save(folder: string, options?: SaveStageOptions) { return saveStage(await this.settled(), folder, options); }
 
   then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
     return this.settled().then((state) => new Study(state)).then(done, failed);

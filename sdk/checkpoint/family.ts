@@ -31,6 +31,8 @@ export interface Family {
   copies?: string[];
   /** … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number) */
   unused?: string[];
+  /** dotted keys of config.json that hold the number of experts and of choices, for models that were pruned */
+  save?: { experts: string[]; topK: string[] };
 }
 
 const FAMILY_KEYS = "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to tensor), and optionally extends, let, define, config, prefixes, copies, unused";

@@ -8,11 +8,12 @@ import { dequantized, type BlockSize } from "./dequantized.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
 import { mapNames } from "./name-map.js";
 import { openTensors } from "./safetensors.js";
+import type { TensorStore } from "./tensor-store.js";
 
 const MAX_CONFIG_BYTES = 16 << 20;
 
 /** A model opened from a folder, with what saving it again needs. */
-export interface OpenedModel { model: Model; folder: string; config: Record<string, unknown>; family: Family }
+export interface OpenedModel { model: Model; folder: string; config: Record<string, unknown>; family: Family; /** tensors on disk, closed with the model */ store: TensorStore }
 
 /**
  * Opens a Hugging Face folder (config.json and safetensors). Headers are checked at once, weights are read when used.
@@ -27,7 +28,7 @@ export async function openModel(folder: string, options: { id?: string; keep?: b
   const store = dequantized(await openTensors(folder), blockSize(config));
   try {
     const source = new CheckpointSource(store, mapNames(spec, family, store));
-    return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family };
+    return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family, store };
   } catch (error) {
     await store.close();
     throw error;

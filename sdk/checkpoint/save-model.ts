@@ -1,77 +1,201 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { MoeError } from "../errors.js";
+import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { MoeError, suggest } from "../errors.js";
 import { expectedTensors } from "../model/expected-tensors.js";
-import type { ModelSpec } from "../model/spec.js";
 import { encode } from "../tensor/formats/index.js";
 import { changesOf } from "./changed-layers.js";
-import { familyOf, specFromConfig } from "./family.js";
-import { diskNames } from "./name-map.js";
-import type { Dtype, WeightSource } from "./weight-source.js";
-import { writeTensors } from "./write-safetensors.js";
+import { diskTensors, size, storedDtype, tensorPieces, type DiskTensor } from "./disk-tensors.js";
+import { dtypeSizeBytes } from "./dtype-size.js";
+import { familyOf, specFromConfig, type Family } from "./family.js";
+import { modelCard } from "./model-card.js";
+import { explainer } from "./name-map.js";
+import { plainConfig } from "./plain-config.js";
+import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
+import type { TensorStore } from "./tensor-store.js";
+import type { Dtype } from "./weight-source.js";
+import type { TensorData } from "./write-safetensors.js";
+import { writeSharded } from "./write-sharded.js";
+
+/**
+ * How changed experts are written:
+ * - `moelab` (default): as they are, each stored once; config.json's `moelab` entry says how they hang together. moelab opens it
+ * - `expanded`: one dense expert for every router output, so merged experts are written several times; anyone's code runs it
+ * - `pruned`: experts that cannot be chosen are left out, with their router rows; anyone's code runs it
+ */
+export type SaveLayout = "moelab" | "expanded" | "pruned";
+const LAYOUTS: readonly SaveLayout[] = ["moelab", "expanded", "pruned"];
 
 export interface SaveOptions {
   /** Hugging Face configuration that the spec came from */
   config: Record<string, unknown>;
-  /** number format of the weights; default what each tensor is stored in */
+  layout?: SaveLayout;
+  /** number format of the weights; default what each tensor is stored in, for quantised ones that of the configuration */
   dtype?: Extract<Dtype, "F32" | "F16" | "BF16">;
+  /** a file of weights holds at most this, or one tensor that is larger; default 5 GB */
+  maxShardBytes?: number;
   /** folder whose tokenizer and generation files are copied */
   filesFrom?: string;
-  /** written to moelab.json: where this model comes from, the plan that made it */
+  /** the checkpoint that the model came from: its names are used again, and what the model does not run is copied */
+  original?: TensorStore;
+  family?: Family;
+  /** written to moelab.json and to the model card: where this model comes from, the plan that made it */
   provenance?: Record<string, unknown>;
   /** replace a folder that is already there; default false */
   overwrite?: boolean;
+  signal?: AbortSignal;
+  onProgress?(doneBytes: number, totalBytes: number): void;
 }
 
-const TORCH_NAMES: Record<string, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
-const KEPT_FILES = /^(tokenizer.*|special_tokens_map|vocab|merges|spiece|generation_config|chat_template)\.(json|txt|model|jinja)$/;
+/** What was written. */
+export interface Saved {
+  folder: string;
+  layout: SaveLayout;
+  /** of all files */
+  sizeBytes: number;
+  files: { name: string; sizeBytes: number; sha256: string }[];
+  /** bytes of weights in each layout that this model can be written in: what a choice costs */
+  layouts: Partial<Record<SaveLayout, number>>;
+  /** tensors of the original that are not in this one */
+  leftOut: string[];
+}
+
+const TORCH_NAMES: Partial<Record<Dtype, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+const KEPT_FILES = /^((tokenizer.*|added_tokens|special_tokens_map|vocab|merges|spiece|sentencepiece.*|generation_config|chat_template|preprocessor_config)\.(json|txt|model|jinja)|(LICENSE|NOTICE).*)$/;
 
 /**
- * Writes a folder in the family's own names: config.json, model.safetensors, tokenizer files, moelab.json with provenance and
- * a sha256 of every file. Merged layers keep their slots: the folder opens again in moelab with the same logits.
- * The folder appears when it is whole; a save that fails leaves nothing.
+ * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance and a
+ * sha256 of every file, and config.json last. The folder appears when it is whole; a save that fails leaves nothing, and one
+ * that is killed leaves a folder under another name without config.json, which nothing takes for a model.
  *
- * @throws MoeError `folder-exists`
+ * @throws MoeError `folder-exists`, `not-exportable` when the layout cannot say this model, `disk-full`, `aborted`
  */
-export async function saveModel(folder: string, model: { spec: ModelSpec; weights: WeightSource }, options: SaveOptions): Promise<void> {
+export async function saveModel(folder: string, model: SpecAndWeights, options: SaveOptions): Promise<Saved> {
+  const layout = options.layout ?? "moelab";
+  if (!LAYOUTS.includes(layout)) throw new MoeError("bad-layout", `save: the layout is "${layout}". ${suggest(String(layout), LAYOUTS)}`);
   if (existsSync(folder) && !options.overwrite) {
     throw new MoeError("folder-exists", `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);
   }
-  const { spec, weights } = model;
-  const { moelab: _, ...plain } = options.config;
-  const family = familyOf(plain);
-  const changes = changesOf(spec, await specFromConfig(plain, family));
-  const part = `${folder}.part-${process.pid}`;
-  await rm(part, { recursive: true, force: true });
+  const { moelab: _, quantization_config: __, ...plain } = options.config;
+  const family = options.family ?? familyOf(plain);
+  const written = await inLayout(layout, model, plain, family);
+  const config = withDtype(written.config, options.dtype);
+  const tensors = tensorsOf(written.model, config, family, options);
+  const { copied, leftOut } = unrun(model, family, layout, options);
+  const all = [...tensors, ...copied];
+  const layouts = { [layout]: bytesOf(all) } as Saved["layouts"];
+  for (const other of LAYOUTS) layouts[other] ??= await inLayout(other, model, plain, family).then((one) => bytesOf([...tensorsOf(one.model, config, family, options), ...copied]), () => undefined);
+
+  const part = `${resolve(folder)}.part-${process.pid}`;
+  await removeDead(folder);
   await mkdir(part, { recursive: true });
   try {
-    const tensors = expectedTensors(spec).map(({ name, shape }) => ({ canonical: name, name: diskNames(name, family)[0], shape, dtype: options.dtype ?? storable(weights.info(name).dtype) }));
-    async function* data() {
-      for (const { canonical, name, dtype } of tensors) yield { name, bytes: encode(await weights.values(canonical), dtype) };
-    }
-    await writeTensors(join(part, "model.safetensors"), tensors, data());
-    const dtype = TORCH_NAMES[tensors[0].dtype];
-    await writeFile(join(part, "config.json"), `${JSON.stringify({ ...plain, torch_dtype: dtype, ...(changes ? { moelab: changes } : {}) }, null, 2)}\n`);
+    await writeSharded(part, all, data(all, written.model, options, layouts[layout]!), { maxShardBytes: options.maxShardBytes });
     if (options.filesFrom) {
       for (const file of await readdir(options.filesFrom)) if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
     }
-    const files: Record<string, string> = {};
-    for (const file of (await readdir(part)).sort()) files[file] = await sha256(join(part, file));
-    await writeFile(join(part, "moelab.json"), `${JSON.stringify({ ...options.provenance, files }, null, 2)}\n`);
-    await mkdir(dirname(folder), { recursive: true });
-    if (options.overwrite) await rm(folder, { recursive: true, force: true });
-    await rename(part, folder);
+    await writeFile(join(part, "README.md"), modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut, provenance: options.provenance ?? {} }));
+    const configText = `${JSON.stringify(config, null, 2)}\n`;
+    const files = await Promise.all((await readdir(part)).map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size, sha256: await sha256(join(part, name)) })));
+    files.push({ name: "config.json", sizeBytes: Buffer.byteLength(configText), sha256: createHash("sha256").update(configText).digest("hex") });
+    files.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const hashes = Object.fromEntries(files.map(({ name, sha256: hash }) => [name, hash]));
+    await writeFile(join(part, "moelab.json"), `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
+    await writeFile(join(part, "config.json"), configText);
+    await takePlace(part, folder);
+    return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut };
   } catch (error) {
     await rm(part, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Formats that have no encoder of their own here are written as float32. */
-function storable(dtype: Dtype): Dtype {
-  return dtype in TORCH_NAMES ? dtype : "F32";
+async function inLayout(layout: SaveLayout, model: SpecAndWeights, config: Record<string, unknown>, family: Family) {
+  if (layout === "moelab") {
+    const changes = changesOf(model.spec, await specFromConfig(config, family));
+    return { model, config: { ...config, ...(changes ? { moelab: changes } : {}) } };
+  }
+  const plain = plainExperts(model, layout === "expanded" ? "copy" : "refuse");
+  return { model: plain, config: await plainConfig(config, plain.spec, family) };
+}
+
+/** Transformers 4 reads `torch_dtype`, transformers 5 `dtype`: the word that is there. */
+function withDtype(config: Record<string, unknown>, dtype: SaveOptions["dtype"]): Record<string, unknown> {
+  if (!dtype) return config;
+  return { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: TORCH_NAMES[dtype] };
+}
+
+function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unknown>, family: Family, { dtype, original }: SaveOptions): DiskTensor[] {
+  const expected = new Set(expectedTensors(spec).map(({ name }) => name));
+  const unknown = [...weights.names()].filter((name) => !expected.has(name));
+  if (unknown.length) throw new MoeError("unknown-tensors", `save: the model holds ${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, which its architecture does not name; accepted are the ${expected.size} tensors of the architecture. Save with the spec that belongs to the weights.`);
+  return diskTensors(spec, family, (name) => dtype ?? storedDtype(weights.info(name), modelDtype(config)), original);
+}
+
+function modelDtype(config: Record<string, unknown>): Dtype {
+  const named = config.dtype ?? config.torch_dtype;
+  return (Object.keys(TORCH_NAMES) as Dtype[]).find((dtype) => TORCH_NAMES[dtype] === named) ?? "F32";
+}
+
+/** Tensors that the model does not run are copied as they are, but for layers after the last when the number of experts has changed. */
+function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout, { original }: SaveOptions): { copied: DiskTensor[]; leftOut: string[] } {
+  const explain = explainer(spec, family);
+  const copied: DiskTensor[] = [], leftOut: string[] = [];
+  for (const name of original?.names() ?? []) {
+    const kind = explain(name);
+    if (kind === undefined || kind === "copy") continue;
+    const { dtype, shape } = original!.info(name);
+    if (kind === "beyond" && layout === "pruned") leftOut.push(name);
+    else copied.push({ name, dtype: dtypeSizeBytes[dtype] && !original!.has(`${name}_scale_inv`) ? dtype : "BF16", shape, parts: [] });
+  }
+  return { copied, leftOut };
+}
+
+async function* data(tensors: readonly DiskTensor[], { weights }: SpecAndWeights, { original, signal, onProgress }: SaveOptions, totalBytes: number): AsyncGenerator<TensorData> {
+  let doneBytes = 0;
+  for (const tensor of tensors) {
+    for await (const piece of tensor.parts.length ? tensorPieces(tensor, weights) : verbatim(tensor, original!)) {
+      if (signal?.aborted) throw new MoeError("aborted", "save: stopped at the caller's request; nothing was left behind.");
+      yield piece;
+      doneBytes += piece.bytes.length;
+    }
+    onProgress?.(doneBytes, totalBytes);
+  }
+}
+
+async function* verbatim({ name, dtype }: DiskTensor, original: TensorStore): AsyncGenerator<TensorData> {
+  yield { name, bytes: original.info(name).dtype === dtype ? await original.bytes(name) : encode(await original.values(name), dtype) };
+}
+
+function bytesOf(tensors: readonly DiskTensor[]): number {
+  return tensors.reduce((sum, { dtype, shape }) => sum + size(shape) * dtypeSizeBytes[dtype]!, 0);
+}
+
+/** What saves that were killed left behind. */
+async function removeDead(folder: string): Promise<void> {
+  const parent = dirname(resolve(folder));
+  for (const name of await readdir(parent).catch(() => [])) {
+    const owner = name.startsWith(`${basename(folder)}.part-`) ? Number(name.split(".part-").pop()) : NaN;
+    if (Number.isInteger(owner) && (owner === process.pid || !isAlive(owner))) await rm(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(process_: number): boolean {
+  try {
+    process.kill(process_, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** A folder that is replaced is moved away first, so that at no time half of each is there. */
+async function takePlace(part: string, folder: string): Promise<void> {
+  const old = `${resolve(folder)}.part-${process.pid}-old`;
+  if (existsSync(folder)) await rename(folder, old);
+  await rename(part, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 async function sha256(file: string): Promise<string> {

@@ -1,12 +1,39 @@
-import { saveModel, type SaveOptions } from "../checkpoint/save-model.js";
+import { saveModel, type Saved, type SaveOptions } from "../checkpoint/save-model.js";
 import { provenance } from "../evaluate/index.js";
 import { ready } from "../tensor/index.js";
+import { progress } from "../view/progress.js";
+import { kernelHost } from "../view/displayable.js";
 import type { StudyState } from "./study.js";
 
-/** Writes the model as it is now, with where it comes from, to a new folder that `moe.load` opens again. */
-export async function saveStage(study: StudyState, folder: string, options: Pick<SaveOptions, "dtype" | "overwrite"> = {}): Promise<void> {
+export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardBytes" | "overwrite" | "signal">;
+
+/**
+ * Writes the model as it is now, with where it comes from, to a new folder that `moe.load` opens again; with the layout
+ * "expanded" or "pruned" every other consumer of the family runs it too.
+ *
+ * @returns what was written, and what each layout would take
+ */
+export async function saveStage(study: StudyState, folder: string, options: SaveStageOptions = {}): Promise<Saved> {
   await ready();
-  const about = provenance({ model: { id: study.model.id, fingerprint: await study.model.weights.fingerprint() } });
-  const history = { model: study.opened.model.id, original: await study.original.weights.fingerprint(), steps: study.steps, ...about.moelab };
-  await saveModel(folder, study.model, { ...options, config: study.opened.config, filesFrom: study.opened.folder, provenance: history });
+  const { opened, model, original, steps } = study;
+  const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
+  const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
+  let bar: ReturnType<typeof progress> | undefined;
+  let shown = 0;
+  const { signal = kernelHost()?.signal } = options;
+  try {
+    const saved = await saveModel(folder, model, {
+      ...options, signal, config: opened.config, family: opened.family, original: opened.store, filesFrom: opened.folder, provenance: history,
+      onProgress: (done, total) => {
+        bar ??= progress({ label: `save ${model.id}`, total, unit: "bytes", signal });
+        bar.advance(done - shown);
+        shown = done;
+      },
+    });
+    bar?.done();
+    return saved;
+  } catch (error) {
+    bar?.fail(error);
+    throw error;
+  }
 }

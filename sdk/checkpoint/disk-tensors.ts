@@ -1,0 +1,81 @@
+import { expectedTensors } from "../model/expected-tensors.js";
+import type { ModelSpec } from "../model/spec.js";
+import { encode } from "../tensor/formats/index.js";
+import { dtypeSizeBytes } from "./dtype-size.js";
+import type { Family } from "./family.js";
+import { diskLayouts, placer } from "./name-map.js";
+import type { Layout, Place } from "./place.js";
+import type { TensorInfo, Dtype, WeightSource } from "./weight-source.js";
+import type { TensorData } from "./write-safetensors.js";
+import { blockOf, blocks } from "./write-place.js";
+
+/** The tensors of a checkpoint that was read: how its names and shapes were. */
+export interface Disk { has(name: string): boolean; info(name: string): { shape: number[] } }
+
+/** A tensor to be written, with the weights that lie in it. */
+export interface DiskTensor { name: string; dtype: Dtype; shape: number[]; parts: { canonical: string; place: Place }[] }
+
+/**
+ * What a checkpoint of this model holds: every weight at its place in the family's own layout, so fused and stacked
+ * experts are fused and stacked again. Where a family knows several names, the one of the checkpoint that was read is used.
+ *
+ * @param dtypeOf number format on disk of a weight
+ * @param original the checkpoint that the model came from; absent for a new model
+ */
+export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical: string) => Dtype, original?: Disk): DiskTensor[] {
+  const tensors = new Map<string, DiskTensor>();
+  const choose = chooser(family, original);
+  const placed = placer(spec);
+  for (const tensor of expectedTensors(spec)) {
+    const place = placed(tensor, choose(tensor.name));
+    const dtype = dtypeOf(tensor.name);
+    const held = tensors.get(place.name) ?? { name: place.name, dtype, shape: place.diskShape, parts: [] };
+    if (dtypeSizeBytes[dtype]! > dtypeSizeBytes[held.dtype]!) held.dtype = dtype;
+    held.parts.push({ canonical: tensor.name, place });
+    tensors.set(place.name, held);
+  }
+  return [...tensors.values()];
+}
+
+/**
+ * The bytes of a tensor, one expert after the other where it holds several, so that no fused tensor is whole in memory.
+ * An expert of a fused tensor that is stored in another form leaves zeros.
+ */
+export async function* tensorPieces({ name, dtype, shape, parts }: DiskTensor, weights: WeightSource): AsyncGenerator<TensorData> {
+  const rowBytes = size(shape.slice(1)) * dtypeSizeBytes[dtype]!;
+  const filled = new Set<number>();
+  let rows = shape[0] ?? 1;
+  for (const members of blocks(parts)) {
+    const { place } = members[0];
+    const start = place.rows?.start ?? 0;
+    if (place.rows) rows = place.rows.end - start;
+    filled.add(start);
+    const values = await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })));
+    yield { name, bytes: encode(values, dtype), at: start * rowBytes };
+  }
+  if (!parts.some(({ canonical }) => canonical.includes(".experts."))) return;
+  for (let start = 0; start < (shape[0] ?? 0); start += rows) {
+    if (!filled.has(start)) yield { name, bytes: new Uint8Array(rows * rowBytes), at: start * rowBytes };
+  }
+}
+
+/** Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has, else the first. */
+function chooser(family: Family, original?: Disk): (canonical: string) => Layout {
+  const known = new Map<string, number>();
+  return (canonical) => {
+    const layouts = diskLayouts(canonical, family);
+    const pattern = canonical.replace(/\d+/g, "*");
+    const found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
+    if (found >= 0) known.set(pattern, found);
+    return layouts[found >= 0 ? found : known.get(pattern) ?? 0];
+  };
+}
+
+/** The plain float format that a weight is written in: its own; quantised ones get the model's, in which they were computed before. */
+export function storedDtype(info: TensorInfo, modelDtype: Dtype): Dtype {
+  return ["F64", "F32", "F16", "BF16"].includes(info.dtype) ? info.dtype : modelDtype;
+}
+
+export function size(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
