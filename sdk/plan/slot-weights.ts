@@ -4,6 +4,7 @@ import { factorise, keepRows, type Factors } from "../compress/factorise.js";
 import { expertTensors } from "../model/expected-tensors.js";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
 import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
+import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
 import { keptRows } from "./kept-rows.js";
@@ -44,7 +45,7 @@ export class SlotWeights {
       const stored = this.stored(`${prefix}${suffix}`);
       if (!stored) continue;
       const sum = () => this.sum(layer, ffn, recipe, suffix);
-      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), read: sum };
+      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), read: () => asStored(sum(), stored) };
       else Object.assign(made, this.factored(suffix, stored, recipe.form, sum));
     }
     return made;
@@ -75,7 +76,7 @@ export class SlotWeights {
     };
     const part = (name: keyof Factors, shape: [number, number]): SlotTensor => ({
       info: storedInfo({ ...stored, shape, sizeBytes: (stored.sizeBytes / (out * width)) * shape[0] * shape[1] }),
-      read: async () => tf.tensor2d((await factors())[name], shape),
+      read: async () => asStored(tf.tensor2d((await factors())[name], shape), stored),
     });
     return { [`${suffix}.u`]: part("u", [out, form.rank]), [`${suffix}.v`]: part("v", [form.rank, width]), [`${suffix}.s`]: part("s", [out, width]) };
   }
@@ -181,6 +182,16 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
   const result = tf.tidy(compute);
   tf.dispose(inputs);
   return result;
+}
+
+/** Rounded to the format that it is stored in, so that a model computes the same before it is saved and after. */
+async function asStored(made: Tensor | Promise<Tensor>, source: TensorInfo): Promise<Tensor> {
+  const tensor = await made;
+  const { dtype } = storedInfo(source);
+  if (dtype !== "F16" && dtype !== "BF16") return tensor;
+  const values = (await tensor.data()) as Float32Array;
+  tensor.dispose();
+  return tf.tensor(decode(encode(values, dtype), dtype), tensor.shape, "float32");
 }
 
 /** A sum is stored in the number format of its sources; formats that only inference packers write become float32. */
