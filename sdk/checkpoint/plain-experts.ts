@@ -57,6 +57,7 @@ function openOutputs(id: LayerId, ffn: MoeFfnSpec, shared: "copy" | "refuse"): n
     if (left.some((count) => count !== left[0]) || (groups.rank === "best-two" && left[0] < 2)) {
       throw notExportable(`the groups of experts in ${id} keep ${left.join(", ")} experts, and the router chooses by groups of equal size${groups.rank === "best-two" ? " from 2" : ""}`, 'Prune the same number in every group, or save with { layout: "moelab" }');
     }
+    if (left[0] * groups.keep < ffn.router.topK) throw notExportable(`${groups.keep} groups of ${left[0]} experts are left to choose ${ffn.router.topK} from in ${id}`, 'Prune fewer experts, or save with { layout: "moelab" }');
   }
   return open;
 }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { MoeError, suggest } from "../errors.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { encode } from "../tensor/formats/index.js";
 import { changesOf } from "./changed-layers.js";
+import { configText } from "./config-text.js";
 import { diskTensors, size, storedDtype, tensorPieces, type DiskTensor } from "./disk-tensors.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
@@ -35,7 +36,7 @@ export interface SaveOptions {
   dtype?: Extract<Dtype, "F32" | "F16" | "BF16">;
   /** a file of weights holds at most this, or one tensor that is larger; default 5 GB */
   maxShardBytes?: number;
-  /** folder whose tokenizer and generation files are copied */
+  /** folder whose tokenizer and generation files are copied, and whose config.json tells 7.0 from 7 */
   filesFrom?: string;
   /** the checkpoint that the model came from: its names are used again, and what the model does not run is copied */
   original?: TensorStore;
@@ -96,13 +97,13 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
       for (const file of await readdir(options.filesFrom)) if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
     }
     await writeFile(join(part, "README.md"), modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut, provenance: options.provenance ?? {} }));
-    const configText = `${JSON.stringify(config, null, 2)}\n`;
+    const text = configText(config, options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
     const files = await Promise.all((await readdir(part)).map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size, sha256: await sha256(join(part, name)) })));
-    files.push({ name: "config.json", sizeBytes: Buffer.byteLength(configText), sha256: createHash("sha256").update(configText).digest("hex") });
+    files.push({ name: "config.json", sizeBytes: Buffer.byteLength(text), sha256: createHash("sha256").update(text).digest("hex") });
     files.sort((a, b) => (a.name < b.name ? -1 : 1));
     const hashes = Object.fromEntries(files.map(({ name, sha256: hash }) => [name, hash]));
     await writeFile(join(part, "moelab.json"), `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
-    await writeFile(join(part, "config.json"), configText);
+    await writeFile(join(part, "config.json"), text);
     await takePlace(part, folder);
     return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut };
   } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { configText } from "../../sdk/checkpoint/config-text.js";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { saveModel, type SaveOptions } from "../../sdk/checkpoint/save-model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
@@ -33,7 +34,7 @@ const merged = (experts: number): LayerPlan => ({
   slots: [{ from: [{ expert: 0, weight: 0.3 }, { expert: 1, weight: 0.7 }] }, ...Array.from({ length: experts - 2 }, (_, at) => ({ from: [{ expert: at + 2, weight: 1 }] }))],
   expertOf: Array.from({ length: experts }, (_, expert) => Math.max(0, expert - 1)),
 });
-const options = ({ config, family, store }: Awaited<ReturnType<typeof openModel>>): SaveOptions => ({ config, family, original: store });
+const options = ({ config, family, store, folder: filesFrom }: Awaited<ReturnType<typeof openModel>>): SaveOptions => ({ config, family, original: store, filesFrom });
 
 async function logits(model: Model): Promise<Float32Array> {
   const ids = [[5, 9, 2, 31, 7, 64, 12, 3]];
@@ -83,6 +84,13 @@ for (const name of ["mixtral", "gpt_oss", "dbrx", "granitemoe", "deepseek_v2_lit
     for (const each of [again.model, model, opened.model]) await each.dispose();
   });
 }
+
+test("floats of a configuration stay floats", () => {
+  const like = '{"limit": 7.0, "big": 1e4, "name": "x \\" 8.0", "list": [1.0, 2], "half": 0.5, "count": 3.0, "nest": {"a": -2.0}}';
+  const text = configText({ limit: 7, big: 10000, name: 'x " 8.0', list: [1, 2], half: 0.5, count: 4, nest: { a: -2 }, more: 7 }, like);
+  assert.equal(JSON.parse(text), { limit: 7, big: 10000, name: 'x " 8.0', list: [1, 2], half: 0.5, count: 4, nest: { a: -2 }, more: 7 });
+  for (const part of ['"limit": 7.0,', '"big": 1e4,', "1.0,", '"count": 4,', '"a": -2.0', '"more": 7\n']) assert.ok(text.includes(part), `${part} in ${text}`);
+});
 
 test("layers of different sizes cannot be pruned, and the reason names them", async () => {
   const opened = await openModel(fixture("models/mixtral"));
