@@ -20,7 +20,7 @@ export interface OpenedModel { model: Model; folder: string; config: Record<stri
  *
  * @throws MoeError `no-checkpoint`, `unknown-family`, `missing-tensors`, `unknown-tensors`, `shape-mismatch`; FormatError for bytes that do not parse
  */
-export async function openModel(folder: string, options: { id?: string; keep?: boolean; family?: Family } = {}): Promise<OpenedModel> {
+export async function openModel(folder: string, options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {}): Promise<OpenedModel> {
   const config = await readConfig(folder);
   const family = options.family ?? familyOf(config);
   const base = await specFromConfig(config, family);

@@ -40,9 +40,9 @@ export interface Forward {
 export class Model {
   private readonly resident: Resident;
 
-  /** @param options.keep hold every layer once read (default), or read it again for each use */
-  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, options: { keep?: boolean } = {}) {
-    this.resident = new Resident(spec, weights, options.keep ?? true);
+  /** @param residency.keep hold every layer once read (default), or read it again for each use; `memory` holds as many as fit into these bytes */
+  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, readonly residency: { keep?: boolean; memory?: number } = {}) {
+    this.resident = new Resident(spec, weights, residency.keep === false ? 0 : residency.memory ?? Infinity);
   }
 
   /**

@@ -33,7 +33,7 @@ export async function applyStage(study: StudyState, plan = study.plan): Promise<
   const started = performance.now();
   if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
   const { spec, weights } = await applyPlan(study.model, plan);
-  const model = new Model(`${study.model.id}+${plan.method}`, spec, weights);
+  const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model.residency);
   return { ...study, model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
 }
 
