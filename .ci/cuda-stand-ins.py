@@ -3,13 +3,19 @@
     python cuda-stand-ins.py      # of the environment that has torch, installed with `pip install --no-deps torch`
 
 Its libraries name CUDA's although nothing on the CPU calls them. Each one that is absent is replaced by a library that
-has the functions asked of it, every one of which answers "no device" (100). Needs gcc and binutils.
+has the functions asked of it, every one of which answers "no device" (100), but for those in ANSWERS. Needs gcc and binutils.
 """
 import importlib.util
 import re
 import subprocess
 import tempfile
 from pathlib import Path
+
+ANSWERS = {
+    "cudaGetErrorString": 'const char* cudaGetErrorString(int code) { return "no CUDA runtime"; }',
+    "cudaGetErrorName": 'const char* cudaGetErrorName(int code) { return "cudaErrorNoDevice"; }',
+    "cudaStreamIsCapturing": "int cudaStreamIsCapturing(void* stream, int* status) { *status = 0; return 0; }",   # transformers asks
+}
 
 folder = Path(importlib.util.find_spec("torch").submodule_search_locations[0]) / "lib"
 
@@ -36,7 +42,7 @@ for name, versions in sorted(asked.items()):
     with tempfile.TemporaryDirectory() as scratch:
         source, script = Path(scratch) / "stub.c", Path(scratch) / "stub.map"
         functions = sorted(set().union(*versions.values()))
-        source.write_text("".join(f"int {function}(void) {{ return 100; }}\n" for function in functions))
+        source.write_text("\n".join(ANSWERS.get(function, f"int {function}(void) {{ return 100; }}") for function in functions) + "\n")
         command = ["gcc", "-shared", "-fPIC", "-w", f"-Wl,-soname,{name}", str(source)]
         if any(versions):
             script.write_text("".join(f"{version} {{ global: {'; '.join(sorted(asking))}; }};\n" for version, asking in versions.items() if version))
