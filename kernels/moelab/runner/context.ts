@@ -5,8 +5,12 @@ import type { Cell } from "./cell.js";
 // a function that an interrupt tears out of a promise's continuation would end the process.
 
 let current: Cell | undefined;
-/** 1 while code of a cell runs: only then may the server thread have V8 terminate what runs here */
-export const cellRuns = new Int32Array(new SharedArrayBuffer(4));
+/**
+ * Shared with the server thread. [0] is 1 while code of a cell runs: only then may V8 be told to terminate what runs here.
+ * [1] is 1 from the stop button until the event loop has answered: queued callbacks of cells are dropped meanwhile, since a
+ * chain of ticks would keep the loop from ever answering.
+ */
+export const cellRuns = new Int32Array(new SharedArrayBuffer(8));
 let inTimer: Cell | undefined;
 const owners = new WeakMap<object, Cell>();
 
@@ -104,7 +108,7 @@ function wrapQueue(holder: object, name: string): void {
   replace(holder, name, (callback: Callback, ...rest: unknown[]) => {
     const cell = current;
     if (!cell || typeof callback !== "function") return start.call(holder, callback, ...rest);
-    return start.call(holder, (...args: unknown[]) => runAs(cell, () => callback(...args)), ...rest);
+    return start.call(holder, (...args: unknown[]) => Atomics.load(cellRuns, 1) === 1 || runAs(cell, () => callback(...args)), ...rest);
   });
 }
 

@@ -2,7 +2,7 @@ import { Script } from "node:vm";
 import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
 import { bundleOf } from "./bundle.js";
 import { Cell, KernelInterrupt } from "./cell.js";
-import { currentCell, ownerOf, resetContext, runAs, trackContext } from "./context.js";
+import { cellRuns, currentCell, ownerOf, resetContext, runAs, trackContext } from "./context.js";
 import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
@@ -110,6 +110,7 @@ export class Runner {
     const { cell } = this.running ?? {};
     cell?.interrupt();
     if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
+    Atomics.store(cellRuns, 1, 0);
     this.post({ type: "interrupted" });
   }
 

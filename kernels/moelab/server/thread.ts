@@ -56,7 +56,10 @@ const executions = new Executions({
 });
 const stopper = new Stopper({
   inCell: () => Atomics.load(cellRuns, 0) === 1,
-  ask: () => toRunner({ type: "interrupt" }),
+  ask() {
+    Atomics.store(cellRuns, 1, 1);
+    toRunner({ type: "interrupt" });
+  },
   notice() {
     const parent = executions.runningHeader;
     if (parent) publisher.stream("stderr", "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the call returns. Restart the kernel to end it now.\n", parent);
