@@ -12,6 +12,8 @@ let current: Cell | undefined;
  */
 export const cellRuns = new Int32Array(new SharedArrayBuffer(8));
 let inTimer: Cell | undefined;
+/** the last error that left a cell's code: by the time Node reports it as uncaught, no cell is current */
+let thrown: { error: unknown; cell: Cell } | undefined;
 const owners = new WeakMap<object, Cell>();
 
 /** The cell whose code is running, also in its timers and after its awaits. */
@@ -35,9 +37,17 @@ export function runAs<T>(cell: Cell, run: () => T): T {
   enter(cell);
   try {
     return run();
+  } catch (error) {
+    thrown = { error, cell };
+    throw error;
   } finally {
     enter(before);
   }
+}
+
+/** The cell whose timer or queued callback threw an error that nobody caught. */
+export function throwerOf(error: unknown): Cell | undefined {
+  return thrown && Object.is(thrown.error, error) ? thrown.cell : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { Script } from "node:vm";
 import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
 import { bundleOf } from "./bundle.js";
 import { Cell, KernelInterrupt } from "./cell.js";
-import { cellRuns, currentCell, ownerOf, resetContext, runAs, trackContext } from "./context.js";
+import { cellRuns, currentCell, ownerOf, resetContext, runAs, throwerOf, trackContext } from "./context.js";
 import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
@@ -35,7 +35,7 @@ export class Runner {
     trackContext();
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
-    process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, currentCell()));
+    process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
     process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
     process.on("SIGINT", () => this.interrupt());
   }

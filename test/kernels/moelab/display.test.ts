@@ -83,6 +83,13 @@ test("errors that nobody awaits are shown at their cell and the kernel lives on"
   for (const told of [/Uncaught exception: .*RangeError.*: in the timer\n    at .*Cell \[\d+\]:1:/, /Unhandled rejection: .*TypeError.*: not awaited/, /a string/]) assert.match(ran.stderr, told);
 });
 
+test("an error in a timer is told at its cell though another one runs by then", async () => {
+  const ran = await session.run("setTimeout(() => { throw new RangeError('while the next runs') }, 200)");
+  const next = await session.run("await new Promise((r) => setTimeout(r, 500)); 8");
+  assert.is(next.stderr, "");
+  assert.match(ran.stderr, "while the next runs");
+});
+
 test("10,000 lines come in full and in few messages", async () => {
   const ran = await session.run("for (let i = 0; i < 10_000; i++) console.log('line', i)");
   assert.is(ran.stdout.split("\n").length, 10_001);
