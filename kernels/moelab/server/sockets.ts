@@ -1,12 +1,16 @@
 import { Publisher, Reply, Router } from "zeromq";
 import type { Connection, Message, Wire } from "../wire.js";
 
+/** a reader that does not end by then is left to itself */
+const CLOSING_MS = 300;
+
 export type RequestChannel = "shell" | "control" | "stdin";
 
 /** The kernel's five sockets. Messages of one channel leave in the order in which `send` was called. */
 export interface Sockets {
   send(channel: RequestChannel | "iopub", message: Parameters<Wire["pack"]>[0]): Promise<void>;
-  close(): void;
+  /** Resolves when nobody reads any more: zeromq aborts a process that ends while someone does. */
+  close(): Promise<void>;
 }
 
 /** Binds the sockets of a connection file and hands every valid message to `receive`, each message once. */
@@ -24,18 +28,19 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
   ]);
 
   const seen = new SeenIds(100_000);
+  const readers: Promise<void>[] = [];
   for (const channel of ["shell", "control", "stdin"] as const) {
-    void (async () => {
+    readers.push((async () => {
       for await (const frames of routers[channel]) {
         const message = wire.unpack(frames);
         // jupyter_client's manager and client count their ids separately in one session: only the type tells them apart
         if (message && seen.add(`${channel} ${message.header.msg_type} ${message.header.msg_id}`)) receive(channel, message);
       }
-    })().catch(ignoreClosed);
+    })().catch(ignoreClosed));
   }
-  void (async () => {
+  readers.push((async () => {
     for await (const beat of heartbeat) await heartbeat.send(beat);
-  })().catch(ignoreClosed);
+  })().catch(ignoreClosed));
 
   const last: Partial<Record<RequestChannel | "iopub", Promise<void>>> = {};
   return {
@@ -47,8 +52,9 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
       last[channel] = sent;
       return sent;
     },
-    close() {
+    async close() {
       for (const socket of [...Object.values(routers), iopub, heartbeat]) socket.close();
+      await Promise.race([Promise.all(readers), new Promise((resolve) => setTimeout(resolve, CLOSING_MS))]);
     },
   };
 }

@@ -149,7 +149,7 @@ async function announceExit({ code, flushed }: Extract<ToServer, { type: "exitin
   writeSync(2, text);
   await publisher.publish("stream", parent, { name: "stderr", text });
   await new Promise((resolve) => setTimeout(resolve, 30));
-  sockets.close(); // zeromq aborts a process that ends with open sockets
+  await sockets.close();
   await new Promise((resolve) => setTimeout(resolve, 30));
   const cell = new Int32Array(flushed);
   Atomics.store(cell, 0, 1);
@@ -160,7 +160,7 @@ async function announceExit({ code, flushed }: Extract<ToServer, { type: "exitin
 async function shutDown(): Promise<void> {
   setTimeout(() => process.kill(process.pid, "SIGKILL"), EXIT_GRACE_MS);
   await new Promise((resolve) => setTimeout(resolve, 20)); // the reply leaves
-  sockets.close(); // see announceExit
+  await sockets.close();
   toRunner({ type: "exit" });
 }
 
