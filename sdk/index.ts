@@ -1,6 +1,6 @@
 export { moe } from "./moe.js";
 export { FormatError, MoeError } from "./errors.js";
-export { from, load, type Changed, type Evaluated, type Loaded, type Planned, type Profiled } from "./pipeline.js";
+export { create, from, load, type Changed, type Evaluated, type Loaded, type Planned, type Profiled } from "./pipeline.js";
 export { Study } from "./stages/study.js";
 export { Comparison, type Arm } from "./stages/compare.js";
 export type { Evaluation, TaskScore } from "./stages/evaluate.js";

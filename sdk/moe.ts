@@ -1,5 +1,5 @@
 import { defineMethod, methodList } from "./plan/methods.js";
-import { from, load } from "./pipeline.js";
+import { create, from, load } from "./pipeline.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import type { Study } from "./stages/study.js";
 import { charts, display, kernelHost, table, type Table } from "./view/index.js";
@@ -10,6 +10,7 @@ import { printedTable } from "./evaluate/index.js";
 /** The SDK under one name. */
 export const moe = {
   load,
+  create,
   from,
   /** scores several methods on the same items: see `Profiled.compare` */
   compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> => from(study).compare(arms, options),

@@ -2,6 +2,7 @@ import type { Saved } from "./checkpoint/save-model.js";
 import type { Plan } from "./plan/plan.js";
 import { applyStage, changeStage, planStage, type ChangeOptions } from "./stages/change.js";
 import { compareStage, type Arm, type CompareOptions, type Comparison } from "./stages/compare.js";
+import { createStage, type CreateOptions } from "./stages/create.js";
 import { distillStage, type DistillOptions } from "./stages/distill.js";
 import { evaluateStage, type EvaluateOptions } from "./stages/evaluate.js";
 import { forecastStage, type Forecast } from "./stages/forecast.js";
@@ -9,6 +10,8 @@ import { loadStage, type LoadOptions } from "./stages/load.js";
 import { profileStage, type ProfileOptions } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import { Study, type StudyState } from "./stages/study.js";
+import { trainStage, type TrainStageOptions } from "./stages/train.js";
+import type { ModelSpec } from "./model/spec.js";
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
 export interface Anywhere extends PromiseLike<Study> {
@@ -24,10 +27,14 @@ export interface Loaded extends Anywhere {
   profile(options?: ProfileOptions): Profiled;
   /** Carries out a plan that was made for these very weights. */
   apply(plan: Plan): Changed;
+  /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
+  train(options?: TrainStageOptions): Changed;
 }
 
 /** A model that was measured: methods can plan. */
 export interface Profiled extends Anywhere {
+  /** Carries out a plan that was made for these very weights; one that weighs by a statistic finds it here. */
+  apply(plan: Plan): Changed;
   /** Makes a method's plan and stops before carrying it out. */
   plan(options: ChangeOptions): Planned;
   /** Experts become fewer by averaging: `{ method: "m-smoe", keep: 0.25 }`. */
@@ -55,6 +62,8 @@ export interface Changed extends Anywhere {
   compress(options: ChangeOptions): Changed;
   /** Fine-tunes with the model as loaded as teacher. */
   distill(options?: DistillOptions): Changed;
+  /** Trains on without a teacher. */
+  train(options?: TrainStageOptions): Changed;
 }
 
 export interface Evaluated extends PromiseLike<Study> {
@@ -74,6 +83,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route")); }
   compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress")); }
   apply(plan?: Plan) { return this.next((study) => applyStage(study, plan)); }
+  train(options?: TrainStageOptions) { return this.next((study) => trainStage(study, options)); }
   distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
   evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
   async forecast() { return forecastStage(await this.settled()); }
@@ -106,6 +116,16 @@ function remeasured(study: StudyState): Promise<StudyState> {
  */
 export function load(ref: string, options?: LoadOptions): Loaded {
   return new Chain(() => loadStage(ref, options));
+}
+
+/**
+ * Begins a chain with a new model of random weights: a Hugging Face configuration or a ModelSpec.
+ *
+ * @example
+ * const study = await create({ model_type: "mixtral", hidden_size: 64, … }, { tokenizer: "nano-decoder" }).train({ corpus: "moby-dick", steps: 200 });
+ */
+export function create(architecture: Record<string, unknown> | ModelSpec, options?: CreateOptions): Loaded {
+  return new Chain(() => createStage(architecture, options));
 }
 
 /** Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.profile()` after a change. */

@@ -7,7 +7,7 @@ export interface RowPrunerOptions extends SparsityScheduleOptions {
   beta?: number;
 }
 
-/** A remainder S [out, in] in training and the gradient of the loss at the step that was just taken. */
+/** A remainder S [out, in], or several stacked [slots, out, in], in training and the gradient of the loss at the step that was just taken. */
 export interface SparsePart { weight: Variable; gradient: Tensor }
 
 export interface PruneReport {
@@ -15,7 +15,7 @@ export interface PruneReport {
   keep: number;
   /** rows with a score below it were set to zero; absent while nothing is pruned */
   threshold?: number;
-  /** rows that are zero now, by part; empty while nothing is pruned */
+  /** rows that are zero now, by part, counted through a stack; empty while nothing is pruned */
   zeroRows: Record<string, number[]>;
 }
 
@@ -44,8 +44,8 @@ export class RowPruner {
 
     const scored: { name: string; scores: Float32Array; width: number }[] = [];
     for (const [name, { weight }] of Object.entries(parts)) {
-      const scores = tf.tidy(() => tf.mean(this.mean.get(name)!, 1));
-      scored.push({ name, scores: (await scores.data()) as Float32Array, width: weight.shape[1]! });
+      const scores = tf.tidy(() => tf.mean(this.mean.get(name)!, -1));
+      scored.push({ name, scores: (await scores.data()) as Float32Array, width: weight.shape.at(-1)! });
       scores.dispose();
     }
     const threshold = entryQuantile(scored, 1 - keep);
@@ -53,9 +53,22 @@ export class RowPruner {
     for (const { name, scores } of scored) {
       zeroRows[name] = Array.from(scores.keys()).filter((row) => scores[row] < threshold);
       const { weight } = parts[name];
-      tf.tidy(() => weight.assign(tf.mul(weight, tf.tensor2d(Array.from(scores, (score) => (score < threshold ? 0 : 1)), [scores.length, 1]))));
+      tf.tidy(() => weight.assign(tf.mul(weight, tf.tensor(Array.from(scores, (score) => (score < threshold ? 0 : 1)), [...weight.shape.slice(0, -1), 1]))));
     }
     return { keep, threshold: threshold === -Infinity ? undefined : threshold, zeroRows };
+  }
+
+  /** What a pruner needs to go on as if it had not been interrupted, by name. */
+  async state(): Promise<Record<string, Float32Array>> {
+    const state: Record<string, Float32Array> = {};
+    for (const [kind, tensors] of [["last", this.last], ["mean", this.mean]] as const) for (const [name, tensor] of tensors) state[`${kind} ${name}`] = (await tensor.data()) as Float32Array;
+    return state;
+  }
+
+  /** Takes over what `state` gave; shapes follow with the next step. */
+  restore(state: Record<string, Float32Array>): void {
+    this.dispose();
+    for (const [key, values] of Object.entries(state)) (key.startsWith("last ") ? this.last : this.mean).set(key.slice(5), tf.tensor1d(values));
   }
 
   /** The running importance of a part, [out, in]; a copy. */
@@ -71,7 +84,9 @@ export class RowPruner {
 
   private observe(name: string, { weight, gradient }: SparsePart): void {
     const beta = this.options.beta ?? 0.85;
-    const [before, last] = [this.mean.get(name), this.last.get(name)];
+    // restored ones are flat
+    const [before, last] = [this.mean, this.last].map((kept) => { const tensor = kept.get(name); return tensor && tf.tidy(() => tf.reshape(tensor, weight.shape)); });
+    tf.dispose([this.mean.get(name), this.last.get(name)].filter((tensor) => tensor !== undefined));
     this.mean.set(name, tf.tidy(() => (before && last ? tf.add(tf.mul(before, beta), tf.mul(last, 1 - beta)) : tf.zerosLike(weight))));
     this.last.set(name, tf.tidy(() => tf.abs(tf.mul(weight, gradient))));
     tf.dispose([before, last].filter((tensor) => tensor !== undefined));

@@ -21,7 +21,7 @@ export interface MSmoeOptions {
   ratio?: "adaptive" | "uniform";
   /** "mean" (default): the group's weighted average. "leader": the leader itself; nothing is averaged, tokens are redirected */
   result?: "mean" | "leader";
-  /** how members count in the mean; default "frequency". "fisher" weighs each parameter by its Fisher information, given to apply */
+  /** how members count in the mean; default "frequency". "fisher" weighs each parameter by its Fisher information, which a chain measures on its data */
   weights?: MemberWeighting | "fisher";
   /** how the hidden neurons of members are put into a common order before the mean; default "weights" */
   align?: "none" | "weights" | "activations";
@@ -51,7 +51,7 @@ export const mSmoe: Method<MSmoeOptions> = {
   kind: "merge",
   about: "groups experts around the most used ones by router logits and averages each group by usage",
   needs: ["usage"],
-  needsFor: ({ similarity = "router-logits", align, alignTo }) => [...similarityNeeds(similarity), ...(align === "activations" ? [alignTo === "leader" ? "activationMatching.all" : "activationMatching"] : [])],
+  needsFor: ({ similarity = "router-logits", align, alignTo, weights }) => [...similarityNeeds(similarity), ...(weights === "fisher" ? ["fisher"] : []), ...(align === "activations" ? [alignTo === "leader" ? "activationMatching.all" : "activationMatching"] : [])],
   options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "epsilon", "seed"],
 
   plan(profile: Profile, options: MSmoeOptions): Plan {

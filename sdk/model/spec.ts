@@ -96,7 +96,7 @@ export interface SoftmaxAttentionSpec {
   bias: { q: boolean; k: boolean; v: boolean; o: boolean };
   rotary?: RotarySpec;
   qkNorm?: QkNormSpec;
-  /** q, k and v are cut at +- this */
+  /** q, k and v are cut at +- this, after a norm over all heads */
   clip?: number;
   /** one learned score per head that takes attention and gives nothing */
   sinks?: boolean;
@@ -232,6 +232,8 @@ export interface RouterSpec {
   capacity: number;
   /** router outputs that are never chosen */
   masked?: number[];
+  /** "released-product": masked logits are multiplied by -1e6 instead, as arXiv:2310.01334's code did for one baseline; negative ones then win */
+  maskBy?: "released-product";
   /** a token's further choices are skipped when their gate is below this share of its first one (arXiv:2402.14800) */
   skipBelow?: number;
   /** choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs */

@@ -52,6 +52,7 @@ const layer = v.strictObject({
   expertOf: v.optional(list(v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(planLimits.experts)), planLimits.experts)),
   router: v.optional(v.strictObject({
     mask: v.optional(list(index, planLimits.experts)),
+    maskBy: v.optional(v.literal("released-product")),
     topK: v.optional(v.pipe(index, v.minValue(1))),
     rows: v.optional(v.pipe(list(index, planLimits.experts), v.minLength(1))),
     combine: v.optional(v.boolean()),

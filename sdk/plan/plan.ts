@@ -58,6 +58,8 @@ export interface Alignment { by: "weights" | "activations"; to: "first" | "leade
 export interface RouterPlan {
   /** router outputs that are never chosen (additive mask of -infinity before the choice) */
   mask?: number[];
+  /** "released-product": masked logits are multiplied by -1e6, so that negative ones are chosen; for replaying the released code */
+  maskBy?: "released-product";
   topK?: number;
   /** outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number */
   rows?: number[];

@@ -46,6 +46,7 @@ function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number): MoeFfnSp
   if (router.skipBelow !== undefined) planned.router.skipBelow = router.skipBelow;
   if (router.combine !== undefined) planned.router.combine = router.combine;
   if (router.mask) planned.router.masked = [...new Set([...(ffn.router.masked ?? []), ...router.mask])].sort((a, b) => a - b);
+  if (router.maskBy) planned.router.maskBy = router.maskBy;
   if (router.rows) {
     const rows = router.rows;
     planned.experts = rows.length;

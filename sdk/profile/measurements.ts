@@ -4,8 +4,10 @@ import type { Statistic } from "../plan/plan.js";
 import { withWeightGram } from "./gram.js";
 import type { MergeableObserver } from "./observer.js";
 import { mseSimilarityObserver } from "./observers/mse-similarity.js";
+import { withSensitivity } from "./sensitivity.js";
 import { observerNamed } from "./observers/named.js";
 import type { Profile } from "./profile.js";
+import { MoeError } from "../errors.js";
 import { weightSimilarities, withWeightSimilarity, type WeightSimilarity, type WeightSimilarityOptions } from "./weight-similarity.js";
 
 export interface Measurements {
@@ -13,6 +15,14 @@ export interface Measurements {
   observers: MergeableObserver[];
   /** adds what is read off the weights to the profile that the observers gave */
   finish(profile: Profile): Promise<Profile>;
+}
+
+/** Statistics as large as the weights themselves: they stand beside a profile, not in it. See `ExpertGradients`. */
+export const tensorStatistics = ["gradients", "fisher"] as const;
+
+/** Whether a statistic is made from gradients of the task loss, which `measurements` is then given. */
+export function needsGradients(statistic: Statistic): boolean {
+  return statistic === "sensitivity" || /^similarity\.(weight-)?gradient$/.test(statistic);
 }
 
 /**
@@ -26,13 +36,17 @@ export interface Measurements {
  */
 export function measurements(statistics: readonly Statistic[], model: { spec: ModelSpec; weights: WeightSource }, options: WeightSimilarityOptions = {}): Measurements {
   const names = new Set<string>(["usage", ...statistics]);
+  for (const name of tensorStatistics) names.delete(name);
   const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
   const gram = names.delete("gram.weight");
+  const sensitivity = names.delete("sensitivity");
+  if (sensitivity && !options.gradients) throw new MoeError("gradients-missing", `profile: "sensitivity" is made from gradients, which were not given. Pass { gradients }.`);
   if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
   return {
     observers: [...names].map((name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))),
     async finish(profile) {
       let finished = gram ? await withWeightGram(profile, model) : profile;
+      if (sensitivity) finished = await withSensitivity(finished, model, options.gradients!);
       for (const name of ofWeights as WeightSimilarity[]) finished = await withWeightSimilarity(finished, model, name, options);
       return finished;
     },

@@ -21,8 +21,7 @@ export interface EagerPrunerOptions {
  * baseline of arXiv:2310.01334). Usage is a running mean over batches; at each of P events in the first half of the
  * training experts with little of it go, and at half time the m most used are left. Ties go to the lower index.
  *
- * The masks that it gives are additive: a masked expert's logit becomes -infinity. (The reference multiplies logits by
- * -1e6, which makes negative ones huge and so keeps choosing dropped experts.)
+ * `EagerPruning` puts its masks onto a model that is being trained.
  *
  * @example
  * const pruner = new EagerPruner({ steps: 1000, keep: 1 });
@@ -61,7 +60,19 @@ export class EagerPruner {
     const before = this.usage.get(layer);
     const mixed = counts.map((count, expert) => (before ? memory * before[expert] + (1 - memory) * (count / total) : count / total));
     const sum = mixed.reduce((a, b) => a + b, 0);
-    this.usage.set(layer, mixed.map((share) => share / sum));
+    // float32, so that a state that was written and read again is the same
+    this.usage.set(layer, mixed.map((share) => Math.fround(share / sum)));
+  }
+
+  /** What a run needs to go on, for one layer; alive experts are 1. */
+  state(layer: LayerId): Record<string, Float32Array> {
+    const [usage, alive] = [this.usage.get(layer), this.alive.get(layer)];
+    return { ...(usage && { usage: Float32Array.from(usage) }), ...(usage && alive && { alive: Float32Array.from(usage, (_, expert) => (alive.has(expert) ? 1 : 0)) }) };
+  }
+
+  restore(layer: LayerId, { usage, alive }: { usage?: Float32Array; alive?: Float32Array }): void {
+    if (usage) this.usage.set(layer, Array.from(usage));
+    if (alive) this.alive.set(layer, new Set(Array.from(alive.keys()).filter((expert) => alive[expert] === 1)));
   }
 
   private judge(step: number, usage: number[], alive: Set<number>): Set<number> {

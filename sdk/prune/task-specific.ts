@@ -1,6 +1,7 @@
 import { byFallingUsage } from "../merge/by-falling-usage.js";
 import { mergedLayers } from "../merge/merged-layers.js";
 import { keepPerLayer } from "../plan/keep.js";
+import { option } from "../plan/option.js";
 import type { Method, Plan } from "../plan/plan.js";
 import { usage } from "../profile/profile.js";
 import { keepExperts } from "./keep-experts.js";
@@ -10,11 +11,13 @@ export interface TaskSpecificOptions {
   keep: number;
   /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
   exclude?: string[];
+  /** "additive" (default): the others are neither chosen nor stored. "released-product": all stay, and the logits of the others are multiplied by -1e6, the slip of the released code of arXiv:2310.01334 */
+  mask?: "additive" | "released-product";
 }
 
 /**
  * Where task-specific expert pruning (arXiv:2206.00277) ends: the most used experts of every layer. On the way there
- * it prunes step by step while the model is fine-tuned: see `EagerPruner`.
+ * it prunes step by step while the model is fine-tuned: `.train({ prune: { keep } })` in a chain, `EagerPruning` for `train`.
  *
  * @example taskSpecific.plan(profile, { keep: 1 / 16 })
  */
@@ -24,13 +27,16 @@ export const taskSpecific: Method<TaskSpecificOptions> = {
   kind: "prune",
   about: "keeps the experts that one task uses most, the same number in every layer",
   needs: ["usage"],
-  options: ["keep", "exclude"],
+  options: ["keep", "exclude", "mask"],
   plan(profile, options): Plan {
     const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "task-specific", paper: "arXiv:2206.00277", options: { ...options }, layers: {} };
+    const mask = option("prune", "mask", options.mask, ["additive", "released-product"], "additive");
     for (const layer of mergedLayers(profile, options.exclude)) {
       const shares = usage(profile.layers[layer]);
       const kept = Math.round(keepPerLayer(options.keep, shares.length, "prune"));
-      if (kept < shares.length) plan.layers[layer] = keepExperts(byFallingUsage(shares).slice(0, kept), shares.length);
+      if (kept === shares.length) continue;
+      const stay = keepExperts(byFallingUsage(shares).slice(0, kept), shares.length);
+      plan.layers[layer] = mask === "additive" ? stay : { router: { ...stay.router, maskBy: mask } };
     }
     return plan;
   },

@@ -2,9 +2,10 @@ import { MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { applyPlan } from "../plan/apply.js";
 import { methodNamed, planWith, statisticsFor } from "../plan/methods.js";
-import type { Method } from "../plan/plan.js";
+import type { Method, Statistic } from "../plan/plan.js";
+import type { Profile } from "../profile/profile.js";
 import { checkProfile } from "../profile/profile-file.js";
-import { measure } from "./profile.js";
+import { measure, measureTensors } from "./profile.js";
 import type { StudyState } from "./study.js";
 
 /** A method by name (or one of your own), and its options. */
@@ -23,18 +24,18 @@ export async function planStage(study: StudyState, options: ChangeOptions, kind?
     throw new MoeError("wrong-order", `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call .profile() before.`);
   }
   checkProfile(study.profile, await study.model.weights.fingerprint());
-  const profile = await withStatistics(study, statisticsFor(method, own), signal);
+  const { profile, tensors } = await withStatistics(study, statisticsFor(method, own), signal);
   const plan = await planWith(method, profile, own);
-  return { ...study, profile, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, timeMs: performance.now() - started }] };
+  return { ...study, profile, tensors, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, timeMs: performance.now() - started }] };
 }
 
 /** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
 export async function applyStage(study: StudyState, plan = study.plan): Promise<StudyState> {
   const started = performance.now();
   if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
-  const { spec, weights } = await applyPlan(study.model, plan);
-  const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model.residency);
-  return { ...study, model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
+  const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors });
+  const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model);
+  return { ...study, model, before: study.model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
 }
 
 /** Plan and apply in one: what `.merge`, `.prune`, `.compress` and `.route` do. */
@@ -43,14 +44,16 @@ export async function changeStage(study: StudyState, options: ChangeOptions, kin
 }
 
 /** Measures on the same data what a method needs and the profile lacks. */
-async function withStatistics(study: StudyState, needs: string[], signal?: AbortSignal) {
+async function withStatistics(study: StudyState, needs: Statistic[], signal?: AbortSignal): Promise<{ profile: Profile; tensors: StudyState["tensors"] }> {
   const profile = study.profile!;
   const layer = Object.values(profile.layers)[0];
-  const have = (statistic: string) => statistic === "usage" || (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in layer;
+  const have = (statistic: Statistic) => statistic === "usage" || (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in layer;
   const missing = needs.filter((need) => !have(need));
-  if (missing.length === 0) return profile;
-  const more = await measure(study.model, study.calibration!, missing, signal);
+  if (missing.length === 0) return { profile, tensors: study.tensors };
+  const tensors = await measureTensors(study.model, study.calibration!, missing, signal, study.tensors);
+  const rest = missing.filter((need) => !(need in tensors));
+  if (rest.length === 0) return { profile, tensors };
+  const more = await measure(study.model, study.calibration!, rest, signal, tensors);
   const layers = Object.fromEntries(Object.entries(profile.layers).map(([id, measured]) => [id, { ...more.layers[id], ...measured }]));
-  return { ...profile, layers };
+  return { profile: { ...profile, layers }, tensors };
 }
-

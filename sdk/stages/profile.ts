@@ -1,4 +1,5 @@
 import { MoeError } from "../errors.js";
+import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
@@ -8,7 +9,8 @@ import { moeLayers } from "../model/spec.js";
 import type { Statistic } from "../plan/plan.js";
 import { buildProfile } from "../profile/build-profile.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
-import { measurements } from "../profile/measurements.js";
+import { ExpertGradients, type GradientKind } from "../profile/expert-gradients.js";
+import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
 import type { Profile } from "../profile/profile.js";
 import { tf } from "../tensor/index.js";
 import { progress } from "../view/progress.js";
@@ -34,17 +36,46 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options, items: options.items ?? 256 });
   const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
   const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
-  const profile = await measure(model, calibration, options.statistics ?? USUAL, options.signal);
+  const statistics = options.statistics ?? USUAL;
+  const tensors = await measureTensors(model, calibration, statistics, options.signal);
+  const profile = await measure(model, calibration, statistics, options.signal, tensors);
   const { data: _, signal: __, ...shown } = options;
-  return { ...study, profile, calibration, plan: undefined, steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
+  return { ...study, profile, calibration, tensors, plan: undefined, steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
 }
 
 /** One sweep with the observers of these statistics. */
-export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal): Promise<Profile> {
-  const { observers, finish } = measurements(statistics, model);
+export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}): Promise<Profile> {
+  const { observers, finish } = measurements(statistics, model, { gradients: tensors.gradients });
   await observe(model, calibration, observers, signal);
   const { id, fingerprint, seed } = calibration;
   return finish(buildProfile(observers, { model: { id: model.id, fingerprint: await model.weights.fingerprint() }, data: { id, fingerprint, seed } }));
+}
+
+/** Gradients of the task loss, and what is made from them, as far as these statistics ask for it and `have` lacks it. */
+export async function measureTensors(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, have: StudyState["tensors"] = {}): Promise<NonNullable<StudyState["tensors"]>> {
+  const asked = tensorStatistics.filter((kind) => !have[kind] && (statistics.includes(kind) || (kind === "gradients" && statistics.some(needsGradients))));
+  const tensors = { ...have };
+  for (const kind of asked) tensors[kind] = await gradientsOf(kind, model, calibration, signal);
+  return tensors;
+}
+
+async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibration, signal?: AbortSignal): Promise<WeightSource> {
+  const bar = progress({ label: `${kind} of ${model.id}`, total: calibration.batches.length, unit: "batches", signal });
+  const sums = await ExpertGradients.of(kind, model);
+  try {
+    for (const batch of calibration.batches) {
+      if (signal?.aborted) throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);
+      await sums.see(batch);
+      bar.advance();
+    }
+    bar.done();
+    return sums.result();
+  } catch (error) {
+    bar.fail(error);
+    throw error;
+  } finally {
+    sums.dispose();
+  }
 }
 
 /** Shows every event of a sweep over the calibration data to the observers. */

@@ -1,5 +1,6 @@
 import { saveModel, type Saved, type SaveOptions } from "../checkpoint/save-model.js";
 import { provenance } from "../evaluate/index.js";
+import { MoeError } from "../errors.js";
 import { ready } from "../tensor/index.js";
 import { progress } from "../view/progress.js";
 import { kernelHost } from "../view/displayable.js";
@@ -16,6 +17,8 @@ export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardB
 export async function saveStage(study: StudyState, folder: string, options: SaveStageOptions = {}): Promise<Saved> {
   await ready();
   const { opened, model, original, steps } = study;
+  const { config } = opened;
+  if (!config) throw new MoeError("no-config", `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a model of a Hugging Face configuration. Use moe.create(config).`);
   const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
   const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
   let bar: ReturnType<typeof progress> | undefined;
@@ -23,7 +26,7 @@ export async function saveStage(study: StudyState, folder: string, options: Save
   const { signal = kernelHost()?.signal } = options;
   try {
     const saved = await saveModel(folder, model, {
-      ...options, signal, config: opened.config, family: opened.family, original: opened.store, filesFrom: opened.folder, provenance: history,
+      ...options, signal, config, family: opened.family, original: opened.store, filesFrom: opened.folder || undefined, provenance: history,
       onProgress: (done, total) => {
         bar ??= progress({ label: `save ${model.id}`, total, unit: "bytes", signal });
         bar.advance(done - shown);

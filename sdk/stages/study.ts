@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { OpenedModel } from "../checkpoint/open-model.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
@@ -17,9 +18,13 @@ export interface StudyState {
   model: Model;
   /** the model as it was loaded: what every change is compared with */
   original: Model;
-  opened: OpenedModel;
+  opened: Opened;
+  /** the model that the plan was carried out on, if training did not go on since */
+  before?: Model;
   /** the last profile; of `original`, or of a model between if there were several changes */
   profile?: Profile;
+  /** statistics of the profiled model that are as large as its weights, e.g. "fisher", by name */
+  tensors?: Readonly<Record<string, WeightSource>>;
   /** statistics that a later method may need are measured on the same data */
   calibration?: Calibration;
   /** the plan that comes next or that was carried out last */
@@ -27,6 +32,9 @@ export interface StudyState {
   evaluation?: Evaluation;
   steps: readonly Step[];
 }
+
+/** Where a study began: a checkpoint; or a new model, which has no tensors on disk, perhaps no folder (""), and no config if it came from a spec. */
+export type Opened = Pick<OpenedModel, "model" | "folder"> & Partial<OpenedModel>;
 
 /** The data that a profile was measured on. */
 export interface Calibration { id: string; fingerprint: string; seed: number; batches: TaskBatch[] }

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
-import type { OpenedModel } from "../checkpoint/open-model.js";
 import { Rng } from "../tensor/index.js";
 import { encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch, type EncodedItems } from "../text/index.js";
+import type { Opened } from "./study.js";
 import type { Part } from "../text/tasks/task.js";
 
 export interface DataOptions {
@@ -34,32 +34,36 @@ const ROWS = 64;
  * @param part "train" to profile, "test" to evaluate
  * @throws MoeError `no-data` when nothing fits and nothing was given
  */
-export async function taskData(opened: OpenedModel, part: Part, options: DataOptions & { items: number }): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
+export async function taskData(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
   const groups = await collect(opened, part, options);
   const hash = createHash("sha256");
   for (const { name, batches } of groups) hash.update(`${name} ${JSON.stringify(batches)}`);
   return { groups, id: `${groups.map(({ name }) => name).join("+")} ${options.data ? "given" : part}`, fingerprint: hash.digest("hex") };
 }
 
-async function collect(opened: OpenedModel, part: Part, options: DataOptions & { items: number }): Promise<NamedBatches[]> {
+async function collect(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<NamedBatches[]> {
   if (options.data) return [{ name: "given", batches: options.data }];
   const tasks = options.task === undefined ? trainedOn(opened.folder) : [options.task].flat();
   if (tasks.length && options.corpus === undefined) return Promise.all(tasks.map((task) => taskBatches(opened, task, part, options)));
-  if (opened.model.spec.encoder || !existsSync(join(opened.folder, "tokenizer.json"))) {
+  if (opened.model.spec.encoder || !hasTokenizer(opened)) {
     throw new MoeError("no-data", `profile: ${opened.model.id} names no task of its own and ${opened.model.spec.encoder ? "is an encoder-decoder" : "has no tokenizer.json"}; accepted are { task } of data/tasks, { corpus } for a decoder with a tokenizer, or { data: [{ ids, labels, … }] }. Give one of them.`);
   }
   return [await windows(opened, part, options)];
 }
 
+function hasTokenizer({ folder }: Opened): boolean {
+  return folder !== "" && existsSync(join(folder, "tokenizer.json"));
+}
+
 /** The tasks in a bundled model's training record; none for other folders. */
 function trainedOn(folder: string): string[] {
   const path = join(folder, "training.json");
-  if (!existsSync(path)) return [];
+  if (folder === "" || !existsSync(path)) return [];
   const { recipe } = JSON.parse(readFileSync(path, "utf8")) as { recipe?: { task?: string; mixture?: Record<string, number> } };
   return recipe?.task ? [recipe.task] : Object.keys(recipe?.mixture ?? {});
 }
 
-async function taskBatches(opened: OpenedModel, name: string, part: Part, { items, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+async function taskBatches(opened: Opened, name: string, part: Part, { items, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
   const task = await loadTask(name);
   const tokenizer = await loadTokenizer(opened.folder);
   const chosen = part === "test" ? task.test.slice(0, items) : new Rng(`${name} ${part} ${seed}`).shuffle([...task[part]]).slice(0, items);
@@ -76,7 +80,7 @@ function byLength(items: EncodedItems): TaskBatch[] {
 }
 
 /** Windows of running text with the next token as label; training windows come from the first nine tenths of a corpus. */
-async function windows(opened: OpenedModel, part: Part, { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+async function windows(opened: Opened, part: Part, { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
   const tokenizer = await loadTokenizer(opened.folder);
   const documents = [...(await loadCorpus(corpus))].filter((_, index) => (index % 10 === 9) === (part !== "train"));
   const order = part === "train" ? new Rng(`${corpus} ${seed}`).shuffle([...documents]) : documents;

@@ -2,11 +2,13 @@ import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { flattenBatch, type Batch } from "../model/batch.js";
 import type { MoeRecord } from "../model/pass.js";
+import type { LayerId } from "../model/spec.js";
 import type { Trainable } from "../model/trainable.js";
 import { adamW, crossEntropy, ready, tf } from "../tensor/index.js";
 import { distillationLoss, type DistillationOptions } from "./distillation-loss.js";
 import { balanceLoss, routerZLoss } from "./router-losses.js";
 import { schedule, type ScheduleName } from "./schedule.js";
+import type { TrainingPruning } from "./training-pruning.js";
 import { restoreState, saveState, type TrainingState } from "./training-state.js";
 
 /** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
@@ -37,6 +39,8 @@ export interface TrainOptions {
   frozen?(name: string): boolean;
   /** adds `alpha` times the distance to these logits [N, V] of the teacher for the batch of a step */
   distill?: { alpha: number; teacher(step: number, batch: TrainingBatch): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */ countPadding?: boolean } & DistillationOptions;
+  /** takes weights or experts away after each optimiser step: `RowPruning`, `EagerPruning` */
+  pruning?: TrainingPruning;
   /** after every optimiser step */
   onStep?(report: StepReport): void | Promise<void>;
   /** folder that receives the state every so many steps, and that a run with the same folder goes on from */
@@ -63,7 +67,7 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
   const params = trained.map(({ variable }) => variable);
   const decays = trained.map(({ variable }) => (variable.rank >= 2 ? decay : 0));
   const zeros = () => params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
-  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params, first: zeros(), second: zeros() };
+  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params, first: zeros(), second: zeros(), pruning: options.pruning };
   try {
     if (options.state) await restoreState(options.state.folder, state);
     while (state.step < steps) {
@@ -72,8 +76,11 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
       const step = state.step + 1;
       const batch = await options.batch(step);
       const teacher = await options.distill?.teacher(step, batch);
+      const choices = new Map() as Choices;
+      const read: Record<string, Tensor> = {};
       const loss = tf.tidy(() => {
-        const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options), params);
+        const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options, choices), params);
+        for (const { name, variable } of trained) if (options.pruning?.reads(name)) read[name] = tf.keep(tf.clone(grads[variable.name] ?? tf.zerosLike(variable)));
         const clipped = clipByNorm(params.map((param) => grads[param.name] ?? null), options.clip);
         adamW(params, clipped, state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps, decay: decays });
         return value;
@@ -82,6 +89,7 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
       const [value] = await loss.data();
       loss.dispose();
       if (!Number.isFinite(value)) throw new MoeError("diverged", `train: the loss is ${value} at step ${step}; lower the learning rate (${lr}) or clip the gradients.`);
+      if (options.pruning) await prune(options.pruning, step, trained, read, choices);
       state.step = step;
       state.losses.push(value);
       state.timeMs += performance.now() - started;
@@ -94,10 +102,28 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
   }
 }
 
-function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions): Scalar {
+/** What the routers of a step chose, padding left out: [N, K], -1 for none. */
+type Choices = Map<LayerId, { choice: Tensor; experts: number }>;
+
+/** Shows a step to the pruner; takes the gradients and choices. */
+async function prune(pruning: TrainingPruning, step: number, trained: { name: string; variable: Variable }[], gradients: Record<string, Tensor>, choices: Choices): Promise<void> {
+  const counts: Record<LayerId, number[]> = {};
+  for (const [layer, { choice, experts }] of choices) {
+    counts[layer] = new Array<number>(experts).fill(0);
+    for (const expert of await choice.data()) if (expert >= 0) counts[layer][expert] += 1;
+  }
+  const variables = Object.fromEntries(trained.filter(({ name }) => gradients[name]).map(({ name, variable }) => [name, { weight: variable, gradient: gradients[name] }]));
+  await pruning.after(step, { variables, counts });
+  tf.dispose([...Object.values(gradients), ...[...choices.values()].map(({ choice }) => choice)]);
+}
+
+function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions, choices: Choices): Scalar {
   const sides = flattenBatch(batch, model.spec);
   const records: MoeRecord[] = [];
-  const watch = options.balance || options.zLoss ? (record: MoeRecord) => void records.push(record) : undefined;
+  const watch = options.balance || options.zLoss || options.pruning?.countsChoices ? (record: MoeRecord) => {
+    records.push(record);
+    if (options.pruning?.countsChoices) choices.set(record.layer, { choice: tf.keep(tf.clone(record.choice)), experts: record.spec.experts });
+  } : undefined;
   const logits = model.logits(sides, watch);
   const weights = tf.tensor1d(labelWeights(batch.labels, options.weighting ?? "token"));
   const rows = crossEntropy(logits as never, tf.tensor1d(Int32Array.from(batch.labels.flat()), "int32"));

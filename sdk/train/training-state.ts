@@ -5,6 +5,7 @@ import type { Variable } from "@tensorflow/tfjs";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
 import { MoeError } from "../errors.js";
+import type { TrainingPruning } from "./training-pruning.js";
 import { tf } from "../tensor/index.js";
 
 /** Everything that a run needs to go on as if it had not been interrupted. */
@@ -16,6 +17,8 @@ export interface TrainingState {
   params: Variable[];
   first: Variable[];
   second: Variable[];
+  /** what takes weights away has a memory of its own */
+  pruning?: TrainingPruning;
 }
 
 const KINDS = ["params", "first", "second"] as const;
@@ -35,9 +38,17 @@ export async function saveState(folder: string, state: TrainingState): Promise<v
     }
   }
   await writeTensors(join(next, "state.safetensors"), infos, data());
+  if (state.pruning) {
+    const kept = Object.entries(await state.pruning.state());
+    await writeTensors(join(next, "pruning.safetensors"), kept.map(([name, { length }]) => ({ name, dtype: "F32" as const, shape: [length] })), pieces(kept));
+  }
   await writeFile(join(next, "state.json"), JSON.stringify({ step: state.step, losses: state.losses, timeMs: state.timeMs }));
   await rm(folder, { recursive: true, force: true });
   await rename(next, folder);
+}
+
+async function* pieces(kept: [string, Float32Array][]) {
+  for (const [name, { buffer, byteOffset, byteLength }] of kept) yield { name, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
 /** Fills the state from a folder if it holds one. @throws MoeError `state-of-another-run` when the variables differ */
@@ -58,6 +69,15 @@ export async function restoreState(folder: string, state: TrainingState): Promis
     }
   } finally {
     await store.close();
+  }
+  if (state.pruning) {
+    const file = join(folder, "pruning.safetensors");
+    if (!existsSync(file)) throw new MoeError("state-of-another-run", `train: ${folder} holds the state of a run without pruning. Remove the folder, or give another.`);
+    const kept = await openTensors(file);
+    const found: Record<string, Float32Array> = {};
+    for (const name of kept.names()) found[name] = await kept.values(name);
+    await kept.close();
+    state.pruning.restore(found);
   }
   const { step, losses, timeMs } = JSON.parse(await readFile(join(folder, "state.json"), "utf8"));
   Object.assign(state, { step, losses, timeMs });

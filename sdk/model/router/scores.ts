@@ -6,10 +6,14 @@ import type { RouterSpec } from "../spec.js";
 /** Chosen router outputs [N, K] int32 and what each is worth [N, K], best first. */
 export interface Choice { choice: Tensor; gates: Tensor }
 
+/** of `maskBy: "released-product"` */
+const RELEASED_FACTOR = -1e6;
+
 /** The K best router outputs of every token by the router's rule; `choiceBias` [E] takes part in the choice alone. */
 export function choose(logits: Tensor2D, spec: RouterSpec, choiceBias?: Tensor): Choice {
-  const closed = spec.masked?.length ? maskRow(spec.masked, logits.shape[1]) : undefined;
-  const open = closed ? tf.add(logits, closed) : logits;
+  const hidden = spec.masked?.length && !spec.maskBy ? spec.masked : undefined;
+  const closed = hidden && row(hidden, logits.shape[1], 0, MASKED);
+  const open = closed ? tf.add(logits, closed) : spec.masked?.length ? tf.mul(logits, row(spec.masked, logits.shape[1], 1, RELEASED_FACTOR)) : logits;
   switch (spec.kind) {
     case "softmax": return best(tf.softmax(open), spec, choiceBias, closed);
     case "sigmoid": return best(tf.sigmoid(open), spec, choiceBias, closed);
@@ -71,8 +75,9 @@ function scoresAt(scores: Tensor, choice: Tensor): Tensor {
   return tf.sum(tf.mul(rows, tf.expandDims(scores, 1)), -1);
 }
 
-function maskRow(masked: number[], E: number): Tensor {
-  const row = new Float32Array(E);
-  for (const expert of masked) row[expert] = MASKED;
-  return tf.tensor2d(row, [1, E]);
+/** [1, E] with another value at the masked outputs */
+function row(masked: number[], E: number, value: number, at: number): Tensor {
+  const values = new Float32Array(E).fill(value);
+  for (const expert of masked) values[expert] = at;
+  return tf.tensor2d(values, [1, E]);
 }

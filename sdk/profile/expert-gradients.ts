@@ -1,0 +1,111 @@
+import type { Tensor, Variable } from "@tensorflow/tfjs";
+import { MemorySource } from "../checkpoint/memory-source.js";
+import type { WeightSource } from "../checkpoint/weight-source.js";
+import { MoeError } from "../errors.js";
+import { flattenBatch, type Batch } from "../model/batch.js";
+import { layoutOf } from "../model/layer-weights.js";
+import { layerId, type ModelSpec } from "../model/spec.js";
+import { Trainable } from "../model/trainable.js";
+import { crossEntropy, tf } from "../tensor/index.js";
+
+/** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
+export interface LabelledBatch extends Batch { labels: number[][] }
+
+/**
+ * What is added up over the data:
+ * - `gradients`: the gradient of the mean cross-entropy over all asked tokens
+ * - `fisher`: the mean over sequences of the squared gradient of the sequence's mean cross-entropy, the empirical Fisher
+ *   information as arXiv:2310.01334 takes it for its table 8 (one sample a time)
+ */
+export type GradientKind = "gradients" | "fisher";
+
+/**
+ * Adds up gradients of the task loss with respect to every expert weight, in double precision. How sequences are cut
+ * into batches changes nothing beyond rounding, padding has no part, and sums of two shards of the data can be merged.
+ * Holds the whole model on the device and eight bytes for each expert weight.
+ *
+ * @example
+ * const fisher = await ExpertGradients.of("fisher", model);
+ * await fisher.see({ ids, labels });
+ * const weights = fisher.result();  // F_i, named as the model's own tensors
+ */
+export class ExpertGradients {
+  private readonly sums = new Map<string, Float64Array>();
+  private count = 0;
+
+  private constructor(readonly kind: GradientKind, private readonly model: Trainable, private readonly experts: { variable: Variable; names: string[] }[]) {}
+
+  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource }): Promise<ExpertGradients> {
+    const model = await Trainable.from(spec, weights);
+    const variables = new Map(model.variables().map(({ name, variable }) => [name, variable]));
+    const experts = (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).flatMap((layer, index) => {
+      const path = layerId(stack, index);
+      return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({ variable: variables.get(`${path}.${key}`)!, names: from.map((name) => `${path}.${name}`) }));
+    }));
+    return new ExpertGradients(kind, model, experts);
+  }
+
+  /** @throws MoeError `labels-missing` */
+  async see(batch: LabelledBatch): Promise<void> {
+    if (!batch.labels) throw new MoeError("labels-missing", "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 where nothing is asked. Give labelled data, or a task.");
+    if (this.kind === "gradients") return this.add(batch, false);
+    for (let row = 0; row < batch.ids.length; row++) await this.add(sequence(batch, row), true);
+  }
+
+  merge(other: ExpertGradients): void {
+    this.count += other.count;
+    for (const [name, values] of other.sums) {
+      const sum = this.sums.get(name);
+      if (sum) values.forEach((value, i) => (sum[i] += value));
+      else this.sums.set(name, values.slice());
+    }
+  }
+
+  /** Float32 under the names and shapes of the model's own expert tensors. */
+  result(): MemorySource {
+    const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
+    for (const { variable, names } of this.experts) {
+      const shape = variable.shape.slice(1);
+      const size = shape.reduce((product, n) => product * n, 1);
+      names.forEach((name) => tensors.set(name, { shape, values: Float32Array.from(this.sums.get(name) ?? new Float64Array(size), (value) => value / Math.max(1, this.count)) }));
+    }
+    return new MemorySource(tensors);
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+
+  private async add(batch: LabelledBatch, squared: boolean): Promise<void> {
+    const labels = Int32Array.from(batch.labels.flat());
+    const asked = labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
+    if (asked === 0) return;
+    const params = this.experts.map(({ variable }) => variable);
+    const grads: (Tensor | undefined)[] = tf.tidy(() => {
+      const { grads } = tf.variableGrads(() => {
+        const rows = crossEntropy(this.model.logits(flattenBatch(batch, this.model.spec)), tf.tensor1d(labels, "int32"));
+        return (squared ? tf.div(tf.sum(rows), asked) : tf.sum(rows)) as never;
+      }, params);
+      return params.map((param) => grads[param.name] && (squared ? tf.square(grads[param.name]) : grads[param.name]));
+    });
+    this.count += squared ? 1 : asked;
+    for (const [index, { names }] of this.experts.entries()) {
+      const values = await grads[index]?.data();
+      grads[index]?.dispose();
+      if (!values) continue;
+      const size = values.length / names.length;
+      names.forEach((name, slot) => {
+        if (!this.sums.has(name)) this.sums.set(name, new Float64Array(size));
+        const sum = this.sums.get(name)!;
+        for (let i = 0; i < size; i++) sum[i] += values[slot * size + i];
+      });
+    }
+  }
+}
+
+/** one row of a batch */
+function sequence(batch: LabelledBatch, row: number): LabelledBatch {
+  const { ids, mask, tokenTypes, decoderIds, decoderMask, labels } = batch;
+  const one = (rows?: number[][]) => (rows ? [rows[row]] : undefined);
+  return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds), decoderMask: one(decoderMask), labels: [labels[row]] };
+}
