@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import util from "node:util";
-import type { Candidate, NotStarted } from "./candidate.js";
 import { packageRoot } from "../torch/engine-folder.js";
+import type { Candidate, NotStarted } from "./candidate.js";
+import { quietly } from "./quietly.js";
+import { shimUtil } from "./shim-util.js";
+import { tryApart } from "./try-apart.js";
 
 /** TensorFlow with a GPU, where the user has installed it. */
 export const tfjsNodeGpu: Candidate = {
@@ -26,31 +29,33 @@ export const tfjsNode: Candidate = {
   },
 };
 
-/** Loads one of the packages and makes its back end the active one; returns its version. */
+/** Loads one of the packages, after it has proved itself in a process of its own, and makes its back end the active one; returns its version. */
 async function load(name: string): Promise<string | NotStarted> {
-  const require = [packageRoot(), process.cwd()].map((folder) => createRequire(join(folder, "package.json"))).find((require) => resolves(require, name));
-  if (!require) return { ok: false, reason: `${name} is not installed`, cure: `Where there is a use for it: npm install ${name}.` };
-  // TensorFlow's own messages would land in notebooks
+  const found = find(name);
+  if (!found) return { ok: false, reason: `${name} is not installed`, cure: `Where there is a use for it: npm install ${name}.` };
+  const refused = (why: string): NotStarted => ({ ok: false, reason: `${name} is installed, but does not load: ${why}`, cure: `Reinstall it (npm rebuild ${name}), or remove it.` });
+  const problem = tryApart(found.folder);
+  if (problem) return refused(problem);
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "3";
-  // Node 23 removed two functions that these packages call
-  const removed = util as unknown as Record<string, unknown>;
-  removed.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
-  removed.isArray ??= Array.isArray;
+  shimUtil(util);
   try {
-    const { version } = require(name) as { version: Record<string, string> };
-    await tf.setBackend("tensorflow");
+    const { version } = quietly(() => found.require(name)) as { version: Record<string, string> };
+    if (!(await tf.setBackend("tensorflow"))) return refused("its back end does not start");
     return version["tfjs-node"] ?? version["tfjs-core"];
   } catch (error) {
-    const [firstLine] = (error as Error).message.split("\n");
-    return { ok: false, reason: `${name} is installed, but does not load: ${firstLine}`, cure: `Reinstall it (npm rebuild ${name}), or remove it.` };
+    return refused(String((error as Error)?.message ?? error).split("\n")[0]);
   }
 }
 
-function resolves(require: NodeJS.Require, name: string): boolean {
-  try {
-    require.resolve(`${name}/package.json`);
-    return true;
-  } catch {
-    return false;
+/** The package as this project or the folder we run in has it. */
+function find(name: string): { require: NodeJS.Require; folder: string } | undefined {
+  for (const place of [packageRoot(), process.cwd()]) {
+    const require = createRequire(join(place, "package.json"));
+    try {
+      return { require, folder: dirname(require.resolve(`${name}/package.json`)) };
+    } catch {
+      continue;
+    }
   }
+  return undefined;
 }
