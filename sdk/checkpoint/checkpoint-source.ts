@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
 import { suggest, MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
-import { readPlace, type Place } from "./place.js";
+import { ownRows, readBlock, type Place } from "./place.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 import type { TensorInfo, WeightSource } from "./weight-source.js";
 
@@ -11,9 +11,15 @@ const SAMPLE_BYTES = 4096;
 /** Weights of a checkpoint on disk by canonical name, read when asked for. */
 export class CheckpointSource implements WeightSource {
   private print?: Promise<string>;
+  /** how many weights take turns in the same rows */
+  private readonly sharers = new Map<string, number>();
+  /** the rows that were read last, as long as not all weights in them were asked for */
+  private shared?: { key: string; seen: Set<string>; block: Promise<Float32Array> };
 
   /** @param places where each canonical weight lies in the store */
-  constructor(private readonly store: TensorStore, private readonly places: Map<string, Place>) {}
+  constructor(private readonly store: TensorStore, private readonly places: Map<string, Place>) {
+    for (const place of places.values()) if (place.pick) this.sharers.set(rowsOf(place), (this.sharers.get(rowsOf(place)) ?? 0) + 1);
+  }
 
   names(): Iterable<string> {
     return this.places.keys();
@@ -30,8 +36,16 @@ export class CheckpointSource implements WeightSource {
     return { dtype: whole.dtype, shape, sizeBytes: Math.round(whole.sizeBytes * share) };
   }
 
-  values(name: string): Promise<Float32Array> {
-    return readPlace(this.store, this.place(name));
+  /** Weights that take turns in the same rows (gate and up of a fused expert) are read once when they are asked for one after the other. */
+  async values(name: string): Promise<Float32Array> {
+    const place = this.place(name);
+    if (!place.pick) return readBlock(this.store, place);
+    const key = rowsOf(place);
+    if (this.shared?.key !== key || this.shared.seen.has(name)) this.shared = { key, seen: new Set(), block: readBlock(this.store, place) };
+    const { seen, block } = this.shared;
+    seen.add(name);
+    if (seen.size === this.sharers.get(key)) this.shared = undefined;
+    return ownRows(await block, place);
   }
 
   async read(name: string): Promise<Tensor> {
@@ -78,6 +92,10 @@ export class CheckpointSource implements WeightSource {
     if (place === undefined) throw new MoeError("unknown-tensor", `read: "${name}" is no weight of this model. ${suggest(name, [...this.places.keys()].slice(0, 200))}`);
     return place;
   }
+}
+
+function rowsOf({ name, rows }: Place): string {
+  return `${name} ${rows?.start ?? 0}`;
 }
 
 function size(shape: number[]): number {

@@ -25,6 +25,7 @@ export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): T
     (/_(blocks|scales)$/.test(name) && isMxfp4(name.replace(/_(blocks|scales)$/, ""))) || (name.endsWith("_scale_inv") && isScaled(name.replace(/_scale_inv$/, "")));
   return {
     metadata: store.metadata,
+    readBytes: store.readBytes,
     close: () => store.close(),
     *names() {
       for (const name of store.names()) {

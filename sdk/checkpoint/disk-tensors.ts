@@ -6,7 +6,6 @@ import type { Family } from "./family.js";
 import { diskLayouts, placer } from "./name-map.js";
 import type { Layout, Place } from "./place.js";
 import type { TensorInfo, Dtype, WeightSource } from "./weight-source.js";
-import type { TensorData } from "./write-safetensors.js";
 import { blockOf, blocks } from "./write-place.js";
 
 /** The tensors of a checkpoint that was read: how its names and shapes were. */
@@ -37,26 +36,37 @@ export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical
   return [...tensors.values()];
 }
 
+/** Some bytes of a tensor that are made together. */
+export interface Piece { name: string; at: number; sizeBytes: number; bytes(): Promise<Uint8Array> }
+
 /**
- * The bytes of a tensor, one expert after the other where it holds several, so that no fused tensor is whole in memory.
- * An expert of a fused tensor that is stored in another form leaves zeros.
+ * The bytes of all tensors in pieces: no fused tensor is whole in memory, and what belongs to one expert follows one
+ * another, whatever tensors it lies in, so that its sources are read once. An expert of a fused tensor that is stored in
+ * another form leaves zeros.
  */
-export async function* tensorPieces({ name, dtype, shape, parts }: DiskTensor, weights: WeightSource): AsyncGenerator<TensorData> {
-  const rowBytes = size(shape.slice(1)) * dtypeSizeBytes[dtype]!;
-  const filled = new Set<number>();
-  let rows = shape[0] ?? 1;
-  for (const members of blocks(parts)) {
-    const { place } = members[0];
-    const start = place.rows?.start ?? 0;
-    if (place.rows) rows = place.rows.end - start;
-    filled.add(start);
-    const values = await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })));
-    yield { name, bytes: encode(values, dtype), at: start * rowBytes };
+export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource): Piece[] {
+  const byExpert = new Map<string, Piece[]>();
+  const add = (key: string, piece: Piece) => byExpert.set(key, [...(byExpert.get(key) ?? []), piece]);
+  for (const { name, dtype, shape, parts } of tensors) {
+    const rowBytes = size(shape.slice(1)) * dtypeSizeBytes[dtype]!;
+    const filled = new Set<number>();
+    let rows = shape[0] ?? 1;
+    for (const members of blocks(parts)) {
+      const [{ canonical, place }] = members;
+      const start = place.rows?.start ?? 0;
+      if (place.rows) rows = place.rows.end - start;
+      filled.add(start);
+      add(/^.*\.experts\.\d+(?=\.)/.exec(canonical)?.[0] ?? name, {
+        name, at: start * rowBytes, sizeBytes: rows * rowBytes,
+        bytes: async () => encode(await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) }))), dtype),
+      });
+    }
+    if (!parts.some(({ canonical }) => canonical.includes(".experts."))) continue;
+    for (let start = 0; start < (shape[0] ?? 0); start += rows) {
+      if (!filled.has(start)) add(name, { name, at: start * rowBytes, sizeBytes: rows * rowBytes, bytes: async () => new Uint8Array(rows * rowBytes) });
+    }
   }
-  if (!parts.some(({ canonical }) => canonical.includes(".experts."))) return;
-  for (let start = 0; start < (shape[0] ?? 0); start += rows) {
-    if (!filled.has(start)) yield { name, bytes: new Uint8Array(rows * rowBytes), at: start * rowBytes };
-  }
+  return [...byExpert.values()].flat();
 }
 
 /** Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has, else the first. */

@@ -7,6 +7,7 @@ import { CheckpointSource } from "./checkpoint-source.js";
 import { dequantized, type BlockSize } from "./dequantized.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
 import { mapNames } from "./name-map.js";
+import { refuseHalfWritten } from "./save-journal.js";
 import { openTensors } from "./safetensors.js";
 import type { TensorStore } from "./tensor-store.js";
 
@@ -18,9 +19,10 @@ export interface OpenedModel { model: Model; folder: string; config: Record<stri
 /**
  * Opens a Hugging Face folder (config.json and safetensors). Headers are checked at once, weights are read when used.
  *
- * @throws MoeError `no-checkpoint`, `unknown-family`, `missing-tensors`, `unknown-tensors`, `shape-mismatch`; FormatError for bytes that do not parse
+ * @throws MoeError `no-checkpoint`, `half-written`, `unknown-family`, `missing-tensors`, `unknown-tensors`, `shape-mismatch`; FormatError for bytes that do not parse
  */
 export async function openModel(folder: string, options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {}): Promise<OpenedModel> {
+  await refuseHalfWritten(folder);
   const config = await readConfig(folder);
   const family = options.family ?? familyOf(config);
   const base = await specFromConfig(config, family);

@@ -65,17 +65,21 @@ export function placeOf(layout: Layout, part: string, shape: number[], heights: 
   return place;
 }
 
-/** The numbers of one weight: only the rows that hold it are read. */
-export async function readPlace(store: TensorStore, { name, shape, rows, transposed, pick }: Place): Promise<Float32Array> {
+/** The numbers of the rows that hold a weight, and of what takes turns with it there: only their bytes are read. */
+export async function readBlock(store: TensorStore, { name, rows, transposed }: Place): Promise<Float32Array> {
   const stored = await store.values(name, rows);
-  const matrix = transposed === undefined ? stored : transpose(stored, transposed);
-  if (!pick) return matrix;
+  return transposed === undefined ? stored : transpose(stored, transposed);
+}
+
+/** The rows of a block that are a weight's own; the block itself where it has them all. */
+export function ownRows(block: Float32Array, { shape, pick }: Place): Float32Array {
+  if (!pick) return block;
   const height = shape[0];
   const width = shape.slice(1).reduce((product, n) => product * n, 1);
   const own = new Float32Array(height * width);
   for (let row = 0; row < height; row++) {
     const from = (pick.start + row * pick.step) * width;
-    own.set(matrix.subarray(from, from + width), row * width);
+    own.set(block.subarray(from, from + width), row * width);
   }
   return own;
 }

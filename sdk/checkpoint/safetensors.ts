@@ -42,6 +42,7 @@ type Stored = HeaderEntry<ByteFile>;
 
 class SafetensorsStore implements TensorStore {
   readonly metadata: Record<string, string> = {};
+  readonly readBytes = new Map<string, number>();
   private readonly entries = new Map<string, Stored>();
   /** all stay open: published checkpoints have some hundred shards, processes may open a thousand files and more */
   private readonly files: ByteFile[] = [];
@@ -90,6 +91,7 @@ class SafetensorsStore implements TensorStore {
   bytes(name: string, range?: Range): Promise<Uint8Array> {
     const { file, start, sizeBytes } = this.entry(name);
     const { start: from, end } = checkRange(name, "bytes", range, sizeBytes);
+    this.readBytes.set(name, (this.readBytes.get(name) ?? 0) + end - from);
     return file.read(start + from, start + end);
   }
 

@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { MoeError, suggest } from "../errors.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { encode } from "../tensor/formats/index.js";
 import { changesOf } from "./changed-layers.js";
 import { configText } from "./config-text.js";
-import { diskTensors, size, storedDtype, tensorPieces, type DiskTensor } from "./disk-tensors.js";
+import { diskTensors, piecesOf, size, storedDtype, type DiskTensor, type Piece } from "./disk-tensors.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
 import { familyOf, specFromConfig, type Family } from "./family.js";
 import { modelCard } from "./model-card.js";
 import { explainer } from "./name-map.js";
 import { plainConfig } from "./plain-config.js";
 import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
+import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
 import type { Dtype } from "./weight-source.js";
-import type { TensorData } from "./write-safetensors.js";
-import { writeSharded } from "./write-sharded.js";
+import { ShardedWriter } from "./write-sharded.js";
 
 /**
  * How changed experts are written:
@@ -45,6 +45,8 @@ export interface SaveOptions {
   provenance?: Record<string, unknown>;
   /** replace a folder that is already there; default false */
   overwrite?: boolean;
+  /** a save that is cut off later goes on from at most so many bytes before; default 256 MiB */
+  noteBytes?: number;
   signal?: AbortSignal;
   onProgress?(doneBytes: number, totalBytes: number): void;
 }
@@ -60,17 +62,22 @@ export interface Saved {
   layouts: Partial<Record<SaveLayout, number>>;
   /** tensors of the original that are not in this one */
   leftOut: string[];
+  /** of weights that an earlier save of the same had written before it was cut off */
+  resumedBytes: number;
 }
 
 const TORCH_NAMES: Partial<Record<Dtype, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+/** written last, when all others are there */
+const OWN_FILES = ["moelab.json", "config.json"];
 const KEPT_FILES = /^((tokenizer.*|added_tokens|special_tokens_map|vocab|merges|spiece|sentencepiece.*|generation_config|chat_template|preprocessor_config)\.(json|txt|model|jinja)|(LICENSE|NOTICE).*)$/;
 
 /**
  * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance and a
- * sha256 of every file, and config.json last. The folder appears when it is whole; a save that fails leaves nothing, and one
- * that is killed leaves a folder under another name without config.json, which nothing takes for a model.
+ * sha256 of every file, and config.json last. The folder appears when it is whole. A save that fails leaves nothing. One that
+ * is stopped or killed leaves what it wrote under another name (`FOLDER.part`), which nothing takes for a model; the same
+ * save (the same weights, plan and options) goes on from there.
  *
- * @throws MoeError `folder-exists`, `not-exportable` when the layout cannot say this model, `disk-full`, `aborted`
+ * @throws MoeError `folder-exists`, `being-written`, `not-exportable` when the layout cannot say this model, `disk-full`, `aborted`
  */
 export async function saveModel(folder: string, model: SpecAndWeights, options: SaveOptions): Promise<Saved> {
   const layout = options.layout ?? "moelab";
@@ -88,26 +95,62 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
   const layouts = { [layout]: bytesOf(all) } as Saved["layouts"];
   for (const other of LAYOUTS) layouts[other] ??= await inLayout(other, model, plain, family).then((one) => bytesOf([...tensorsOf(one.model, config, family, options), ...copied]), () => undefined);
 
-  const part = `${resolve(folder)}.part-${process.pid}`;
-  await removeDead(folder);
-  await mkdir(part, { recursive: true });
+  const pieces = [...piecesOf(tensors, written.model.weights), ...copied.map((tensor) => verbatim(tensor, options.original!))];
+  const key = createHash("sha256").update(JSON.stringify([await model.weights.fingerprint(), layout, config, options.maxShardBytes, all.map(({ name, dtype, shape }) => [name, dtype, shape])])).digest("hex");
+  const part = unfinishedFolder(resolve(folder));
+  const journal = await SaveJournal.open(part, key, pieces.length);
   try {
-    await writeSharded(part, all, data(all, written.model, options, layouts[layout]!), { maxShardBytes: options.maxShardBytes });
+    const resumedBytes = pieces.slice(0, journal.pieces).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    await writePieces(part, all, pieces, journal, options);
     if (options.filesFrom) {
       for (const file of await readdir(options.filesFrom)) if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
     }
     await writeFile(join(part, "README.md"), modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut, provenance: options.provenance ?? {} }));
     const text = configText(config, options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
-    const files = await Promise.all((await readdir(part)).map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size, sha256: await sha256(join(part, name)) })));
+    const names = (await readdir(part)).filter((name) => !isJournal(name) && !OWN_FILES.includes(name));
+    const files = await Promise.all(names.map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size, sha256: await sha256(join(part, name)) })));
     files.push({ name: "config.json", sizeBytes: Buffer.byteLength(text), sha256: createHash("sha256").update(text).digest("hex") });
     files.sort((a, b) => (a.name < b.name ? -1 : 1));
     const hashes = Object.fromEntries(files.map(({ name, sha256: hash }) => [name, hash]));
     await writeFile(join(part, "moelab.json"), `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
     await writeFile(join(part, "config.json"), text);
+    await journal.finish();
     await takePlace(part, folder);
-    return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut };
+    return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut, resumedBytes };
   } catch (error) {
-    await rm(part, { recursive: true, force: true });
+    const stopped = error instanceof MoeError && error.code === "aborted";
+    const kept = await journal.leave(stopped);
+    if (stopped) throw new MoeError("aborted", `save: stopped at the caller's request; ${kept ? "what was written waits in " + part + ", and the same save goes on from there" : "nothing was left behind"}.`);
+    throw error;
+  }
+}
+
+/** Writes what is not there yet, and notes from time to time how far it is. */
+async function writePieces(part: string, tensors: readonly DiskTensor[], pieces: readonly Piece[], journal: SaveJournal, { signal, onProgress, maxShardBytes, noteBytes = 256 * 2 ** 20 }: SaveOptions): Promise<void> {
+  const totalBytes = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const begun = journal.pieces;
+  const writer = new ShardedWriter(part, tensors, { maxShardBytes, resume: begun > 0 });
+  let doneBytes = 0, notedBytes = 0;
+  try {
+    for (const [at, { name, at: offset, sizeBytes, bytes }] of pieces.entries()) {
+      if (at < begun) {
+        await writer.skip(name, offset, sizeBytes);
+        notedBytes = doneBytes += sizeBytes;
+        continue;
+      }
+      if (signal?.aborted) throw new MoeError("aborted", "save: stopped at the caller's request.");
+      await writer.write({ name, bytes: await bytes(), at: offset });
+      doneBytes += sizeBytes;
+      if (doneBytes - notedBytes >= noteBytes || at === pieces.length - 1) {
+        await writer.sync();
+        await journal.reached(at + 1);
+        notedBytes = doneBytes;
+      }
+      onProgress?.(doneBytes, totalBytes);
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.leave();
     throw error;
   }
 }
@@ -153,47 +196,21 @@ function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout, { o
   return { copied, leftOut };
 }
 
-async function* data(tensors: readonly DiskTensor[], { weights }: SpecAndWeights, { original, signal, onProgress }: SaveOptions, totalBytes: number): AsyncGenerator<TensorData> {
-  let doneBytes = 0;
-  for (const tensor of tensors) {
-    for await (const piece of tensor.parts.length ? tensorPieces(tensor, weights) : verbatim(tensor, original!)) {
-      if (signal?.aborted) throw new MoeError("aborted", "save: stopped at the caller's request; nothing was left behind.");
-      yield piece;
-      doneBytes += piece.bytes.length;
-    }
-    onProgress?.(doneBytes, totalBytes);
-  }
-}
-
-async function* verbatim({ name, dtype }: DiskTensor, original: TensorStore): AsyncGenerator<TensorData> {
-  yield { name, bytes: original.info(name).dtype === dtype ? await original.bytes(name) : encode(await original.values(name), dtype) };
+function verbatim({ name, dtype, shape }: DiskTensor, original: TensorStore): Piece {
+  return {
+    name, at: 0, sizeBytes: size(shape) * dtypeSizeBytes[dtype]!,
+    bytes: async () => (original.info(name).dtype === dtype ? original.bytes(name) : encode(await original.values(name), dtype)),
+  };
 }
 
 function bytesOf(tensors: readonly DiskTensor[]): number {
   return tensors.reduce((sum, { dtype, shape }) => sum + size(shape) * dtypeSizeBytes[dtype]!, 0);
 }
 
-/** What saves that were killed left behind. */
-async function removeDead(folder: string): Promise<void> {
-  const parent = dirname(resolve(folder));
-  for (const name of await readdir(parent).catch(() => [])) {
-    const owner = name.startsWith(`${basename(folder)}.part-`) ? Number(name.split(".part-").pop()) : NaN;
-    if (Number.isInteger(owner) && (owner === process.pid || !isAlive(owner))) await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(process_: number): boolean {
-  try {
-    process.kill(process_, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /** A folder that is replaced is moved away first, so that at no time half of each is there. */
 async function takePlace(part: string, folder: string): Promise<void> {
-  const old = `${resolve(folder)}.part-${process.pid}-old`;
+  const old = `${part}-old`;
+  await rm(old, { recursive: true, force: true });
   if (existsSync(folder)) await rename(folder, old);
   await rename(part, folder);
   await rm(old, { recursive: true, force: true });

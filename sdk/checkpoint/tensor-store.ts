@@ -15,5 +15,7 @@ export interface TensorStore {
   values(name: string, rows?: Range): Promise<Float32Array>;
   /** `__metadata__` of the file, of all files together if the checkpoint is sharded */
   readonly metadata: Readonly<Record<string, string>>;
+  /** bytes read so far by name: what a way of working costs */
+  readonly readBytes?: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MoeError } from "../errors.js";
@@ -8,7 +9,12 @@ export type { TensorToWrite };
 /** A whole tensor, or a piece of one that begins at byte `at`. Pieces may come in any order. */
 export interface TensorData { name: string; bytes: Uint8Array; at?: number }
 
-export interface WriteOptions { /** `__metadata__`; { format: "pt" }, which transformers asks for, unless told */ metadata?: Record<string, string> }
+export interface WriteOptions {
+  /** `__metadata__`; { format: "pt" }, which transformers asks for, unless told */
+  metadata?: Record<string, string>;
+  /** go on with the file of a writer that was cut off; default false */
+  resume?: boolean;
+}
 
 /**
  * Writes one .safetensors file. The header is written first from the infos; data goes to its place as it comes.
@@ -42,16 +48,21 @@ export class TensorWriter {
     readonly file: string,
     private readonly handle: FileHandle,
     private readonly places: Map<string, { start: number; sizeBytes: number }>,
+    /** bytes that were there when the file was opened */
+    private readonly foundBytes: number,
   ) {
     for (const [name, { sizeBytes }] of places) if (sizeBytes > 0) this.missing.set(name, sizeBytes);
   }
 
-  static async create(file: string, tensors: readonly TensorToWrite[], { metadata = { format: "pt" } }: WriteOptions = {}): Promise<TensorWriter> {
+  static async create(file: string, tensors: readonly TensorToWrite[], { metadata = { format: "pt" }, resume = false }: WriteOptions = {}): Promise<TensorWriter> {
     const laidOut = layOut(tensors);
     const header = encodeHeader(laidOut, metadata);
     const places = new Map(laidOut.map(({ name, start, sizeBytes }) => [name, { start: header.length + start, sizeBytes }]));
     await mkdir(dirname(file), { recursive: true });
-    const writer = new TensorWriter(file, await open(partName(file), "w"), places);
+    // a file that was complete may have its final name already
+    if (resume && existsSync(file)) await rename(file, partName(file));
+    const handle = await open(partName(file), resume && existsSync(partName(file)) ? "r+" : "w");
+    const writer = new TensorWriter(file, handle, places, (await handle.stat()).size);
     try {
       await writer.put(header, 0);
     } catch (error) {
@@ -67,16 +78,32 @@ export class TensorWriter {
   }
 
   async write({ name, bytes, at = 0 }: TensorData): Promise<void> {
+    await this.put(bytes, this.take(name, at, bytes.length));
+  }
+
+  /** Counts bytes as written that an earlier writer put there. @throws MoeError `incomplete` if they are not */
+  skip(name: string, at: number, sizeBytes: number): void {
+    const end = this.take(name, at, sizeBytes) + sizeBytes;
+    if (end > this.foundBytes) throw new MoeError("incomplete", `save: ${partName(this.file)} has ${this.foundBytes} bytes, a save that was cut off had written ${end}; accepted is its file as it was. Remove the folder and save again.`);
+  }
+
+  /** Flushes what was written so far. */
+  async sync(): Promise<void> {
+    await this.handle.datasync();
+  }
+
+  /** Marks bytes of a tensor as there; gives their place in the file. */
+  private take(name: string, at: number, sizeBytes: number): number {
     const place = this.places.get(name);
     if (!place) throw new MoeError("unknown-tensor", `save: tensor "${name}" was not announced for ${this.file}; accepted are the ${this.places.size} names of its header. Announce it.`);
-    if (at < 0 || at + bytes.length > place.sizeBytes) {
-      throw new MoeError("range", `save: bytes ${at} to ${at + bytes.length} of tensor "${name}"; accepted is 0 to ${place.sizeBytes}. Check its dtype and shape.`);
+    if (at < 0 || at + sizeBytes > place.sizeBytes) {
+      throw new MoeError("range", `save: bytes ${at} to ${at + sizeBytes} of tensor "${name}"; accepted is 0 to ${place.sizeBytes}. Check its dtype and shape.`);
     }
-    const left = (this.missing.get(name) ?? 0) - bytes.length;
+    const left = (this.missing.get(name) ?? 0) - sizeBytes;
     if (left < 0) throw new MoeError("range", `save: tensor "${name}" is written twice; accepted is each byte once. Write it once.`);
-    await this.put(bytes, place.start + at);
     if (left === 0) this.missing.delete(name);
     else this.missing.set(name, left);
+    return place.start + at;
   }
 
   /** Flushes to the disk and gives the file its name. */
@@ -95,6 +122,11 @@ export class TensorWriter {
 
   async rename(): Promise<void> {
     await rename(partName(this.file), this.file);
+  }
+
+  /** Closes; what was written stays under its temporary name. */
+  async leave(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
   }
 
   /** Removes what was written. */

@@ -48,11 +48,23 @@ export class ShardedWriter {
   }
 
   async write(piece: TensorData): Promise<void> {
-    const shard = this.shardOf.get(piece.name);
-    if (!shard) throw new MoeError("unknown-tensor", `save: tensor "${piece.name}" was not announced for ${this.folder}; accepted are the ${this.shardOf.size} announced names. Announce it.`);
+    const shard = this.shard(piece.name);
     const writer = await this.open(shard);
     await writer.write(piece);
     if (writer.complete && !shard.flushed) await this.flush(shard);
+  }
+
+  /** Counts bytes as written that an earlier writer put there: see `resume`. */
+  async skip(name: string, at: number, sizeBytes: number): Promise<void> {
+    const shard = this.shard(name);
+    const writer = await this.open(shard);
+    writer.skip(name, at, sizeBytes);
+    if (writer.complete && !shard.flushed) await this.flush(shard);
+  }
+
+  /** Flushes what was written so far. */
+  async sync(): Promise<void> {
+    for (const { writer, flushed } of this.shards) if (writer && !flushed) await writer.sync();
   }
 
   /** @returns the names of the files */
@@ -74,6 +86,17 @@ export class ShardedWriter {
 
   async abandon(): Promise<void> {
     for (const shard of this.shards) await shard.writer?.abandon();
+  }
+
+  /** Closes all files; what was written stays under temporary names. */
+  async leave(): Promise<void> {
+    for (const shard of this.shards) await shard.writer?.leave();
+  }
+
+  private shard(name: string): Shard {
+    const shard = this.shardOf.get(name);
+    if (shard) return shard;
+    throw new MoeError("unknown-tensor", `save: tensor "${name}" was not announced for ${this.folder}; accepted are the ${this.shardOf.size} announced names. Announce it.`);
   }
 
   /** Readers would take an earlier index or single file for this one, and nobody would read the other shards again. */

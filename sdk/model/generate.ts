@@ -3,11 +3,11 @@ import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
 import { flattenRows, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
-import type { LayerWeights } from "./layer-weights.js";
+import { Activations } from "./activations.js";
+import { layerPass } from "./layer-pass.js";
 import { keyMaskOf, type LayerCache, type Pass } from "./pass.js";
-import { TOP, type Resident } from "./resident.js";
-import { runLayer } from "./run-layer.js";
-import { layerId, type ModelSpec } from "./spec.js";
+import type { Resident } from "./resident.js";
+import type { ModelSpec } from "./spec.js";
 
 export interface GenerateOptions {
   /** tokens to add at most; default 32 */
@@ -73,11 +73,12 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
     for (let step = 0, offset = 0; step < maxTokens && open.size > 0; step++) {
       if (signal?.aborted) throw new MoeError("aborted", `generate: stopped after ${step} tokens at the caller's request.`);
       const x = await runOnce("decoder", next, spec, resident, { ...extra, offset, caches, capacity: options.capacity ?? true });
-      const top = await resident.take(TOP);
+      const top = await resident.take("head");
       const best = tf.tidy(() => {
         const last = tf.slice(tf.reshape(x, [next.B, next.T, spec.width]), [0, next.T - 1, 0], [next.B, 1, spec.width]);
         return tf.argMax(head(tf.reshape(last, [next.B, spec.width]), spec, top), -1);
       });
+      resident.release("head");
       x.dispose();
       const ids = Array.from(await best.data());
       best.dispose();
@@ -97,25 +98,21 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
 
 /** One pass of one stack over some rows, final norm included: [N, D]. */
 async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident, extra: Partial<Pass>): Promise<Tensor> {
-  const top: LayerWeights = await resident.take(TOP);
+  const top = await resident.take("embedding");
   const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
-  let x = tf.tidy(() => embed(rows, spec, top, stack, pass.offset));
-  for (let index = 0; index < spec[stack]!.layers.length; index++) {
-    const path = layerId(stack, index);
-    const weights = await resident.take(path);
-    const before: Tensor = x;
-    const bias: Tensor | undefined = pass.bias;
-    x = tf.tidy(() => {
-      const y = runLayer(before, spec[stack]!.layers[index], weights, pass, stack, index);
-      if (pass.bias !== bias) tf.keep(pass.bias!);
-      return y;
-    });
-    before.dispose();
-    resident.release(path, weights);
+  const activations = new Activations(resident.budget);
+  try {
+    const traveller = { x: await activations.hold(tf.tidy(() => embed(rows, spec, top, stack, pass.offset))), pass };
+    for (let index = 0; index < spec[stack]!.layers.length; index++) await layerPass({ resident, spec, stack, index, activations }, [traveller]);
+    const x = await traveller.x.take();
+    const y = tf.tidy(() => tf.clone(finalNorm(x, spec, top, stack)));
+    x.dispose();
+    return y;
+  } finally {
+    resident.release("embedding");
+    await activations.close();
+    tf.dispose([pass.bias, extra.keyMask].filter((tensor) => tensor !== undefined));
   }
-  const y = tf.tidy(() => finalNorm(x, spec, top, stack));
-  tf.dispose([x, pass.bias, extra.keyMask].filter((tensor) => tensor !== undefined));
-  return y;
 }
 
 function column(ids: number[]): Rows {

@@ -26,37 +26,73 @@ export function banksOf(ffn: MoeFfnSpec): Bank[] {
   return [...banks.values()];
 }
 
+/** Banks of some experts each, so that a group takes at most `sizeBytes` on the device, or is one expert that is larger. */
+export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
+  return banksOf(ffn).flatMap((bank) => {
+    const oneBytes = 4 * expertTensors("", ffn.slots[bank.slots[0]], ffn, D).reduce((sum, { shape }) => sum + size(shape), 0);
+    const count = Math.max(1, Math.floor(sizeBytes / oneBytes));
+    return Array.from({ length: Math.ceil(bank.slots.length / count) }, (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
+  });
+}
+
 /** Which canonical names (without the layer's path) make up each resident tensor, and its shape. */
 export function layoutOf(layer: LayerSpec, D: number): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
-  const plain = layerTensors(layer, D)
+  const { ffn } = layer;
+  return [...plainLayout(layer, D), ...(ffn?.kind === "moe" ? banksOf(ffn).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
+}
+
+function plainLayout(layer: LayerSpec, D: number) {
+  return layerTensors(layer, D)
     .filter(({ name }) => !name.startsWith("experts."))
     .map(({ name, shape }) => ({ key: name, from: [name], shape, stacked: false }));
-  if (layer.ffn?.kind !== "moe") return plain;
-  const ffn = layer.ffn;
-  const stacks = banksOf(ffn).flatMap(({ key, slots }) =>
-    expertTensors("", ffn.slots[slots[0]], ffn, D).map(({ name, shape }) => ({
-      key: `${key}${name}`,
-      from: slots.map((slot) => `experts.${slot}${name}`),
-      shape: [slots.length, ...shape],
-      stacked: true,
-    })));
-  return [...plain, ...stacks];
+}
+
+function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
+  return expertTensors("", ffn.slots[slots[0]], ffn, D).map(({ name, shape }) => ({
+    key: `${key}${name}`,
+    from: slots.map((slot) => `experts.${slot}${name}`),
+    shape: [slots.length, ...shape],
+    stacked: true,
+  }));
 }
 
 /** Reads one layer. The caller disposes it with `disposeWeights`. */
 export async function readLayer(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
-  const weights: LayerWeights = new Map();
-  for (const { key, from, shape, stacked } of layoutOf(layer, D)) {
-    if (!stacked) {
-      weights.set(key, await source.read(`${path}.${from[0]}`));
-      continue;
-    }
-    const size = shape.slice(1).reduce((product, n) => product * n, 1);
-    const all = new Float32Array(size * from.length);
-    for (let slot = 0; slot < from.length; slot++) all.set(await source.values(`${path}.${from[slot]}`), slot * size);
-    weights.set(key, tf.tensor(all, shape, "float32"));
+  const weights = await readPlain(source, path, layer, D);
+  try {
+    if (layer.ffn?.kind === "moe") for (const bank of banksOf(layer.ffn)) for (const [key, tensor] of await readBank(source, path, layer.ffn, bank, D)) weights.set(key, tensor);
+    return weights;
+  } catch (error) {
+    disposeWeights(weights);
+    throw error;
   }
-  return weights;
+}
+
+/** What a layer holds beside its routed experts. */
+export async function readPlain(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
+  const weights: LayerWeights = new Map();
+  try {
+    for (const { key } of plainLayout(layer, D)) weights.set(key, await source.read(`${path}.${key}`));
+    return weights;
+  } catch (error) {
+    disposeWeights(weights);
+    throw error;
+  }
+}
+
+/** The stacked experts of a bank. Expert by expert, so that what lies together on disk is read together. */
+export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSpec, bank: Bank, D: number): Promise<LayerWeights> {
+  const layout = bankLayout(bank, ffn, D);
+  const stacks = layout.map(({ shape }) => new Float32Array(size(shape)));
+  for (let at = 0; at < bank.slots.length; at++) {
+    const parts = await Promise.all(layout.map(({ from }) => source.values(`${path}.${from[at]}`)));
+    parts.forEach((values, part) => stacks[part].set(values, at * values.length));
+  }
+  return new Map(layout.map(({ key, shape }, part) => [key, tf.tensor(stacks[part], shape, "float32")]));
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
 }
 
 export function disposeWeights(weights: LayerWeights): void {

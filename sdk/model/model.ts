@@ -3,6 +3,7 @@ import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
 import type { Batch } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
+import { MemoryBudget } from "./memory-budget.js";
 import { Resident } from "./resident.js";
 import type { LayerId, ModelSpec } from "./spec.js";
 import { sweep, type SweepOptions } from "./sweep.js";
@@ -39,10 +40,13 @@ export interface Forward {
 /** A spec with weights: it can be run. Weights come in layer by layer; small models stay on the device. */
 export class Model {
   private readonly resident: Resident;
+  /** what this model and those that share it may take; its `bytes` can be set at any time */
+  readonly memory: MemoryBudget;
 
-  /** @param residency.keep hold every layer once read (default), or read it again for each use; `memory` holds as many as fit into these bytes */
-  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, readonly residency: { keep?: boolean; memory?: number } = {}) {
-    this.resident = new Resident(spec, weights, residency.keep === false ? 0 : residency.memory ?? Infinity);
+  /** @param residency.keep a layer stays once it was read (default), or is read again for each use; `memory`: bytes of weights and activations, or the budget of another model that is shared; default no limit */
+  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, residency: { keep?: boolean; memory?: number | MemoryBudget } = {}) {
+    this.memory = residency.memory instanceof MemoryBudget ? residency.memory : new MemoryBudget(residency.memory, residency.keep);
+    this.resident = new Resident(spec, weights, this.memory);
   }
 
   /**

@@ -1,54 +1,71 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { topTensors } from "./expected-tensors.js";
-import { disposeWeights, readLayer, type LayerWeights } from "./layer-weights.js";
-import { layerId, type ModelSpec } from "./spec.js";
+import { disposeWeights, layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
+import type { MemoryBudget } from "./memory-budget.js";
+import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 
-/** The weights outside the layers: `embed`, `finalNorm`, `head`, … */
-export const TOP = "";
+/** The weights outside the layers: what makes the first layer's input with the norms, and what makes logits. */
+const ENDS = ["embedding", "head"] as const;
+type End = (typeof ENDS)[number];
 
-/**
- * Weights on the device. A layer stays once it was read, as far as the budget goes; then the layer that was used longest
- * ago is given back first. With a budget of 0 a layer is read for every use, so that a model larger than memory runs one
- * layer at a time.
- */
+interface Held { reading: Promise<LayerWeights>; weights?: LayerWeights; sizeBytes: number; users: number }
+
+/** Weights on the device. A layer waits there for its next use once it was read, as far as the budget goes. */
 export class Resident {
-  /** least recently used first */
-  private readonly layers = new Map<string, LayerWeights>();
-  private readonly used = new Set<LayerWeights>();
+  private readonly held = new Map<string, Held>();
+  private readonly sizes = new Map<string, number>();
 
-  /** @param budgetBytes for layers that stay; the layer in use and the weights outside the layers come on top */
-  constructor(private readonly spec: ModelSpec, private readonly source: WeightSource, readonly budgetBytes: number) {}
+  constructor(private readonly spec: ModelSpec, readonly source: WeightSource, readonly budget: MemoryBudget) {}
 
-  /** The weights of a layer by its path, or of TOP. Give them back with `release`. */
+  /** The weights of a layer by its path, or those of one end. Give them back with `release`. */
   async take(path: string): Promise<LayerWeights> {
-    const held = this.layers.get(path);
-    const weights = held ?? (path === TOP ? await this.readTop() : await readLayer(this.source, path, this.layerSpec(path), this.spec.width));
-    this.layers.delete(path);
-    this.layers.set(path, weights);
-    if (path !== TOP) this.used.add(weights);
-    return weights;
-  }
-
-  release(path: string, weights: LayerWeights): void {
-    this.used.delete(weights);
-    if (this.layers.get(path) !== weights) return disposeWeights(weights);
-    const others = [...this.layers].filter(([each]) => each !== TOP);
-    let sizeBytes = others.reduce((sum, [, each]) => sum + bytesOf(each), 0);
-    for (const [each, held] of others) {
-      if (sizeBytes <= this.budgetBytes) break;
-      if (this.used.has(held)) continue;
-      sizeBytes -= bytesOf(held);
-      this.layers.delete(each);
-      disposeWeights(held);
+    const place = this.placeOf(path);
+    let held = this.held.get(place);
+    if (held) this.budget.resume(held);
+    else this.held.set(place, (held = { sizeBytes: this.sizeBytes(path), users: 0, reading: Promise.resolve(new Map()) }));
+    if (held.users++ === 0) this.budget.use(held.sizeBytes);
+    try {
+      if (held.users === 1 && !held.weights) held.reading = this.read(path);
+      return (held.weights = await held.reading);
+    } catch (error) {
+      this.held.delete(place);
+      if (--held.users === 0) this.budget.done(held.sizeBytes);
+      throw error;
     }
   }
 
-  dispose(): void {
-    for (const weights of this.layers.values()) disposeWeights(weights);
-    this.layers.clear();
+  release(path: string): void {
+    const place = this.placeOf(path);
+    const held = this.held.get(place);
+    if (!held || --held.users > 0) return;
+    this.budget.done(held.sizeBytes);
+    this.budget.wait(held, held.sizeBytes, () => {
+      this.held.delete(place);
+      disposeWeights(held.weights!);
+    });
   }
 
-  private layerSpec(path: string) {
+  /** Bytes of a layer or an end on the device. */
+  sizeBytes(path: string): number {
+    let sizeBytes = this.sizes.get(path);
+    if (sizeBytes === undefined) {
+      const tensors = isEnd(path) ? endTensors(this.spec, path) : layoutOf(this.layerSpec(path), this.spec.width);
+      sizeBytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((product, length) => product * length, 1), 0);
+      this.sizes.set(path, sizeBytes);
+    }
+    return sizeBytes;
+  }
+
+  dispose(): void {
+    for (const held of this.held.values()) {
+      this.budget.resume(held);
+      if (held.users > 0) this.budget.done(held.sizeBytes);
+      if (held.weights) disposeWeights(held.weights);
+    }
+    this.held.clear();
+  }
+
+  private layerSpec(path: string): LayerSpec {
     for (const stack of ["encoder", "decoder"] as const) {
       const index = this.spec[stack]?.layers.findIndex((_, at) => layerId(stack, at) === path) ?? -1;
       if (index >= 0) return this.spec[stack]!.layers[index];
@@ -56,13 +73,26 @@ export class Resident {
     throw new Error(`no layer "${path}"`);
   }
 
-  private async readTop(): Promise<LayerWeights> {
+  /** A head that shares its matrix with the embedding is read with it. */
+  private placeOf(path: string): string {
+    return path === "head" && this.spec.head.tied ? "embedding" : path;
+  }
+
+  private async read(path: string): Promise<LayerWeights> {
+    if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
     const weights: LayerWeights = new Map();
-    for (const { name } of topTensors(this.spec)) weights.set(name, await this.source.read(name));
+    for (const { name } of endTensors(this.spec, path)) weights.set(name, await this.source.read(name));
     return weights;
   }
 }
 
-function bytesOf(weights: LayerWeights): number {
-  return [...weights.values()].reduce((sum, tensor) => sum + 4 * tensor.size, 0);
+/** Which of the weights outside the layers an end needs. */
+function endTensors(spec: ModelSpec, end: End) {
+  if (spec.head.tied) return topTensors(spec);
+  const ofHead = ({ name }: { name: string }) => /^(head|embedOut$)/.test(name);
+  return topTensors(spec).filter((tensor) => (end === "head") === ofHead(tensor));
+}
+
+function isEnd(path: string): path is End {
+  return (ENDS as readonly string[]).includes(path);
 }

@@ -14,21 +14,42 @@ import { layerId, type LayerSpec, type ResidualFactors } from "./spec.js";
  * where the spec says; a block that the spec lacks is skipped. Differentiable; knows neither training nor streaming.
  */
 export function runLayer(x: Tensor, spec: LayerSpec, weights: LayerWeights, pass: Pass, stack: "encoder" | "decoder", index: number): Tensor {
+  const { ffn } = spec;
+  const mixed = runMixers(x, spec, weights, pass, index);
+  if (!ffn) return mixed;
+  const y = blockInput(mixed, spec, weights, "ffn");
+  return addBlock(mixed, y, ffn.kind === "dense" ? denseBlock(y, ffn, weights) : moeBlock(y, layerId(stack, index), ffn, weights, pass), spec, weights, "ffn");
+}
+
+/** The blocks of a layer in which tokens meet: those before its feed-forward block. */
+export function runMixers(x: Tensor, spec: LayerSpec, weights: LayerWeights, pass: Pass, index: number): Tensor {
   const cache = pass.caches?.[index];
-  const { normPlace = "before", residual } = spec;
-  const add = (block: "attention" | "cross" | "ffn", run: (y: Tensor) => Tensor) => {
-    const norm = (y: Tensor) => normalize(y, spec.norm, weights, `norm.${block}`);
-    const read = normPlace === "before" ? norm(x) : x;
-    const made = normPlace === "output" ? norm(run(read)) : run(read);
-    const factors = block === "cross" ? undefined : residual?.[block];
-    const sum = tf.add(times(residual?.base === "normed" ? read : x, factors, "stream"), times(made, factors, "block"));
-    x = normPlace === "after" ? norm(sum) : sum;
-  };
-  const { attention, cross, ffn } = spec;
-  if (attention) add("attention", (y) => mixTokens(y, attention, weights, pass, cache));
-  if (cross) add("cross", (y) => crossAttention(y, cross, weights, pass, cache));
-  if (ffn) add("ffn", (y) => (ffn.kind === "dense" ? denseBlock(y, ffn, weights) : moeBlock(y, layerId(stack, index), ffn, weights, pass)));
+  const { attention, cross } = spec;
+  if (attention) {
+    const y = blockInput(x, spec, weights, "attention");
+    x = addBlock(x, y, mixTokens(y, attention, weights, pass, cache), spec, weights, "attention");
+  }
+  if (cross) {
+    const y = blockInput(x, spec, weights, "cross");
+    x = addBlock(x, y, crossAttention(y, cross, weights, pass, cache), spec, weights, "cross");
+  }
   return x;
+}
+
+type Block = "attention" | "cross" | "ffn";
+
+/** What a block reads of the stream x. */
+export function blockInput(x: Tensor, { normPlace = "before", norm }: LayerSpec, weights: LayerWeights, block: Block): Tensor {
+  return normPlace === "before" ? normalize(x, norm, weights, `norm.${block}`) : x;
+}
+
+/** The stream x with what a block made of its input. */
+export function addBlock(x: Tensor, input: Tensor, made: Tensor, spec: LayerSpec, weights: LayerWeights, block: Block): Tensor {
+  const { normPlace = "before", residual } = spec;
+  const norm = (y: Tensor) => normalize(y, spec.norm, weights, `norm.${block}`);
+  const factors = block === "cross" ? undefined : residual?.[block];
+  const sum = tf.add(times(residual?.base === "normed" ? input : x, factors, "stream"), times(normPlace === "output" ? norm(made) : made, factors, "block"));
+  return normPlace === "after" ? norm(sum) : sum;
 }
 
 function times(x: Tensor, factors: ResidualFactors | undefined, part: keyof ResidualFactors): Tensor {

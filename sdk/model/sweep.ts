@@ -3,10 +3,12 @@ import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
 import { flattenBatch, type Batch, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
+import { Activations, type Held } from "./activations.js";
+import { layerPass, type Traveller } from "./layer-pass.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
-import { TOP, type Resident } from "./resident.js";
-import { runLayer } from "./run-layer.js";
-import { layerId, type ModelSpec } from "./spec.js";
+import type { Resident } from "./resident.js";
+import { layerId, type LayerId, type ModelSpec } from "./spec.js";
+import type { SweepPoint, SweepState } from "./sweep-state.js";
 
 /** Where in a sweep something happened. */
 export interface SweepPlace { batch: number; stack: "encoder" | "decoder"; rows: Rows }
@@ -14,6 +16,12 @@ export interface SweepPlace { batch: number; stack: "encoder" | "decoder"; rows:
 export interface SweepOptions {
   /** one MoE layer did one batch; the tensors are disposed when the handler is done */
   onMoe?(record: MoeRecord, place: SweepPlace): void | Promise<void>;
+  /** records hold the layer's experts, so that they can be run once more: a layer is then read whole, whatever its size; default false */
+  experts?: boolean;
+  /** one layer did all batches */
+  onLayer?(layer: LayerId): void | Promise<void>;
+  /** keeps the activations after each layer, and goes on from those that are there: layers that were done are not shown again */
+  state?: SweepState;
   /** input of each layer (`layer` = its index), output of the last (`layer` = number of layers) and of the final norm ("norm"), [N, D]; a copy that the handler owns */
   onHidden?(x: Tensor, layer: number | "norm", place: SweepPlace): void;
   /** [B, T, V]; the handler owns it */
@@ -24,96 +32,100 @@ export interface SweepOptions {
   onProgress?(done: number, total: number): void;
 }
 
-interface State { rows: Rows; x: Tensor; pass: Pass }
-
 /**
  * The one forward pass, layer by layer: all batches go through layer l, then through l + 1, so that a layer is read
  * once and a model larger than memory can run. A resident model and a streamed one run the same code.
  *
- * @throws MoeError `bad-batch`, `aborted`
+ * @throws MoeError `bad-batch`, `aborted`, `disk-full`
  */
 export async function sweep(spec: ModelSpec, resident: Resident, batches: Batch[], options: SweepOptions = {}): Promise<void> {
   await ready();
   const sides = batches.map((batch) => flattenBatch(batch, spec));
   const total = (spec.encoder?.layers.length ?? 0) + spec.decoder.layers.length;
-  let done = 0;
-  const advance = () => options.onProgress?.(++done, total);
-
-  const memories = spec.encoder ? await runStack("encoder", sides.map(({ encoder }) => encoder!), spec, resident, options, advance) : [];
+  const activations = new Activations(resident.budget);
   const masks = sides.map(({ encoder }) => (encoder ? keyMaskOf(encoder) : undefined));
+  let done = 0;
+  const run: Run = { spec, resident, options, activations, advance: () => options.onProgress?.(++done, total) };
   try {
-    const outputs = await runStack("decoder", sides.map(({ decoder }) => decoder), spec, resident, options, advance, (batch) => ({
-      memory: memories[batch],
-      memoryMask: masks[batch],
-    }));
-    const top = await resident.take(TOP);
-    for (let batch = 0; batch < outputs.length; batch++) {
-      const x = outputs[batch];
-      if (options.onLogits) {
+    const begun = await options.state?.restore(activations);
+    const memories = !spec.encoder ? [] : begun?.stack === "decoder" ? begun.batches.map(({ memory }) => memory!) : await runStack(run, "encoder", sides.map(({ encoder }) => encoder!), () => ({}), begun);
+    if (begun?.stack === "decoder") spec.encoder?.layers.forEach(run.advance);
+    const outputs = await runStack(run, "decoder", sides.map(({ decoder }) => decoder), (batch) => ({ memory: memories[batch], memoryMask: masks[batch] }), begun?.stack === "decoder" ? begun : undefined);
+    if (!options.onLogits) return;
+    const top = await resident.take("head");
+    try {
+      for (let batch = 0; batch < outputs.length; batch++) {
         const { B, T } = sides[batch].decoder;
+        const x = await outputs[batch].take();
         const logits = tf.tidy(() => tf.reshape(head(tf.reshape(x, [B * T, spec.width]), spec, top), [B, T, spec.vocab])) as Tensor3D;
         x.dispose();
         await options.onLogits(logits, batch);
-      } else x.dispose();
+      }
+    } finally {
+      resident.release("head");
     }
   } finally {
-    tf.dispose([memories, masks.filter((mask) => mask !== undefined)] as never);
+    await activations.close();
+    tf.dispose(masks.filter((mask) => mask !== undefined) as never);
   }
 }
+
+interface Run { spec: ModelSpec; resident: Resident; options: SweepOptions; activations: Activations; advance(): void }
 
 /** Runs one stack over all batches; gives the normalised outputs [B, T, D]. */
 async function runStack(
-  stack: "encoder" | "decoder", sides: Rows[], spec: ModelSpec, resident: Resident, options: SweepOptions, advance: () => void,
-  extra: (batch: number) => Partial<Pass> = () => ({}),
-): Promise<Tensor[]> {
-  const top = await resident.take(TOP);
+  { spec, resident, options, activations, advance }: Run, stack: "encoder" | "decoder", sides: Rows[],
+  extra: (batch: number) => { memory?: Held; memoryMask?: Tensor }, begun?: SweepPoint,
+): Promise<Held[]> {
   const { layers } = spec[stack]!;
-  const states: State[] = sides.map((rows, batch) => ({
-    rows,
-    x: tf.tidy(() => embed(rows, spec, top, stack)),
-    pass: { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: options.capacity ?? true, ...extra(batch) },
+  const passes: Pass[] = sides.map((rows, batch) => ({
+    B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: options.capacity ?? true, memoryMask: extra(batch).memoryMask, bias: begun?.batches[batch].bias,
   }));
-  const show = (x: Tensor, layer: number | "norm", batch: number) => options.onHidden?.(tf.clone(x), layer, { batch, stack, rows: states[batch].rows });
-  for (let index = 0; index < layers.length; index++) {
-    if (options.signal?.aborted) {
-      tf.dispose(states.flatMap(({ x, pass }) => [x, pass.keyMask, pass.bias].filter((tensor) => tensor !== undefined)));
-      throw new MoeError("aborted", `sweep: stopped before ${layerId(stack, index)} at the caller's request.`);
+  try {
+    const travellers: Traveller[] = [];
+    for (const [batch, rows] of sides.entries()) {
+      const x = begun?.batches[batch].x ?? (await embedded(rows, stack, spec, resident, activations));
+      travellers.push({ x, pass: passes[batch], memory: extra(batch).memory });
     }
-    const path = layerId(stack, index);
-    const weights = await resident.take(path);
-    for (let batch = 0; batch < states.length; batch++) {
-      const state = states[batch];
-      show(state.x, index, batch);
-      const records: MoeRecord[] = [];
-      if (options.onMoe) state.pass.onMoe = (record) => void records.push(keepRecord(record));
-      const before = state.x;
-      const bias = state.pass.bias;
-      state.x = tf.tidy(() => {
-        const y = runLayer(before, layers[index], weights, state.pass, stack, index);
-        if (state.pass.bias !== bias) tf.keep(state.pass.bias!);
-        return y;
+    const show = async (held: Held, layer: number | "norm", batch: number) => options.onHidden?.(await held.read(), layer, { batch, stack, rows: sides[batch] });
+    for (let index = 0; index < layers.length; index++) {
+      if (index < (begun?.layer ?? 0)) { advance(); continue; }
+      const path = layerId(stack, index);
+      if (options.signal?.aborted) throw new MoeError("aborted", `sweep: stopped before ${path} at the caller's request.`);
+      for (const [batch, { x }] of travellers.entries()) await show(x, index, batch);
+      await layerPass({ resident, spec, stack, index, activations }, travellers, {
+        experts: options.experts,
+        onMoe: options.onMoe && ((record, batch) => options.onMoe!(record, { batch, stack, rows: sides[batch] })),
       });
-      before.dispose();
-      for (const record of records) {
-        await options.onMoe!(record, { batch, stack, rows: state.rows });
-        tf.dispose([record.input, record.logits, record.choice, record.gates, record.output]);
-      }
+      await options.onLayer?.(path);
+      await options.state?.save({ stack, layer: index + 1, batches: travellers.map(({ x, pass: { bias }, memory }) => ({ x, bias, memory })) });
+      advance();
     }
-    resident.release(path, weights);
-    advance();
+    const outputs: Held[] = [];
+    const top = await resident.take("embedding");
+    try {
+      for (const [batch, traveller] of travellers.entries()) {
+        await show(traveller.x, layers.length, batch);
+        const x = await traveller.x.take();
+        const { B, T } = sides[batch];
+        outputs.push(await activations.hold(tf.tidy(() => tf.reshape(finalNorm(x, spec, top, stack), [B, T, spec.width]))));
+        x.dispose();
+        await show(outputs[batch], "norm", batch);
+      }
+    } finally {
+      resident.release("embedding");
+    }
+    return outputs;
+  } finally {
+    tf.dispose(passes.flatMap(({ bias, keyMask }) => [bias, keyMask].filter((tensor) => tensor !== undefined)));
   }
-  return states.map(({ x, rows, pass }, batch) => {
-    show(x, layers.length, batch);
-    const y = tf.tidy(() => tf.reshape(finalNorm(x, spec, top, stack), [rows.B, rows.T, spec.width]));
-    show(y, "norm", batch);
-    tf.dispose([x, pass.bias, pass.keyMask].filter((tensor) => tensor !== undefined));
-    return y;
-  });
 }
 
-/** Copies outlive the layer's tidy; the layer's own tensors do not. */
-function keepRecord(record: MoeRecord): MoeRecord {
-  const copy = <T extends Tensor>(tensor: T) => tf.keep(tf.clone(tensor)) as T;
-  return { ...record, input: copy(record.input), logits: copy(record.logits), choice: copy(record.choice), gates: copy(record.gates), output: copy(record.output) };
+async function embedded(rows: Rows, stack: "encoder" | "decoder", spec: ModelSpec, resident: Resident, activations: Activations): Promise<Held> {
+  const top = await resident.take("embedding");
+  try {
+    return await activations.hold(tf.tidy(() => embed(rows, spec, top, stack)));
+  } finally {
+    resident.release("embedding");
+  }
 }
-

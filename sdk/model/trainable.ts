@@ -7,9 +7,11 @@ import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
 import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
-import { TOP } from "./resident.js";
 import { runLayer } from "./run-layer.js";
 import { layerId, type ModelSpec } from "./spec.js";
+
+/** path of the weights outside the layers */
+const TOP = "";
 
 /** A model whose weights are variables on the device, for training. Experts of a layer are one stacked variable. */
 export class Trainable {

@@ -52,7 +52,7 @@ export class PlannedWeights implements WeightSource {
 
   async read(name: string): Promise<Tensor> {
     const origin = this.origin(name);
-    if (origin.from === "slot") return origin.tensor.read();
+    if (origin.from === "slot") return tf.tensor(await origin.tensor.values(), origin.tensor.info.shape, "float32");
     const original = await this.model.weights.read(origin.name);
     if (origin.from === "original") return original;
     const rows = tf.tidy(() => tf.gather(original, tf.tensor1d(origin.rows, "int32"), 0));
@@ -63,6 +63,7 @@ export class PlannedWeights implements WeightSource {
   async values(name: string): Promise<Float32Array> {
     const origin = this.origin(name);
     if (origin.from === "original") return this.model.weights.values(origin.name);
+    if (origin.from === "slot") return origin.tensor.values();
     const tensor = await this.read(name);
     const values = (await tensor.data()) as Float32Array;
     tensor.dispose();

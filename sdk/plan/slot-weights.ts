@@ -15,7 +15,7 @@ export interface SlotTensor {
   info: TensorInfo;
   /** name of the original tensor that it equals, so that nothing has to be made */
   same?: string;
-  read(): Promise<Tensor>;
+  values(): Promise<Float32Array>;
 }
 
 /** Neurons lie along the rows of up, gate and their biases, along the columns of down; the bias of down has none. */
@@ -24,10 +24,18 @@ const neuronAxis: Record<string, number | undefined> = { up: 0, gate: 0, "up.bia
 /** added to the sum of elementwise weights, as the reference code does, so that a parameter nobody weighs becomes 0 */
 const EPSILON = 1e-7;
 
-/** Makes the tensors of merged experts: aligned, weighted sums. Permutations are found once and kept. */
+/** up, gate, down and their biases of one expert, by suffix. */
+type Parts = Map<string, Tensor>;
+
+/**
+ * Makes the tensors of merged experts: aligned, weighted sums. All tensors of a slot are made together, from one reading
+ * of each source, and those that were not asked for yet are kept; so are the expert that a layer aligns to, and permutations.
+ */
 export class SlotWeights {
   private lastFactors?: { key: object; factors: Promise<Factors> };
-  private readonly permutations = new Map<string, Promise<number[] | undefined>>();
+  private lastSlot?: { recipe: SlotRecipe; values: Promise<Map<string, Float32Array>> };
+  private lastReference?: { key: string; values: Promise<Map<string, Float32Array>> };
+  private readonly permutations = new Map<string, number[]>();
 
   constructor(private readonly model: SpecAndWeights, private readonly extra: Record<string, WeightSource>) {}
 
@@ -44,8 +52,8 @@ export class SlotWeights {
     for (const suffix of Object.keys(neuronAxis)) {
       const stored = this.stored(`${prefix}${suffix}`);
       if (!stored) continue;
-      const sum = () => this.sum(layer, ffn, recipe, suffix);
-      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), read: () => asStored(sum(), stored) };
+      const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix).then(takeValues) : this.sum(layer, ffn, recipe, suffix));
+      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored) };
       else Object.assign(made, this.factored(suffix, stored, recipe.form, sum));
     }
     return made;
@@ -55,18 +63,15 @@ export class SlotWeights {
     const expected = expertTensors("", ffn.slots[slot], ffn, this.model.spec.width).map(({ name }) => name.slice(1));
     return Object.fromEntries(expected.map((suffix) => {
       const name = `${prefix}${suffix}`;
-      return [suffix, { info: this.model.weights.info(name), same: name, read: () => this.model.weights.read(name) }];
+      return [suffix, { info: this.model.weights.info(name), same: name, values: () => this.model.weights.values(name) }];
     }));
   }
 
   /** The three factors of a matrix. They are computed together, and those of the last matrix are kept: readers take them in turn. */
-  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, dense: () => Promise<Tensor>): Record<string, SlotTensor> {
+  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, dense: () => Promise<Float32Array>): Record<string, SlotTensor> {
     const [out, width] = stored.shape;
     const compute = async (): Promise<Factors> => {
-      const tensor = await dense();
-      const weight = (await tensor.data()) as Float32Array;
-      tensor.dispose();
-      const factors = factorise(weight, [out, width], form.rank);
+      const factors = factorise(await dense(), [out, width], form.rank);
       return { ...factors, s: keepRows(factors.s, width, form.rows?.[suffix] ?? keptRows(out, form.keep)) };
     };
     const key = {};
@@ -76,7 +81,7 @@ export class SlotWeights {
     };
     const part = (name: keyof Factors, shape: [number, number]): SlotTensor => ({
       info: storedInfo({ ...stored, shape, sizeBytes: (stored.sizeBytes / (out * width)) * shape[0] * shape[1] }),
-      read: async () => asStored(tf.tensor2d((await factors())[name], shape), stored),
+      values: async () => asStored((await factors())[name], stored),
     });
     return { [`${suffix}.u`]: part("u", [out, form.rank]), [`${suffix}.v`]: part("v", [form.rank, width]), [`${suffix}.s`]: part("s", [out, width]) };
   }
@@ -88,29 +93,74 @@ export class SlotWeights {
     return weights.has(`${name}.s`) ? weights.info(`${name}.s`) : undefined;
   }
 
-  private async dense(name: string, source = this.model.weights): Promise<Tensor> {
+  private async dense(name: string): Promise<Tensor> {
+    const source = this.model.weights;
     if (source.has(name)) return source.read(name);
     const [u, v, s] = [await source.read(`${name}.u`), await source.read(`${name}.v`), await source.read(`${name}.s`)];
     return disposing([u, v, s], () => tf.add(tf.matMul(u as Tensor2D, v as Tensor2D), s));
   }
 
-  /** sum_i w_i P_i W_i, or with elementwise weights f_i: sum_i w_i P_i (f_i W_i) / (sum_i w_i P_i f_i + 1e-7) */
-  private async sum(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
-    if (recipe.zip) return this.zipped(layer, ffn, recipe, suffix);
-    const factors = recipe.elementwise ? this.extra[recipe.elementwise] : undefined;
-    let total: Tensor | undefined;
-    let divisor: Tensor | undefined;
-    for (const { expert, weight } of recipe.from) {
-      const slot = ffn.expertOf[expert];
-      const order = await this.permutation(layer, ffn, recipe, expert);
-      const name = `${layer}.experts.${slot}.${suffix}`;
-      const source = await this.dense(name);
-      const factor = await factors?.read(name);
-      total = added(total, factor ? disposing([source], () => tf.mul(source, factor)) : source, weight, order, neuronAxis[suffix]);
-      if (factor) divisor = added(divisor, factor, weight, order, neuronAxis[suffix]);
+  /** One tensor of a slot; each is handed out once, after that the slot is made anew. */
+  private async sum(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Float32Array> {
+    for (;;) {
+      const last = this.lastSlot?.recipe === recipe ? this.lastSlot : (this.lastSlot = { recipe, values: this.slot(layer, ffn, recipe) });
+      const forget = () => { if (this.lastSlot === last) this.lastSlot = undefined; };
+      const made = await last.values.catch((error) => { forget(); throw error; });
+      const found = made.get(suffix);
+      made.delete(suffix);
+      if (!found || made.size === 0) forget();
+      if (found) return found;
     }
-    if (!divisor) return total!;
-    return disposing([total!, divisor], () => tf.div(total!, tf.add(divisor!, EPSILON)));
+  }
+
+  /** sum_i w_i P_i W_i, or with elementwise weights f_i: sum_i w_i P_i (f_i W_i) / (sum_i w_i P_i f_i + 1e-7) */
+  private async slot(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Promise<Map<string, Float32Array>> {
+    const factors = recipe.elementwise ? this.extra[recipe.elementwise] : undefined;
+    const totals: Parts = new Map(), divisors: Parts = new Map();
+    let leader: Parts | undefined;
+    try {
+      for (const { expert, weight } of recipe.from) {
+        const slot = ffn.expertOf[expert];
+        const parts = await this.parts(layer, ffn, recipe, slot);
+        try {
+          const order = await this.order(layer, ffn, recipe, expert, parts, leader);
+          for (const [suffix, source] of parts) {
+            const factor = await factors?.read(`${layer}.experts.${slot}.${suffix}`);
+            const weighed = factor ? tf.mul(source, factor) : tf.clone(source);
+            totals.set(suffix, added(totals.get(suffix), weighed, weight, order, neuronAxis[suffix]));
+            if (factor) divisors.set(suffix, added(divisors.get(suffix), factor, weight, order, neuronAxis[suffix]));
+          }
+          if (recipe.align?.to === "leader") leader ??= parts;
+        } finally {
+          if (parts !== leader) tf.dispose([...parts.values()]);
+        }
+      }
+      const values = new Map<string, Float32Array>();
+      for (const [suffix, total] of totals) {
+        const divisor = divisors.get(suffix);
+        values.set(suffix, await takeValues(divisor ? tf.tidy(() => tf.div(total, tf.add(divisor, EPSILON))) : tf.clone(total)));
+      }
+      return values;
+    } finally {
+      tf.dispose([...totals.values(), ...divisors.values(), ...(leader?.values() ?? [])]);
+    }
+  }
+
+  /** A stored expert with dense matrices; that which the layer aligns to is read once. */
+  private async parts(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, slot: number): Promise<Parts> {
+    if (!needsMatching(recipe) || recipe.align!.to !== "first" || slot !== firstSlot(ffn)) return this.readParts(layer, slot);
+    const key = `${layer} ${slot}`;
+    if (this.lastReference?.key !== key) {
+      this.lastReference = { key, values: this.readParts(layer, slot).then(async (parts) => new Map(await Promise.all([...parts].map(async ([suffix, tensor]) => [suffix, await takeValues(tensor)] as const)))) };
+    }
+    return new Map([...(await this.lastReference.values)].map(([suffix, values]) => [suffix, tf.tensor(values, this.stored(`${layer}.experts.${slot}.${suffix}`)!.shape, "float32")]));
+  }
+
+  private async readParts(layer: LayerId, slot: number): Promise<Parts> {
+    const parts: Parts = new Map();
+    const prefix = `${layer}.experts.${slot}.`;
+    for (const suffix of Object.keys(neuronAxis)) if (this.stored(`${prefix}${suffix}`)) parts.set(suffix, await this.dense(`${prefix}${suffix}`));
+    return parts;
   }
 
   /** sum_e A_e W_e for what comes in, A averaging over a place; sum_e W_e B_e for what goes out, B adding up and dividing by the number of sources */
@@ -141,28 +191,31 @@ export class SlotWeights {
     return recipe.align!.to === "leader" ? ffn.expertOf[recipe.from[0].expert] : firstSlot(ffn);
   }
 
-  private permutation(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number): Promise<number[] | undefined> {
-    if (!recipe.align) return Promise.resolve(undefined);
-    if (recipe.align.permutations) return Promise.resolve(recipe.align.permutations[expert]);
+  /** Which neuron of a source takes each place; absent: they are in order. */
+  private async order(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number, parts: Parts, leader?: Parts): Promise<number[] | undefined> {
+    if (!recipe.align) return undefined;
+    if (recipe.align.permutations) return recipe.align.permutations[expert];
     const [reference, target] = [this.reference(ffn, recipe), ffn.expertOf[expert]];
-    const key = `${layer} ${reference} ${target}`;
-    if (!this.permutations.has(key)) this.permutations.set(key, this.match(layer, reference, target));
-    return this.permutations.get(key)!;
-  }
-
-  private async match(layer: LayerId, reference: number, target: number): Promise<number[] | undefined> {
     if (reference === target) return undefined;
-    const [fixed, moved] = [await this.expert(layer, reference), await this.expert(layer, target)];
-    const order = await weightMatching(fixed, moved);
-    tf.dispose([fixed, moved] as never);
+    const key = `${layer} ${reference} ${target}`;
+    let order = this.permutations.get(key);
+    if (!order) {
+      const fixed = leader ?? (await this.parts(layer, ffn, recipe, reference));
+      order = await weightMatching(matricesOf(fixed), matricesOf(parts));
+      if (fixed !== leader) tf.dispose([...fixed.values()]);
+      this.permutations.set(key, order);
+    }
     return order;
   }
+}
 
-  private async expert(layer: LayerId, slot: number): Promise<ExpertMatrices> {
-    const read = (matrix: string) => this.dense(`${layer}.experts.${slot}.${matrix}`) as Promise<Tensor2D>;
-    const gated = this.stored(`${layer}.experts.${slot}.gate`) !== undefined;
-    return { up: await read("up"), ...(gated && { gate: await read("gate") }), down: await read("down") };
-  }
+function matricesOf(parts: Parts): ExpertMatrices {
+  return { up: parts.get("up") as Tensor2D, gate: parts.get("gate") as Tensor2D | undefined, down: parts.get("down") as Tensor2D };
+}
+
+/** Whether apply has to find the order of neurons itself. */
+function needsMatching({ align }: SlotRecipe): boolean {
+  return align !== undefined && !align.permutations;
 }
 
 function firstSlot(ffn: MoeFfnSpec): number {
@@ -184,14 +237,16 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
   return result;
 }
 
-/** Rounded to the format that it is stored in, so that a model computes the same before it is saved and after. */
-async function asStored(made: Tensor | Promise<Tensor>, source: TensorInfo): Promise<Tensor> {
-  const tensor = await made;
-  const { dtype } = storedInfo(source);
-  if (dtype !== "F16" && dtype !== "BF16") return tensor;
+async function takeValues(tensor: Tensor): Promise<Float32Array> {
   const values = (await tensor.data()) as Float32Array;
   tensor.dispose();
-  return tf.tensor(decode(encode(values, dtype), dtype), tensor.shape, "float32");
+  return values;
+}
+
+/** Rounded to the format that it is stored in, so that a model computes the same before it is saved and after. */
+function asStored(values: Float32Array, source: TensorInfo): Float32Array {
+  const { dtype } = storedInfo(source);
+  return dtype === "F16" || dtype === "BF16" ? decode(encode(values, dtype), dtype) : values;
 }
 
 /** A sum is stored in the number format of its sources; formats that only inference packers write become float32. */

@@ -4,36 +4,46 @@ import { denseBlock } from "../dense-block.js";
 import { banksOf, weight, type Bank, type LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
-import { route } from "../router/route.js";
+import { route, type Routing } from "../router/route.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
+
+/** With the router's raw logits [N, E]. */
+export interface RoutingWithLogits extends Routing { logits: Tensor2D }
 
 /**
  * The MoE block: every token runs through the experts that its router chose, weighted by the gates, and through the
  * shared experts if there are any. x [N, D] -> [N, D]. An expert runs on its own tokens only.
  */
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
+  const routing = routeTokens(x, spec, weights, pass);
+  const sums = banksOf(spec).map((bank) => runExperts(x, routing, spec, weights, bank));
+  const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(x);
+  return finishMoe(x, layer, routing, sum, spec, weights, pass);
+}
+
+export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): RoutingWithLogits {
   const logits = linear(x, weights, "router") as Tensor2D;
-  const { choice, gates } = route(logits, spec.router, pass, weights.get("router.choiceBias"));
-  let routed = spec.router.gates === "input" ? runScaledInputs(x, choice, gates, spec, weights) : runExperts(x, choice, gates, spec, weights);
-  if (spec.router.outputScale !== undefined) routed = tf.mul(routed, spec.router.outputScale);
+  return { logits, ...route(logits, spec.router, pass, weights.get("router.choiceBias")) };
+}
+
+/** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */
+export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights, bank: Bank): Tensor {
+  const stack = bankOf(bank, spec, weights);
+  if (spec.router.gates !== "input") return experts(x as Tensor2D, placeIn(bank, choice, spec), gates, stack);
+  // the gates multiply what goes into the experts: each of the K choices is a pass of its own
+  const columns = (tensor: Tensor) => tf.split(tensor, choice.shape[1], 1) as Tensor2D[];
+  const each = columns(gates);
+  return tf.addN(columns(choice).map((chosen, k) => experts(tf.mul(x, each[k]) as Tensor2D, placeIn(bank, chosen, spec), tf.onesLike(each[k]), stack)));
+}
+
+/** The block's output from the sum over its routed experts. */
+export function finishMoe(x: Tensor, layer: LayerId, routing: RoutingWithLogits, sum: Tensor, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
+  let routed = spec.router.outputScale === undefined ? sum : tf.mul(sum, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
-  pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, logits, choice, gates, output: routed as Tensor2D });
+  pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, ...routing, output: routed as Tensor2D });
   if (!spec.shared) return routed;
   const shared = denseBlock(x, spec.shared, weights, "shared");
   return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);
-}
-
-/** Outputs of the chosen experts, weighted by the gates and added. */
-function runExperts(x: Tensor, choice: Tensor2D, gates: Tensor2D, spec: MoeFfnSpec, weights: LayerWeights): Tensor {
-  const outputs = banksOf(spec).map((bank) => experts(x as Tensor2D, placeIn(bank, choice, spec), gates, bankOf(bank, spec, weights)));
-  return outputs.length ? (outputs.length === 1 ? outputs[0] : tf.addN(outputs)) : tf.zerosLike(x);
-}
-
-/** The gates multiply what goes into the experts; each of the K choices is a pass of its own. */
-function runScaledInputs(x: Tensor, choice: Tensor2D, gates: Tensor2D, spec: MoeFfnSpec, weights: LayerWeights): Tensor {
-  const columns = (tensor: Tensor) => tf.split(tensor, choice.shape[1], 1) as Tensor2D[];
-  const each = columns(gates);
-  return tf.addN(columns(choice).map((chosen, k) => runExperts(tf.mul(x, each[k]), chosen, tf.onesLike(each[k]), spec, weights)));
 }
 
 /** Router outputs [N, K] -> places in the bank's stack, -1 where the choice lives in another bank or nowhere. */

@@ -1,0 +1,136 @@
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import { tf } from "../tensor/index.js";
+import type { Activations, Held } from "./activations.js";
+import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
+import { disposeWeights, expertGroups, readBank, readPlain, type LayerWeights } from "./layer-weights.js";
+import type { MoeRecord, Pass } from "./pass.js";
+import type { Resident } from "./resident.js";
+import { addBlock, blockInput, runLayer, runMixers } from "./run-layer.js";
+import { layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
+
+/** One batch on its way through a stack. */
+export interface Traveller {
+  /** [N, D] before the next layer */
+  x: Held;
+  pass: Pass;
+  /** output of the encoder [B, S, D] */
+  memory?: Held;
+}
+
+export interface LayerPassOptions {
+  /** sees what the MoE layer did; the record's tensors are disposed afterwards */
+  onMoe?(record: MoeRecord, batch: number): void | Promise<void>;
+  /** records hold the layer's experts, so that they can be run once more: the layer is then read whole, whatever its size */
+  experts?: boolean;
+}
+
+interface Place { resident: Resident; spec: ModelSpec; stack: "encoder" | "decoder"; index: number; activations: Activations }
+
+/**
+ * Takes every batch through one layer. A layer that the budget holds is read whole; of a larger one the experts are read
+ * group by group, all batches use a group, and no more than two groups are there at a time.
+ */
+export async function layerPass(place: Place, batches: Traveller[], options: LayerPassOptions = {}): Promise<void> {
+  const { resident, spec, stack, index } = place;
+  const layer = spec[stack]!.layers[index];
+  const path = layerId(stack, index);
+  if (layer.ffn?.kind === "moe" && !options.experts && resident.sizeBytes(path) > resident.budget.layerBytes) {
+    return expertsInGroups(place, layer as LayerSpec & { ffn: MoeFfnSpec }, path, batches, options);
+  }
+  const weights = await resident.take(path);
+  try {
+    for (let batch = 0; batch < batches.length; batch++) {
+      await step(place, batches[batch], batch, options, (x, pass) => runLayer(x, layer, weights, pass, stack, index));
+    }
+  } finally {
+    resident.release(path);
+  }
+}
+
+async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place, layer: LayerSpec & { ffn: MoeFfnSpec }, path: string, batches: Traveller[], options: LayerPassOptions): Promise<void> {
+  const { ffn } = layer;
+  const { budget, source } = resident;
+  const groups = expertGroups(ffn, D, budget.groupBytes);
+  const read = async (at: number) => {
+    budget.use(budget.groupBytes);
+    return at < groups.length ? readBank(source, path, ffn, groups[at], D) : new Map<string, Tensor>();
+  };
+  const weights = await readPlain(source, path, layer, D);
+  let next: Promise<LayerWeights> | undefined;
+  try {
+    const routed: { y: Held; choice: Held; gates: Held; sum: Held }[] = [];
+    for (const traveller of batches) {
+      await step({ activations }, traveller, 0, {}, (x, pass) => runMixers(x, layer, weights, pass, index));
+      const x = await traveller.x.read();
+      const [y, choice, gates, sum] = tf.tidy(() => {
+        const y = blockInput(x, layer, weights, "ffn");
+        const { choice, gates } = routeTokens(y, ffn, weights, traveller.pass);
+        return [tf.clone(y), choice, gates, tf.zerosLike(y)];
+      });
+      x.dispose();
+      routed.push({ y: await activations.hold(y), choice: await activations.hold(choice), gates: await activations.hold(gates), sum: await activations.hold(sum) });
+    }
+    next = read(0);
+    for (let at = 0; at < groups.length; at++) {
+      const bank = await next;
+      next = read(at + 1);
+      next.catch(() => undefined); // told when it is awaited
+      try {
+        for (const held of routed) {
+          const [y, choice, gates, sum] = [await held.y.read(), await held.choice.read(), await held.gates.read(), await held.sum.take()];
+          try {
+            held.sum = await activations.hold(tf.tidy(() => tf.add(sum, runExperts(y, { choice: choice as Tensor2D, gates: gates as Tensor2D }, ffn, bank, groups[at]))));
+          } finally {
+            tf.dispose([y, choice, gates, sum]);
+          }
+        }
+      } finally {
+        disposeWeights(bank);
+        budget.done(budget.groupBytes);
+      }
+    }
+    for (let batch = 0; batch < batches.length; batch++) {
+      const held = routed[batch];
+      const sum = await held.sum.take();
+      try {
+        await step({ activations }, batches[batch], batch, options, (x, pass) => {
+          const y = blockInput(x, layer, weights, "ffn");
+          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, weights, pass), sum, ffn, weights, pass), layer, weights, "ffn");
+        });
+      } finally {
+        sum.dispose();
+      }
+      for (const each of [held.y, held.choice, held.gates]) each.free();
+    }
+  } finally {
+    disposeWeights(weights);
+    if (next) await next.then(disposeWeights, () => undefined).then(() => budget.done(budget.groupBytes));
+  }
+}
+
+/** One batch through a piece of a layer: its activation is replaced, what the piece recorded is shown. */
+async function step({ activations }: Pick<Place, "activations">, traveller: Traveller, batch: number, { onMoe }: LayerPassOptions, run: (x: Tensor, pass: Pass) => Tensor): Promise<void> {
+  const { pass } = traveller;
+  const records: MoeRecord[] = [];
+  const [before, memory] = [await traveller.x.take(), await traveller.memory?.read()];
+  const bias = pass.bias;
+  try {
+    Object.assign(pass, { memory: memory ?? pass.memory, onMoe: onMoe && ((record: MoeRecord) => void records.push(keepRecord(record))) });
+    const after = tf.tidy(() => {
+      const y = run(before, pass);
+      if (pass.bias !== bias) tf.keep(pass.bias!);
+      return y;
+    });
+    traveller.x = await activations.hold(after);
+    for (const record of records) await onMoe!(record, batch);
+  } finally {
+    tf.dispose([before, ...(memory ? [memory] : [])]);
+    for (const { input, logits, choice, gates, output } of records) tf.dispose([input, logits, choice, gates, output]);
+  }
+}
+
+/** Copies outlive the layer's tidy; the layer's own tensors do not. */
+function keepRecord(record: MoeRecord): MoeRecord {
+  const copy = <T extends Tensor>(tensor: T) => tf.keep(tf.clone(tensor)) as T;
+  return { ...record, input: copy(record.input), logits: copy(record.logits), choice: copy(record.choice), gates: copy(record.gates), output: copy(record.output) };
+}

@@ -1,0 +1,70 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Tensor } from "@tensorflow/tfjs";
+import { openTensors } from "../checkpoint/safetensors.js";
+import { writeTensors } from "../checkpoint/write-safetensors.js";
+import { MoeError } from "../errors.js";
+import { tf } from "../tensor/index.js";
+import type { Activations, Held } from "./activations.js";
+
+/** Where a sweep is: `layer` layers of this stack are done. */
+export interface SweepPoint {
+  stack: "encoder" | "decoder";
+  layer: number;
+  batches: { x: Held; bias?: Tensor; memory?: Held }[];
+}
+
+const STATE = "sweep.json";
+
+/**
+ * The activations of a sweep in a folder, so that a sweep that was cut off goes on after its last whole layer. The file
+ * of the layer before stays until that of the next one is whole and named in sweep.json.
+ */
+export class SweepState {
+  /** @param key tells apart runs that have nothing to do with each other: fingerprints of model, data and options */
+  constructor(readonly folder: string, private readonly key: string) {}
+
+  /** @throws MoeError `state-of-another-run` */
+  async restore(activations: Activations): Promise<SweepPoint | undefined> {
+    if (!existsSync(join(this.folder, STATE))) return undefined;
+    const { key, stack, layer, file, batches } = JSON.parse(await readFile(join(this.folder, STATE), "utf8")) as Record<string, never> & { key: string; batches: number };
+    if (key !== this.key) {
+      throw new MoeError("state-of-another-run", `profile: ${this.folder} holds the state of a run with another model, other data or other statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.`);
+    }
+    const store = await openTensors(join(this.folder, file));
+    try {
+      const read = async (name: string) => (store.has(name) ? tf.tensor(await store.values(name), store.info(name).shape, "float32") : undefined);
+      const hold = async (name: string) => (store.has(name) ? activations.hold((await read(name))!) : undefined);
+      const point: SweepPoint = { stack, layer, batches: [] };
+      for (let batch = 0; batch < batches; batch++) {
+        point.batches.push({ x: (await hold(`x.${batch}`))!, memory: await hold(`memory.${batch}`), bias: await read(`bias.${batch}`) });
+      }
+      return point;
+    } finally {
+      await store.close();
+    }
+  }
+
+  async save({ stack, layer, batches }: SweepPoint): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    const file = `${stack}-${layer}.safetensors`;
+    const parts: { name: string; shape: number[]; tensor(): Promise<Tensor> }[] = [];
+    for (const [batch, { x, bias, memory }] of batches.entries()) {
+      for (const [kind, held] of [["x", x], ["memory", memory]] as const) if (held) parts.push({ name: `${kind}.${batch}`, shape: held.shape, tensor: () => held.read() });
+      if (bias) parts.push({ name: `bias.${batch}`, shape: bias.shape, tensor: async () => tf.clone(bias) });
+    }
+    await writeTensors(join(this.folder, file), parts.map(({ name, shape }) => ({ name, shape, dtype: "F32" as const })), (async function* () {
+      for (const { name, tensor } of parts) {
+        const one = await tensor();
+        const values = (await one.data()) as Float32Array;
+        one.dispose();
+        yield { name, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+      }
+    })());
+    const state = join(this.folder, STATE);
+    await writeFile(`${state}.part`, JSON.stringify({ key: this.key, stack, layer, file, batches: batches.length }));
+    await rename(`${state}.part`, state);
+    for (const name of await readdir(this.folder)) if (/^(en|de)coder-\d+\.safetensors(\.part)?$/.test(name) && name !== file) await rm(join(this.folder, name));
+  }
+}
