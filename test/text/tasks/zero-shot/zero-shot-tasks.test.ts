@@ -1,0 +1,73 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { runTask } from "../../../../sdk/evaluate/harness/run-task.js";
+import type { HarnessModel } from "../../../../sdk/evaluate/harness/task.js";
+import { cmudict, phones } from "../../../../sdk/text/corpora/cmudict.js";
+import { hash } from "../../../../sdk/text/hash.js";
+import { domainTexts, DOMAINS } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
+import { zeroShotTasks } from "../../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
+
+/** Name, number and a hash over all questions. */
+const EXPECTED = [
+  ["pronunciation", 120, "8e275db"],
+  ["part_of_speech", 120, "4b92f70b"],
+  ["continuation", 120, "6a7ed953"],
+  ["word_order", 120, "4841efef"],
+  ["next_line", 120, "57f60c8c"],
+];
+
+const tasks = zeroShotTasks(120);
+const named = (name: string) => tasks.find((task) => task.name === name)!;
+const heldOut = DOMAINS.map((domain) => domainTexts(domain).test.map(({ text }) => text).join("\n"));
+
+/** Finds a text likely when it stands in a held-out text, the rest unlikely. */
+const reader: HarnessModel = {
+  logLikelihood: async (requests) => requests.map(({ context, continuation }) => {
+    const known = heldOut.some((text) => text.includes(context + continuation));
+    return { logLikelihood: known ? -1 : -100, greedy: known };
+  }),
+  rolling: async () => { throw new Error("not asked"); },
+  generate: async () => { throw new Error("not asked"); },
+};
+
+test("the questions are those that results are reported on", () => {
+  assert.equal(tasks.map(({ name, documents }) => [name, documents.length, hash(JSON.stringify(documents)).toString(16)]), EXPECTED);
+});
+
+test("context and right choice stand in the held-out texts, context and wrong choices hardly ever", async () => {
+  for (const task of tasks) {
+    const samples = await runTask(task, reader);
+    const right = samples.filter(({ values }) => values.acc === 1).length;
+    // lines of code return in other declarations, which is then right as well
+    assert.ok(right >= 0.95 * samples.length, `${task.name}: ${right} of ${samples.length}`);
+  }
+});
+
+test("no place of the right answer is much likelier than another, and no choice stands twice", () => {
+  for (const { name, documents, chance } of tasks) {
+    for (let place = 0; place < 1 / chance; place++) {
+      const share = documents.filter(({ answer }) => answer === place).length / documents.length;
+      // three standard deviations of a share of 120
+      assert.ok(Math.abs(share - chance) < 0.137, `${name}: place ${place} in ${share}`);
+    }
+    for (const { choices, id } of documents) assert.is(new Set(choices).size, choices.length, id);
+  }
+});
+
+test("wrong pronunciations begin alike and are as long; the right one is the dictionary's", () => {
+  const known = new Map(cmudict().map(({ text, fields }) => [text, phones(fields.arpabet).join(" ")]));
+  for (const { context, choices, answer } of named("pronunciation").documents) {
+    assert.is(choices[answer], known.get(context.replace(/[ :]/g, "")));
+    assert.is(new Set(choices.map((choice) => `${choice.split(" ")[0]} ${choice.split(" ").length}`)).size, 1);
+  }
+});
+
+test("the two orders have the same words", () => {
+  for (const { choices: [one, other] } of named("word_order").documents) assert.equal(one.split(" ").sort(), other.split(" ").sort());
+});
+
+test("fewer questions are asked when fewer are wanted", () => {
+  for (const { documents, name } of zeroShotTasks(20)) assert.ok(documents.length > 0 && documents.length <= 20, name);
+});
+
+test.run();
