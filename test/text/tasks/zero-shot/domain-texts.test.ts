@@ -18,7 +18,7 @@ test("no document and no text is in two parts", () => {
 
 test("each domain is written as documented", () => {
   const written: Record<string, RegExp> = {
-    speech: /^\S.{80}/, novel: /^\S.{80}/, dictionary: /^.+ \((noun|verb|adjective|adverb)\): \S/,
+    speech: /^\S[^]{80}/, novel: /^\S[^]{80}/, dictionary: /^.+ \((noun|verb|adjective|adverb)\): \S/,
     code: /^(declare|interface|type|export)\b/, pronunciation: /^([a-z] ){3,10}:( [A-Z]{1,2})+$/,
   };
   for (const domain of DOMAINS) {
