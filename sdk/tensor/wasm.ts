@@ -6,6 +6,7 @@ import { setWasmKernel, sharedTensor, type KernelArgs, type WasmBackend } from "
 import { registerMatMul } from "./wasm/mat-mul.js";
 import { registerOneHot } from "./wasm/one-hot.js";
 import { registerRows } from "./wasm/rows.js";
+import { registerSums } from "./wasm/sums.js";
 import { registerTranspose } from "./wasm/transpose.js";
 
 let replaced = false;
@@ -18,6 +19,7 @@ export function replaceWasmKernels(): void {
   registerMatMul();
   registerRows();
   registerOneHot();
+  registerSums();
   registerEinsum("wasm");
   refuseNullMemory(tf.backend() as unknown as WasmBackend);
   // the back end copies where another name for the same memory is enough

@@ -37,6 +37,42 @@ test("transpose and gather of integers and booleans", () => tf.tidy(() => {
   assert.equal([...tf.stridedSlice(x, [0, 1], [2, 3], [1, 1]).dataSync()], [-2, 3, 5, 6]);
 }));
 
+test("sums and means of any axes are those of float64, rounded once", () => {
+  const cases = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 4 }).chain((shape) => fc.record({ shape: fc.constant(shape), axes: fc.subarray([...shape.keys()], { minLength: 1 }), keepDims: fc.boolean() }));
+  fc.assert(fc.property(cases, ({ shape, axes, keepDims }) => {
+    noLeaks(() => tf.tidy(() => {
+      const x = randomTensor(shape);
+      const expected = new Map<string, number>();
+      const from = x.bufferSync();
+      for (let at = 0; at < x.size; at++) {
+        const place = from.indexToLoc(at).filter((_, axis) => !axes.includes(axis)).join();
+        expected.set(place, (expected.get(place) ?? 0) + from.values[at]);
+      }
+      const [sum, mean] = [tf.sum(x, axes, keepDims), tf.mean(x, axes, keepDims)];
+      assert.equal(sum.shape, keepDims ? shape.map((length, axis) => (axes.includes(axis) ? 1 : length)) : shape.filter((_, axis) => !axes.includes(axis)));
+      const count = axes.reduce((size, axis) => size * shape[axis], 1);
+      // one unit in the last place: float64 sums in another order may round to the neighbour
+      const near = (value: number, wanted: number) => assert.ok(Math.abs(value - wanted) <= 2 ** -23 * Math.max(Math.abs(wanted), 1e-6), `${value}, expected ${wanted}`);
+      [...expected.values()].forEach((value, i) => {
+        near(sum.dataSync()[i], value);
+        near(mean.dataSync()[i], value / count);
+      });
+    }));
+  }), { numRuns: 60, seed: 3 });
+});
+
+test("a long sum keeps its digits; integers stay integers; nothing adds up to 0", () => noLeaks(() => tf.tidy(() => {
+  const n = 2 ** 20;
+  assert.is(tf.sum(tf.fill([n], 0.1)).dataSync()[0], Math.fround(n * Math.fround(0.1)));
+  assert.is(tf.mean(tf.fill([n], 0.1)).dataSync()[0], Math.fround(0.1));
+  assert.equal([...tf.sum(tf.tensor2d([[1, 2], [3, 4]], [2, 2], "int32"), 0).dataSync()], [4, 6]);
+  assert.is(tf.sum(tf.tensor1d([1, 2], "int32")).dtype, "int32");
+  assert.is(tf.sum(tf.tensor1d([true, true, false], "bool")).dataSync()[0], 2);
+  assert.equal([...tf.sum(tf.zeros([0, 2]), 0).dataSync()], [0, 0]);
+  assert.equal(tf.sum(tf.zeros([2, 0]), 1).shape, [2]);
+  assert.ok(Number.isNaN(tf.mean(tf.zeros([0])).dataSync()[0]));
+})));
+
 test("one-hot rows of every type, empty for indices outside", () => tf.tidy(() => {
   const indices = tf.tensor1d([2, -1, 0, 3], "int32");
   assert.equal([...tf.oneHot(indices, 3, 1, 0, "float32").dataSync()], [0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
