@@ -22,15 +22,25 @@ export function assign(score: Float32Array | Float64Array, rows: number, { maxim
   if (score.length !== rows * columns) {
     throw new MoeError("assign-shape", `assign: ${score.length} scores for ${rows} rows and ${columns} columns; accepted are rows x columns scores. Check the shape.`);
   }
-  const at = score.findIndex((x) => !Number.isFinite(x));
+  const at = notFinite(score);
   if (at >= 0) throw new MoeError("not-finite", `assign: the score of row ${Math.floor(at / columns)}, column ${at % columns} is ${score[at]}; accepted are finite numbers. Find where it came from.`);
   if (rows > columns) return rowsOfColumns(assign(flipped(score, rows, columns), columns, { maximize, columns: rows }), rows);
-  if (native.assign) return native.assign(Float64Array.from(score), rows, columns, maximize);
-  return jonkerVolgenant(Float64Array.from(score, (x) => (maximize ? -x : x)), rows, columns);
+  if (native.assign) return native.assign(score, rows, columns, maximize);
+  const cost = new Float64Array(score);
+  if (maximize) for (let k = 0; k < cost.length; k++) cost[k] = -cost[k];
+  return jonkerVolgenant(cost, rows, columns);
+}
+
+/** A plain loop: findIndex with a function took longer than the native solver. */
+function notFinite(score: Float32Array | Float64Array): number {
+  for (let at = 0; at < score.length; at++) if (!Number.isFinite(score[at])) return at;
+  return -1;
 }
 
 function flipped(score: Float32Array | Float64Array, rows: number, columns: number): Float64Array {
-  return Float64Array.from(score, (_, at) => score[(at % rows) * columns + Math.floor(at / rows)]);
+  const flipped = new Float64Array(score.length);
+  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++, at++) flipped[j * rows + i] = score[at];
+  return flipped;
 }
 
 function rowsOfColumns(rowOf: Int32Array, rows: number): Int32Array {
@@ -87,46 +97,57 @@ function reduceRows(cost: Float64Array, n: number, m: number, price: Float64Arra
 
 /** Finds, for a free row, the cheapest chain of exchanges that ends at a free column (Dijkstra over the columns). */
 class PathSearch {
+  /** of each column from the free row; NaN, which compares as neither shorter nor nearest, once it is done */
   private readonly distance: Float64Array;
   private readonly previous: Int32Array;
-  private readonly open: Int32Array;
 
   constructor(private readonly cost: Float64Array, private readonly m: number, private readonly price: Float64Array, private readonly columnOf: Int32Array, private readonly rowOf: Int32Array) {
     this.distance = new Float64Array(m);
     this.previous = new Int32Array(m);
-    this.open = new Int32Array(m);
   }
 
   augment(start: number): void {
-    const { cost, m, price, columnOf, rowOf, distance, previous, open } = this;
+    const { price, columnOf, rowOf, distance, previous } = this;
+    const [done, reachedAt]: [number[], number[]] = [[], []];
     distance.fill(Infinity);
-    for (let j = 0; j < m; j++) open[j] = j;
-    let count = m;
-    let [row, reached, end] = [start, 0, -1];
-    while (end < 0) {
-      const own = columnOf[row];
-      const offset = reached - (own < 0 ? 0 : cost[row * m + own] - price[own]);
-      let [lowest, at] = [Infinity, -1];
-      for (let k = 0; k < count; k++) {
-        const j = open[k];
-        const through = offset + cost[row * m + j] - price[j];
-        if (through < distance[j]) [distance[j], previous[j]] = [through, row];
-        if (distance[j] < lowest || (distance[j] === lowest && rowOf[j] < 0)) [lowest, at] = [distance[j], k];
-      }
-      const column = open[at];
-      reached = lowest;
-      open[at] = open[--count];
-      open[count] = column; // columns that are done gather behind the open ones
-      if (rowOf[column] < 0) end = column;
-      else row = rowOf[column];
+    let [row, reached, column] = [start, 0, -1];
+    for (;;) {
+      column = this.relax(row, reached);
+      reached = distance[column];
+      if (rowOf[column] < 0) break;
+      done.push(column);
+      reachedAt.push(reached);
+      distance[column] = NaN;
+      row = rowOf[column];
     }
-    for (let k = count + 1; k < m; k++) price[open[k]] += distance[open[k]] - reached;
-    for (let column = end; ; ) {
+    done.forEach((j, i) => (price[j] += reachedAt[i] - reached));
+    for (;;) {
       const taker = previous[column];
       const next = columnOf[taker];
       [rowOf[column], columnOf[taker]] = [taker, column];
       if (taker === start) return;
       column = next;
     }
+  }
+
+  /** Shortens the distances by the ways through a row; the nearest column that is not done, a free one if there are several. */
+  private relax(row: number, reached: number): number {
+    const { cost, m, price, columnOf, rowOf, distance, previous } = this;
+    const own = columnOf[row];
+    const offset = reached - (own < 0 ? 0 : cost[row * m + own] - price[own]);
+    let [lowest, nearest] = [Infinity, -1];
+    for (let j = 0, at = row * m; j < m; j++, at++) {
+      const through = offset + cost[at] - price[j];
+      let known = distance[j];
+      if (through < known) {
+        distance[j] = known = through;
+        previous[j] = row;
+      }
+      if (known <= lowest && (known < lowest || rowOf[j] < 0)) {
+        lowest = known;
+        nearest = j;
+      }
+    }
+    return nearest;
   }
 }

@@ -107,7 +107,7 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   cholesky(a: Handle): Handle;
   solve(a: Handle, b: Handle): Handle;
   lstsq(a: Handle, b: Handle): Handle;
-  assign(score: Float64Array, rows: number, columns: number, maximize: boolean, result: Int32Array): Int32Array;
+  assign(score: Float32Array | Float64Array, rows: number, columns: number, maximize: boolean, result: Int32Array): Int32Array;
   toFloat32(bytes: Uint8Array, dtype: number, result: Float32Array): Float32Array;
 }
 

@@ -25,21 +25,23 @@ static std::vector<Tensor> qrOf(const Tensor& a) {
   return {q, r};
 }
 
-// (cost float64 rows x columns, rows, columns, maximize, result Int32Array) -> the result
+template <class Score>
+static void assignTo(int32_t* columns, const void* given, double sign, int64_t n, int64_t m) {
+  const Score* score = (const Score*)given;
+  TORCH_CHECK((uintptr_t)score % sizeof(Score) == 0 && (uintptr_t)columns % 4 == 0, "assign: an array is not aligned");
+  bool finite = true;
+  for (int64_t i = 0; i < n * m; i++) finite &= score[i] - score[i] == 0;
+  TORCH_CHECK(finite, "assign: a score is not finite");
+  assignment::Solver<Score> solved(score, sign, (int32_t)n, (int32_t)m);
+  std::copy(solved.columnOf.begin(), solved.columnOf.end(), columns);
+}
+// (score rows x columns, float32 or float64; rows; columns; maximize; result Int32Array) -> the result
 static napi_value assign(Call& c) {
   Call::Bytes score = c.bytes(0), result = c.bytes(4);
   int64_t n = c.integer(1), m = c.integer(2);
-  TORCH_CHECK(n >= 0 && n <= m && m < 1 << 20 && score.size == (size_t)(n * m) * 8 && result.size == (size_t)n * 4, "assign: ", score.size, " bytes for ", n, " x ", m);
-  double sign = c.flag(3) ? -1 : 1;
-  const double* given = (const double*)score.data;
-  TORCH_CHECK((uintptr_t)given % 8 == 0 && (uintptr_t)result.data % 4 == 0, "assign: an array is not aligned");
-  std::vector<double> cost(n * m);
-  for (int64_t i = 0; i < n * m; i++) {
-    TORCH_CHECK(std::isfinite(given[i]), "assign: a score is not finite");
-    cost[i] = sign * given[i];
-  }
-  Assignment assignment(cost.data(), (int32_t)n, (int32_t)m);
-  std::memcpy(result.data, assignment.columnOf.data(), result.size);
+  TORCH_CHECK(n >= 0 && n <= m && m < 1 << 20 && result.size == (size_t)n * 4 && (score.size == (size_t)(n * m) * 4 || score.size == (size_t)(n * m) * 8), "assign: ", score.size, " bytes for ", n, " x ", m);
+  auto run = score.size == (size_t)(n * m) * 4 ? assignTo<float> : assignTo<double>;
+  run((int32_t*)result.data, score.data, c.flag(3) ? -1 : 1, n, m);
   return c.value(4);
 }
 
