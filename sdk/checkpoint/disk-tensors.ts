@@ -26,7 +26,10 @@ export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical
   const choose = chooser(family, original);
   const placed = placer(spec);
   for (const tensor of expectedTensors(spec)) {
-    const place = placed(tensor, choose(tensor.name));
+    let place = placed(tensor, choose(tensor.name));
+    // two weights that were read from one tensor may differ by now: the second gets a tensor of its own
+    const own = !place.rows && !place.pick && tensors.has(place.name) ? diskLayouts(tensor.name, family).find(({ name }) => !tensors.has(name)) : undefined;
+    if (own) place = placed(tensor, own);
     const dtype = dtypeOf(tensor.name);
     const held = tensors.get(place.name) ?? { name: place.name, dtype, shape: place.diskShape, parts: [] };
     if (dtypeSizeBytes[dtype]! > dtypeSizeBytes[held.dtype]!) held.dtype = dtype;
@@ -77,7 +80,7 @@ function chooser(family: Family, original?: Disk): (canonical: string) => Layout
     const pattern = canonical.replace(/\d+/g, "*");
     const found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
     if (found >= 0) known.set(pattern, found);
-    return layouts[found >= 0 ? found : known.get(pattern) ?? 0];
+    return layouts[found >= 0 ? found : known.get(pattern) ?? Math.max(0, layouts.findIndex(({ optional }) => !optional))];
   };
 }
 

@@ -14,6 +14,8 @@ export interface Layout {
   transpose?: boolean;
   /** index of an axis of length 1 that is stored and that the weight does not have */
   squeeze?: number;
+  /** read where a checkpoint has it; a new checkpoint gets the next name */
+  optional?: boolean;
 }
 
 /** Where one canonical weight lies on disk. */

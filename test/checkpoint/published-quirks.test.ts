@@ -27,7 +27,7 @@ async function stillEqual(name: string, rename: (tensor: string) => string, extr
     const config = JSON.parse(await readFile(fixture(`models/${name}/config.json`), "utf8"));
     await writeFile(join(folder, "config.json"), JSON.stringify(reconfigure(config)));
     const { model } = await openModel(folder);
-    const expected = await reference(name);
+    const expected = await reference(fixture(`models/${name}`));
     const tokenTypes = expected.has("single.token_type_ids") ? await expected.rows("single.token_type_ids") : undefined;
     const forward = await model.forward({ ids: await expected.rows("single.input_ids"), tokenTypes });
     await tensorClose(forward.logits, await expected.values("single.logits"), `${name} logits`);

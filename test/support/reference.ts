@@ -1,11 +1,11 @@
 import * as assert from "uvu/assert";
 import type { Tensor } from "@tensorflow/tfjs";
+import { join } from "node:path";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { fixture } from "./shared.js";
 
-/** transformers' own outputs for a fixture model: see test/fixtures and its README. */
-export async function reference(name: string) {
-  const store = await openTensors(fixture(`models/${name}/expected.safetensors`));
+/** transformers' own outputs for the model in a folder of the form that the fixtures have. */
+export async function reference(folder: string) {
+  const store = await openTensors(join(folder, "expected.safetensors"));
   const values = (tensor: string) => store.values(tensor);
   const shape = (tensor: string) => store.info(tensor).shape;
   const rows = async (tensor: string): Promise<number[][]> => {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
@@ -6,17 +7,21 @@ import { reference, tensorClose } from "./reference.js";
 import { fixture } from "./shared.js";
 import { noLeaks } from "./tensors.js";
 
-/** Compares fixture models with transformers: logits, hidden states, router logits, choices, gates and greedy continuations. */
-export function sameAsTransformers(families: string[]): void {
-  for (const name of families) {
-    for (const kase of ["batch", "single"]) test(`${name}, ${kase}: logits, hidden states and routing are transformers'`, () => noLeaks(() => forwardEqual(name, kase)));
-    test(`${name}: greedy continuations are transformers'`, () => noLeaks(() => greedyEqual(name)));
+/**
+ * Compares models with transformers: logits, hidden states, router logits, choices, gates and greedy continuations.
+ * @param root folder of the model folders, each in the form that the fixtures have
+ */
+export function sameAsTransformers(names: string[], root = fixture("models")): void {
+  for (const name of names) {
+    const folder = join(root, name);
+    for (const kase of ["batch", "single"]) test(`${name}, ${kase}: logits, hidden states and routing are transformers'`, () => noLeaks(() => forwardEqual(folder, kase)));
+    test(`${name}: greedy continuations are transformers'`, () => noLeaks(() => greedyEqual(folder)));
   }
 }
 
-async function forwardEqual(name: string, kase: string): Promise<void> {
-  const { model } = await openModel(fixture(`models/${name}`));
-  const expected = await reference(name);
+async function forwardEqual(folder: string, kase: string): Promise<void> {
+  const { model } = await openModel(folder);
+  const expected = await reference(folder);
   const optional = async (tensor: string) => (expected.has(tensor) ? expected.rows(tensor) : undefined);
   const ids = await expected.rows(`${kase}.input_ids`), mask = await expected.rows(`${kase}.attention_mask`);
   const decoderIds = await optional(`${kase}.decoder_input_ids`), tokenTypes = await optional(`${kase}.token_type_ids`);
@@ -46,9 +51,9 @@ async function forwardEqual(name: string, kase: string): Promise<void> {
   await expected.close();
 }
 
-async function greedyEqual(name: string): Promise<void> {
-  const { model } = await openModel(fixture(`models/${name}`));
-  const expected = await reference(name);
+async function greedyEqual(folder: string): Promise<void> {
+  const { model } = await openModel(folder);
+  const expected = await reference(folder);
   for (const kase of ["batch", "single"]) {
     if (!expected.has(`${kase}.greedy.0`)) continue;
     const ids = await expected.rows(`${kase}.input_ids`), mask = await expected.rows(`${kase}.attention_mask`);

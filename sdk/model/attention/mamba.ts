@@ -9,7 +9,7 @@ import { causalConvolution } from "./causal-convolution.js";
 
 /**
  * Selective state space: every channel has a state that fades by exp(step A) and takes in step B u, where step, B and
- * C are made from the token. arXiv:2312.00752, algorithm 2. x [N, D] -> [N, D]; token by token.
+ * C are made from the token; the gate is always a SiLU. arXiv:2312.00752, algorithm 2. x [N, D] -> [N, D]; token by token.
  */
 export function mamba(x: Tensor, spec: MambaSpec, weights: LayerWeights, { B, T }: Pass, cache?: LayerCache): Tensor {
   const { inner: C, state: S, stepRank } = spec;
@@ -32,5 +32,5 @@ export function mamba(x: Tensor, spec: MambaSpec, weights: LayerWeights, { B, T 
   }
   if (cache) remember(cache, "state", state);
   const y = tf.add(tf.transpose(tf.concat(outputs, 2), [0, 2, 1]), tf.mul(u, weight(weights, "attention.skip")));
-  return linear(tf.reshape(tf.mul(y, activate(gate, spec.activation)), [B * T, C]), weights, "attention.out");
+  return linear(tf.reshape(tf.mul(y, activate(gate, "silu")), [B * T, C]), weights, "attention.out");
 }

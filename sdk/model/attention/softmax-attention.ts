@@ -13,12 +13,13 @@ import { applyRotary } from "./rotary.js";
 export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
   const { B, T, offset } = pass;
   const { heads: H, kvHeads: G, qkNorm } = spec;
-  const project = (part: string) => (spec.clip === undefined ? (y: Tensor) => y : (y: Tensor) => tf.clipByValue(y, -spec.clip!, spec.clip!))(linear(x, weights, `attention.${part}`));
+  const project = (part: string) => linear(x, weights, `attention.${part}`);
+  const clipped = (y: Tensor) => (spec.clip === undefined ? y : tf.clipByValue(y, -spec.clip, spec.clip));
   const [flatQ, gate] = spec.outputGate ? withoutGate(project("q"), H) : [project("q")];
   const whole = (y: Tensor, part: "q" | "k") => (qkNorm?.over === "all" ? normed(y, part, qkNorm, weights) : y);
-  let q = splitHeads(whole(flatQ, "q"), B, T, H);
-  let k = splitHeads(whole(project("k"), "k"), B, T, G);
-  let v = splitHeads(project("v"), B, T, G);
+  let q = splitHeads(clipped(whole(flatQ, "q")), B, T, H);
+  let k = splitHeads(clipped(whole(project("k"), "k")), B, T, G);
+  let v = splitHeads(clipped(project("v")), B, T, G);
   const normHeads = () => [q, k] = [normed(q, "q", qkNorm!, weights), normed(k, "k", qkNorm!, weights)];
   if (qkNorm?.over === "head" && qkNorm.when === "before-rotary") normHeads();
   if (spec.rotary) [q, k] = applyRotary([q, k], spec.rotary, offset);
