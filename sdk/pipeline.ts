@@ -9,6 +9,7 @@ import { forecastStage, type Forecast } from "./stages/forecast.js";
 import { loadStage, type LoadOptions } from "./stages/load.js";
 import { profileStage, type ProfileOptions } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
+import type { MemoryOptions } from "./stages/memory.js";
 import { Study, type StudyState } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import type { ModelSpec } from "./model/spec.js";
@@ -26,7 +27,7 @@ export interface Loaded extends Anywhere {
   /** Measures usage, router-logit similarity and what else methods read, on training items. */
   profile(options?: ProfileOptions): Profiled;
   /** Carries out a plan that was made for these very weights. */
-  apply(plan: Plan): Changed;
+  apply(plan: Plan, options?: MemoryOptions): Changed;
   /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
   train(options?: TrainStageOptions): Changed;
 }
@@ -34,7 +35,7 @@ export interface Loaded extends Anywhere {
 /** A model that was measured: methods can plan. */
 export interface Profiled extends Anywhere {
   /** Carries out a plan that was made for these very weights; one that weighs by a statistic finds it here. */
-  apply(plan: Plan): Changed;
+  apply(plan: Plan, options?: MemoryOptions): Changed;
   /** Makes a method's plan and stops before carrying it out. */
   plan(options: ChangeOptions): Planned;
   /** Experts become fewer by averaging: `{ method: "m-smoe", keep: 0.25 }`. */
@@ -53,7 +54,7 @@ export interface Profiled extends Anywhere {
 export interface Planned extends PromiseLike<Study> {
   /** Parameters, bytes and FLOPs after the plan, before anything is done. */
   forecast(): Promise<Forecast>;
-  apply(): Changed;
+  apply(plan?: undefined, options?: MemoryOptions): Changed;
 }
 
 /** A model that was changed. Further methods need a new profile: this is another model. */
@@ -82,7 +83,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune")); }
   route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route")); }
   compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress")); }
-  apply(plan?: Plan) { return this.next((study) => applyStage(study, plan)); }
+  apply(plan?: Plan, options?: MemoryOptions) { return this.next((study) => applyStage(study, plan, options)); }
   train(options?: TrainStageOptions) { return this.next((study) => trainStage(study, options)); }
   distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
   evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }

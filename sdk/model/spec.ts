@@ -258,3 +258,8 @@ export function moeLayers(spec: ModelSpec): { id: LayerId; layer: number; stack:
 export function layerId(stack: "encoder" | "decoder", layer: number): LayerId {
   return `${stack === "encoder" ? "encoder." : ""}layers.${layer}`;
 }
+
+/** The names of all layers in running order. */
+export function layerIds(spec: ModelSpec): LayerId[] {
+  return (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).map((_, index) => layerId(stack, index)));
+}

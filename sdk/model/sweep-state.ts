@@ -6,6 +6,7 @@ import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
 import { MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
+import { layerId, type LayerId } from "./spec.js";
 import type { Activations, Held } from "./activations.js";
 
 /** Where a sweep is: `layer` layers of this stack are done. */
@@ -27,11 +28,9 @@ export class SweepState {
 
   /** @throws MoeError `state-of-another-run` */
   async restore(activations: Activations): Promise<SweepPoint | undefined> {
-    if (!existsSync(join(this.folder, STATE))) return undefined;
-    const { key, stack, layer, file, batches } = JSON.parse(await readFile(join(this.folder, STATE), "utf8")) as Record<string, never> & { key: string; batches: number };
-    if (key !== this.key) {
-      throw new MoeError("state-of-another-run", `profile: ${this.folder} holds the state of a run with another model, other data or other statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.`);
-    }
+    const state = await this.read();
+    if (!state) return undefined;
+    const { stack, layer, file, batches } = state;
     const store = await openTensors(join(this.folder, file));
     try {
       const read = async (name: string) => (store.has(name) ? tf.tensor(await store.values(name), store.info(name).shape, "float32") : undefined);
@@ -44,6 +43,16 @@ export class SweepState {
     } finally {
       await store.close();
     }
+  }
+
+  /**
+   * Those of the layers that are done.
+   * @param order all layers, in running order
+   * @throws MoeError `state-of-another-run`
+   */
+  async layersDone(order: readonly LayerId[]): Promise<LayerId[]> {
+    const state = await this.read();
+    return state ? order.slice(0, order.indexOf(layerId(state.stack, state.layer - 1)) + 1) : [];
   }
 
   async save({ stack, layer, batches }: SweepPoint): Promise<void> {
@@ -66,5 +75,12 @@ export class SweepState {
     await writeFile(`${state}.part`, JSON.stringify({ key: this.key, stack, layer, file, batches: batches.length }));
     await rename(`${state}.part`, state);
     for (const name of await readdir(this.folder)) if (/^(en|de)coder-\d+\.safetensors(\.part)?$/.test(name) && name !== file) await rm(join(this.folder, name));
+  }
+
+  private async read(): Promise<{ stack: SweepPoint["stack"]; layer: number; file: string; batches: number } | undefined> {
+    if (!existsSync(join(this.folder, STATE))) return undefined;
+    const state = JSON.parse(await readFile(join(this.folder, STATE), "utf8"));
+    if (state.key === this.key) return state;
+    throw new MoeError("state-of-another-run", `profile: ${this.folder} holds the state of a run with another model, other data or other statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.`);
   }
 }

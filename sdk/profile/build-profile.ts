@@ -23,7 +23,12 @@ const fieldOf: Record<string, (result: unknown) => Partial<LayerProfile>> = {
  * @param observers of one sweep, the usage observer among them
  * @throws Error when usage was not observed: every method and every warning reads it
  */
-export function buildProfile(observers: readonly Observer[], { model, data, tokens, provenance }: ProfileParts): Profile {
+export function buildProfile(observers: readonly Observer[], parts: ProfileParts): Profile {
+  return profileOf(layerProfiles(observers), parts);
+}
+
+/** What observers saw of each layer. */
+export function layerProfiles(observers: readonly Observer[]): Record<LayerId, LayerProfile> {
   const layers: Record<LayerId, LayerProfile> = {};
   const usage = observers.find(({ name }) => name === "usage");
   if (!usage) throw new Error("a profile needs the usage observer");
@@ -34,6 +39,10 @@ export function buildProfile(observers: readonly Observer[], { model, data, toke
     }
   }
   for (const layer of Object.values(layers)) layer.experts = layer.counts.length;
+  return layers;
+}
+
+export function profileOf(layers: Record<LayerId, LayerProfile>, { model, data, tokens, provenance }: ProfileParts): Profile {
   return { version: 1, model, data, tokens: tokens ?? tokensOf(layers), layers, ...(provenance && { provenance }) };
 }
 

@@ -6,10 +6,11 @@ import type { Method, Statistic } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
 import { checkProfile } from "../profile/profile-file.js";
 import { measure, measureTensors } from "./profile.js";
+import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
 
 /** A method by name (or one of your own), and its options. */
-export interface ChangeOptions {
+export interface ChangeOptions extends MemoryOptions {
   method: string | Method<never>;
   signal?: AbortSignal;
   [option: string]: unknown;
@@ -18,7 +19,8 @@ export interface ChangeOptions {
 /** Makes the plan of a method and stops before carrying it out: `study.plan` can be read, drawn, forecast and saved. */
 export async function planStage(study: StudyState, options: ChangeOptions, kind?: Method["kind"]): Promise<StudyState> {
   const started = performance.now();
-  const { method: named, signal, ...own } = options;
+  const { method: named, signal, memory, ...own } = options;
+  limitMemory(study.model, { memory });
   const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
   if (!study.profile || !study.calibration) {
     throw new MoeError("wrong-order", `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call .profile() before.`);
@@ -30,8 +32,9 @@ export async function planStage(study: StudyState, options: ChangeOptions, kind?
 }
 
 /** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
-export async function applyStage(study: StudyState, plan = study.plan): Promise<StudyState> {
+export async function applyStage(study: StudyState, plan = study.plan, options: MemoryOptions = {}): Promise<StudyState> {
   const started = performance.now();
+  limitMemory(study.model, options);
   if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
   const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors });
   const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model);

@@ -6,6 +6,7 @@ import { progress } from "../view/progress.js";
 import { table, type Table } from "../view/table.js";
 import { changeStage, type ChangeOptions } from "./change.js";
 import { evaluateStage, testBed, type TaskScore } from "./evaluate.js";
+import { limitMemory, type MemoryOptions } from "./memory.js";
 import { Study, type StudyState } from "./study.js";
 import { profileStage } from "./profile.js";
 import type { DataOptions } from "./task-data.js";
@@ -13,7 +14,7 @@ import type { DataOptions } from "./task-data.js";
 /** One arm of a comparison: what is done to the model. */
 export interface Arm extends ChangeOptions { arm: string }
 
-export interface CompareOptions extends DataOptions { signal?: AbortSignal }
+export interface CompareOptions extends DataOptions, MemoryOptions { signal?: AbortSignal }
 
 /** An arm's scores on the same items as every other arm's. */
 export interface ArmRow {
@@ -60,6 +61,7 @@ export class Comparison implements Displayable {
 
 /** Runs each arm on one profiled model and scores all on the same test items. */
 export async function compareStage(study: StudyState, arms: readonly Arm[], options: CompareOptions = {}): Promise<Comparison> {
+  limitMemory(study.original, options);
   const bed = await testBed(study, options);
   const profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
   bed.bar = progress({ label: "compare", total: (arms.length + 1) * bed.items, unit: "items", signal: options.signal });

@@ -4,10 +4,11 @@ import { binomialInterval } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress, type Progress } from "../view/progress.js";
+import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
 import { taskData, type DataOptions, type NamedBatches } from "./task-data.js";
 
-export interface EvaluateOptions extends DataOptions {
+export interface EvaluateOptions extends DataOptions, MemoryOptions {
   /** also score the model as it was loaded, and the distance to it; default true */
   before?: boolean;
   signal?: AbortSignal;
@@ -52,12 +53,13 @@ export async function testBed(study: StudyState, options: DataOptions = {}): Pro
   const { groups, id, fingerprint } = await taskData(study.opened, "test", { ...options, items: options.items ?? 400 });
   const rows = groups.reduce((sum, { batches }) => sum + batches.reduce((count, { labels }) => count + labels.length, 0), 0);
   if (rows === 0) throw new MoeError("no-data", "evaluate: there is no test item; accepted is at least one. Raise { items }.");
-  return { groups, items: rows, id, fingerprint, teacher: new TeacherLogits(study.original) };
+  return { groups, items: rows, id, fingerprint, teacher: new TeacherLogits(study.original, { memoryBytes: Math.min(512 * 2 ** 20, study.original.memory.activationBytes) }) };
 }
 
 /** Scores the model on test items by teacher forcing, beside the model as it was loaded, with size and FLOPs. */
 export async function evaluateStage(study: StudyState, options: EvaluateOptions = {}, bed?: TestBed): Promise<StudyState> {
   const started = performance.now();
+  for (const model of [study.original, study.model]) limitMemory(model, options);
   const { signal = kernelHost()?.signal, data: _, ...shown } = options;
   const on = bed ?? (await testBed(study, options));
   const changed = study.model !== study.original;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { MoeError } from "../errors.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { TaskBatch } from "../evaluate/index.js";
@@ -5,24 +6,30 @@ import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
 import type { MoeRecord } from "../model/pass.js";
 import type { Rows } from "../model/batch.js";
-import { moeLayers } from "../model/spec.js";
+import { layerIds, moeLayers } from "../model/spec.js";
+import type { SweepOptions } from "../model/sweep.js";
 import type { Statistic } from "../plan/plan.js";
-import { buildProfile } from "../profile/build-profile.js";
+import { layerProfiles, profileOf } from "../profile/build-profile.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
 import { ExpertGradients, type GradientKind } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
+import { runsExperts } from "../profile/observers/named.js";
 import type { Profile } from "../profile/profile.js";
+import { ProfileState } from "../profile/profile-state.js";
 import { tf } from "../tensor/index.js";
 import { progress } from "../view/progress.js";
 import { kernelHost } from "../view/displayable.js";
+import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { Calibration, StudyState } from "./study.js";
 import { taskData, type DataOptions } from "./task-data.js";
 
-export interface ProfileOptions extends DataOptions {
+export interface ProfileOptions extends DataOptions, MemoryOptions {
   /** tokens to see at most, encoder and decoder together; items are taken in order until there are that many */
   tokens?: number;
   /** statistics to measure; default what most methods read. What a later method lacks is measured on the same data */
   statistics?: Statistic[];
+  /** keep what was measured of each layer in this folder, and go on from there after an interruption */
+  state?: string;
   signal?: AbortSignal;
 }
 
@@ -32,23 +39,41 @@ const USUAL: Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"]
 export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
   const started = performance.now();
   const { model } = study;
+  limitMemory(model, options);
   if (moeLayers(model.spec).length === 0) throw new MoeError("no-experts", `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a Mixture-of-Experts checkpoint.`);
   const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options, items: options.items ?? 256 });
   const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
   const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
   const statistics = options.statistics ?? USUAL;
   const tensors = await measureTensors(model, calibration, statistics, options.signal);
-  const profile = await measure(model, calibration, statistics, options.signal, tensors);
+  const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;
   return { ...study, profile, calibration, tensors, plan: undefined, steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
 }
 
-/** One sweep with the observers of these statistics. */
-export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}): Promise<Profile> {
-  const { observers, finish } = measurements(statistics, model, { gradients: tensors.gradients });
-  await observe(model, calibration, observers, signal);
-  const { id, fingerprint, seed } = calibration;
-  return finish(buildProfile(observers, { model: { id: model.id, fingerprint: await model.weights.fingerprint() }, data: { id, fingerprint, seed } }));
+/**
+ * One sweep with the observers of these statistics. A layer's are done when the layer is: its sums are not kept any longer.
+ *
+ * @param state folder that keeps what was measured and the activations of the last layer
+ */
+export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}, state?: string): Promise<Profile> {
+  const { id, fingerprint, seed, batches } = calibration;
+  const print = await model.weights.fingerprint();
+  const begin = () => measurements(statistics, model, { gradients: tensors.gradients });
+  const { observers, finish } = begin();
+  const kept = state === undefined ? undefined : new ProfileState(state, createHash("sha256").update(JSON.stringify([print, observers.map(({ name }) => name), batches])).digest("hex"));
+  const layers = (await kept?.layers(layerIds(model.spec))) ?? {};
+  await observe(model, calibration, observers, signal, {
+    state: kept?.sweep,
+    async onLayer(layer) {
+      const measured = layerProfiles(observers)[layer];
+      observers.splice(0, observers.length, ...begin().observers);
+      if (!measured) return;
+      layers[layer] = measured;
+      await kept?.add(layer, measured);
+    },
+  });
+  return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data: { id, fingerprint, seed } }));
 }
 
 /** Gradients of the task loss, and what is made from them, as far as these statistics ask for it and `have` lacks it. */
@@ -79,11 +104,12 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
 }
 
 /** Shows every event of a sweep over the calibration data to the observers. */
-export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[], signal?: AbortSignal): Promise<void> {
+export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[], signal?: AbortSignal, options: Pick<SweepOptions, "state" | "onLayer"> = {}): Promise<void> {
   let bar: ReturnType<typeof progress> | undefined;
   try {
     await model.sweep(calibration.batches, {
-      signal,
+      ...options, signal,
+      experts: observers.some(({ name }) => runsExperts(name)),
       onMoe: async (record, { rows }) => {
         const event = eventOf(record, rows);
         for (const observer of observers) await observer.see(event);

@@ -75,7 +75,7 @@ export async function tuned(study: StudyState, stage: string, options: TuneOptio
     bar.done();
     const weights: WeightSource = await trainable.snapshot();
     const { spec, plan, ...made } = experts ? await withoutExperts(begin.spec, weights, experts, options.prune!) : { spec: await keptRemainder(begin.spec, weights), plan: study.plan, weights };
-    const model = new Model(`${study.model.id}+${stage}`, spec, made.weights);
+    const model = new Model(`${study.model.id}+${stage}`, spec, made.weights, study.model);
     return { ...study, model, before: undefined, plan, evaluation: undefined, steps: [...study.steps, { stage, options: { ...shown, steps, lr, warmup, alpha, routers, batch: size }, ...(plan !== study.plan && { plan }), timeMs: performance.now() - started }] };
   } catch (error) {
     bar.fail(error);

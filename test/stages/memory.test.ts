@@ -1,0 +1,77 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { from, load } from "../../sdk/pipeline.js";
+import { ready } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { fixture } from "../support/shared.js";
+
+const test = suite("memory");
+await ready();
+
+const ids = [[5, 9, 2, 31, 7, 64, 12, 3], [8, 1, 44, 21, 17, 60, 33, 29]];
+const data = [{ ids, labels: ids }, { ids: [ids[1]], labels: [ids[1]] }];
+const statistics = ["usage", "routerLogits", "meanOutput", "saliency"];
+const code = (run: PromiseLike<unknown>) => Promise.resolve(run).then(() => "none", (error: { code?: string }) => error.code);
+
+test("every stage takes a budget, and the numbers do not depend on it", async () => {
+  const results = [];
+  for (const memory of ["1TB", "20kB"]) {
+    const profiled = await load(fixture("models/olmoe"), { memory }).profile({ data, statistics, memory });
+    const merged = await from(profiled).merge({ method: "m-smoe", keep: 0.5, memory }).evaluate({ data, memory });
+    assert.is(merged.model.memory, merged.original.memory, "both models of a study share the budget");
+    const again = await from(profiled).apply(merged.plan!, { memory });
+    const comparison = await from(profiled).compare([{ arm: "hc", method: "hc-smoe", keep: 0.5 }], { data, memory });
+    results.push({ layers: profiled.profile!.layers, nll: merged.evaluation!.after.scores[0].nll.value, kl: merged.evaluation!.after.scores[0].kl!.value, fingerprint: await again.model.weights.fingerprint(), compared: comparison.rows.map(({ scores }) => scores[0].nll.value) });
+    await merged.model.dispose();
+  }
+  const [large, small] = results;
+  assert.is(large.fingerprint, small.fingerprint);
+  for (const [id, layer] of Object.entries(large.layers)) {
+    assert.equal(layer.counts, small.layers[id].counts);
+    for (const name of ["routerLogitCosine", "meanOutput"] as const) close(Float64Array.from((small.layers[id][name] as number[][]).flat()), Float64Array.from((layer[name] as number[][]).flat()), 1e-4, `${id} ${name}`);
+  }
+  // sums over experts run in another order
+  close([small.nll, small.kl, ...small.compared], [large.nll, large.kl, ...large.compared], 1e-4, "scores");
+});
+
+test("a budget that is none is refused by every stage", async () => {
+  const study = await load(fixture("models/olmoe")).profile({ data });
+  const memory = "plenty";
+  for (const run of [() => load(fixture("models/olmoe"), { memory }), () => from(study).profile({ data, memory }), () => from(study).merge({ method: "m-smoe", keep: 0.5, memory }), () => from(study).evaluate({ data, memory }), () => from(study).compare([], { data, memory })]) {
+    assert.is(await code(run()), "bad-memory");
+  }
+});
+
+test("a profile in a folder is gone on with; another run's folder is refused", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "moelab-profile-"));
+  const state = join(folder, "state");
+  try {
+    for (const [model, batches] of [["olmoe", data], ["switch_transformers", data.map((batch) => ({ ...batch, decoderIds: batch.ids.map((row) => [0, ...row.slice(1)]) }))]] as const) {
+      const whole = await load(fixture(`models/${model}`)).profile({ data: batches, statistics });
+      const study = await load(fixture(`models/${model}`));
+      const layers = Object.keys(whole.profile!.layers);
+      const read = study.model.weights.values.bind(study.model.weights);
+      // stopped before each layer in turn: an error at its first weight
+      for (const stop of layers.slice(1)) {
+        study.model.weights.values = async (name) => { if (name.startsWith(`${stop}.experts`)) throw new Error("cut off"); return read(name); };
+        await Promise.resolve(from(study).profile({ data: batches, statistics, state, memory: 0 })).then(() => assert.unreachable(), (error) => assert.is(error.message, "cut off"));
+        assert.ok(existsSync(join(state, `${layers[layers.indexOf(stop) - 1]}.json`)));
+        assert.is(readdirSync(state).filter((name) => name.endsWith(".safetensors")).length, 1, "activations of one layer");
+      }
+      const names: string[] = [];
+      study.model.weights.values = async (name) => { names.push(name); return read(name); };
+      const resumed = await from(study).profile({ data: batches, statistics, state });
+      assert.equal(JSON.parse(JSON.stringify(resumed.profile)), JSON.parse(JSON.stringify(whole.profile)));
+      assert.not.ok(names.some((name) => name.startsWith(`${layers[0]}.experts`)), "layers that were done are not read");
+      assert.is(await code(from(study).profile({ data: batches.slice(1), statistics, state })), "state-of-another-run");
+      rmSync(state, { recursive: true });
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.run();
