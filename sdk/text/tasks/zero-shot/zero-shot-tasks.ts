@@ -1,15 +1,15 @@
 import type { HarnessTask } from "../../../evaluate/harness/task.js";
 import type { ChoiceQuestion } from "./choice-question.js";
-import { whichContinuation } from "./which-continuation.js";
 import { whichLine } from "./which-line.js";
 import { whichOrder } from "./which-order.js";
 import { whichPartOfSpeech } from "./which-part-of-speech.js";
 import { whichPronunciation } from "./which-pronunciation.js";
+import { whichWord } from "./which-word.js";
 
 const builders: Record<string, { build(count: number): ChoiceQuestion[]; choices: number; delimiter: string }> = {
   pronunciation: { build: whichPronunciation, choices: 4, delimiter: " " },
   part_of_speech: { build: whichPartOfSpeech, choices: 4, delimiter: "" },
-  continuation: { build: whichContinuation, choices: 4, delimiter: " " },
+  word: { build: whichWord, choices: 4, delimiter: " " },
   word_order: { build: whichOrder, choices: 2, delimiter: " " },
   next_line: { build: whichLine, choices: 4, delimiter: "" },
 };
