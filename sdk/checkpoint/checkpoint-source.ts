@@ -13,8 +13,8 @@ export class CheckpointSource implements WeightSource {
   private print?: Promise<string>;
   /** how many weights take turns in the same rows */
   private readonly sharers = new Map<string, number>();
-  /** the rows that were read last, as long as not all weights in them were asked for */
-  private shared?: { key: string; seen: Set<string>; block: Promise<Float32Array> };
+  /** rows that were read last, as long as not all weights in them were asked for: a matrix and its bias */
+  private readonly shared = new Map<string, { seen: Set<string>; block: Promise<Float32Array> }>();
 
   /** @param places where each canonical weight lies in the store */
   constructor(private readonly store: TensorStore, private readonly places: Map<string, Place>) {
@@ -41,10 +41,14 @@ export class CheckpointSource implements WeightSource {
     const place = this.place(name);
     if (!place.pick) return readBlock(this.store, place);
     const key = rowsOf(place);
-    if (this.shared?.key !== key || this.shared.seen.has(name)) this.shared = { key, seen: new Set(), block: readBlock(this.store, place) };
-    const { seen, block } = this.shared;
+    if (!this.shared.get(key) || this.shared.get(key)!.seen.has(name)) {
+      this.shared.delete(key);
+      for (const oldest of [...this.shared.keys()].slice(0, -1)) this.shared.delete(oldest);
+      this.shared.set(key, { seen: new Set(), block: readBlock(this.store, place) });
+    }
+    const { seen, block } = this.shared.get(key)!;
     seen.add(name);
-    if (seen.size === this.sharers.get(key)) this.shared = undefined;
+    if (seen.size === this.sharers.get(key)) this.shared.delete(key);
     return ownRows(await block, place);
   }
 

@@ -43,10 +43,10 @@ export class SlotWeights {
   tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Record<string, SlotTensor> {
     const first = ffn.expertOf[recipe.from[0].expert];
     const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise && !recipe.zip;
-    const unmoved = alone && (!recipe.align || (this.reference(ffn, recipe) === first && ffn.slots[first].form === "dense"));
+    const unmoved = alone && (!recipe.align || (this.orderOf(ffn, recipe) === first && ffn.slots[first].form === "dense"));
     const prefix = `${layer}.experts.${first}.`;
     const reform = recipe.form?.form === "low-rank-sparse" || (recipe.form !== undefined && ffn.slots[first].form !== "dense");
-    if (unmoved && !reform) return this.same(prefix, ffn, first);
+    if (unmoved && !reform) return this.same(layer, ffn, first, needsMatching(recipe) && recipe.align!.to === "first");
 
     const made: Record<string, SlotTensor> = {};
     for (const suffix of Object.keys(neuronAxis)) {
@@ -59,11 +59,13 @@ export class SlotWeights {
     return made;
   }
 
-  private same(prefix: string, ffn: MoeFfnSpec, slot: number): Record<string, SlotTensor> {
+  /** @param aligned others are brought into the order of this one, so that it is read for them as well */
+  private same(layer: LayerId, ffn: MoeFfnSpec, slot: number, aligned: boolean): Record<string, SlotTensor> {
     const expected = expertTensors("", ffn.slots[slot], ffn, this.model.spec.width).map(({ name }) => name.slice(1));
     return Object.fromEntries(expected.map((suffix) => {
-      const name = `${prefix}${suffix}`;
-      return [suffix, { info: this.model.weights.info(name), same: name, values: () => this.model.weights.values(name) }];
+      const name = `${layer}.experts.${slot}.${suffix}`;
+      const info = this.model.weights.info(name);
+      return [suffix, aligned ? { info, values: async () => (await this.reference(layer, slot)).get(suffix)!.slice() } : { info, same: name, values: () => this.model.weights.values(name) }];
     }));
   }
 
@@ -154,13 +156,18 @@ export class SlotWeights {
   /** A stored expert with dense matrices; that which the layer aligns to is read once. */
   private async parts(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, slot: number): Promise<Parts> {
     if (!needsMatching(recipe) || recipe.align!.to !== "first" || slot !== firstSlot(ffn)) return this.readParts(layer, slot);
+    return new Map([...(await this.reference(layer, slot))].map(([suffix, values]) => [suffix, tf.tensor(values, this.stored(`${layer}.experts.${slot}.${suffix}`)!.shape, "float32")]));
+  }
+
+  /** The expert that a layer aligns to, read once for all of them. */
+  private reference(layer: LayerId, slot: number): Promise<Map<string, Float32Array>> {
     const key = `${layer} ${slot}`;
     if (this.lastReference?.key !== key) {
       const values = this.readParts(layer, slot).then(async (parts) => new Map(await Promise.all([...parts].map(async ([suffix, tensor]) => [suffix, await takeValues(tensor)] as const))));
       this.lastReference = { key, values };
       values.catch(() => (this.lastReference = undefined));
     }
-    return new Map([...(await this.lastReference.values)].map(([suffix, values]) => [suffix, tf.tensor(values, this.stored(`${layer}.experts.${slot}.${suffix}`)!.shape, "float32")]));
+    return this.lastReference.values;
   }
 
   private async readParts(layer: LayerId, slot: number): Promise<Parts> {
@@ -197,7 +204,7 @@ export class SlotWeights {
   }
 
   /** the stored slot whose neuron order is the common one */
-  private reference(ffn: MoeFfnSpec, recipe: SlotRecipe): number {
+  private orderOf(ffn: MoeFfnSpec, recipe: SlotRecipe): number {
     return recipe.align!.to === "leader" ? ffn.expertOf[recipe.from[0].expert] : firstSlot(ffn);
   }
 
@@ -205,7 +212,7 @@ export class SlotWeights {
   private async order(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number, parts: Parts, leader?: Parts): Promise<number[] | undefined> {
     if (!recipe.align) return undefined;
     if (recipe.align.permutations) return recipe.align.permutations[expert];
-    const [reference, target] = [this.reference(ffn, recipe), ffn.expertOf[expert]];
+    const [reference, target] = [this.orderOf(ffn, recipe), ffn.expertOf[expert]];
     if (reference === target) return undefined;
     const key = `${layer} ${reference} ${target}`;
     let order = this.permutations.get(key);

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openTensors } from "../../sdk/checkpoint/safetensors.js";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { from, load } from "../../sdk/pipeline.js";
+import { ready } from "../../sdk/tensor/index.js";
+import { fixture } from "../support/shared.js";
+
+const test = suite("bytes that are read");
+await ready();
+
+// one tensor per matrix, gate and up in one, all experts in one, rows that take turns, matrices stored the other way round
+for (const name of ["olmoe_bf16", "switch_transformers", "granitemoe", "gpt_oss", "llama4_text", "dbrx", "jetmoe"]) {
+  test(`${name}: profiled, merged and written, each byte of expert weight is read twice`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "moelab-read-"));
+    try {
+      const study = await load(fixture(`models/${name}`), { memory: 0 });
+      const { spec, weights } = study.model;
+      await weights.fingerprint(); // reads samples of every tensor
+      const { store } = study.state.opened as { store: { readBytes: ReadonlyMap<string, number> } };
+      const before = new Map(store.readBytes);
+      const ids = Array.from({ length: 4 }, (_, row) => Array.from({ length: 12 }, (_, at) => 3 + ((row * 31 + at * 17) % 60)));
+      const data = [0, 1].map((half) => ids.slice(2 * half, 2 * half + 2)).map((rows) => ({ ids: rows, labels: rows, ...(spec.encoder && { decoderIds: rows.map((row) => [0, ...row.slice(1)]) }) }));
+      const profiled = await from(study).profile({ data });
+      const files = await openTensors(fixture(`models/${name}`));
+      const merged = new Set(moeLayers(spec).map(({ id }) => id));
+      const experts = [...files.names()].filter((tensor) => /expert|input_linear|output_linear/.test(tensor) && !/gate\.weight|self_attn/.test(tensor));
+      const times = () => new Map(experts.map((tensor) => [tensor, ((store.readBytes.get(tensor) ?? 0) - (before.get(tensor) ?? 0)) / files.info(tensor).sizeBytes]));
+      assert.ok(experts.length >= merged.size);
+      for (const [tensor, read] of times()) assert.is(read, 1, `${tensor} in the profile`);
+      const made = await from(profiled).merge({ method: "m-smoe", keep: 0.5, exclude: [] });
+      await from(made).save(join(folder, "out"));
+      for (const [tensor, read] of times()) assert.is(read, 2, tensor);
+      await files.close();
+      await study.model.dispose();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test.run();
