@@ -13,7 +13,7 @@ export { defineMethod, methodList } from "./plan/methods.js";
 export type { LayerPlan, Method, Plan, RouterPlan, SlotRecipe } from "./plan/plan.js";
 export { usage, type LayerProfile, type Profile } from "./profile/profile.js";
 export * from "./evaluate/index.js";
-export { baselines, listTasks, loadTask, loadTokenizer, listCorpora, loadCorpus } from "./text/index.js";
+export { baselines, DOMAINS, domainTexts, listTasks, loadTask, loadTokenizer, listCorpora, loadCorpus, zeroShotTasks } from "./text/index.js";
 export { engineInfo, ready, Rng, tf } from "./tensor/index.js";
 export { train } from "./train/train.js";
 export { Trainable } from "./model/trainable.js";

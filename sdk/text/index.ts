@@ -6,4 +6,7 @@ export { exactMatch, macroF1, METRICS, symbolErrorRate, tokenAccuracy, tokenF1, 
 export { batches, encodeItems, promptText, toBatch, type Batch, type BatchOptions, type EncodedItems } from "./task-batch.js";
 export { listTasks, loadTask, taskDefinition, type LoadTaskOptions } from "./tasks/load-task.js";
 export type { Item, Task, TaskDefinition } from "./tasks/task.js";
+export type { ChoiceQuestion } from "./tasks/zero-shot/choice-question.js";
+export { DOMAINS, domainTexts, type Domain, type DomainText } from "./tasks/zero-shot/domain-texts.js";
+export { zeroShotTasks, type ZeroShotTask } from "./tasks/zero-shot/zero-shot-tasks.js";
 export { loadTokenizer, type Tokenizer } from "./tokenizer.js";
