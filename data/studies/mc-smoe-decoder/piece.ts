@@ -1,0 +1,141 @@
+import { existsSync } from "node:fs";
+import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, taskResult, TeacherLogits, writeReport, type ReportFile, type TaskBatch, type TaskResult } from "../../../sdk/evaluate/index.js";
+import type { Model } from "../../../sdk/model/model.js";
+import { packageFile } from "../../../sdk/package-file.js";
+import { changeStage } from "../../../sdk/stages/change.js";
+import { profileStage } from "../../../sdk/stages/profile.js";
+import type { StudyState } from "../../../sdk/stages/study.js";
+import { Rng } from "../../../sdk/tensor/index.js";
+import type { ChoiceQuestion } from "../../../sdk/text/tasks/zero-shot/choice-question.js";
+import { zeroShotTasks, type ZeroShotTask } from "../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
+import { loadTokenizer, type Tokenizer } from "../../../sdk/text/tokenizer.js";
+import { importantRows } from "./important-rows.js";
+import { trained } from "./models.js";
+import { arms, calibrationWindows, compression, draws, mixture, naeeWindows, questions, regimes, study, testWindows, type Arm, type Group } from "./recipe.js";
+import { batchOf, drawWindows } from "./windows.js";
+
+/** A pre-trained model, and a draw of calibration windows, questions and test windows. */
+export interface Piece { regime: string; seed: number; draw: number }
+
+export const pieceName = ({ regime, seed, draw }: Piece): string => `${regime}-${seed}.draw-${draw}`;
+
+/**
+ * Scores every arm of a piece and writes `data/results/mc-smoe-decoder/PIECE.json` after each, in the layout of
+ * lm-evaluation-harness, one entry "TASK ARM KEEP" for each. Entries that are there are kept: an interrupted piece goes on.
+ */
+export async function runPiece(piece: Piece): Promise<void> {
+  const { regime, seed, draw } = piece;
+  const file = packageFile(`data/results/${study}/${pieceName(piece)}.json`);
+  const results = existsSync(file) ? entriesOf(await readReport(file)) : [];
+  const known = new Set(results.map(({ task }) => task));
+  const opened = await trained("moe", seed);
+  const tokenizer = remembering(await loadTokenizer(opened.folder));
+  const tasks = zeroShotTasks(questions * draws.length).map((task) => ({ ...task, documents: byLength(task.documents.filter((_, index) => index % draws.length === draw - 1)) }));
+  const about = provenance({ model: { id: opened.model.id, fingerprint: await opened.model.weights.fingerprint() }, seed: draw, options: { regime, pretraining_seed: seed }, command: `node --import tsx data/studies/mc-smoe-decoder/run.ts ${pieceName(piece)}` });
+
+  for (const group of regimes[regime]) {
+    const bed = new Bed(group, tasks, draw, tokenizer, opened.model);
+    const parts = group.domains.reduce((sum, domain) => sum + mixture[domain], 0);
+    const windows = group.domains.map((domain) => drawWindows(domain, "train", Math.round((calibrationWindows * mixture[domain]) / parts), draw, tokenizer));
+    const calibrate = (share: number) => profileStage({ model: opened.model, original: opened.model, opened, steps: [] }, { data: batches(windows.flatMap((rows) => rows.slice(0, Math.ceil(share * rows.length)))), seed: draw });
+    const profiled = await calibrate(1);
+    const few = await calibrate(naeeWindows / windows.flat().length);
+    for (const arm of arms.filter(({ only }) => !only || only.includes(regime))) {
+      for (const keep of arm.keep) {
+        const entries = bed.names.map((task) => ({ key: `${task} ${arm.name} ${keep}`, task }));
+        if (entries.every(({ key }) => known.has(key))) continue;
+        const started = performance.now();
+        const model = arm.dense ? (await trained("dense", seed)).model : await changed(arm.few ? few : profiled, arm, keep, draw);
+        const { parameters, sizeBytes, flopsPerToken } = cost(model.spec);
+        const scores = await bed.score(model);
+        const seconds = Number(((performance.now() - started) / 1000 / entries.length).toFixed(3));
+        for (const { key, task } of entries) {
+          results.push({ ...scores.get(task)!, task: key, config: { task, arm: arm.name, keep, stage: "changed", ...arm.change, parameters: parameters.total, experts: parameters.experts, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, seconds } });
+        }
+        if (model !== opened.model) await model.dispose();
+        await writeReport(file, report(results, { provenance: about }));
+        console.log(`${pieceName(piece)} ${group.tasks.join("+")}: ${arm.name} at ${keep}, ${(seconds * entries.length).toFixed(1)} s  ${entries.map(({ task }) => `${task} ${scores.get(task)!.metrics.slice(0, 2).map(({ value }) => value.toFixed(3)).join("/")}`).join("  ")}`);
+      }
+    }
+  }
+  await opened.model.dispose();
+}
+
+async function changed(profiled: StudyState, { change, compressed }: Arm, keep: number, draw: number): Promise<Model> {
+  const seeded = change && (change.method === "averaging" || change.similarity === "random");
+  const merged = change ? await changeStage(profiled, { ...change, keep, ...(seeded && { seed: draw }) }, undefined) : profiled;
+  if (!compressed) return merged.model;
+  const data = profiled.calibration!.batches;
+  const measured = change ? await profileStage(merged, { data }) : merged;
+  const rows = await importantRows(merged.model, data, compression);
+  return (await changeStage(measured, { method: "low-rank-sparse", ...compression, rows }, "compress")).model;
+}
+
+/** The questions and test windows of a group, the same for all arms. */
+class Bed {
+  readonly names: string[];
+  private readonly tasks: ZeroShotTask[];
+  private readonly windows: { name: string; batches: TaskBatch[]; bytes: number }[];
+  private readonly teacher: TeacherLogits;
+
+  constructor({ domains, tasks }: Group, all: readonly ZeroShotTask[], draw: number, private readonly tokenizer: Tokenizer, full: Model) {
+    this.tasks = tasks.map((name) => all.find((task) => task.name === name)!);
+    this.windows = domains.map((domain) => {
+      const rows = drawWindows(domain, "test", testWindows, draw, tokenizer);
+      const bytes = rows.reduce((sum, row) => sum + Buffer.byteLength(tokenizer.decode(row.slice(1), { skipSpecial: true })), 0);
+      return { name: `text_${domain}`, batches: batches(rows), bytes };
+    });
+    this.names = [...tasks, ...this.windows.map(({ name }) => name)];
+    this.teacher = new TeacherLogits(full);
+  }
+
+  /** acc and acc_norm of questions; KL from the full model, nats per token and byte perplexity of windows. */
+  async score(model: Model): Promise<Map<string, TaskResult>> {
+    const scores = new Map<string, TaskResult>();
+    const asked = languageModel(model, this.tokenizer, { length: 160, batchSize: 64 });
+    for (const task of this.tasks) scores.set(task.name, aggregate(task, await runTask(task, asked), new Rng(0)));
+    for (const { name, batches, bytes } of this.windows) {
+      const { kl, nll } = await scoreTask(model, batches, { teacher: this.teacher });
+      const tokens = batches.reduce((sum, { labels }) => sum + labels.flat().length, 0);
+      const result = taskResult(name, [kl!, nll]);
+      result.metrics.push({ metric: "byte_perplexity", value: Math.exp((nll.value * tokens) / bytes) });
+      scores.set(name, result);
+    }
+    return scores;
+  }
+}
+
+function batches(rows: number[][]): TaskBatch[] {
+  return Array.from({ length: Math.ceil(rows.length / 16) }, (_, at) => batchOf(rows.slice(16 * at, 16 * at + 16)));
+}
+
+/** Questions of similar length together, so that little padding is computed. */
+function byLength(questions: readonly ChoiceQuestion[]): ChoiceQuestion[] {
+  const size = ({ context, choices }: ChoiceQuestion): number => context.length + Math.max(...choices.map(({ length }) => length));
+  return [...questions].sort((a, b) => size(a) - size(b));
+}
+
+/** Every arm is asked the same texts: each is encoded once. */
+function remembering(tokenizer: Tokenizer): Tokenizer {
+  const known = new Map<string, number[]>();
+  return {
+    ...tokenizer,
+    encode(text, options) {
+      const key = `${options?.specialTokens ?? true} ${text}`;
+      if (!known.has(key)) known.set(key, tokenizer.encode(text, options));
+      return known.get(key)!;
+    },
+  };
+}
+
+/** Results of a report that was written before. */
+function entriesOf(found: ReportFile): TaskResult[] {
+  return Object.entries(found.results).map(([task, entries]) => ({
+    task, n: found["n-samples"][task].effective, config: found.configs[task],
+    metrics: Object.keys(entries).filter((key) => key.endsWith(",none") && !key.includes("_stderr")).map((key) => {
+      const [metric] = key.split(",");
+      const stderr = entries[`${metric}_stderr,none`];
+      return { metric, value: entries[key] as number, ...(typeof stderr === "number" && { stderr }) };
+    }),
+  }));
+}

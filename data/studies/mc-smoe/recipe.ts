@@ -1,0 +1,105 @@
+// What the study of "Merge, Then Compress" (arXiv:2310.01334) does, as data: models, tasks, budgets. See README.md.
+
+export const study = "mc-smoe";
+
+/** Architecture: 4 + 4 layers, MoE in every second one, 16 experts, top-1; 3.9 M parameters. `vocab_size` is the tokenizer's. */
+export const config = {
+  model_type: "switch_transformers",
+  architectures: ["SwitchTransformersForConditionalGeneration"],
+  is_encoder_decoder: true,
+  d_model: 96, d_kv: 24, num_heads: 4, d_ff: 256,
+  num_layers: 4, num_decoder_layers: 4, num_sparse_encoder_layers: 2, num_sparse_decoder_layers: 2,
+  num_experts: 16, expert_capacity: 0, router_bias: false,
+  dense_act_fn: "relu", feed_forward_proj: "relu", is_gated_act: false, layer_norm_epsilon: 1e-6,
+  relative_attention_num_buckets: 16, relative_attention_max_distance: 32,
+  tie_word_embeddings: true, pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0,
+};
+
+/** The dense model of equal active size: one expert's width in every layer. */
+export const denseConfig = { ...config, num_sparse_encoder_layers: 0, num_sparse_decoder_layers: 0 };
+
+/**
+ * Where a model's experts come from. `scratch`: random, as in Switch. `upcycled`: every expert starts as the dense model's
+ * feed-forward block (arXiv:2212.05055), so that experts share an order of neurons and a common part.
+ */
+export const regimes = ["scratch", "upcycled"] as const;
+export type Regime = (typeof regimes)[number];
+export const pretrainingSeeds = [1, 2];
+
+/** Examples of each task in a step; generation carries the claims, label tasks only make usage differ by task. */
+export const mixture: Record<string, number> = { pron: 24, span: 14, spell: 8, lemma: 8, century: 4, kind: 4, name: 2 };
+
+const optimiser = { clip: 1, balance: 0.01, decay: 0.01 };
+export const pretraining = {
+  /** 16 experts from random weights, and the dense model: the same data, the same steps */
+  scratch: { ...optimiser, steps: 4000, lr: 2e-3, warmup: 200 },
+  dense: { ...optimiser, balance: 0, steps: 4000, lr: 2e-3, warmup: 200 },
+  /** on from the dense model */
+  upcycled: { ...optimiser, steps: 2000, lr: 1e-3, warmup: 100 },
+};
+
+/** A teacher is the pre-trained model fine-tuned on one task, router frozen, no balance loss. */
+export const finetuning = { steps: 300, batch: 48, lr: 5e-4, warmup: 30, clip: 1, decay: 0.01 };
+export const teachers = [1, 2, 3, 4, 5];
+/** pron carries the claims; span says whether they hold on another generative task */
+export const tasks = ["pron", "span"] as const;
+export const calibrationItems = 256;
+/** teacher-forced items, and items written freely for the symbol (phoneme) error rate */
+export const testItems = { scored: 400, written: 200 };
+/** equal for all arms: the same batches, the same cached teacher logits, router frozen, distillation as the paper has it */
+export const recovery = { steps: 150, batch: 32, lr: 2e-4, warmup: 16, clip: 1, decay: 0.01, alpha: 0.2, temperature: 2 };
+/** rows go between `start` and `steps - settle` (the paper's Ti and Tf are 4 % and 16 % of T) */
+export const compression = { ...recovery, steps: 500, lr: 5e-4, warmup: 20, rank: 4, keep: 0.1, start: 20, settle: 80 };
+
+export interface Arm {
+  name: string;
+  /** "paper": an arm of Table 2; "further": one that the paper did not have; the others name the table of the ablation */
+  of: "paper" | "further" | "Table 3" | "Table 4" | "Table 5" | "Table 6" | "Table 8" | "code";
+  /** what `profile` plans with; absent for models that are not made by a plan */
+  change?: { method: string; [option: string]: unknown };
+  /** experts per merged layer, on average */
+  keep: number[];
+  /** ratios at which the arm is trained on, and with how many draws of the data */
+  recover?: { keep: number[]; draws: number };
+  /** "teacher": nothing changed. "dense": the dense model, fine-tuned like a teacher */
+  model?: "teacher" | "dense";
+  /** stage two of the paper, low rank + sparse, from the teacher (C-SMoE) or from M-SMoE (MC-SMoE) */
+  compress?: "full" | "m-smoe";
+  /** recovery without distillation */
+  alone?: boolean;
+  /** experts are dropped while the model is trained on, instead of all at once */
+  eager?: boolean;
+}
+
+const first = ["encoder.layers.1"]; // the first MoE layer of the encoder is never changed
+const both = { keep: [4, 2, 8], recover: { keep: [4, 2], draws: 2 } };
+const once = { keep: [4, 2], recover: { keep: [4], draws: 1 } };
+const only = { keep: [4, 2] };
+
+/** Table 2, the rivals that it did not have, and the ablations. */
+export const arms: Arm[] = [
+  { name: "full", of: "paper", model: "teacher", keep: [16], recover: { keep: [16], draws: 2 } },
+  { name: "m-smoe", of: "paper", change: { method: "m-smoe" }, ...both },
+  { name: "redirect", of: "further", change: { method: "redirect" }, ...both },
+  { name: "pruning", of: "paper", change: { method: "frequency" }, ...both },
+  { name: "averaging", of: "paper", change: { method: "averaging" }, ...both },
+  { name: "task-specific", of: "paper", change: { method: "task-specific" }, ...once, eager: true },
+  { name: "zipit", of: "paper", change: { method: "zipit" }, ...once },
+  { name: "repair", of: "paper", change: { method: "repair" }, ...once },
+  { name: "git-rebasin", of: "paper", change: { method: "git-rebasin" }, ...once },
+  { name: "hc-smoe", of: "further", change: { method: "hc-smoe", exclude: first }, ...once },
+  { name: "reap", of: "further", change: { method: "reap", exclude: first }, ...once },
+  { name: "naee", of: "further", change: { method: "naee", exclude: first }, ...once },
+  { name: "uniform ratio", of: "Table 3", change: { method: "m-smoe", ratio: "uniform" }, ...once },
+  ...["random", "router-weight", "weight", "weight-feature", "gradient", "feature", "feature.abs", "mean-output"].map((similarity): Arm => (
+    { name: `similarity ${similarity}`, of: "Table 4", change: { method: "m-smoe", similarity }, ...(similarity === "random" ? once : only) })),
+  { name: "no distillation", of: "Table 5", change: { method: "m-smoe" }, ...once, alone: true },
+  { name: "not aligned", of: "Table 6", change: { method: "m-smoe", align: "none" }, ...once },
+  { name: "aligned to leader", of: "Table 6", change: { method: "m-smoe", alignTo: "leader" }, ...once },
+  { name: "uniform weights", of: "Table 8", change: { method: "m-smoe", weights: "uniform" }, ...once },
+  { name: "fisher weights", of: "Table 8", change: { method: "m-smoe", weights: "fisher" }, ...once },
+  { name: "reversed weights", of: "code", change: { method: "m-smoe", weights: "reversed" }, ...only },
+  { name: "mc-smoe", of: "paper", compress: "m-smoe", keep: [4], recover: { keep: [4], draws: 1 } },
+  { name: "c-smoe", of: "paper", compress: "full", keep: [4], recover: { keep: [4], draws: 1 } },
+  { name: "dense", of: "paper", model: "dense", keep: [1], recover: { keep: [1], draws: 2 } },
+];
