@@ -17,5 +17,6 @@ await Promise.all([
 ]);
 if (!process.argv.includes("--no-types")) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+  if (existsSync("kernels/moelab/build.mjs")) (await import("./kernels/moelab/build.mjs")).buildKernelTypes();
 }
 writeFileSync("dist/.built", new Date().toISOString());

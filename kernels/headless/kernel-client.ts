@@ -63,8 +63,8 @@ export class KernelClient {
       this.process.on("error", (error) => end(`it did not start (${error.message})`));
       this.process.on("exit", (code, signal) => end(`its process ended with ${signal ?? `code ${code}`}`));
     });
-    const routing = { routingId: this.wire.session, linger: 0 };
-    this.sockets = { shell: new Dealer(routing), control: new Dealer(routing), stdin: new Dealer(routing), iopub: new Subscriber({ linger: 0 }) };
+    const routing = { routingId: this.wire.session, linger: 0, reconnectInterval: 20 };
+    this.sockets = { shell: new Dealer(routing), control: new Dealer(routing), stdin: new Dealer(routing), iopub: new Subscriber({ linger: 0, reconnectInterval: 20 }) };
     this.sockets.iopub.subscribe("");
     for (const name of ["shell", "control", "stdin", "iopub"] as const) {
       this.sockets[name].connect(`tcp://127.0.0.1:${connection[`${name}_port`]}`);
@@ -81,11 +81,12 @@ export class KernelClient {
     const client = new KernelClient(spec, folder, { transport: "tcp", ip: "127.0.0.1", key: randomBytes(16).toString("hex"), shell_port, iopub_port, stdin_port, control_port, hb_port });
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      // messages published before the subscription arrived are lost: ready is when a request's idle status was seen
       const { reply, idle } = client.request("shell", "kernel_info_request", {});
-      const answered = await Promise.race([Promise.all([reply.catch(() => undefined), idle]), client.exited, sleep(300)]);
-      if (answered?.[0]) {
-        client.info = answered[0].content;
+      const answer = await Promise.race([reply.catch(() => undefined), client.exited, sleep(deadline - Date.now())]);
+      // messages published before the subscription arrived are lost: ready is when a request's idle status was seen
+      const heard = answer && (await Promise.race([idle.then(() => true), sleep(50)]));
+      if (answer && heard && !client.ended) {
+        client.info = answer.content;
         return client;
       }
       if (client.ended || Date.now() > deadline) {

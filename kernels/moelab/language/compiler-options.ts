@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
@@ -12,7 +12,6 @@ const STRICTNESS = ["strict", "noImplicitAny", "strictNullChecks", "strictFuncti
  * @param home folder of the moelab package, which brings Node's types
  */
 export function compilerOptions(folder: string, home: string): ts.CompilerOptions {
-  const nodeTypes = dirname(dirname(createRequire(join(home, "package.json")).resolve("@types/node/package.json")));
   return {
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
@@ -20,9 +19,8 @@ export function compilerOptions(folder: string, home: string): ts.CompilerOption
     customConditions: ["node"],
     // decorators and `using` are lowered; everything up to ES2024 runs as it is written
     target: ts.ScriptTarget.ES2024,
-    lib: libraries(),
-    types: ["node"],
-    typeRoots: [join(folder, "node_modules/@types"), nodeTypes],
+    types: hasNodeTypes(folder, home) ? ["node"] : [],
+    typeRoots: [join(folder, "node_modules/@types"), dirname(nodeTypesFolder(home))],
     allowImportingTsExtensions: true,
     allowJs: true,
     checkJs: false,
@@ -38,8 +36,18 @@ export function compilerOptions(folder: string, home: string): ts.CompilerOption
   };
 }
 
+/** Whether a notebook has types of Node that are not moelab's: they are preferred. */
+export function hasNodeTypes(folder: string, home: string): boolean {
+  const own = join(folder, "node_modules/@types/node");
+  return existsSync(own) && realpathSync(own) !== realpathSync(nodeTypesFolder(home));
+}
+
+function nodeTypesFolder(home: string): string {
+  return dirname(createRequire(join(home, "package.json")).resolve("@types/node/package.json"));
+}
+
 /** Only what the running Node has: a method that is missing should be a type error, not a surprise. */
-function libraries(): string[] {
+export function libraries(): string[] {
   const major = Number(process.versions.node.split(".")[0]);
   return major >= 22
     ? ["lib.esnext.d.ts"]

@@ -12,7 +12,7 @@ export function complete(notebook: NotebookProgram, code: string, offset: number
   const span = found?.entries.find(({ replacementSpan }) => replacementSpan)?.replacementSpan ?? found?.optionalReplacementSpan;
   const prefix = span && span.start <= offset ? code.slice(span.start, offset).toLowerCase() : typed;
   const matches = (found?.entries ?? [])
-    .filter(({ name, kind }) => name.toLowerCase().startsWith(prefix) && !/^__(cell|moelab)_/.test(name) && kind !== ts.ScriptElementKind.warning)
+    .filter(({ name, kind }) => name.toLowerCase().startsWith(prefix) && !/^__(cell|moelab)_|^types:/.test(name) && kind !== ts.ScriptElementKind.warning)
     .sort((a, b) => a.sortText.localeCompare(b.sortText) || a.name.localeCompare(b.name))
     .map(({ name, kind }) => ({ text: name, kind: String(kind) }));
   return span && span.start <= code.length ? { matches, start: span.start, end: Math.min(span.start + span.length, code.length) } : { matches, start, end: offset };

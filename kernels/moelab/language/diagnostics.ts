@@ -68,7 +68,7 @@ export class Diagnostics {
   private fixes(file: string, start: number, length: number, code: number): string[] {
     try {
       const fixes = this.notebook.service.getCodeFixesAtPosition(file, start, start + length, [code], ts.getDefaultFormatCodeSettings(), {});
-      return [...new Set(fixes.map(({ description }) => this.notebook.readable(description)).filter((text) => !/ts-ignore|__cell_/.test(text)))].slice(0, 3);
+      return [...new Set(fixes.map(({ description }) => this.notebook.readable(description)).filter((text) => !/ts-ignore|__cell_|types:/.test(text)))].slice(0, 3);
     } catch {
       return []; // a suggestion is not worth a failure
     }

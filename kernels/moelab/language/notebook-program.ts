@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import ts from "typescript";
-import { compilerOptions } from "./compiler-options.js";
+import { compilerOptions, hasNodeTypes, libraries } from "./compiler-options.js";
 import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
+import { RolledUpTypes } from "./rolled-up-types.js";
 
 const CELL_FILE = /^__cell_(\d+|next)__\.ts$/;
 
@@ -93,7 +94,7 @@ export class NotebookProgram {
     const name = (index: string) => `cell [${this.files.get(join(this.folder, `__cell_${index}__.ts`))?.number ?? "?"}]`;
     return text
       .replace(/import\("[^"]*__cell_(\d+)__(?:\.ts)?"\)\.([\w$]+)/g, (_, index, symbol) => `${symbol} of ${name(index)}`)
-      .replace(/import\("[^"]*__cell_next__(?:\.ts)?"\)\./g, "")
+      .replace(/import\("(?:[^"]*__cell_next__(?:\.ts)?|types:[^"]*)"\)\./g, "")
       .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index));
   }
 
@@ -130,10 +131,11 @@ export class NotebookProgram {
   private host(): ts.LanguageServiceHost {
     const { folder, files, options } = this;
     const resolutions = ts.createModuleResolutionCache(folder, (name) => name, options);
-    const readFile = (file: string) => files.get(file)?.text ?? ts.sys.readFile(file);
-    const fileExists = (file: string) => files.has(file) || ts.sys.fileExists(file);
+    const types = new RolledUpTypes(join(this.home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, this.home));
+    const readFile = (file: string) => files.get(file)?.text ?? types.text(file) ?? ts.sys.readFile(file);
+    const fileExists = (file: string) => files.has(file) || types.has(file) || ts.sys.fileExists(file);
     const borrowed = borrowedPackages(this.home);
-    const version = (file: string) => files.get(file)?.version ?? diskVersion(file);
+    const version = (file: string) => files.get(file)?.version ?? (types.has(file) ? "0" : diskVersion(file));
     // asked of every file for every cell
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
     const snapshot = (file: string) => {
@@ -145,22 +147,30 @@ export class NotebookProgram {
       if (!files.has(file)) snapshots.set(file, made);
       return made.snapshot;
     };
+    const disk = { ...ts.sys, readFile, fileExists };
     const resolve = (name: string, from: string): ts.ResolvedModuleFull | undefined => {
       if (CELL_FILE.test(basename(name))) return { resolvedFileName: join(folder, basename(name)), extension: ".ts", isExternalLibraryImport: false };
+      if (types.declares(name)) return undefined;
       const local = name.startsWith(".") || name.startsWith("/");
-      const found = ts.resolveModuleName(name, from, options, { ...ts.sys, readFile, fileExists }, local ? undefined : resolutions).resolvedModule;
-      if (found || local) return found;
+      const found = ts.resolveModuleName(name, from, options, disk, local ? undefined : resolutions).resolvedModule;
+      if (found) return types.standIn(found);
+      if (local) return undefined;
       resolutions.clear(); // it may be installed before the next cell
       if (!borrowed.has(packageName(name))) return undefined;
-      return ts.resolveModuleName(name, join(this.home, "package.ts"), options, ts.sys).resolvedModule;
+      const lent = ts.resolveModuleName(name, join(this.home, "package.ts"), options, ts.sys).resolvedModule;
+      return lent && types.standIn(lent);
     };
+    const resolveTypes = (name: string, from: string): ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations =>
+      name === "node" && options.types?.length === 0
+        ? { resolvedTypeReferenceDirective: { primary: true, resolvedFileName: types.nodeShim } }
+        : ts.resolveTypeReferenceDirective(name, from, options, disk);
     const host = {
       // not in the public types; without it every program reads every package.json again
       getModuleResolutionCache: () => resolutions,
       getCompilationSettings: () => options,
       getScriptFileNames: () => [this.current, ...[...files].filter(([file, { global }]) => global && file !== this.current).map(([file]) => file)],
       getCurrentDirectory: () => folder,
-      getDefaultLibFileName: (given: ts.CompilerOptions) => ts.getDefaultLibFilePath(given),
+      getDefaultLibFileName: () => types.library,
       useCaseSensitiveFileNames: () => true,
       getScriptVersion: version,
       getScriptSnapshot: snapshot,
@@ -171,6 +181,7 @@ export class NotebookProgram {
       directoryExists: ts.sys.directoryExists,
       realpath: ts.sys.realpath,
       resolveModuleNameLiterals: (literals: readonly ts.StringLiteralLike[], from: string) => literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
+      resolveTypeReferenceDirectiveReferences: (references: readonly (ts.FileReference | string)[], from: string) => references.map((each) => resolveTypes(typeof each === "string" ? each : each.fileName, from)),
     } satisfies ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache };
     return host;
   }

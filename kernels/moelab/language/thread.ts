@@ -4,6 +4,7 @@ import { serve } from "../rpc.js";
 import type { LanguageService } from "../threads.js";
 import { Compiler } from "./compile.js";
 import { complete } from "./complete.js";
+import { keepCompiled } from "./fast-typescript.js";
 import { GLOBALS } from "./globals.js";
 import { inspect } from "./inspect.js";
 import { isComplete } from "./is-complete.js";
@@ -22,3 +23,4 @@ const service: LanguageService = {
 };
 serve(port, service);
 compiler.compileExpression("0"); // reads the libraries' types before the first cell asks
+setTimeout(keepCompiled, 5000).unref();
