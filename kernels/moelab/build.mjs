@@ -1,11 +1,15 @@
 // Builds dist/kernel/: one bundle for each thread of the kernel, one for Node's module loader, the script of notebook pages,
 // and the types that cells are checked against.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { build } from "esbuild";
 import ts from "typescript";
 import { rollUp } from "./types/roll-up.mjs";
+
+const TYPES = "dist/kernel/types";
+const NODE_TYPES = createRequire(import.meta.url).resolve("@types/node/index.d.ts");
+const OPTIONS = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, customConditions: ["node"], target: ts.ScriptTarget.ES2024, lib: ["lib.es2023.d.ts"], types: ["node"], typeRoots: [dirname(dirname(NODE_TYPES))], skipLibCheck: true, esModuleInterop: true };
 
 export default async function buildKernel() {
   const page = build({
@@ -36,19 +40,22 @@ export default async function buildKernel() {
     logLevel: "warning",
   });
   await page;
+  if (!existsSync(`${TYPES}/node.d.ts`)) buildNodeTypes(); // a build without types still has these
 }
 
 /** Writes the types of Node and of moelab, each as one file; moelab's must have been built. */
 export function buildKernelTypes() {
-  const nodeTypes = createRequire(import.meta.url).resolve("@types/node/index.d.ts");
-  const options = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, customConditions: ["node"], target: ts.ScriptTarget.ES2024, lib: ["lib.es2023.d.ts"], types: ["node"], typeRoots: [dirname(dirname(nodeTypes))], skipLibCheck: true, esModuleInterop: true };
+  buildNodeTypes();
   const isNode = ({ fileName }) => /\/node_modules\/(@types\/node|undici-types)\//.test(fileName);
-  const out = "dist/kernel/types";
-  mkdirSync(out, { recursive: true });
-  const write = (name, { text, ...index }) => {
-    writeFileSync(`${out}/${name}.d.ts`, text);
-    writeFileSync(`${out}/${name}.json`, JSON.stringify(index));
-  };
-  write("node", rollUp([nodeTypes], options));
-  write("moelab", rollUp([resolve("dist/types/sdk/index.d.ts")], options, isNode));
+  write("moelab", rollUp([resolve("dist/types/sdk/index.d.ts")], OPTIONS, isNode));
+}
+
+function buildNodeTypes() {
+  write("node", rollUp([NODE_TYPES], OPTIONS));
+}
+
+function write(name, { text, ...index }) {
+  mkdirSync(TYPES, { recursive: true });
+  writeFileSync(`${TYPES}/${name}.d.ts`, text);
+  writeFileSync(`${TYPES}/${name}.json`, JSON.stringify(index));
 }
