@@ -14,6 +14,8 @@ export interface FusedOps {
   takeRows(x: Tensor, rows: Tensor): Tensor;
   topK(x: Tensor, k: number): { values: Tensor; indices: Tensor };
   experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank): Tensor;
+  /** rounded to bfloat16 and held so */
+  shorten(x: Tensor): Tensor;
   /** one AdamW step over all parameters, in place */
   adamW(params: Variable[], grads: Tensor[], first: Variable[], second: Variable[], step: number, options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[] }): void;
 }

@@ -5,6 +5,7 @@ export { Rng } from "./rng.js";
 export { activate } from "./ops/activate.js";
 export { adamW, type AdamWOptions } from "./ops/adam-w.js";
 export { addRows } from "./ops/add-rows.js";
+export { asBfloat16 } from "./ops/as-bfloat16.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
 export { crossEntropy } from "./ops/cross-entropy.js";
 export { detach } from "./ops/detach.js";

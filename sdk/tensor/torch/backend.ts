@@ -15,6 +15,8 @@ export interface TorchData {
   references: number;
   /** the handle belongs to the cache of constants and outlives this */
   constant: boolean;
+  /** the addon holds the values as bfloat16; operations and reads see them as float32 */
+  short: boolean;
   /** of a complex tensor, which stays in JavaScript */
   parts?: { real: TensorInfo; imag: TensorInfo };
 }
@@ -33,6 +35,8 @@ export class TorchBackend extends tf.KernelBackend {
   private live = 0;
   /** single numbers, as `tf.mul(x, 0.5)` makes them, by value */
   private readonly constants = new Map<number, Handle>();
+  /** float32 copies of short tensors that the running operation works on */
+  private readonly widened: Handle[] = [];
 
   constructor(readonly native: Native) {
     super();
@@ -40,21 +44,50 @@ export class TorchBackend extends tf.KernelBackend {
 
   // ---- for kernels ----
 
-  /** The handle of a tensor's values. */
+  /** The handle of a tensor's values, good until the operation that asks for it ends. */
   handle(x: TensorInfo): Handle {
     const data = x.dataId as TorchData;
-    return data.handle >= 0 ? data.handle : this.upload(data, x.shape);
+    if (!(data.handle >= 0)) return this.upload(data, x.shape);
+    return data.short ? this.widen(data.handle) : data.handle;
+  }
+
+  /** The result of an operation that moves or selects elements: what was short stays short. */
+  moved(x: TensorInfo, shape: number[], move: (handle: Handle) => Handle): TensorInfo {
+    const { handle, short } = x.dataId as TorchData;
+    if (!short) return this.output(move(this.handle(x)), shape, x.dtype);
+    const result = this.output(move(handle), shape, x.dtype);
+    (result.dataId as TorchData).short = true;
+    return result;
+  }
+
+  /** A tensor of the same values rounded to bfloat16, in half the memory. */
+  shorten(x: TensorInfo): TensorInfo {
+    const result = this.output(this.native.cast(this.handle(x), dtypes.bfloat16), x.shape, "float32");
+    (result.dataId as TorchData).short = true;
+    return result;
+  }
+
+  private widen(handle: Handle): Handle {
+    const wide = this.native.cast(handle, dtypes.float32);
+    this.widened.push(wide);
+    return wide;
+  }
+
+  /** Releases what short tensors were widened to; to be called when an operation has ended. */
+  dropWidened(): void {
+    for (let wide = this.widened.pop(); wide !== undefined; wide = this.widened.pop()) this.native.release(wide);
   }
 
   /** A kernel's result. */
   output(handle: Handle, shape: number[], dtype: DataType): TensorInfo {
     this.live++;
-    const dataId: TorchData = { handle, values: null, dtype, shape, references: 1, constant: false };
+    const dataId: TorchData = { handle, values: null, dtype, shape, references: 1, constant: false, short: false };
     return { dataId, shape, dtype };
   }
 
   /** An operation's result as a tensor, outside kernels. */
   tensor(handle: Handle, shape: number[], dtype: DataType = "float32"): tf.Tensor {
+    this.dropWidened();
     return tf.engine().makeTensorFromTensorInfo(this.output(handle, shape, dtype));
   }
 
@@ -78,7 +111,7 @@ export class TorchBackend extends tf.KernelBackend {
   /** Gives a data id new values; the old ones are released. */
   replace(data: TorchData, handle: Handle): void {
     if (data.handle >= 0 && !data.constant) this.native.release(data.handle);
-    Object.assign(data, { handle, values: null, constant: false });
+    Object.assign(data, { handle, values: null, constant: false, short: false });
   }
 
   private upload(data: TorchData, shape: number[]): Handle {
@@ -120,12 +153,12 @@ export class TorchBackend extends tf.KernelBackend {
 
   override write(values: Values, shape: number[], dtype: DataType): TorchData {
     this.live++;
-    return { handle: IN_JAVASCRIPT, values, dtype, shape, references: 1, constant: false };
+    return { handle: IN_JAVASCRIPT, values, dtype, shape, references: 1, constant: false, short: false };
   }
 
   override move(dataId: object, values: Values, shape: number[], dtype: DataType, references: number): void {
     this.live++;
-    Object.assign(dataId as TorchData, { handle: IN_JAVASCRIPT, values, dtype, shape, references, constant: false });
+    Object.assign(dataId as TorchData, { handle: IN_JAVASCRIPT, values, dtype, shape, references, constant: false, short: false });
   }
 
   override readSync(dataId: object): Float32Array | Int32Array | Uint8Array {
@@ -133,7 +166,9 @@ export class TorchBackend extends tf.KernelBackend {
     if (data.parts) return tf.backend_util.mergeRealAndImagArrays(this.readSync(data.parts.real.dataId) as Float32Array, this.readSync(data.parts.imag.dataId) as Float32Array);
     if (data.handle === RELEASED) throw new Error("torch: the tensor was disposed");
     if (data.handle < 0) return data.values as Float32Array;
-    return this.native.read(data.handle, new arrays[data.dtype as NativeDtype](tf.util.sizeFromShape(data.shape)));
+    const values = new arrays[data.dtype as NativeDtype](tf.util.sizeFromShape(data.shape));
+    if (!data.short) return this.native.read(data.handle, values);
+    return this.native.toFloat32(this.native.read(data.handle, new Uint8Array(2 * values.length)), dtypes.bfloat16, values as Float32Array);
   }
 
   override async read(dataId: object): Promise<Float32Array | Int32Array | Uint8Array> {

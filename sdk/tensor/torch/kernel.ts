@@ -24,6 +24,8 @@ export function registerKernels(torch: TorchBackend, groups: KernelGroup[]): voi
         } catch (error) {
           if (error === NOT_NATIVE) return runOnCpu(torch, kernelName, inputs, attrs);
           throw error;
+        } finally {
+          torch.dropWidened();
         }
       },
     });

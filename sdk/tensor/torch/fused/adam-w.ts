@@ -13,17 +13,19 @@ export function adamW(torch: TorchBackend): FusedOps["adamW"] {
       const list = (tensors: tf.Tensor[]) => handleList(tensors.filter((_, i) => decay[i] === rate).map((t) => torch.handle(t)));
       native.adamW(list(params), list(grads), list(first), list(second), step, lr, beta1, beta2, eps, rate);
     }
+    torch.dropWidened();
   };
 }
 
-/** Gives a variable memory of its own, if another tensor (the one it was made from, a view) has the same. */
+/** Gives a variable memory of its own, if another tensor (the one it was made from, a view) has the same; it is trained in float32. */
 function own(torch: TorchBackend, variable: Variable): void {
   const { native } = torch;
   const handle = torch.handle(variable);
   const data = variable.dataId as TorchData;
   if (data.references > 1) {
     tf.tidy(() => variable.assign(torch.tensor(native.clone(handle), variable.shape)));
-  } else if (data.constant || !native.isSole(handle)) {
+  } else if (data.constant || data.short || !native.isSole(handle)) {
     torch.replace(data, native.clone(handle));
   }
+  torch.dropWidened();
 }

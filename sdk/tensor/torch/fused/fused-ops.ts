@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import type { FusedOps } from "../../fused.js";
 import type { TorchBackend } from "../backend.js";
 import { adamW } from "./adam-w.js";
@@ -18,5 +19,6 @@ export function fusedOps(torch: TorchBackend): Partial<FusedOps> {
     topK: topK(torch),
     experts: experts(torch),
     adamW: adamW(torch),
+    shorten: (x) => tf.engine().makeTensorFromTensorInfo(torch.shorten(x)),
   };
 }

@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import type { FusedOps } from "../../fused.js";
 import { withGradient } from "../../ops/with-gradient.js";
 import type { TorchBackend } from "../backend.js";
@@ -9,7 +10,7 @@ export function takeRows(torch: TorchBackend): FusedOps["takeRows"] {
     save([rows]);
     const [count, width] = x.shape as [number, number];
     return {
-      value: torch.tensor(native.gather(torch.handle(x), torch.handle(rows), 0, 0), [rows.size, width]),
+      value: tf.engine().makeTensorFromTensorInfo(torch.moved(x, [rows.size, width], (handle) => native.gather(handle, torch.handle(rows), 0, 0))),
       gradient: (dy, saved) => torch.tensor(native.addRows(torch.handle(dy), torch.handle(saved[0]), count), [count, width]),
     };
   });

@@ -17,7 +17,7 @@ export const indexing: KernelGroup = (torch, define) => {
   define<tf.GatherV2Inputs, tf.GatherV2Attrs>(tf.GatherV2, ({ x, indices }, { axis, batchDims = 0 }) => {
     const [at] = tf.util.parseAxisParam(axis, x.shape);
     const { batchDims: batch, outputShape: shape } = gatherShape(x, indices, at, batchDims);
-    return torch.output(native.gather(torch.handle(x), torch.handle(indices), at, batch), shape, x.dtype);
+    return torch.moved(x, shape, (handle) => native.gather(handle, torch.handle(indices), at, batch));
   });
   define<tf.GatherNdInputs>(tf.GatherNd, ({ params, indices }) => {
     const coordinates = indices.shape[indices.shape.length - 1];

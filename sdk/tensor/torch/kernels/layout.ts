@@ -8,7 +8,7 @@ type X = { x: TensorInfo };
 /** Shape and order: views where the addon can, one copy otherwise. */
 export const layout: KernelGroup = (torch, define) => {
   const { native } = torch;
-  const reshaped = (x: TensorInfo, shape: number[]) => torch.output(native.reshape(torch.handle(x), ...shape), shape, x.dtype);
+  const reshaped = (x: TensorInfo, shape: number[]) => torch.moved(x, shape, (handle) => native.reshape(handle, ...shape));
 
   define<X, tf.ReshapeAttrs>(tf.Reshape, ({ x }, { shape }) => {
     const size = tf.util.sizeFromShape(x.shape);
@@ -22,7 +22,7 @@ export const layout: KernelGroup = (torch, define) => {
     const at = dim < 0 ? rank + 1 + dim : dim;
     return reshaped(input, [...input.shape.slice(0, at), 1, ...input.shape.slice(at)]);
   });
-  define<X, tf.TransposeAttrs>(tf.Transpose, ({ x }, { perm }) => torch.output(native.permute(torch.handle(x), ...perm), perm.map((axis) => x.shape[axis]), x.dtype));
+  define<X, tf.TransposeAttrs>(tf.Transpose, ({ x }, { perm }) => torch.moved(x, perm.map((axis) => x.shape[axis]), (handle) => native.permute(handle, ...perm)));
   define<X, tf.BroadCastToAttrs>(tf.BroadcastTo, ({ x }, { shape }) => torch.output(native.expand(torch.handle(x), ...shape), shape, x.dtype));
   define<X, tf.TileAttrs>(tf.Tile, ({ x }, { reps }) => torch.output(native.repeat(torch.handle(x), ...reps), x.shape.map((size, axis) => size * reps[axis]), x.dtype));
   define<X, tf.ReverseAttrs>(tf.Reverse, ({ x }, { dims }) => torch.output(native.flip(torch.handle(x), ...tf.util.parseAxisParam(dims, x.shape)), x.shape, x.dtype));
@@ -48,14 +48,13 @@ export const layout: KernelGroup = (torch, define) => {
   define<tf.UnpackInputs, tf.UnpackAttrs>(tf.Unpack, ({ value }, { axis }) => {
     const [at] = tf.util.parseAxisParam(axis, value.shape);
     const shape = value.shape.filter((_, i) => i !== at);
-    const handle = torch.handle(value);
-    return Array.from({ length: value.shape[at] }, (_, i) => torch.output(native.select(handle, at, i), shape, value.dtype));
+    return Array.from({ length: value.shape[at] }, (_, i) => torch.moved(value, shape, (handle) => native.select(handle, at, i)));
   });
 
   define<X, tf.SliceAttrs>(tf.Slice, ({ x }, { begin, size }) => {
     const [from, extent] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
     tf.slice_util.assertParamsValid(x, from, extent);
-    return torch.output(native.slice(torch.handle(x), ...from, ...extent), extent, x.dtype);
+    return torch.moved(x, extent, (handle) => native.slice(handle, ...from, ...extent));
   });
   define<X, tf.SplitVAttrs>(tf.SplitV, ({ x }, { numOrSizeSplits, axis }) => {
     const [at] = tf.util.parseAxisParam(axis, x.shape);
