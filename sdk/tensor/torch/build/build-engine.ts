@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MoeError } from "../../../errors.js";
 import { addonPath, engineId, packageRoot, projectEngines, readManifest, sharedEngines, TORCH_VERSION, type EngineManifest } from "../engine-folder.js";
 import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
 import { takeLibraries } from "./libraries.js";
 import { findPython } from "./python.js";
+import { requireSpace } from "./require-space.js";
 import { downloadWheel, unpackWheel } from "./wheel.js";
 
 export interface BuildEngineOptions {
@@ -15,7 +16,6 @@ export interface BuildEngineOptions {
   onProgress?: (line: string) => void;
 }
 
-const NEEDED_BYTES = 1.7e9; // the wheel, the same again while pip writes it, libraries and headers
 const ACCEPTED = ["linux-x64", "linux-arm64", "darwin-arm64"];
 
 /**
@@ -66,7 +66,7 @@ async function takeTorch(target: string, scratch: string, engines: string, given
   let wheel = givenWheel;
   if (!wheel) {
     say(`download torch ${TORCH_VERSION} (about 540 MB)`);
-    wheel = await downloadWheel(python, join(scratch, "wheel"));
+    wheel = await downloadWheel(python, join(scratch, "wheel"), say);
   }
   say("take the libraries, about 430 MB");
   await takeLibraries(python, wheel, scratch, join(target, "lib"));
@@ -85,12 +85,6 @@ function requirePlatform(): void {
   const glibc = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header?.glibcVersionRuntime;
   if (ACCEPTED.includes(platform) && (process.platform !== "linux" || Number(glibc?.split(".")[1] ?? 0) >= 28)) return;
   throw new MoeError("engine-platform", `engine build: ${platform}${process.platform === "linux" ? ` with ${glibc ? `glibc ${glibc}` : "another C library than glibc"}` : ""}; accepted are ${ACCEPTED.join(", ")}, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);
-}
-
-function requireSpace(engines: string): void {
-  const disk = statfsSync(engines);
-  const free = disk.bavail * disk.bsize;
-  if (free < NEEDED_BYTES) throw new MoeError("engine-disk", `engine build: ${(free / 1e9).toFixed(1)} GB are free in ${engines}; ${NEEDED_BYTES / 1e9} GB are needed while building, 0.5 GB afterwards. Free some space or name another folder in MOELAB_ENGINE_DIR.`);
 }
 
 /** One build at a time in a folder; the lock of a process that is gone is taken over. */

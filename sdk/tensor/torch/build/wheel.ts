@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../../../errors.js";
 import { TORCH_VERSION } from "../engine-folder.js";
@@ -15,7 +15,7 @@ const WHEEL_PLATFORM: Record<string, string> = {
  * proxy, cache) apply. The wheel of any Python version will do, as only its C++ libraries are used: the one of the
  * running Python is tried first because pip may have it in its cache.
  */
-export async function downloadWheel(python: string, folder: string): Promise<string> {
+export async function downloadWheel(python: string, folder: string, say: (line: string) => void = () => {}): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const there = () => readdirSync(folder).find((name) => name.startsWith(`torch-${TORCH_VERSION}`) && name.endsWith(".whl"));
   let output = "";
@@ -24,12 +24,18 @@ export async function downloadWheel(python: string, folder: string): Promise<str
     const found = there();
     if (found) return join(folder, found);
     // pip writes to a temporary folder and moves the whole wheel, so a wheel that is there is complete
-    const result = await run(python, ["-m", "pip", "download", `torch==${TORCH_VERSION}`, "--no-deps", "--only-binary=:all:", "--progress-bar", "off", "--disable-pip-version-check", "--dest", folder, ...tags], { env: { TMPDIR: folder } });
+    const progress = setInterval(() => say(`${(sizeOf(folder) / 1e6).toFixed(0)} MB are there`), 5000);
+    const result = await run(python, ["-m", "pip", "download", `torch==${TORCH_VERSION}`, "--no-deps", "--only-binary=:all:", "--progress-bar", "off", "--disable-pip-version-check", "--dest", folder, ...tags], { env: { TMPDIR: folder } }).finally(() => clearInterval(progress));
     output += result.output;
   }
   const found = there();
   if (found) return join(folder, found);
   throw new MoeError("engine-download", `engine build: pip could not download torch ${TORCH_VERSION}:\n${lastLines(output)}\nA connection to PyPI or a mirror (pip's own settings apply) is needed, or a wheel given with --wheel FILE. Run the command again; finished steps are not repeated.`);
+}
+
+/** Bytes of all files in a folder; files may vanish meanwhile. */
+function sizeOf(folder: string): number {
+  return readdirSync(folder, { recursive: true }).reduce((sum, name) => sum + (statSync(join(folder, String(name)), { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 // Unpacks the members of a wheel that match one of the patterns; prints what it unpacked.
