@@ -1,6 +1,6 @@
 // Builds dist/: the SDK as an ES module and as CommonJS with source maps (esbuild), its types (tsc), and the command line.
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -9,10 +9,12 @@ const common = { bundle: true, platform: "node", target: "node20", packages: "ex
 // CommonJS has no import.meta.url; sources that find files next to the package use it
 const cjs = { define: { "import.meta.url": "__moelab_url" }, banner: { js: 'const __moelab_url = require("node:url").pathToFileURL(__filename).href;' } };
 
+rmSync("dist/cli", { recursive: true, force: true });
 await Promise.all([
   build({ ...common, entryPoints: ["sdk/index.ts"], format: "esm", outfile: "dist/index.js" }),
   build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
-  build({ ...common, entryPoints: ["sdk/cli/main.ts"], format: "esm", outfile: "dist/cli.js", banner: { js: "#!/usr/bin/env node" } }),
+  // in chunks: in one bundle the imports of all subcommands would be loaded for each of them
+  build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist", chunkNames: "cli/[name]-[hash]", banner: { js: "#!/usr/bin/env node" } }),
   ...(existsSync("kernels/moelab/build.mjs") ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())] : []),
 ]);
 if (!process.argv.includes("--no-types")) {

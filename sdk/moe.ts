@@ -5,7 +5,7 @@ import type { Study } from "./stages/study.js";
 import { charts, display, kernelHost, table, type Table } from "./view/index.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
-import { printedTable } from "./evaluate/index.js";
+import { inspectModel, printedTable } from "./evaluate/index.js";
 
 /** The SDK under one name. */
 export const moe = {
@@ -14,6 +14,8 @@ export const moe = {
   from,
   /** scores several methods on the same items: see `Profiled.compare` */
   compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> => from(study).compare(arms, options),
+  /** what a checkpoint is and holds, from its configuration and headers alone: `await moe.inspect("OLMoE-1B-7B-0924")` */
+  inspect: inspectModel,
   defineMethod,
   /** all methods with their papers */
   methods: methodList,

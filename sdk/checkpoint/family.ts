@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { Activation, MoeFfnSpec, ModelSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
+import { checkSpec, slotCounter } from "./check-spec.js";
 import type { Layout } from "./place.js";
 import { ropeConfig } from "./rope-config.js";
-import { fill, type Bindings } from "./template.js";
+import { checkRepeats, fill, type Bindings } from "./template.js";
 
 /**
  * An architecture as data: how a Hugging Face config.json becomes a ModelSpec, and where each canonical
@@ -90,19 +91,22 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
   const clean = (family.config ? await fill(family.config, whole, {}, {}) : whole) as Record<string, unknown>;
   const definitions = family.define ?? {};
   const bindings: Bindings = { rope: ropeConfig(clean), activation };
+  await checkRepeats(family.spec, clean);
   for (const [name, expression] of Object.entries(family.let ?? {})) bindings[name] = await fill(expression, clean, definitions, bindings);
   const spec = { family: family.family, ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
-  for (const layer of [...(spec.encoder?.layers ?? []), ...spec.decoder.layers]) if (layer.ffn?.kind === "moe") completeMoe(layer.ffn);
-  checkSizes(spec);
+  const count = slotCounter(family.family);
+  for (const layer of [...(spec.encoder?.layers ?? []), ...(spec.decoder?.layers ?? [])]) {
+    if (layer.ffn?.kind !== "moe") continue;
+    count(layer.ffn.experts);
+    completeMoe(layer.ffn);
+  }
+  checkSpec(spec);
   return spec;
 }
 
 /** A family file gives the number and width of experts; in a spec every router output has its slot. */
 function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
   const { width, experts } = ffn;
-  if (!Number.isInteger(experts) || experts < 1) {
-    throw new MoeError("bad-config", `load: the number of experts is ${experts} in config.json; accepted is a whole number from 1. Check the configuration.`);
-  }
   ffn.slots ??= Array.from({ length: experts }, () => ({ form: "dense" as const, width: width as number }));
   ffn.expertOf ??= Array.from({ length: experts }, (_, expert) => expert);
   delete ffn.width;
@@ -118,18 +122,6 @@ function activation(name: unknown): Activation {
   const found = ACTIVATIONS[String(name)];
   if (!found) throw new Error(`the activation is ${JSON.stringify(name)}; accepted are ${Object.keys(ACTIVATIONS).join(", ")}`);
   return found;
-}
-
-function checkSizes(spec: ModelSpec): void {
-  const sizes: Record<string, unknown> = { vocab: spec.vocab, width: spec.width, layers: spec.decoder?.layers?.length };
-  for (const { attention } of spec.decoder?.layers ?? []) {
-    for (const key of ["heads", "kvHeads", "headDim", "kvRank", "nopeDim", "ropeDim", "valueDim", "inner", "kernel"]) if (attention && key in attention) sizes[key] = attention[key as never];
-  }
-  for (const [name, value] of Object.entries(sizes)) {
-    if (!Number.isInteger(value) || (value as number) < 1) {
-      throw new MoeError("bad-config", `load: ${name} is ${value} by config.json and family "${spec.family}"; accepted is a whole number from 1. Check that the configuration is complete.`);
-    }
-  }
 }
 
 function inherit(family: Family, all: Family[], depth = 0): Family {

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
-import { downloadModel, type DownloadOptions } from "./hub/download-model.js";
+import type { DownloadOptions } from "./hub/download-model.js";
 import { hubEnvironment } from "./hub/hub-environment.js";
 import { parseModelId } from "./hub/model-id.js";
 
@@ -23,7 +23,8 @@ export async function resolveModel(ref: string, { env = process.env, ...options 
   const bundled = await bundledModels();
   if (bundled.includes(ref)) return packageFile(`data/models/${ref}`);
   const id = parseModelId(ref);
-  if (id) return downloadModel(id, hubEnvironment(env), options);
+  // the hub's client is loaded when it is needed: a folder is inspected in less time than that takes
+  if (id) return (await import("./hub/download-model.js")).downloadModel(id, hubEnvironment(env), options);
   throw new MoeError("no-such-model", `load: "${ref}" is neither a folder nor a bundled model nor a hub id; accepted is a path that exists, a bundled name, or org/name[@revision]. ${suggest(ref, bundled)}`);
 }
 

@@ -20,8 +20,8 @@ type Keys = Record<string, unknown>;
  * @throws MoeError `bad-config` for a kind of scaling that is not known
  */
 export function ropeConfig(config: Keys): RopeConfig {
-  const later = (config.rope_parameters ?? {}) as Keys;
-  const scaling = { ...later, ...((config.rope_scaling ?? {}) as Keys) };
+  const later = settings(config, "rope_parameters");
+  const scaling = { ...later, ...settings(config, "rope_scaling") };
   const mscale = number(scaling.mscale_all_dim, 0);
   const softmax = mscale ? 0.1 * mscale * Math.log(Math.max(1, number(scaling.factor, 1))) + 1 : 1;
   return {
@@ -30,6 +30,12 @@ export function ropeConfig(config: Keys): RopeConfig {
     scaling: scalingOf(scaling, config),
     softmaxScale: softmax * softmax,
   };
+}
+
+function settings(config: Keys, key: string): Keys {
+  const value = config[key] ?? {};
+  if (typeof value === "object" && !Array.isArray(value)) return value as Keys;
+  throw new MoeError("bad-config", `load: ${key} is ${JSON.stringify(value).slice(0, 80)} in config.json; accepted is an object. Check the configuration.`);
 }
 
 function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {

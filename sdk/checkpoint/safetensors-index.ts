@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { isAbsolute, normalize } from "node:path";
 import { FormatError, MoeError } from "../errors.js";
 import { ByteFile } from "./byte-file.js";
@@ -6,7 +7,7 @@ import { jsonMembers } from "./json-members.js";
 /** Half a million names (256 experts x 3 matrices with scales x 61 layers of DeepSeek-V3: 90 thousand) of 200 characters. */
 export const MAX_INDEX_BYTES = 200_000_000;
 /** The largest published checkpoints have some 200 shards; each costs an open file. */
-const MAX_SHARDS = 4096;
+export const MAX_SHARDS = 4096;
 
 export interface SafetensorsIndex {
   /** name of a tensor and path of its file inside the folder of the index; can be walked once */
@@ -48,9 +49,13 @@ function* walk(text: string, refuse: SafetensorsIndex["refuse"]): Generator<[nam
   if (maps === 0) throw refuse("weight_map is missing", '"weight_map" from tensor name to file name');
 }
 
+/** Whether a shard's path stays inside the folder of its index. */
+export function isInside(shard: string): boolean {
+  return shard !== "" && !/[\\\0:]/.test(shard) && !isAbsolute(shard) && !normalize(shard).split("/").includes("..");
+}
+
 function checkShard(shard: unknown, refuse: SafetensorsIndex["refuse"]): string {
-  const inside = typeof shard === "string" && shard !== "" && !/[\\\0:]/.test(shard) && !isAbsolute(shard) && !normalize(shard).split("/").includes("..");
-  if (!inside) throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
+  if (typeof shard !== "string" || !isInside(shard)) throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
   return shard;
 }
 
@@ -58,7 +63,9 @@ async function readText(path: string, refuse: SafetensorsIndex["refuse"]): Promi
   const file = await ByteFile.open(path);
   try {
     if (file.sizeBytes > MAX_INDEX_BYTES) throw refuse(`the index has ${file.sizeBytes} bytes`, `at most ${MAX_INDEX_BYTES}`);
-    return new TextDecoder("utf-8", { fatal: true }).decode(await file.read(0, file.sizeBytes));
+    const bytes = await file.read(0, file.sizeBytes);
+    if (!isUtf8(bytes)) throw refuse("the index is not UTF-8", "JSON in UTF-8");
+    return new TextDecoder("utf-8").decode(bytes);
   } finally {
     await file.close();
   }

@@ -4,7 +4,6 @@ import { closest } from "fastest-levenshtein";
 import { MoeError } from "../errors.js";
 import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
-import { openGguf } from "./gguf/open-gguf.js";
 import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
@@ -23,7 +22,7 @@ export type { Range, TensorStore };
  * const gate = await store.values("model.layers.0.mlp.gate.weight");  // Float32Array, [64, 2048]
  */
 export async function openTensors(path: string): Promise<TensorStore> {
-  if (path.endsWith(".gguf")) return openGguf(path);
+  if (path.endsWith(".gguf")) return (await import("./gguf/open-gguf.js")).openGguf(path);
   const store = new SafetensorsStore();
   try {
     const kind = (await stat(path).catch(() => undefined))?.isDirectory() ? "folder" : "file";

@@ -5,7 +5,8 @@ import { MoeError } from "../errors.js";
 export type Bindings = Record<string, unknown>;
 
 const compiled = new Map<string, ReturnType<typeof jsonata>>();
-const MAX_REPEATS = 10_000;
+/** The deepest published models have some 130 layers; each takes a millisecond here. */
+const MAX_REPEATS = 1000;
 
 /**
  * Fills a family file's template from a configuration.
@@ -27,10 +28,8 @@ export async function fill(template: unknown, config: object, definitions: Recor
     return fill(chosen, config, definitions, bindings);
   }
   if ("$for" in node) {
-    const count = Number(await fill(node.$for, config, definitions, bindings));
-    if (!Number.isInteger(count) || count < 0 || count > MAX_REPEATS) {
-      throw new MoeError("bad-config", `load: ${String(node.$for).slice(1)} is ${count} in config.json; accepted is a whole number from 0 to ${MAX_REPEATS}. Check the configuration.`);
-    }
+    const count = await fill(node.$for, config, definitions, bindings);
+    if (!isCount(count)) throw badCount(node.$for, count);
     const items = [];
     for (let l = 0; l < count; l++) items.push(await fill(node.$each, config, definitions, { ...bindings, l }));
     return items;
@@ -44,6 +43,29 @@ export async function fill(template: unknown, config: object, definitions: Recor
     else filled[key] = result;
   }
   return filled;
+}
+
+/**
+ * Checks how often the parts of a template are repeated, where the configuration alone says it: before anything else is
+ * evaluated that grows with these numbers.
+ *
+ * @throws MoeError `bad-config`
+ */
+export async function checkRepeats(template: unknown, config: object): Promise<void> {
+  if (typeof template !== "object" || template === null) return;
+  for (const [key, value] of Object.entries(template)) {
+    if (key !== "$for") { await checkRepeats(value, config); continue; }
+    const count = await fill(value, config, {}, {});
+    if (count !== undefined && !isCount(count)) throw badCount(value, count);
+  }
+}
+
+function isCount(count: unknown): count is number {
+  return Number.isInteger(count) && (count as number) >= 0 && (count as number) <= MAX_REPEATS;
+}
+
+function badCount(expression: unknown, count: unknown): MoeError {
+  return new MoeError("bad-config", `load: ${String(expression).replace(/^=/, "")} is ${JSON.stringify(count)?.slice(0, 80) ?? "not there"} in config.json; accepted is a whole number from 0 to ${MAX_REPEATS}. Check the configuration.`);
 }
 
 async function evaluate(expression: string, config: object, bindings: Bindings): Promise<unknown> {

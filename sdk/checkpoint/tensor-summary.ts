@@ -22,7 +22,7 @@ export function tensorSummary(store: TensorStore): TensorGroup[] {
   const groups = new Map<string, TensorGroup>();
   for (const name of store.names()) {
     const { dtype, shape, sizeBytes } = store.info(name);
-    const part = name.replace(/(?<=^|\.)\d+(?=\.|$)/g, "*");
+    const part = partOf(name);
     const key = `${part} ${dtype}`;
     const shapeText = shape.join(" x ") || "scalar";
     const group = groups.get(key) ?? { part, dtype, tensors: 0, shape: shapeText, elements: 0, sizeBytes: 0 };
@@ -32,5 +32,14 @@ export function tensorSummary(store: TensorStore): TensorGroup[] {
     group.elements += shape.reduce((product, length) => product * length, 1);
     group.sizeBytes += sizeBytes;
   }
-  return [...groups.values()].sort((a, b) => b.sizeBytes - a.sizeBytes || (a.part < b.part ? -1 : 1));
+  return largestFirst([...groups.values()]);
+}
+
+/** @example partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight" */
+export function partOf(name: string): string {
+  return name.replace(/(?<=^|\.)\d+(?=\.|$)/g, "*");
+}
+
+export function largestFirst(groups: TensorGroup[]): TensorGroup[] {
+  return groups.sort((a, b) => b.sizeBytes - a.sizeBytes || (a.part < b.part ? -1 : a.part > b.part ? 1 : a.dtype < b.dtype ? -1 : 1));
 }

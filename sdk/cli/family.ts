@@ -3,7 +3,7 @@ import { dequantized } from "../checkpoint/dequantized.js";
 import { familyOf, readFamily, specFromConfig } from "../checkpoint/family.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { mapNames } from "../checkpoint/name-map.js";
-import { readConfig } from "../checkpoint/open-model.js";
+import { readConfig } from "../checkpoint/read-config.js";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { architectureCard } from "../evaluate/architecture-card.js";
 

@@ -90,8 +90,9 @@ function runsPerToken({ experts, expertOf, slots, router }: MoeFfnSpec, usage?: 
   const masked = new Set(router.masked);
   const open = experts - masked.size;
   const choices = Math.min(router.topK, open);
-  return slots.map((_, slot) => {
-    const outputs = expertOf.flatMap((of, output) => (of === slot && !masked.has(output) ? [output] : []));
+  const outputsOf: number[][] = slots.map(() => []);
+  expertOf.forEach((slot, output) => { if (slot >= 0 && !masked.has(output)) outputsOf[slot].push(output); });
+  return outputsOf.map((outputs) => {
     if (usage) return choices * outputs.reduce((sum, output) => sum + usage[output], 0);
     if (!router.combine) return (choices * outputs.length) / open;
     // one minus the chance that no choice, drawn without replacement, falls on the slot
