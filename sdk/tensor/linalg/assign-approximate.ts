@@ -2,7 +2,7 @@ import { MoeError } from "../../errors.js";
 
 export interface AssignApproximateOptions {
   maximize?: boolean;
-  /** the sum is at most rows x tolerance x (largest - smallest score) from the best one; 0.001 by default */
+  /** the sum is at most rows x tolerance x (largest - smallest score) from the best one; 0.001 by default; below 2^-26, where prices end to differ from scores, that */
   tolerance?: number;
 }
 
@@ -27,10 +27,12 @@ export function assignApproximate(score: Float32Array, n: number, { maximize = f
   if (score.length !== n * n) throw new MoeError("assign-shape", `assignApproximate: ${score.length} scores for ${n} rows; accepted are rows x rows scores. Check the shape.`);
   if (!(tolerance > 0)) throw new MoeError("assign-tolerance", `assignApproximate: tolerance is ${tolerance}; accepted is a number above 0. Use assign for the exact solution.`);
   const auction = new Auction(score, n, maximize ? 1 : -1);
-  const range = auction.range();
+  const range = n === 0 ? 0 : auction.range();
   if (!Number.isFinite(range)) throw new MoeError("not-finite", "assignApproximate: a score is not finite; accepted are finite numbers. Find where it came from.");
-  const last = tolerance * range;
-  for (let step = range / 4; range > 0 && step > last; step /= 5) auction.phase(step);
+  // where all scores are equal no bid raises a price, and rows would displace each other for ever
+  if (range === 0) return { columns: Int32Array.from({ length: n }, (_, row) => row), gap: 0 };
+  const last = Math.max(tolerance, 2 ** -26) * range;
+  for (let step = range / 4; step > last; step /= 5) auction.phase(step);
   auction.phase(last);
   return { columns: auction.columnOf, gap: auction.gap() };
 }
@@ -53,12 +55,13 @@ class Auction {
     this.beyond = new Float64Array(n).fill(Infinity);
   }
 
+  /** Largest less smallest score; NaN or infinite when a score is. */
   range(): number {
     let [low, high] = [Infinity, -Infinity];
     for (let at = 0; at < this.score.length; at++) {
       const x = this.score[at];
-      if (!(x >= low)) low = x;
-      if (!(x <= high)) high = x;
+      low = Math.min(low, x);
+      high = Math.max(high, x);
     }
     return high - low;
   }

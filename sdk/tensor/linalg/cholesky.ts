@@ -10,7 +10,7 @@ import { native } from "./native.js";
 export function cholesky(a: Matrix): Matrix {
   mustBeSquare(a, "cholesky");
   mustBeFinite(a, "cholesky");
-  const found = native.cholesky?.(a) ?? composed(a);
+  const found = (a.rows > 0 && native.cholesky?.(a)) || composed(a);
   for (let i = 0; i < a.rows; i++) {
     if (!(found.data[i * a.rows + i] > 0)) {
       throw new MoeError("not-positive-definite", `cholesky: the matrix is not positive definite (pivot ${i} of ${a.rows}); accepted are positive definite ones. Add a small multiple of the identity.`);

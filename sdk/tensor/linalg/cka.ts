@@ -1,5 +1,5 @@
 import { MoeError } from "../../errors.js";
-import { product, transposed, type Matrix } from "./matrix.js";
+import { mustBeFinite, product, transposed, type Matrix } from "./matrix.js";
 
 export interface CkaOptions {
   /**
@@ -13,7 +13,7 @@ export interface CkaOptions {
 
 /**
  * Centred kernel alignment of two representations of the same n inputs: 0 unlike, 1 equal up to rotation and scale
- * (arXiv:1905.00414, section 3).
+ * (arXiv:1905.00414, section 3); NaN when one of them is the same for all inputs.
  *
  * @param x n rows, one an input
  * @param y n rows
@@ -21,6 +21,8 @@ export interface CkaOptions {
 export function cka(x: Matrix, y: Matrix, { kernel = "linear", unbiased = false }: CkaOptions = {}): number {
   if (x.rows !== y.rows) throw new MoeError("cka-rows", `cka: ${x.rows} and ${y.rows} rows; accepted are representations of the same inputs. Use the same inputs for both.`);
   if (unbiased && x.rows < 4) throw new MoeError("cka-rows", `cka: ${x.rows} rows; the unbiased estimate takes 4 or more. Use more inputs.`);
+  mustBeFinite(x, "cka");
+  mustBeFinite(y, "cka");
   const [k, l] = [x, y].map((rows) => (kernel === "linear" ? product(rows, transposed(rows)) : rbf(rows)));
   const hsic = unbiased ? unbiasedHsic : biasedHsic;
   return hsic(k, l) / Math.sqrt(hsic(k, k) * hsic(l, l));

@@ -1,4 +1,4 @@
-import type { Matrix } from "./matrix.js";
+import { mustBeFinite, type Matrix } from "./matrix.js";
 
 export type Metric = "euclidean" | "cosine" | "cityblock";
 
@@ -10,6 +10,7 @@ const between: Record<Metric, (a: ArrayLike<number>, b: ArrayLike<number>) => nu
 
 /** Distances between the rows of a matrix, n x n. */
 export function distances(points: Matrix, metric: Metric = "euclidean"): Matrix {
+  mustBeFinite(points, "distances");
   const { rows: n, columns, data } = points;
   const all = new Float64Array(n * n);
   const row = (i: number) => data.subarray(i * columns, (i + 1) * columns);

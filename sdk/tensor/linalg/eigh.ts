@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition } from "ml-matrix";
-import { fromMl, mustBeFinite, mustBeSquare, toMl, type Matrix } from "./matrix.js";
+import { fromMl, mustBeFinite, mustBeSquare, toMl, zeros, type Matrix } from "./matrix.js";
 import { native } from "./native.js";
 
 /**
@@ -9,6 +9,7 @@ import { native } from "./native.js";
 export function eigh(a: Matrix): { values: Float64Array; vectors: Matrix } {
   mustBeSquare(a, "eigh");
   mustBeFinite(a, "eigh");
+  if (a.rows === 0) return { values: new Float64Array(0), vectors: zeros(0, 0) };
   const mirrored = { ...a, data: Float64Array.from(a.data) };
   for (let i = 0; i < a.rows; i++) for (let j = i + 1; j < a.rows; j++) mirrored.data[i * a.rows + j] = a.data[j * a.rows + i];
   if (native.eigh) return native.eigh(mirrored);

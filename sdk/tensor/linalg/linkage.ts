@@ -30,6 +30,7 @@ export function linkage(distances: Matrix, method: LinkageMethod): Merge[] {
   if (method !== "single" && !updates[method]) {
     throw new MoeError("unknown-linkage", `linkage: method "${method}" is not known. ${suggest(method, ["single", ...Object.keys(updates)])}`);
   }
+  if (distances.rows === 0) return [];
   const raw = method === "single" ? spanningTree(distances) : neighbourChains(distances, updates[method]);
   raw.sort((p, q) => p.height - q.height);
   return named(raw, distances.rows);

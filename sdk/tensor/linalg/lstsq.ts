@@ -1,5 +1,5 @@
 import { MoeError } from "../../errors.js";
-import { mustBeFinite, product, transposed, type Matrix } from "./matrix.js";
+import { mustBeFinite, product, transposed, zeros, type Matrix } from "./matrix.js";
 import { native } from "./native.js";
 import { svd } from "./svd.js";
 
@@ -9,7 +9,9 @@ import { svd } from "./svd.js";
  */
 export function lstsq(a: Matrix, b: Matrix): Matrix {
   if (a.rows !== b.rows) throw new MoeError("matrix-shape", `lstsq: A is ${a.rows} x ${a.columns}, B ${b.rows} x ${b.columns}; accepted is a B with as many rows as A.`);
+  mustBeFinite(a, "lstsq");
   mustBeFinite(b, "lstsq");
+  if (a.data.length === 0 || b.data.length === 0) return zeros(a.columns, b.columns);
   if (native.lstsq) return native.lstsq(a, b);
   const { u, s, v } = svd(a);
   const smallest = Number.EPSILON * Math.max(a.rows, a.columns) * s[0];

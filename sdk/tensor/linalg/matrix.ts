@@ -59,6 +59,10 @@ export function fromMl(from: MlMatrix): Matrix {
   return { rows: from.rows, columns: from.columns, data: Float64Array.from(from.to1DArray()) };
 }
 
+export function zeros(rows: number, columns: number): Matrix {
+  return { rows, columns, data: new Float64Array(rows * columns) };
+}
+
 export function mustBeSquare({ rows, columns }: Matrix, verb: string): void {
   if (rows !== columns) throw new MoeError("matrix-shape", `${verb}: the matrix is ${rows} x ${columns}; accepted is a square one.`);
 }

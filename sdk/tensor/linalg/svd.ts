@@ -1,5 +1,5 @@
 import { SingularValueDecomposition } from "ml-matrix";
-import { fromMl, mustBeFinite, toMl, transposed, type Matrix } from "./matrix.js";
+import { fromMl, mustBeFinite, toMl, transposed, zeros, type Matrix } from "./matrix.js";
 import { native } from "./native.js";
 
 export interface Svd {
@@ -14,6 +14,7 @@ export interface Svd {
 /** Thin singular value decomposition, A = U diag(s) V^T. The sign of a pair of columns of U and V is open. */
 export function svd(a: Matrix): Svd {
   mustBeFinite(a, "svd");
+  if (a.data.length === 0) return { u: zeros(a.rows, 0), s: new Float64Array(0), v: zeros(a.columns, 0) };
   if (native.svd) return native.svd(a);
   if (a.rows < a.columns) {
     const { u, s, v } = svd(transposed(a));
