@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { cost, provenance, readReport, report, taskResult, writeReport, type ReportFile, type TaskResult } from "../../../sdk/evaluate/index.js";
 import { Model } from "../../../sdk/model/model.js";
+import { moeLayers } from "../../../sdk/model/spec.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
 import { profileStage } from "../../../sdk/stages/profile.js";
@@ -59,7 +60,7 @@ export async function runPiece(piece: Piece): Promise<void> {
         const scores = await bed.score(scored, arm.of === "paper" || arm.of === "further");
         // while experts are masked and not yet cut out, the changed model's size is the one
         const { parameters, sizeBytes, flopsPerToken } = cost(arm.eager ? model.spec : scored.spec);
-        results.push(taskResult(key, scores, { config: { task, arm: arm.name, of: arm.of, keep, stage, ...(arm.change && { change: arm.change }), parameters: parameters.total, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, seconds: round((performance.now() - started) / 1000) } }));
+        results.push(taskResult(key, scores, { config: { task, arm: arm.name, of: arm.of, keep, stage, ...(arm.change && { change: arm.change }), parameters: parameters.total, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, ...(arm.compress && scored !== model && { kept_rows: keptRows(scored) }), seconds: round((performance.now() - started) / 1000) } }));
         if (scored !== model) await scored.dispose();
       }
       for (const one of [model, from]) if (one !== teacher) await one.dispose();
@@ -89,6 +90,12 @@ export async function runPiece(piece: Piece): Promise<void> {
 
 /** methods that draw groups or weights */
 const seeded = new Set(["m-smoe", "averaging", "zipit", "repair", "git-rebasin"]);
+
+/** Rows of the remainders that are left of each stored expert of a layer, over its matrices (figure 5). */
+function keptRows({ spec }: Model): Record<string, number[]> {
+  const factored = moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots.flatMap((slot) => (slot.form === "low-rank-sparse" ? [Object.values(slot.rows).reduce((sum, rows) => sum + rows, 0)] : []))] as const);
+  return Object.fromEntries(factored.filter(([, rows]) => rows.length > 0));
+}
 
 /** The entries that an arm has, at one ratio or at all. */
 function keysOf(task: string, arm: Arm, only?: number): string[] {
