@@ -34,6 +34,8 @@ export interface Forward {
   /** per stack: [0] input of the first layer, [i] output of layer i - 1, [N, D]; `norm` after the final norm, [B, T, D] */
   hidden: Partial<Record<"encoder" | "decoder", { layers: Tensor[]; norm?: Tensor }>>;
   routing: Record<LayerId, LayerRouting>;
+  /** the same of mixtures of attention heads, where a model has them (JetMoE) */
+  headRouting: Record<LayerId, Omit<LayerRouting, "output">>;
   dispose(): void;
 }
 
@@ -55,7 +57,7 @@ export class Model {
    * @example const { logits } = await model.forward({ ids: [[5, 9, 2, 0]], mask: [[1, 1, 1, 0]], decoderIds: [[0, 7]] });
    */
   async forward(batch: Batch, options: ForwardOptions = {}): Promise<Forward> {
-    const result = { hidden: {}, routing: {} } as Forward;
+    const result = { hidden: {}, routing: {}, headRouting: {} } as unknown as Forward;
     const { record } = options;
     await this.sweep([batch], {
       capacity: options.capacity,
@@ -69,8 +71,12 @@ export class Model {
       onMoe: record?.routing ? ({ layer, logits, choice, gates, output }) => {
         result.routing[layer] = { logits: tf.clone(logits), experts: tf.clone(choice), gates: tf.clone(gates), output: tf.clone(output) };
       } : undefined,
+      onHeads: record?.routing ? ({ logits, choice, gates }, layer) => {
+        const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(tf.clone(tensor)));
+        result.headRouting[layer] = { logits: kept, experts, gates: weights };
+      } : undefined,
     });
-    result.dispose = () => void tf.dispose([result.logits, result.hidden, result.routing] as never);
+    result.dispose = () => void tf.dispose([result.logits, result.hidden, result.routing, result.headRouting] as never);
     return result;
   }
 

@@ -21,6 +21,9 @@ export interface MoeRecord {
   output: Tensor2D;
 }
 
+/** What the router of a mixture of attention heads did; the tensors are those of the running pass. */
+export interface HeadsRecord { logits: Tensor2D; choice: Tensor2D; gates: Tensor2D }
+
 /**
  * What a layer keeps of the positions before this pass; owned by `generate`. Keys and values [B, G, S, d], those of the
  * encoder's output, the state of a recurrent block, and the last inputs of a convolution [B, kernel - 1, C].
@@ -45,6 +48,7 @@ export interface Pass {
   /** false: no token is dropped over capacity */
   capacity: boolean;
   onMoe?(record: MoeRecord): void;
+  onHeads?(record: HeadsRecord): void;
 }
 
 /** Large enough to leave nothing after the softmax, small enough to stay finite in sums. */

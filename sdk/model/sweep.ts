@@ -5,7 +5,7 @@ import { flattenBatch, type Batch, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { Activations, type Held } from "./activations.js";
 import { layerPass, type Traveller } from "./layer-pass.js";
-import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
+import { keyMaskOf, type HeadsRecord, type MoeRecord, type Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { layerId, type LayerId, type ModelSpec } from "./spec.js";
 import type { SweepPoint, SweepState } from "./sweep-state.js";
@@ -16,6 +16,8 @@ export interface SweepPlace { batch: number; stack: "encoder" | "decoder"; rows:
 export interface SweepOptions {
   /** one MoE layer did one batch; the tensors are disposed when the handler is done */
   onMoe?(record: MoeRecord, place: SweepPlace): void | Promise<void>;
+  /** the router of a mixture of attention heads did one batch; the tensors are disposed when the handler returns */
+  onHeads?(record: HeadsRecord, layer: LayerId): void;
   /** records hold the layer's experts, so that they can be run once more: a layer is then read whole, whatever its size; default false */
   experts?: boolean;
   /** one layer did all batches */
@@ -93,6 +95,7 @@ async function runStack(
       const path = layerId(stack, index);
       if (options.signal?.aborted) throw new MoeError("aborted", `sweep: stopped before ${path} at the caller's request.`);
       for (const [batch, { x }] of travellers.entries()) await show(x, index, batch);
+      if (options.onHeads) for (const pass of passes) pass.onHeads = (record) => options.onHeads!(record, path);
       await layerPass({ resident, spec, stack, index, activations }, travellers, {
         experts: options.experts,
         onMoe: options.onMoe && ((record, batch) => options.onMoe!(record, { batch, stack, rows: sides[batch] })),

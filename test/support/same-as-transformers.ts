@@ -38,14 +38,14 @@ async function forwardEqual(folder: string, kase: string): Promise<void> {
     const norm = `${prefix}hidden.norm`;
     if (expected.has(norm)) await tensorClose(states.norm!, await expected.values(norm), `${stack} final norm`, { relative: 1e-4, real });
   }
-  const routers = Object.entries(forward.routing);
-  for (const [layer, routing] of routers) {
+  const routers = [...Object.entries(forward.routing).map(([layer, routing]) => ({ layer, routing, kind: "router" })), ...Object.entries(forward.headRouting).map(([layer, routing]) => ({ layer, routing, kind: "attn.router" }))];
+  for (const { layer, routing, kind } of routers) {
     const [stack, index] = layer.startsWith("encoder.") ? ["encoder", layer.slice(15)] : ["decoder", layer.slice(7)];
-    const [prefix, real] = [`${prefixOf(stack)}router.${index}`, realOf(stack)];
+    const [prefix, real] = [`${prefixOf(stack)}${kind}.${index}`, realOf(stack)];
     await tensorClose(routing.logits, await expected.values(`${prefix}.logits`), `${layer} router logits`, { relative: 1e-4, real });
     await routingEqual(routing, await expected.values(`${prefix}.ids`), await expected.values(`${prefix}.weights`), layer, real);
   }
-  assert.is(routers.length, expected.names.filter((tensor) => tensor.startsWith(`${kase}.`) && /^(?!.*attn).*router\.\d+\.ids$/.test(tensor)).length, "number of routers");
+  assert.is(routers.length, expected.names.filter((tensor) => tensor.startsWith(`${kase}.`) && /router\.\d+\.ids$/.test(tensor)).length, "number of routers");
   forward.dispose();
   await model.dispose();
   await expected.close();

@@ -17,7 +17,9 @@ export function routedHeads(x: Tensor, spec: RoutedHeadsSpec, weights: LayerWeig
   const { B, T, offset } = pass;
   const { experts: E, kvHeads: G, headDim: d, router: { topK: K } } = spec;
   const N = B * T, width = G * d;
-  const { choice, gates } = route(linear(x, weights, "attention.router") as Tensor2D, spec.router, pass);
+  const logits = linear(x, weights, "attention.router") as Tensor2D;
+  const { choice, gates } = route(logits, spec.router, pass);
+  pass.onHeads?.({ logits, choice, gates });
   const chosen = tf.oneHot(choice as never, E, 1, 0, "float32") as Tensor; // [N, K, E]; -1 is a row of zeros
   const all = tf.reshape(tf.matMul(x as never, tf.reshape(weight(weights, "attention.q"), [E * width, -1]) as never, false, true), [N, E, width]);
   // heads are ordered by key head first, so that a group of K reads the same key
