@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
@@ -13,7 +14,9 @@ const test = suite("bytes that are read");
 await ready();
 
 // one tensor per matrix, gate and up in one, all experts in one, rows that take turns, matrices stored the other way round
-for (const name of ["olmoe_bf16", "switch_transformers", "granitemoe", "gpt_oss", "llama4_text", "dbrx", "jetmoe"]) {
+const families = ["olmoe_bf16", "switch_transformers", "granitemoe", "gpt_oss", "llama4_text", "dbrx", "jetmoe"];
+
+for (const name of families) {
   test(`${name}: profiled, merged and written, each byte of expert weight is read twice`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "moelab-read-"));
     try {
@@ -39,6 +42,19 @@ for (const name of ["olmoe_bf16", "switch_transformers", "granitemoe", "gpt_oss"
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+}
+
+for (const name of families) {
+  test(`${name}: loading one expert reads that expert`, async () => {
+    const { model, store } = await openModel(fixture(`models/${name}`));
+    const { id, ffn } = moeLayers(model.spec).at(-1)!;
+    const parts = [...model.weights.names()].filter((weight) => weight.startsWith(`${id}.experts.${ffn.slots.length - 2}.`));
+    assert.ok(parts.length >= 2);
+    for (const part of parts) await model.weights.values(part);
+    const read = [...store.readBytes!.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+    assert.is(read, parts.reduce((sum, part) => sum + model.weights.info(part).sizeBytes, 0));
+    await model.dispose();
   });
 }
 
