@@ -1,4 +1,5 @@
 import { defineMethod, methodList } from "./plan/methods.js";
+import { loadPlan } from "./plan/plan-file.js";
 import { create, from, load } from "./pipeline.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import type { Study } from "./stages/study.js";
@@ -17,6 +18,8 @@ export const moe = {
   /** what a checkpoint is and holds, from its configuration and headers alone: `await moe.inspect("OLMoE-1B-7B-0924")` */
   inspect: inspectModel,
   defineMethod,
+  /** a plan that `study.plan.save` wrote, checked */
+  loadPlan,
   /** all methods with their papers */
   methods: methodList,
   tasks: listTasks,

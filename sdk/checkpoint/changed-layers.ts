@@ -8,7 +8,7 @@ import { layerId, type LayerId, type LayerSpec, type MoeFfnSpec, type ModelSpec 
  */
 export interface Changes {
   version: 1;
-  layers: Record<LayerId, Partial<Pick<MoeFfnSpec, "slots" | "expertOf">> & { masked?: number[]; maskBy?: "released-product"; topK?: number; skipBelow?: number; combine?: boolean; dropped?: Block[] }>;
+  layers: Record<LayerId, Partial<Pick<MoeFfnSpec, "slots" | "expertOf">> & { masked?: number[]; maskBy?: "released-product"; merge?: "sequence"; topK?: number; skipBelow?: number; combine?: boolean; dropped?: Block[] }>;
 }
 
 const BLOCKS = ["attention", "cross", "ffn"] as const;
@@ -27,6 +27,7 @@ const Schema = v.strictObject({
     expertOf: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(-1))), v.minLength(1), v.maxLength(1_000_000))),
     masked: v.optional(v.array(Whole)),
     maskBy: v.optional(v.literal("released-product")),
+    merge: v.optional(v.literal("sequence")),
     topK: v.optional(v.pipe(Whole, v.minValue(1))),
     skipBelow: v.optional(v.pipe(v.number(), v.finite())),
     combine: v.optional(v.boolean()),
@@ -48,8 +49,8 @@ export function changesOf(changed: ModelSpec, base: ModelSpec): Changes | undefi
 }
 
 function pick({ slots, expertOf, router }: MoeFfnSpec): Changes["layers"][string] {
-  const { masked, maskBy, topK, skipBelow, combine } = router;
-  return { slots, expertOf, ...(masked?.length ? { masked } : {}), ...(maskBy && { maskBy }), topK, ...(skipBelow === undefined ? {} : { skipBelow }), ...(combine === undefined ? {} : { combine }) };
+  const { masked, maskBy, merge, topK, skipBelow, combine } = router;
+  return { slots, expertOf, ...(masked?.length ? { masked } : {}), ...(maskBy && { maskBy }), ...(merge && { merge }), topK, ...(skipBelow === undefined ? {} : { skipBelow }), ...(combine === undefined ? {} : { combine }) };
 }
 
 function* allLayers(spec: ModelSpec): Iterable<[LayerId, LayerSpec]> {

@@ -9,7 +9,7 @@ import { placeOf, type Layout, type Place } from "./place.js";
  * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's prefixes.
  */
 export function diskLayouts(canonical: string, family: Family): Layout[] {
-  const factor = canonical.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s)$/)?.[0] ?? "";
+  const factor = canonical.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = canonical.slice(0, canonical.length - factor.length);
   const layer = whole.match(/(?<=(?:^|\.)layers\.)\d+/)?.[0] ?? "";
   const expert = whole.match(/(?<=\.experts\.)\d+/)?.[0] ?? "";
@@ -20,7 +20,8 @@ export function diskLayouts(canonical: string, family: Family): Layout[] {
   const apart = factor ? `.${expert}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
   return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => {
     const name = prefix + layout.name.replace("{l}", layer).replace("{e}", expert);
-    return factor && layout.expert ? { name: name + apart } : { ...layout, name: name + factor };
+    if (factor && layout.expert) return { name: name + apart };
+    return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
   }));
 }
 

@@ -2,6 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
 import { moeLayers, type LayerId, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { readRemainder } from "../compress/remainder.js";
 import { tf } from "../tensor/index.js";
 import type { TensorInfo, WeightSource } from "./weight-source.js";
 
@@ -85,7 +86,7 @@ class PlainWeights implements WeightSource {
     const origin = this.changed.get(name);
     if (!origin) return this.model.info(name);
     if ("zeros" in origin) return { dtype: this.someDtype(name), shape: origin.zeros, sizeBytes: 0 };
-    if ("factors" in origin) return { ...this.model.info(`${origin.factors}.s`), shape: origin.shape };
+    if ("factors" in origin) return { ...this.model.info(`${origin.factors}.u`), shape: origin.shape };
     const info = this.model.info(origin.from);
     return "rows" in origin ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)], sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length } : info;
   }
@@ -94,7 +95,7 @@ class PlainWeights implements WeightSource {
     const origin = this.changed.get(name);
     if (!origin) return this.model.values(name);
     if ("zeros" in origin) return new Float32Array(origin.zeros.reduce((product, length) => product * length, 1));
-    if ("factors" in origin) return this.product(origin.factors);
+    if ("factors" in origin) return this.product(origin.factors, origin.shape);
     const values = await this.model.values(origin.from);
     if (!("rows" in origin)) return values;
     const width = values.length / this.model.info(origin.from).shape[0];
@@ -117,8 +118,8 @@ class PlainWeights implements WeightSource {
   }
 
   /** U V + S */
-  private async product(matrix: string): Promise<Float32Array> {
-    const [u, v, s] = [await this.model.read(`${matrix}.u`), await this.model.read(`${matrix}.v`), await this.model.read(`${matrix}.s`)];
+  private async product(matrix: string, shape: number[]): Promise<Float32Array> {
+    const [u, v, s] = [await this.model.read(`${matrix}.u`), await this.model.read(`${matrix}.v`), tf.tensor(await readRemainder(this.model, `${matrix}.s`, shape), shape)];
     const sum = tf.tidy(() => tf.add(tf.matMul(u as tf.Tensor2D, v as tf.Tensor2D), s));
     const values = (await sum.data()) as Float32Array;
     tf.dispose([u, v, s, sum]);

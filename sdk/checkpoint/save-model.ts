@@ -174,7 +174,7 @@ function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unk
   const expected = new Set(expectedTensors(spec).map(({ name }) => name));
   const unknown = [...weights.names()].filter((name) => !expected.has(name));
   if (unknown.length) throw new MoeError("unknown-tensors", `save: the model holds ${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, which its architecture does not name; accepted are the ${expected.size} tensors of the architecture. Save with the spec that belongs to the weights.`);
-  return diskTensors(spec, family, (name) => dtype ?? storedDtype(weights.info(name), modelDtype(config)), original);
+  return diskTensors(spec, family, (name) => (name.endsWith(".s.rows") ? "I32" : dtype ?? storedDtype(weights.info(name), modelDtype(config))), original);
 }
 
 function modelDtype(config: Record<string, unknown>): Dtype {

@@ -39,17 +39,8 @@ export function factorise(weight: Float32Array, [out, width]: readonly [number, 
   return { u, v, s };
 }
 
-/**
- * Sets the rows of a remainder to zero that do not stay.
- *
- * @param kept row numbers; or how many: those of the largest norm, of equals the lower
- */
-export function keepRows(s: Float32Array, width: number, kept: readonly number[] | number): Float32Array {
-  const rows = s.length / width;
-  const norm = (row: number) => s.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value * value, 0);
-  const norms = Array.from({ length: rows }, (_, row) => norm(row));
-  const stay = new Set(typeof kept === "number" ? norms.map((_, row) => row).sort((a, b) => norms[b] - norms[a] || a - b).slice(0, kept) : kept);
-  const pruned = Float32Array.from(s);
-  for (let row = 0; row < rows; row++) if (!stay.has(row)) pruned.fill(0, row * width, (row + 1) * width);
-  return pruned;
+/** The rows of a remainder that have the largest norms, of equals the lower, in order. */
+export function largestRows(s: Float32Array, width: number, count: number): number[] {
+  const norms = Array.from({ length: s.length / width }, (_, row) => s.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value * value, 0));
+  return norms.map((_, row) => row).sort((a, b) => norms[b] - norms[a] || a - b).slice(0, count).sort((a, b) => a - b);
 }

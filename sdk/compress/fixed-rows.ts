@@ -8,7 +8,13 @@ export class FixedRows implements TrainingPruning {
   readonly countsChoices = false;
   private readonly masks = new Map<string, Tensor>();
 
-  constructor(model: Trainable) {
+  /** undefined for a model without remainders */
+  static of(model: Trainable): FixedRows | undefined {
+    const fixed = new FixedRows(model);
+    return fixed.masks.size > 0 ? fixed : undefined;
+  }
+
+  private constructor(model: Trainable) {
     for (const { name, variable } of model.variables()) {
       if (/\.bank\.\d+\.(up|gate|down)\.s$/.test(name)) this.masks.set(name, tf.tidy(() => tf.cast(tf.any(tf.notEqual(variable, 0), -1, true), "float32")));
     }

@@ -1,15 +1,24 @@
 import { MoeError } from "../errors.js";
 import { mergedLayers } from "../merge/merged-layers.js";
 import type { LayerId } from "../model/spec.js";
+import { option } from "../plan/option.js";
 import type { LayerPlan, Method, Plan, RecipeForm } from "../plan/plan.js";
 import type { LayerProfile, Profile } from "../profile/profile.js";
+import type { RowImportance, RowScores } from "../profile/row-importance.js";
+import { statistic } from "../profile/statistic.js";
+import { entryQuantile } from "./entry-quantile.js";
 
 export interface LowRankSparseOptions {
   /** rank of the product U V */
   rank: number;
   /** share of the remainder's rows that stay, in [0, 1]; default 0.1. While a row pruner trains the model, give 1 and let it drop rows */
   keep?: number;
-  /** which rows stay, by slot and matrix, as a row pruner found them; default: those of the largest norm */
+  /**
+   * which rows of the remainders stay, if training does not decide it: "norm" (default), in every matrix those of the
+   * largest norm; "importance", over the whole network those of the largest mean `|s dL/ds|`, the paper's zero-shot form
+   */
+  by?: "norm" | "importance";
+  /** which rows stay, by slot and matrix, as a row pruner found them; default: as `by` says */
   rows?: Record<LayerId, Record<string, number[]>[]>;
   /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
   exclude?: string[];
@@ -27,8 +36,13 @@ export const lowRankSparse: Method<LowRankSparseOptions> = {
   kind: "compress",
   about: "each expert matrix as a low-rank product plus a row-sparse remainder",
   needs: ["usage"],
-  options: ["rank", "keep", "rows", "exclude"],
-  plan: (profile, options) => planForm("low-rank-sparse", "arXiv:2310.01334", profile, options, options.keep ?? 0.1, options.rows),
+  needsFor: ({ by, rank }) => (by === "importance" ? [`rowImportance.${rank}`] : []),
+  options: ["rank", "keep", "by", "rows", "exclude"],
+  plan(profile, options) {
+    const { keep = 0.1 } = options;
+    const by = option("compress", "by", options.by, ["norm", "importance"], "norm");
+    return planForm("low-rank-sparse", "arXiv:2310.01334", profile, options, keep, options.rows ?? (by === "importance" ? mostImportant(profile, options, keep) : undefined));
+  },
 };
 
 export interface SvdOptions {
@@ -48,6 +62,14 @@ export const svdCompression: Method<SvdOptions> = {
   options: ["rank", "exclude"],
   plan: (profile, options) => planForm("svd", undefined, profile, options, 0),
 };
+
+/** the rows that are not below one threshold over the whole network */
+function mostImportant(profile: Profile, { rank, exclude }: LowRankSparseOptions, keep: number): LowRankSparseOptions["rows"] {
+  const layers = mergedLayers(profile, exclude).map((layer) => [layer, statistic<RowImportance>(profile, layer, `rowImportance.${rank}`, `rowImportance.${rank}`)] as const);
+  const threshold = entryQuantile(layers.flatMap(([, slots]) => slots.flatMap((matrices) => Object.values(matrices))), 1 - keep);
+  const above = ({ scores }: RowScores) => scores.flatMap((score, row) => (score < threshold ? [] : [row]));
+  return Object.fromEntries(layers.map(([layer, slots]) => [layer, slots.map((matrices) => Object.fromEntries(Object.entries(matrices).map(([matrix, rows]) => [matrix, above(rows)])))]));
+}
 
 function planForm(method: string, paper: string | undefined, profile: Profile, options: SvdOptions, keep: number, rows?: LowRankSparseOptions["rows"]): Plan {
   if (!Number.isInteger(options.rank) || options.rank < 1) {

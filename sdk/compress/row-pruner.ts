@@ -1,5 +1,6 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs";
 import { tf } from "../tensor/index.js";
+import { entryQuantile } from "./entry-quantile.js";
 import { sparsityAt, type SparsityScheduleOptions } from "./sparsity-schedule.js";
 
 export interface RowPrunerOptions extends SparsityScheduleOptions {
@@ -91,17 +92,4 @@ export class RowPruner {
     this.last.set(name, tf.tidy(() => tf.abs(tf.mul(weight, gradient))));
     tf.dispose([before, last].filter((tensor) => tensor !== undefined));
   }
-}
-
-/** the floor(n share)-th smallest of all n entries, each of which has the score of its row; -Infinity for the 0th */
-function entryQuantile(parts: { scores: Float32Array; width: number }[], share: number): number {
-  const rows = parts.flatMap(({ scores, width }) => Array.from(scores, (score) => ({ score, width }))).sort((a, b) => a.score - b.score);
-  const entries = rows.reduce((sum, { width }) => sum + width, 0);
-  let left = Math.floor(entries * share);
-  if (left === 0) return -Infinity;
-  for (const { score, width } of rows) {
-    left -= width;
-    if (left <= 0) return score;
-  }
-  return rows[rows.length - 1].score;
 }

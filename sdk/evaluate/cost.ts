@@ -62,7 +62,7 @@ export function cost(spec: ModelSpec, shape: Shape = {}, options: CostOptions = 
   for (const group of weightGroups(spec, options.usage)) {
     parameters[group.part] += group.parameters;
     active[group.part] += group.active;
-    if (group.part !== "embedding" && group.part !== "norms") flops[group.part] += 2 * group.multiplies * tokens[group.sees];
+    if (group.part !== "embedding" && group.part !== "norms") flops[group.part] += 2 * (group.multiplies * tokens[group.sees] + (group.multipliesPerSequence ?? 0) * (tokens[group.sees] > 0 ? batch : 0));
   }
   parameters.total = total(parameters);
   active.total = total(active);

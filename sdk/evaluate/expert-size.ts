@@ -7,7 +7,7 @@ export interface ExpertSize { parameters: number; multiplies: number }
 /**
  * Counts one stored expert.
  * A gated expert has three matrices (up, gate, down), a plain one two. `low-rank-sparse` keeps for each matrix
- * two factors of the rank and some whole rows of the remainder: 2 r (D + F) + q E numbers for a plain expert of
+ * two factors of the rank and some rows of the remainder: 2 r (D + F) + q E numbers for a plain expert of
  * E = 2 D F when a share q of the rows is kept. The rows that are zero are not counted, nor where the others stand.
  *
  * @param width D
@@ -16,9 +16,8 @@ export interface ExpertSize { parameters: number; multiplies: number }
 export function expertSize(expert: ExpertSpec, ffn: MoeFfnSpec, width: number): ExpertSize {
   const size = { parameters: 0, multiplies: 0 };
   for (const { name, shape } of expertTensors("expert", expert, ffn, width)) {
-    const [rows, columns] = shape;
-    const [, matrix, factor] = name.split(".");
-    const numbers = expert.form === "low-rank-sparse" && factor === "s" ? (expert.rows[matrix] ?? 0) * columns : rows * (columns ?? 1);
+    if (name.endsWith(".rows")) continue;
+    const numbers = shape.reduce((product, length) => product * length, 1);
     size.parameters += numbers;
     if (shape.length > 1) size.multiplies += numbers;
   }

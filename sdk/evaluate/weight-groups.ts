@@ -17,6 +17,8 @@ export interface WeightGroup {
   active: number;
   /** multiply-adds in matrix products for one token */
   multiplies: number;
+  /** multiply-adds for a sequence, beside those of its tokens */
+  multipliesPerSequence?: number;
 }
 
 /** Share of the tokens' choices that fall on each router output, by layer; rows sum to 1. */
@@ -82,6 +84,13 @@ function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], 
     group.active += runs * sizes[slot].parameters;
     group.multiplies += runs * sizes[slot].multiplies;
   });
+  // the expert of a sequence is made from its K, and every token runs through it alone
+  if (ffn.router.merge === "sequence") {
+    const K = ffn.router.topK;
+    group.multipliesPerSequence = group.active;
+    group.active /= K;
+    group.multiplies /= K;
+  }
   return group;
 }
 

@@ -23,10 +23,16 @@ export interface MSmoeOptions {
   result?: "mean" | "leader";
   /** how members count in the mean; default "frequency". "fisher" weighs each parameter by its Fisher information, which a chain measures on its data */
   weights?: MemberWeighting | "fisher";
-  /** how the hidden neurons of members are put into a common order before the mean; default "weights" */
-  align?: "none" | "weights" | "activations";
-  /** the common order: that of the layer's first expert (default, as the paper does) or of the group's leader */
-  alignTo?: "first" | "leader";
+  /**
+   * how the hidden neurons of members are put into a common order before the mean; default "weights". "zip": neurons of
+   * all members are merged by their weights, within and across experts (`within_and_across_models` in the released code)
+   */
+  align?: "none" | "weights" | "activations" | "zip";
+  /**
+   * the common order: that of the layer's first expert (default, as the paper does), of the group's leader, or of its
+   * "lowest" member (`permute` in the released code, which permutes inside the group)
+   */
+  alignTo?: "first" | "leader" | "lowest";
   /** members that a group may have, the leader included, in all layers or by stack; default: no limit */
   capacity?: number | { encoder?: number; decoder?: number };
   /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
@@ -35,6 +41,8 @@ export interface MSmoeOptions {
   releasedSlip?: boolean;
   /** added to the sum of a group's weights before they are divided by it: 1e-7 in the released code; default 0 */
   epsilon?: number;
+  /** run a merged expert once for a token that chose two of its members, with the sum of their gates: the same result for less; default false */
+  combine?: boolean;
   /** of random similarity and random weights; default 0 */
   seed?: number;
 }
@@ -51,16 +59,16 @@ export const mSmoe: Method<MSmoeOptions> = {
   kind: "merge",
   about: "groups experts around the most used ones by router logits and averages each group by usage",
   needs: ["usage"],
-  needsFor: ({ similarity = "router-logits", align, alignTo, weights }) => [...similarityNeeds(similarity), ...(weights === "fisher" ? ["fisher"] : []), ...(align === "activations" ? [alignTo === "leader" ? "activationMatching.all" : "activationMatching"] : [])],
-  options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "epsilon", "seed"],
+  needsFor: ({ similarity = "router-logits", align, alignTo, weights }) => [...similarityNeeds(similarity), ...(weights === "fisher" ? ["fisher"] : []), ...(align === "activations" ? [alignTo === "leader" || alignTo === "lowest" ? "activationMatching.all" : "activationMatching"] : [])],
+  options: ["keep", "similarity", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude", "releasedSlip", "epsilon", "combine", "seed"],
 
   plan(profile: Profile, options: MSmoeOptions): Plan {
     const similarity = option("merge", "similarity", options.similarity, similarities, "router-logits");
     const ratio = option("merge", "ratio", options.ratio, ["adaptive", "uniform"], "adaptive");
     const result = option("merge", "result", options.result, ["mean", "leader"], "mean");
     const weighting = option("merge", "weights", options.weights, [...memberWeightings, "fisher"], "frequency");
-    const align = option("merge", "align", options.align, ["none", "weights", "activations"], "weights");
-    const alignTo = option("merge", "alignTo", options.alignTo, ["first", "leader"], "first");
+    const align = option("merge", "align", options.align, ["none", "weights", "activations", "zip"], "weights");
+    const alignTo = option("merge", "alignTo", options.alignTo, ["first", "leader", "lowest"], "first");
     const merged = new Set(mergedLayers(profile, options.exclude));
     const rng = new Rng(options.seed ?? 0);
 
@@ -89,23 +97,21 @@ export const mSmoe: Method<MSmoeOptions> = {
         if (result === "leader") return { from: [{ expert: leader, weight: 1 }] };
         const members = [leader, ...labels.flatMap((label, expert) => (label === group && expert !== leader ? [expert] : []))];
         const weights = memberWeights(shares[index], members, weighting === "fisher" ? "uniform" : weighting, rng, options.epsilon);
-        return {
-          from: members.map((expert, place) => ({ expert, weight: weights[place] })),
-          ...(weighting === "fisher" && { elementwise: "fisher" }),
-          ...alignment(profile, layer, align, alignTo, leader),
-        };
+        const from = members.map((expert, place) => ({ expert, weight: weights[place] }));
+        if (align === "zip" && members.length > 1) return { from, zip: "weights" as const };
+        return { from, ...(weighting === "fisher" && { elementwise: "fisher" }), ...alignment(profile, layer, align, alignTo, members) };
       });
-      plan.layers[layer] = { slots, expertOf: labels } satisfies LayerPlan;
+      plan.layers[layer] = { slots, expertOf: labels, ...(options.combine && { router: { combine: true } }) } satisfies LayerPlan;
     });
     return plan;
   },
 };
 
 /** section 3.1: the request that apply carries out; activation matching was solved while profiling */
-function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations", to: "first" | "leader", leader: number): { align?: Alignment } {
-  if (by === "none") return {};
+function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations" | "zip", to: "first" | "leader" | "lowest", members: number[]): { align?: Alignment } {
+  if (by === "none" || by === "zip") return {};
   if (by === "weights") return { align: { by, to } };
-  const name = to === "leader" ? "activationMatching.all" : "activationMatching";
+  const name = to === "first" ? "activationMatching" : "activationMatching.all";
   const matching = statistic<ActivationMatching>(profile, layer, name, name);
-  return { align: { by, to, permutations: matching[to === "leader" ? leader : 0] } };
+  return { align: { by, to, permutations: matching[to === "first" ? 0 : to === "leader" ? members[0] : Math.min(...members)] } };
 }

@@ -106,10 +106,13 @@ export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, 
   return plain.flatMap(({ name: part, shape, start }) => {
     if (shape.length === 1) return [{ name: part, shape, start }];
     const [rows, columns] = shape;
+    const kept = slot.rows[part.slice(part.lastIndexOf(".") + 1)] ?? 0;
     return [
       { name: `${part}.u`, shape: [rows, slot.rank] },
       { name: `${part}.v`, shape: [slot.rank, columns] },
-      { name: `${part}.s`, shape: [rows, columns] },
+      // rows that are not zero, and which they are
+      ...(kept > 0 ? [{ name: `${part}.s`, shape: [kept, columns] }] : []),
+      ...(kept > 0 && kept < rows ? [{ name: `${part}.s.rows`, shape: [kept] }] : []),
     ];
   });
 }

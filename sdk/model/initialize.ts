@@ -16,6 +16,7 @@ export function initialize(spec: ModelSpec, rng: Rng, gain = 1): MemorySource {
   for (const { name, shape, start } of expectedTensors(spec)) {
     const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
     if (start !== undefined) values.fill(start);
+    else if (name.endsWith(".s.rows")) values.forEach((_, row) => (values[row] = row));
     else {
       const scaled = /(^|\.)(embed|position|tokenType)$/.test(name) ? 1 : name.endsWith("relativeBias") ? 0.01 : name.endsWith("router") ? 1 / D : gain / shape[shape.length - 1];
       const deviation = Math.sqrt(scaled);

@@ -34,7 +34,7 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   const { resident, spec, stack, index } = place;
   const layer = spec[stack]!.layers[index];
   const path = layerId(stack, index);
-  if (layer.ffn?.kind === "moe" && !options.experts && resident.sizeBytes(path) > resident.budget.layerBytes) {
+  if (layer.ffn?.kind === "moe" && !options.experts && !layer.ffn.router.merge && resident.sizeBytes(path) > resident.budget.layerBytes) {
     return expertsInGroups(place, layer as LayerSpec & { ffn: MoeFfnSpec }, path, batches, options);
   }
   const weights = await resident.take(path);

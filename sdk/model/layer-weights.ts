@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
+import { readRemainder, withWholeRemainder } from "../compress/remainder.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
 import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
 
@@ -29,7 +30,7 @@ export function banksOf(ffn: MoeFfnSpec): Bank[] {
 /** Banks of some experts each, so that a group takes at most `sizeBytes` on the device, or is one expert that is larger. */
 export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
   return banksOf(ffn).flatMap((bank) => {
-    const oneBytes = 4 * expertTensors("", ffn.slots[bank.slots[0]], ffn, D).reduce((sum, { shape }) => sum + size(shape), 0);
+    const oneBytes = 4 * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce((sum, { shape }) => sum + size(shape), 0);
     const count = Math.max(1, Math.floor(sizeBytes / oneBytes));
     return Array.from({ length: Math.ceil(bank.slots.length / count) }, (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
   });
@@ -48,7 +49,7 @@ function plainLayout(layer: LayerSpec, D: number) {
 }
 
 function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
-  return expertTensors("", ffn.slots[slots[0]], ffn, D).map(({ name, shape }) => ({
+  return expertTensors("", withWholeRemainder(ffn.slots[slots[0]], D), ffn, D).map(({ name, shape }) => ({
     key: `${key}${name}`,
     from: slots.map((slot) => `experts.${slot}${name}`),
     shape: [slots.length, ...shape],
@@ -85,7 +86,7 @@ export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSp
   const layout = bankLayout(bank, ffn, D);
   const stacks = layout.map(({ shape }) => new Float32Array(size(shape)));
   for (let at = 0; at < bank.slots.length; at++) {
-    const parts = await Promise.all(layout.map(({ from }) => source.values(`${path}.${from[at]}`)));
+    const parts = await Promise.all(layout.map(({ from, shape }) => (from[at].endsWith(".s") ? readRemainder(source, `${path}.${from[at]}`, shape.slice(1)) : source.values(`${path}.${from[at]}`))));
     parts.forEach((values, part) => stacks[part].set(values, at * values.length));
   }
   return new Map(layout.map(({ key, shape }, part) => [key, tf.tensor(stacks[part], shape, "float32")]));

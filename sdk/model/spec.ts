@@ -236,6 +236,8 @@ export interface RouterSpec {
   maskBy?: "released-product";
   /** a token's further choices are skipped when their gate is below this share of its first one (arXiv:2402.14800) */
   skipBelow?: number;
+  /** "sequence": all tokens of a sequence run through one expert, the sum of the chosen experts' weights by their gates; the choice is made from the mean of their inputs (arXiv:2310.09832) */
+  merge?: "sequence";
   /** choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs */
   combine?: boolean;
 }

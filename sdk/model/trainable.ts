@@ -8,16 +8,26 @@ import { topTensors } from "./expected-tensors.js";
 import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
 import { runLayer } from "./run-layer.js";
-import { layerId, type ModelSpec } from "./spec.js";
+import { withWholeRemainder } from "../compress/remainder.js";
+import { layerId, moeLayers, type ModelSpec } from "./spec.js";
 
 /** path of the weights outside the layers */
 const TOP = "";
+
+function withWholeRemainders(spec: ModelSpec): ModelSpec {
+  if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse"))) return spec;
+  const whole = structuredClone(spec);
+  for (const { ffn } of moeLayers(whole)) ffn.slots = ffn.slots.map((slot) => withWholeRemainder(slot, spec.width));
+  return whole;
+}
 
 /** A model whose weights are variables on the device, for training. Experts of a layer are one stacked variable. */
 export class Trainable {
   private constructor(readonly spec: ModelSpec, private readonly parts: Map<string, LayerWeights>) {}
 
-  static async from(spec: ModelSpec, source: WeightSource): Promise<Trainable> {
+  /** Remainders of low-rank-sparse experts are whole while they are trained, and so `trainable.spec` has them. */
+  static async from(given: ModelSpec, source: WeightSource): Promise<Trainable> {
+    const spec = withWholeRemainders(given);
     const parts = new Map<string, LayerWeights>();
     const hold = (weights: LayerWeights): LayerWeights => {
       for (const [key, tensor] of weights) {

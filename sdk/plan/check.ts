@@ -34,7 +34,7 @@ const form = v.variant("form", [
 
 const alignment = v.strictObject({
   by: v.picklist(["weights", "activations"]),
-  to: v.picklist(["first", "leader"]),
+  to: v.picklist(["first", "leader", "lowest"]),
   permutations: v.optional(v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)),
 });
 
@@ -42,7 +42,8 @@ const slot = v.strictObject({
   from: v.pipe(list(v.strictObject({ expert: index, weight: v.pipe(v.number(), v.finite()) }), planLimits.experts), v.minLength(1)),
   elementwise: v.optional(name),
   align: v.optional(alignment),
-  zip: v.optional(v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)),
+  zip: v.optional(v.union([v.literal("weights"), v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)])),
+  zipBy: v.optional(v.literal("mean")),
   form: v.optional(form),
 });
 
@@ -56,6 +57,7 @@ const layer = v.strictObject({
     topK: v.optional(v.pipe(index, v.minValue(1))),
     rows: v.optional(v.pipe(list(index, planLimits.experts), v.minLength(1))),
     combine: v.optional(v.boolean()),
+    merge: v.optional(v.literal("sequence")),
     skipBelow: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0))),
   })),
 });
@@ -113,6 +115,14 @@ function checkLayer(id: LayerId, change: LayerPlan, layer: LayerSpec): void {
   if (layer.ffn?.kind !== "moe") throw bad(`${id} has no experts to change`);
   checkSlots(id, change, layer.ffn);
   checkRouter(id, change, layer.ffn);
+  if (change.router?.merge) checkSequenceMerge(id, change, layer);
+}
+
+/** A sequence's expert is made from all of its tokens, so no token may be kept from seeing the later ones. */
+function checkSequenceMerge(id: string, { slots }: LayerPlan, { attention, ffn }: LayerSpec): void {
+  if (attention && !(attention.kind === "softmax" && !attention.causal)) throw new MoeError("sees-later-tokens", `plan: ${id} merges experts for each sequence, but its tokens may not see later ones; accepted is a layer without a causal mask. Use { level: "task" }, or exclude the layer.`);
+  const stored = (ffn as MoeFfnSpec).slots;
+  if (!slots && new Set(stored.map((slot) => `${slot.form} ${slot.width}`)).size > 1) throw bad(`${id} merges experts of unequal form or width`);
 }
 
 function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec): void {
@@ -131,8 +141,9 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
     });
     if (widths.some((width) => width !== widths[0])) throw bad(`${where} sums experts of widths ${[...new Set(widths)].join(" and ")}`);
     if (recipe.zip && (recipe.align || recipe.elementwise)) throw bad(`${where} zips neurons and aligns or weighs them at once`);
-    const unplaced = recipe.zip && recipe.from.find(({ expert }) => {
-      const places = recipe.zip![expert];
+    const { zip } = recipe;
+    const unplaced = typeof zip === "object" && recipe.from.find(({ expert }) => {
+      const places = zip[expert];
       return places?.length !== widths[0] || places.some((place) => place >= widths[0]);
     });
     if (unplaced) throw bad(`${where}.zip does not give each of the ${widths[0]} neurons of expert ${unplaced.expert} a place`);

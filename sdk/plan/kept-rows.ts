@@ -1,9 +1,20 @@
 /**
- * How many of a matrix's rows are a share of it: rounded down as the pruner's threshold does, but never below
- * zero nor above all.
+ * Deals rows to one matrix after another so that all of them together keep the share of numbers that is asked for, to
+ * less than a row, as a threshold over the whole network would: what rounding takes from one is given to the next.
  *
- * @example keptRows(18, 0.25)  // 4
+ * @example
+ * const budget = new RowBudget();
+ * budget.take(3072, 768, 0.1)  // 307 of 307.2
+ * budget.take(768, 3072, 0.1)  // 77 of 76.8 and what was left
  */
-export function keptRows(rows: number, keep: number): number {
-  return Math.max(0, Math.min(rows, Math.floor(rows * keep + 1e-9)));
+export class RowBudget {
+  private owed = 0;
+
+  /** @param keep share of the rows, in [0, 1] */
+  take(rows: number, columns: number, keep: number): number {
+    const numbers = rows * columns * keep + this.owed;
+    const kept = Math.max(0, Math.min(rows, Math.round(numbers / columns)));
+    this.owed = numbers - kept * columns;
+    return kept;
+  }
 }

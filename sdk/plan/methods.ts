@@ -3,6 +3,7 @@ import { lowRankSparse, svdCompression } from "../compress/low-rank-sparse.js";
 import { averaging } from "../merge/averaging.js";
 import { gitRebasin } from "../merge/git-rebasin.js";
 import { hcSmoe } from "../merge/hc-smoe.js";
+import { meo } from "../merge/meo.js";
 import { mSmoe } from "../merge/m-smoe.js";
 import { redirect } from "../merge/redirect.js";
 import { repair } from "../merge/repair.js";
@@ -17,7 +18,7 @@ import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, frequency, taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**

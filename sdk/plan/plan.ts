@@ -1,4 +1,7 @@
-import type { LayerId } from "../model/spec.js";
+import type { WeightSource } from "../checkpoint/weight-source.js";
+import type { LayerId, ModelSpec } from "../model/spec.js";
+import type { MergeableObserver } from "../profile/observer.js";
+import type { SweepChanged } from "../prune/naee-progressive.js";
 import type { Profile } from "../profile/profile.js";
 
 /**
@@ -42,9 +45,12 @@ export interface SlotRecipe {
   /**
    * Merges hidden neurons within and across the sources, in place of align and weights: for each source expert the
    * place of every one of its neurons. A place's incoming weights are the mean over its neurons, its outgoing ones
-   * their sum divided by the number of sources (ZipIt, arXiv:2305.03053).
+   * their sum divided by the number of sources (ZipIt, arXiv:2305.03053). "weights": apply finds the places by the
+   * products of weights (`zipByWeights`).
    */
-  zip?: Record<number, number[]>;
+  zip?: Record<number, number[]> | "weights";
+  /** "mean": incoming and outgoing weights of a place are the mean over its neurons, each as heavy as its source; always so with "weights" */
+  zipBy?: "mean";
   /** how the result is stored; absent: as the first source */
   form?: RecipeForm;
 }
@@ -52,8 +58,8 @@ export interface SlotRecipe {
 /** `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those of the largest norm */
 export type RecipeForm = { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number; rows?: Record<string, number[]> };
 
-/** `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe. Weight matching of arXiv:2209.04836. */
-export interface Alignment { by: "weights" | "activations"; to: "first" | "leader"; /** explicit permutations per source expert, if already computed */ permutations?: Record<number, number[]> }
+/** `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe; `to: "lowest"`: its source with the lowest number. Weight matching of arXiv:2209.04836. */
+export interface Alignment { by: "weights" | "activations"; to: "first" | "leader" | "lowest"; /** explicit permutations per source expert, if already computed */ permutations?: Record<number, number[]> }
 
 export interface RouterPlan {
   /** router outputs that are never chosen (additive mask of -infinity before the choice) */
@@ -65,6 +71,8 @@ export interface RouterPlan {
   rows?: number[];
   /** skip a token's further choices whose gate is below this share of its first (dynamic skipping of arXiv:2402.14800) */
   skipBelow?: number;
+  /** route each sequence as a whole and add up the weights of its experts before running them (MEO, arXiv:2310.09832); not under a causal mask */
+  merge?: "sequence";
   /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
   combine?: boolean;
 }
@@ -90,6 +98,16 @@ export interface Method<O = Record<string, unknown>> {
   needs: Statistic[];
   /** what it reads beyond `needs` with these options */
   needsFor?(options: O): Statistic[];
+  /**
+   * Observers of a second sweep over the same data, for what depends on what the first one measured, such as groups.
+   * Results are put into the profile under the observers' names; what is there already is not measured again.
+   */
+  observers?(profile: Profile, options: O, model: { spec: ModelSpec; weights: WeightSource }): MergeableObserver[];
+  /**
+   * Measures what takes sweeps of changed models, such as procedures that prune on the way.
+   * @returns statistics by name, each by layer, that are put into the profile
+   */
+  measure?(profile: Profile, options: O, model: { spec: ModelSpec; sweep: SweepChanged }): Promise<Record<string, Record<LayerId, unknown>>>;
   /** accepted option names; a name that is not here is refused. Absent: anything goes */
   options?: readonly string[];
   plan(profile: Profile, options: O): Plan | Promise<Plan>;

@@ -24,10 +24,11 @@ export class PlannedWeights implements WeightSource {
   constructor(private readonly model: SpecAndWeights, private readonly plan: Plan, spec: ModelSpec, private readonly tensors: Record<string, WeightSource>) {
     this.slots = new SlotWeights(model, tensors);
     for (const name of model.weights.names()) this.origins.set(name, { from: "original", name });
+    const made = new Map(moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots]));
     for (const { id, ffn } of moeLayers(model.spec)) {
       const change = plan.layers[id];
       if (!change || change.drop === "layer" || change.drop === "ffn") continue;
-      if (change.slots) this.replaceSlots(id, change.slots.length, ffn.slots.length, (slot) => this.slots.tensors(id, ffn, change.slots![slot]));
+      if (change.slots) this.replaceSlots(id, change.slots.length, ffn.slots.length, (slot) => this.slots.tensors(id, ffn, change.slots![slot], made.get(id)![slot]));
       if (change.router?.rows) this.cutRouter(id, change.router.rows);
     }
     for (const [id, change] of Object.entries(plan.layers)) this.drop(id, change, spec);

@@ -1,13 +1,14 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
-import { factorise, keepRows, type Factors } from "../compress/factorise.js";
+import { factorise, largestRows, type Factors } from "../compress/factorise.js";
+import { cutRows, readRemainder } from "../compress/remainder.js";
 import { expertTensors } from "../model/expected-tensors.js";
-import type { LayerId, MoeFfnSpec } from "../model/spec.js";
+import type { ExpertSpec, LayerId, MoeFfnSpec } from "../model/spec.js";
+import { zipByWeights } from "../merge/zip-by-weights.js";
 import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
 import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
-import { keptRows } from "./kept-rows.js";
 import type { RecipeForm, SlotRecipe } from "./plan.js";
 
 /** One tensor of a slot that a recipe makes. */
@@ -24,6 +25,9 @@ const neuronAxis: Record<string, number | undefined> = { up: 0, gate: 0, "up.bia
 /** added to the sum of elementwise weights, as the reference code does, so that a parameter nobody weighs becomes 0 */
 const EPSILON = 1e-7;
 
+/** what a low-rank-sparse matrix is stored as: the rows of S that stay, and which they are */
+type Factored = Factors & { "s.rows": Float32Array };
+
 /** up, gate, down and their biases of one expert, by suffix. */
 type Parts = Map<string, Tensor>;
 
@@ -32,15 +36,16 @@ type Parts = Map<string, Tensor>;
  * of each source, and those that were not asked for yet are kept; so are the expert that a layer aligns to, and permutations.
  */
 export class SlotWeights {
-  private lastFactors?: { key: object; factors: Promise<Factors> };
+  private lastFactors?: { key: object; factors: Promise<Factored> };
   private lastSlot?: { recipe: SlotRecipe; values: Promise<Map<string, Float32Array>> };
   private lastReference?: { key: string; values: Promise<Map<string, Float32Array>> };
+  private lastZip?: { recipe: SlotRecipe; places: Record<number, number[]> };
   private readonly permutations = new Map<string, number[]>();
 
   constructor(private readonly model: SpecAndWeights, private readonly extra: Record<string, WeightSource>) {}
 
-  /** The tensors of one slot by suffix ("up", "down.bias", "up.u", …). */
-  tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Record<string, SlotTensor> {
+  /** The tensors of one slot by suffix ("up", "down.bias", "up.u", …). @param planned how the slot is stored */
+  tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec): Record<string, SlotTensor> {
     const first = ffn.expertOf[recipe.from[0].expert];
     const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise && !recipe.zip;
     const unmoved = alone && (!recipe.align || (this.orderOf(ffn, recipe) === first && ffn.slots[first].form === "dense"));
@@ -54,7 +59,7 @@ export class SlotWeights {
       if (!stored) continue;
       const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix).then(takeValues) : this.sum(layer, ffn, recipe, suffix));
       if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored) };
-      else Object.assign(made, this.factored(suffix, stored, recipe.form, sum));
+      else Object.assign(made, this.factored(suffix, stored, recipe.form, planned.form === "low-rank-sparse" ? planned.rows[suffix] : 0, sum));
     }
     return made;
   }
@@ -69,36 +74,41 @@ export class SlotWeights {
     }));
   }
 
-  /** The three factors of a matrix. They are computed together, and those of the last matrix are kept: readers take them in turn. */
-  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, dense: () => Promise<Float32Array>): Record<string, SlotTensor> {
+  /** The factors of a matrix. They are computed together, and those of the last matrix are kept: readers take them in turn. */
+  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, kept: number, dense: () => Promise<Float32Array>): Record<string, SlotTensor> {
     const [out, width] = stored.shape;
-    const compute = async (): Promise<Factors> => {
-      const factors = factorise(await dense(), [out, width], form.rank);
-      return { ...factors, s: keepRows(factors.s, width, form.rows?.[suffix] ?? keptRows(out, form.keep)) };
+    const compute = async (): Promise<Factored> => {
+      const { u, v, s } = factorise(await dense(), [out, width], form.rank);
+      const rows = form.rows?.[suffix] ? [...form.rows[suffix]].sort((a, b) => a - b) : largestRows(s, width, kept);
+      return { u, v, s: cutRows(s, width, rows), "s.rows": Float32Array.from(rows) };
     };
     const key = {};
     const factors = () => {
       if (this.lastFactors?.key !== key) this.lastFactors = { key, factors: compute() };
       return this.lastFactors.factors;
     };
-    const part = (name: keyof Factors, shape: [number, number]): SlotTensor => ({
-      info: storedInfo({ ...stored, shape, sizeBytes: (stored.sizeBytes / (out * width)) * shape[0] * shape[1] }),
-      values: async () => asStored((await factors())[name], stored),
-    });
-    return { [`${suffix}.u`]: part("u", [out, form.rank]), [`${suffix}.v`]: part("v", [form.rank, width]), [`${suffix}.s`]: part("s", [out, width]) };
+    const part = (name: keyof Factored, shape: number[]): Record<string, SlotTensor> => {
+      const info = name === "s.rows" ? { dtype: "I32" as const, shape, sizeBytes: 4 * kept } : storedInfo({ ...stored, shape, sizeBytes: (stored.sizeBytes / (out * width)) * shape[0] * shape[1] });
+      return { [`${suffix}.${name}`]: { info, values: async () => (name === "s.rows" ? (await factors())[name] : asStored((await factors())[name], stored)) } };
+    };
+    return { ...part("u", [out, form.rank]), ...part("v", [form.rank, width]), ...(kept > 0 && part("s", [kept, width])), ...(kept > 0 && kept < out && part("s.rows", [kept])) };
   }
 
   /** a matrix or bias as one tensor, whatever the form that it is stored in */
   private stored(name: string): TensorInfo | undefined {
     const { weights } = this.model;
     if (weights.has(name)) return weights.info(name);
-    return weights.has(`${name}.s`) ? weights.info(`${name}.s`) : undefined;
+    if (!weights.has(`${name}.u`)) return undefined;
+    const [u, v] = [weights.info(`${name}.u`), weights.info(`${name}.v`)];
+    const [out, rank] = u.shape;
+    return { dtype: u.dtype, shape: [out, v.shape[1]], sizeBytes: (u.sizeBytes / rank) * v.shape[1] };
   }
 
   private async dense(name: string): Promise<Tensor> {
     const source = this.model.weights;
     if (source.has(name)) return source.read(name);
-    const [u, v, s] = [await source.read(`${name}.u`), await source.read(`${name}.v`), await source.read(`${name}.s`)];
+    const { shape } = this.stored(name)!;
+    const [u, v, s] = [await source.read(`${name}.u`), await source.read(`${name}.v`), tf.tensor(await readRemainder(source, `${name}.s`, shape), shape)];
     return disposing([u, v, s], () => tf.add(tf.matMul(u as Tensor2D, v as Tensor2D), s));
   }
 
@@ -180,21 +190,28 @@ export class SlotWeights {
     throw failed.reason;
   }
 
-  /** sum_e A_e W_e for what comes in, A averaging over a place; sum_e W_e B_e for what goes out, B adding up and dividing by the number of sources */
+  /** sum_e A_e W_e for what comes in, sum_e W_e B_e for what goes out: the neurons of each source in their places, weighed as the recipe says */
   private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
     const axis = neuronAxis[suffix];
-    const F = recipe.zip![recipe.from[0].expert].length;
-    const size = new Float32Array(F);
-    for (const { expert } of recipe.from) for (const place of recipe.zip![expert]) size[place] += 1;
+    const zip = recipe.zip === "weights" ? await this.zipOf(layer, ffn, recipe) : recipe.zip!;
+    const F = zip[recipe.from[0].expert].length;
+    const byMean = recipe.zipBy === "mean" || recipe.zip === "weights";
+    const used = byMean && recipe.from.some(({ weight }) => weight > 0);
+    const massOf = (weight: number) => (used ? weight : 1);
+    const mass = new Float64Array(F), size = new Float64Array(F);
+    for (const { expert, weight } of recipe.from) for (const place of zip[expert]) { mass[place] += massOf(weight); size[place] += 1; }
+    // a place whose neurons all weigh nothing is their plain mean
+    const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
+    const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
     let total: Tensor | undefined;
-    for (const { expert } of recipe.from) {
+    for (const { expert, weight } of recipe.from) {
       const source = await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`);
       const before = total;
       total = disposing(before ? [before, source] : [source], () => {
         const mixing = new Float32Array(F * F);
-        recipe.zip![expert].forEach((place, neuron) => (mixing[place * F + neuron] = axis === 0 ? 1 / size[place] : 1 / recipe.from.length));
+        zip[expert].forEach((place, neuron) => (mixing[place * F + neuron] = axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
         const mix = tf.tensor2d(mixing, [F, F]);
-        const part = axis === undefined ? tf.div(source, recipe.from.length)
+        const part = axis === undefined ? tf.mul(source, massOf(weight) / totalMass)
           : axis === 1 ? tf.matMul(source as Tensor2D, mix, false, true)
           : tf.reshape(tf.matMul(mix, tf.reshape(source, [F, -1])), source.shape);
         return before ? tf.add(before, part) : part;
@@ -203,9 +220,35 @@ export class SlotWeights {
     return total!;
   }
 
+  /** Places by the products of weights, found once for a slot. */
+  private async zipOf(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Promise<Record<number, number[]>> {
+    if (this.lastZip?.recipe === recipe) return this.lastZip.places;
+    const neurons: Float32Array[] = [];
+    const weights: number[] = [];
+    let F = 0;
+    // places are numbered by first appearance, whoever leads
+    const sources = [...recipe.from].sort((a, b) => a.expert - b.expert);
+    for (const { expert, weight } of sources) {
+      const parts = await this.readParts(layer, ffn.expertOf[expert]);
+      const rows = tf.tidy(() => tf.concat([parts.get("up")!, ...(parts.has("gate") ? [parts.get("gate")!] : []), tf.transpose(parts.get("down")!)] as Tensor2D[], 1));
+      tf.dispose([...parts.values()]);
+      const width = rows.shape[1];
+      F = rows.shape[0];
+      const values = await takeValues(rows);
+      for (let f = 0; f < F; f++) neurons.push(values.subarray(f * width, (f + 1) * width));
+      weights.push(...new Array<number>(F).fill(weight));
+    }
+    const found = zipByWeights(neurons, weights, F);
+    const places = Object.fromEntries(sources.map(({ expert }, index) => [expert, found.slice(index * F, (index + 1) * F)]));
+    this.lastZip = { recipe, places };
+    return places;
+  }
+
   /** the stored slot whose neuron order is the common one */
   private orderOf(ffn: MoeFfnSpec, recipe: SlotRecipe): number {
-    return recipe.align!.to === "leader" ? ffn.expertOf[recipe.from[0].expert] : firstSlot(ffn);
+    const { to } = recipe.align!;
+    if (to === "first") return firstSlot(ffn);
+    return ffn.expertOf[to === "leader" ? recipe.from[0].expert : Math.min(...recipe.from.map(({ expert }) => expert))];
   }
 
   /** Which neuron of a source takes each place; absent: they are in order. */

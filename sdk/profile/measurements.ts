@@ -4,6 +4,7 @@ import type { Statistic } from "../plan/plan.js";
 import { withWeightGram } from "./gram.js";
 import type { MergeableObserver } from "./observer.js";
 import { mseSimilarityObserver } from "./observers/mse-similarity.js";
+import { withRowImportance } from "./row-importance.js";
 import { withSensitivity } from "./sensitivity.js";
 import { observerNamed } from "./observers/named.js";
 import type { Profile } from "./profile.js";
@@ -22,7 +23,7 @@ export const tensorStatistics = ["gradients", "fisher"] as const;
 
 /** Whether a statistic is made from gradients of the task loss, which `measurements` is then given. */
 export function needsGradients(statistic: Statistic): boolean {
-  return statistic === "sensitivity" || /^similarity\.(weight-)?gradient$/.test(statistic);
+  return statistic === "sensitivity" || statistic.startsWith("rowImportance.") || /^similarity\.(weight-)?gradient$/.test(statistic);
 }
 
 /**
@@ -40,13 +41,15 @@ export function measurements(statistics: readonly Statistic[], model: { spec: Mo
   const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
   const gram = names.delete("gram.weight");
   const sensitivity = names.delete("sensitivity");
-  if (sensitivity && !options.gradients) throw new MoeError("gradients-missing", `profile: "sensitivity" is made from gradients, which were not given. Pass { gradients }.`);
+  const ranks = [...names].flatMap((name) => (/^rowImportance\.\d+$/.test(name) && names.delete(name) ? [Number(name.split(".")[1])] : []));
+  if ((sensitivity || ranks.length > 0) && !options.gradients) throw new MoeError("gradients-missing", `profile: "${sensitivity ? "sensitivity" : "rowImportance"}" is made from gradients, which were not given. Pass { gradients }.`);
   if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
   return {
     observers: [...names].map((name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))),
     async finish(profile) {
       let finished = gram ? await withWeightGram(profile, model) : profile;
       if (sensitivity) finished = await withSensitivity(finished, model, options.gradients!);
+      for (const rank of ranks) finished = await withRowImportance(finished, model, rank, options.gradients!);
       for (const name of ofWeights as WeightSimilarity[]) finished = await withWeightSimilarity(finished, model, name, options);
       return finished;
     },

@@ -1,4 +1,5 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
+import { readRemainder } from "../compress/remainder.js";
 import { expertTensors } from "../model/expected-tensors.js";
 import { moeLayers, type ModelSpec } from "../model/spec.js";
 import type { Profile } from "./profile.js";
@@ -25,7 +26,9 @@ export async function withSensitivity(profile: Profile, model: { spec: ModelSpec
     for (const [slot, form] of ffn.slots.entries()) {
       let [total, entries] = [0, 0];
       for (const { name } of expertTensors(`${id}.experts.${slot}`, form, ffn, model.spec.width)) {
-        const [weight, gradient] = [await model.weights.values(name), await gradients.values(name)];
+        if (name.endsWith(".s.rows")) continue;
+        const gradient = await gradients.values(name);
+        const weight = name.endsWith(".s") ? await readRemainder(model.weights, name, gradients.info(name).shape) : await model.weights.values(name);
         weight.forEach((value, i) => { total += value * gradient[i]; entries += Math.abs(value * gradient[i]); });
       }
       slots.push({ total: Math.abs(total), entries });

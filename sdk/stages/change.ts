@@ -2,10 +2,13 @@ import { MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { applyPlan } from "../plan/apply.js";
 import { methodNamed, planWith, statisticsFor } from "../plan/methods.js";
-import type { Method, Statistic } from "../plan/plan.js";
+import type { LayerId } from "../model/spec.js";
+import type { Method, Plan, Statistic } from "../plan/plan.js";
+import type { SweepChanged } from "../prune/naee-progressive.js";
 import type { Profile } from "../profile/profile.js";
 import { checkProfile } from "../profile/profile-file.js";
-import { measure, measureTensors } from "./profile.js";
+import type { MergeableObserver } from "../profile/observer.js";
+import { measure, measureTensors, observe } from "./profile.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
 
@@ -26,7 +29,9 @@ export async function planStage(study: StudyState, options: ChangeOptions, kind?
     throw new MoeError("wrong-order", `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call .profile() before.`);
   }
   checkProfile(study.profile, await study.model.weights.fingerprint());
-  const { profile, tensors } = await withStatistics(study, statisticsFor(method, own), signal);
+  const { profile: first, tensors } = await withStatistics(study, statisticsFor(method, own), signal);
+  const second = await withObservers(study, first, method.observers?.(first, own, study.model) ?? [], signal);
+  const profile = method.measure ? added(second, await method.measure(second, own, { spec: study.model.spec, sweep: sweepChanged(study, signal) })) : second;
   const plan = await planWith(method, profile, own);
   return { ...study, profile, tensors, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, timeMs: performance.now() - started }] };
 }
@@ -59,4 +64,33 @@ async function withStatistics(study: StudyState, needs: Statistic[], signal?: Ab
   const more = await measure(study.model, study.calibration!, rest, signal, tensors);
   const layers = Object.fromEntries(Object.entries(profile.layers).map(([id, measured]) => [id, { ...more.layers[id], ...measured }]));
   return { profile: { ...profile, layers }, tensors };
+}
+
+/** What a method wants to be seen in a second sweep, as far as the profile lacks it. */
+async function withObservers(study: StudyState, profile: Profile, observers: MergeableObserver[], signal?: AbortSignal): Promise<Profile> {
+  const missing = observers.filter(({ name }) => Object.values(profile.layers).every((layer) => !(name in layer)));
+  if (missing.length === 0) return profile;
+  await observe(study.model, study.calibration!, missing, signal);
+  return added(profile, Object.fromEntries(missing.map((observer) => [observer.name, observer.result()])));
+}
+
+/** The profile with further statistics, by name and layer. */
+function added(profile: Profile, statistics: Record<string, Record<LayerId, unknown>>): Profile {
+  const layers = { ...profile.layers };
+  for (const [name, results] of Object.entries(statistics)) for (const [id, result] of Object.entries(results)) layers[id] = { ...layers[id], [name]: result };
+  return { ...profile, layers };
+}
+
+/** Sweeps the study's data through its model with some layers changed. */
+function sweepChanged(study: StudyState, signal?: AbortSignal): SweepChanged {
+  return async (layers, observers) => {
+    const plan: Plan = { version: 1, for: await study.model.weights.fingerprint(), method: "progressive", options: {}, layers };
+    const { spec, weights } = await applyPlan(study.model, plan);
+    const changed = Object.keys(layers).length > 0 ? new Model(study.model.id, spec, weights, study.model) : study.model;
+    try {
+      await observe(changed, study.calibration!, observers, signal);
+    } finally {
+      if (changed !== study.model) await changed.dispose();
+    }
+  };
 }

@@ -37,5 +37,5 @@ export async function createStage(architecture: Record<string, unknown> | ModelS
   if (config && config.vocab_size === undefined && folder) config.vocab_size = (await loadTokenizer(folder)).size;
   const spec = config ? await specFromConfig(config) : (architecture as ModelSpec);
   const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), gain));
-  return { model, original: model, opened: { model, folder, config }, steps: [{ stage: "create", options: { architecture, seed, ...options }, timeMs: performance.now() - started }] };
+  return { model, original: model, opened: { model, folder, config: config ?? {} }, steps: [{ stage: "create", options: { architecture, seed, ...options }, timeMs: performance.now() - started }] };
 }

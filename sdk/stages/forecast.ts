@@ -1,20 +1,33 @@
-import { cost, type Cost } from "../evaluate/index.js";
+import { inspect } from "node:util";
 import { MoeError } from "../errors.js";
-import { plannedSpec } from "../plan/planned-spec.js";
+import type { Cost } from "../evaluate/index.js";
+import { applySpeeds } from "../plan/apply-speeds.js";
+import { forecast, type Forecast as Numbers } from "../plan/forecast.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { table, type Table } from "../view/table.js";
 import type { StudyState } from "./study.js";
-import { inspect } from "node:util";
 
-/** What a plan will do to size and compute, from the configuration alone; nothing is read or written. */
+/** What a plan will do to size and compute, and what carrying it out will take; no weight is read for it. */
 export class Forecast implements Displayable {
-  constructor(readonly method: string, readonly before: Cost, readonly after: Cost) {}
+  readonly before: Cost;
+  readonly after: Cost;
+  /** of all weights as they are stored */
+  readonly sizeBytes: { before: number; after: number };
+  /** most bytes that carrying out holds at once, beyond the model */
+  readonly peakBytes: number;
+  /** of making all weights, on this machine */
+  readonly applyMs: number;
+
+  constructor(readonly method: string, { before, after, sizeBytes, peakBytes, applyMs }: Numbers) {
+    [this.before, this.after, this.sizeBytes, this.peakBytes, this.applyMs] = [before, after, sizeBytes, peakBytes, applyMs];
+  }
 
   table(): Table {
-    const rows = ([["before", this.before], ["after", this.after]] as const).map(([name, { parameters, active, sizeBytes, flopsPerToken }]) => ({
-      model: name, parameters: parameters.total, experts: parameters.experts, active: active.total, size: sizeBytes.float16, flops: flopsPerToken,
+    const rows = ([["before", this.before, this.sizeBytes.before], ["after", this.after, this.sizeBytes.after]] as const).map(([name, { parameters, active, flopsPerToken }, size]) => ({
+      model: name, parameters: parameters.total, experts: parameters.experts, active: active.total, size, flops: flopsPerToken,
+      ...(name === "after" ? { time: this.applyMs, peak: this.peakBytes } : { time: undefined, peak: undefined }),
     }));
-    return table(rows, { title: `Forecast of ${this.method}`, columns: { model: "text", parameters: "count", experts: { title: "in experts", format: "count" }, active: { title: "active per token", format: "count" }, size: { title: "size in float16", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" } } });
+    return table(rows, { title: `Forecast of ${this.method}`, columns: { model: "text", parameters: "count", experts: { title: "in experts", format: "count" }, active: { title: "active per token", format: "count" }, size: { title: "size as stored", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" }, time: { title: "time to make", format: "duration" }, peak: { title: "memory to make", format: "bytes" } } });
   }
 
   [DISPLAY](): MimeBundle | Promise<MimeBundle> {
@@ -27,7 +40,7 @@ export class Forecast implements Displayable {
 }
 
 /** Forecasts the plan of a study before it is carried out. */
-export function forecastStage(study: StudyState): Forecast {
+export async function forecastStage(study: StudyState): Promise<Forecast> {
   if (!study.plan) throw new MoeError("wrong-order", "forecast: there is no plan yet. Call .plan({ method }) before.");
-  return new Forecast(study.plan.method, cost(study.model.spec), cost(plannedSpec(study.model.spec, study.plan)));
+  return new Forecast(study.plan.method, forecast(study.model.spec, study.plan, { weights: study.model.weights, speeds: await applySpeeds() }));
 }

@@ -15,6 +15,7 @@ import { ExpertGradients, type GradientKind } from "../profile/expert-gradients.
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
 import { runsExperts } from "../profile/observers/named.js";
 import type { Profile } from "../profile/profile.js";
+import { starvedWarning } from "../profile/starved-experts.js";
 import { ProfileState } from "../profile/profile-state.js";
 import { tf } from "../tensor/index.js";
 import { progress } from "../view/progress.js";
@@ -48,7 +49,8 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const tensors = await measureTensors(model, calibration, statistics, options.signal);
   const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;
-  return { ...study, profile, calibration, tensors, plan: undefined, steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
+  const warning = starvedWarning(profile);
+  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [], steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
 }
 
 /**

@@ -18,7 +18,7 @@ export async function saveStage(study: StudyState, folder: string, options: Save
   await ready();
   const { opened, model, original, steps } = study;
   const { config } = opened;
-  if (!config) throw new MoeError("no-config", `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a model of a Hugging Face configuration. Use moe.create(config).`);
+  if (Object.keys(config).length === 0) throw new MoeError("no-config", `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a model of a Hugging Face configuration. Use moe.create(config).`);
   const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
   const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
   let bar: ReturnType<typeof progress> | undefined;

@@ -10,14 +10,15 @@ import type { Study } from "./study.js";
 export async function studyView(study: Study): Promise<{ bundle: MimeBundle }> {
   const rows = studyTable(study);
   const chart = studyChart(study);
-  const text = [rows.toText(), ...(chart ? [chart.finding] : [])].join("\n\n");
-  if (!chart) return { bundle: { data: { "text/html": rows.toHTML(), "text/plain": text } } };
+  const text = [rows.toText(), ...study.warnings, ...(chart ? [chart.finding] : [])].join("\n\n");
+  const warnings = study.warnings.map((warning) => html`<p style="max-width:60em">${warning}</p>`).join("");
+  if (!chart) return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}`, "text/plain": text } } };
   const { png, width } = await chart.toPng();
   const image = html`<img alt="${chart.alt}" width="${width}" style="max-width:100%;margin-top:0.8em" src="data:image/png;base64,${Buffer.from(png).toString("base64")}">`;
-  return { bundle: { data: { "text/html": `${rows.toHTML()}${image}`, "text/plain": text } } };
+  return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}${image}`, "text/plain": text } } };
 }
 
-studyView.text = (study: Study): string => studyTable(study).toText();
+studyView.text = (study: Study): string => [studyTable(study).toText(), ...study.warnings].join("\n\n");
 
 function studyTable(study: Study): Table {
   const { evaluation, model, original } = study;

@@ -7,6 +7,7 @@ import type { Plan } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import type { Evaluation } from "./evaluate.js";
+import { StudyPlan } from "./study-plan.js";
 import { studyView } from "./study-view.js";
 
 /** One thing that was done to the model, with what repeats it. */
@@ -30,11 +31,13 @@ export interface StudyState {
   /** the plan that comes next or that was carried out last */
   plan?: Plan;
   evaluation?: Evaluation;
+  /** what somebody who reads the numbers should know, such as experts that the profile hardly saw */
+  warnings?: readonly string[];
   steps: readonly Step[];
 }
 
-/** Where a study began: a checkpoint; or a new model, which has no tensors on disk, perhaps no folder (""), and no config if it came from a spec. */
-export type Opened = Pick<OpenedModel, "model" | "folder"> & Partial<OpenedModel>;
+/** Where a study began: a checkpoint; or a new model, which has no tensors on disk, perhaps no folder (""), and an empty config if it came from a spec. */
+export type Opened = Pick<OpenedModel, "model" | "folder" | "config"> & Partial<OpenedModel>;
 
 /** The data that a profile was measured on. */
 export interface Calibration { id: string; fingerprint: string; seed: number; batches: TaskBatch[] }
@@ -47,12 +50,16 @@ export class Study implements Displayable {
   readonly model: Model;
   readonly original: Model;
   readonly profile?: Profile;
-  readonly plan?: Plan;
+  /** the plan that comes next or that was carried out last: drawn, compared with `diff`, saved */
+  readonly plan?: StudyPlan;
   readonly evaluation?: Evaluation;
+  readonly warnings: readonly string[];
   readonly steps: readonly Step[];
 
   constructor(readonly state: Readonly<StudyState>) {
-    ({ model: this.model, original: this.original, profile: this.profile, plan: this.plan, evaluation: this.evaluation, steps: this.steps } = state);
+    ({ model: this.model, original: this.original, profile: this.profile, evaluation: this.evaluation, steps: this.steps } = state);
+    this.plan = state.plan && new StudyPlan(state.plan, state.profile);
+    this.warnings = state.warnings ?? [];
     Object.freeze(this);
   }
 

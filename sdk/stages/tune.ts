@@ -1,11 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs";
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { keptRemainder, wholeRemainder } from "../compress/remainder.js";
+import { wholeRemainderPlan, withoutZeroRows } from "../compress/remainder.js";
 import { FixedRows } from "../compress/fixed-rows.js";
 import { RowPruning } from "../compress/row-pruning.js";
 import { MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
-import type { ModelSpec } from "../model/spec.js";
 import { Trainable } from "../model/trainable.js";
 import { applyPlan, type SpecAndWeights } from "../plan/apply.js";
 import type { Plan } from "../plan/plan.js";
@@ -29,6 +27,8 @@ export interface TuneOptions extends DataOptions, DistillationOptions, Pick<Trai
   batch?: number;
   /** weight of the distance to the model as loaded; 0 for none */
   alpha?: number;
+  /** positions of padding count in the distance too, as in the code of arXiv:2310.01334; default false */
+  countPadding?: boolean;
   /** train the routers too */
   routers?: boolean;
   /** drop experts on the way, the least used first: task-specific expert pruning, arXiv:2206.00277 */
@@ -54,14 +54,14 @@ export async function tuned(study: StudyState, stage: string, options: TuneOptio
   const rng = new Rng(`${stage} ${options.seed ?? 0}`);
   const order = Array.from({ length: steps }, () => rng.int(pool.length));
 
-  const whole = options.sparsify === false ? undefined : wholeRemainder(study.plan);
-  const begin: SpecAndWeights = whole && study.before ? await applyPlan(study.before, whole.plan, { tensors: study.tensors }) : study.model;
+  const whole = options.sparsify !== false && study.before ? wholeRemainderPlan(study.plan) : undefined;
+  if (whole && options.prune) throw new MoeError("two-prunings", `${stage}: rows of remainders and whole experts cannot go in the same training. Say { sparsify: false }, or train twice.`);
+  const begin: SpecAndWeights = whole ? await applyPlan(study.before!, whole.plan, { tensors: study.tensors }) : study.model;
   const trainable = await Trainable.from(structuredClone(begin.spec), begin.weights);
-  const rows = whole && study.before ? new RowPruning({ steps, keep: whole.keep, start: Math.round(0.04 * steps), settle: Math.round(0.16 * steps), ...options.sparsify }) : new FixedRows(trainable);
-  const experts = options.prune && new EagerPruning(trainable.spec, { ...options.prune, steps });
-  if (experts && begin.spec !== study.model.spec) throw new MoeError("two-prunings", `${stage}: rows of remainders and whole experts cannot go in the same training. Say { sparsify: false }, or train twice.`);
+  const rows = whole ? new RowPruning({ steps, keep: whole.keep, start: Math.round(0.04 * steps), settle: Math.round(0.16 * steps), ...options.sparsify }) : FixedRows.of(trainable);
   const bar = progress({ label: `${stage} ${study.model.id}`, total: steps, unit: "steps", signal });
   try {
+    const experts = options.prune && new EagerPruning(trainable.spec, { ...options.prune, steps });
     await train(trainable, {
       ...options, steps, lr, warmup, signal,
       weighting: options.weighting ?? "token",
@@ -69,25 +69,25 @@ export async function tuned(study: StudyState, stage: string, options: TuneOptio
       frozen: routers ? undefined : (name) => /\.router(\.bias)?$/.test(name),
       pruning: experts ?? rows,
       state: options.state ? { folder: options.state, every: 50 } : undefined,
-      distill: alpha > 0 ? { alpha, ...options, teacher: (_: number, batch: TrainingBatch) => teacherLogits(study.original, batch) } : undefined,
+      distill: alpha > 0 ? { ...options, alpha, teacher: (_: number, batch: TrainingBatch) => teacherLogits(study.original, batch) } : undefined,
       onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(3)}`),
     });
     bar.done();
-    const weights: WeightSource = await trainable.snapshot();
-    const { spec, plan, ...made } = experts ? await withoutExperts(begin.spec, weights, experts, options.prune!) : { spec: await keptRemainder(begin.spec, weights), plan: study.plan, weights };
-    const model = new Model(`${study.model.id}+${stage}`, spec, made.weights, study.model);
+    const trained = await withoutZeroRows({ spec: trainable.spec, weights: await trainable.snapshot() });
+    const { spec, plan, weights } = experts ? await withoutExperts(trained, experts, options.prune!) : { ...trained, plan: study.plan };
+    const model = new Model(`${study.model.id}+${stage}`, spec, weights, study.model);
     return { ...study, model, before: undefined, plan, evaluation: undefined, steps: [...study.steps, { stage, options: { ...shown, steps, lr, warmup, alpha, routers, batch: size }, ...(plan !== study.plan && { plan }), timeMs: performance.now() - started }] };
   } catch (error) {
     bar.fail(error);
     throw error;
   } finally {
-    rows.dispose();
+    rows?.dispose();
     trainable.dispose();
   }
 }
 
 /** Frees what was masked on the way: a plan on the trained weights, carried out. */
-async function withoutExperts(spec: ModelSpec, weights: WeightSource, experts: EagerPruning, options: Omit<EagerPruningOptions, "steps">): Promise<SpecAndWeights & { plan: Plan }> {
+async function withoutExperts({ spec, weights }: SpecAndWeights, experts: EagerPruning, options: Omit<EagerPruningOptions, "steps">): Promise<SpecAndWeights & { plan: Plan }> {
   const plan: Plan = { version: 1, for: await weights.fingerprint(), method: "task-specific", paper: "arXiv:2206.00277", options: { ...options }, layers: experts.layers() };
   return { ...(await applyPlan({ spec, weights }, plan)), plan };
 }

@@ -4,6 +4,8 @@ import { factorise } from "../../sdk/compress/factorise.js";
 import { releasedRank } from "../../sdk/compress/released-rank.js";
 import { RowPruner } from "../../sdk/compress/row-pruner.js";
 import { sparsityAt } from "../../sdk/compress/sparsity-schedule.js";
+import { matrix as matrixOf } from "../../sdk/tensor/linalg/matrix.js";
+import { svd } from "../../sdk/tensor/linalg/svd.js";
 import { ready, tf } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
 import { noLeaks } from "../support/tensors.js";
@@ -21,6 +23,9 @@ if (found) {
       const { shape, values } = tensors.get(`${matrix}.W`)!;
       const { u, v, s } = factorise(values, shape as [number, number], json.rank_asked);
       close(s, tensors.get(`${matrix}.S`)!.values, 1e-5, "S");
+      assert.is(json[`${matrix}.reduced_rank`], json.rank_asked);
+      const { s: singular } = svd(matrixOf(values, shape[0], shape[1]));
+      close(singular, tensors.get(`${matrix}.singular_values`)!.values, 1e-5, "singular values");
       // the sign of a column of U and its row of V is open
       const [L, R] = [tensors.get(`${matrix}.L`)!.values, tensors.get(`${matrix}.R`)!.values];
       const rank = json.rank_asked;
@@ -34,6 +39,18 @@ if (found) {
       close(Array.from(values, (_, n) => product(Math.floor(n / shape[1]), n % shape[1]) + s[n]), values, 1e-6, "W");
     });
   }
+
+  test("wi: what the three factors give on the recorded input", () => {
+    const [{ shape, values }, input, output] = ["wi.W", "input", "wi.output"].map((name) => tensors.get(name)!);
+    const { u, v, s } = factorise(values, shape as [number, number], json.rank_asked);
+    const [F, D] = shape, r = json.rank_asked;
+    const given = Array.from({ length: input.shape[0] }, (_, n) => Array.from({ length: F }, (_, f) => {
+      const x = input.values.subarray(n * D, (n + 1) * D);
+      const low = Array.from({ length: r }, (_, k) => x.reduce((sum, value, d) => sum + value * v[k * D + d], 0));
+      return low.reduce((sum, value, k) => sum + value * u[f * r + k], 0) + x.reduce((sum, value, d) => sum + value * s[f * D + d], 0);
+    }));
+    close(given.flat(), output.values, 1e-5);
+  });
 
   test("the schedule", () => {
     for (const [name, steps] of Object.entries<[number, number, boolean][]>(json.schedule)) {

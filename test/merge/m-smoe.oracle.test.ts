@@ -8,6 +8,8 @@ import { moeLayers, type ModelSpec } from "../../sdk/model/spec.js";
 import { usage, type Profile } from "../../sdk/profile/profile.js";
 import { usageObserver } from "../../sdk/profile/observers/usage.js";
 import { routerLogitsObserver } from "../../sdk/profile/observers/router-logits.js";
+import { withWeightGram } from "../../sdk/profile/gram.js";
+import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
 import { weightMatching, type ExpertMatrices } from "../../sdk/merge/weight-matching.js";
 import { Rng, ready, tf } from "../../sdk/tensor/index.js";
@@ -53,6 +55,51 @@ if (found) {
     }
   });
 
+  test("weight matching without the outgoing weights, exactly", async () => {
+    for (const [name, id] of ids) {
+      const zeros = (matrices: ExpertMatrices) => ({ up: matrices.up, down: tf.tidy(() => tf.zerosLike(matrices.down)) });
+      const reference = matrices(layers[id], 0);
+      for (let e = 1; e < profile.layers[id].experts; e++) {
+        const target = matrices(layers[id], e);
+        const [first, second] = [zeros(reference), zeros(target)];
+        assert.equal(await weightMatching(first, second), json.permutation.weight_without_wo[name][e], `${id} expert ${e}`);
+        tf.dispose([target.up, target.down, first.down, second.down]);
+      }
+      tf.dispose([reference.up, reference.down]);
+    }
+  });
+
+  test("usage of whole mini-batches: the reference drops an incomplete last one", async () => {
+    for (const [name, id] of ids) {
+      const choice = tensors.get(`${name}.expert_index`)!;
+      const [rows, T] = choice.shape;
+      const whole = choice.values.subarray(0, Math.floor(rows / 4) * 4 * T);
+      const counts = new Array<number>(8).fill(0);
+      for (const expert of whole) counts[expert] += 1;
+      close(usage({ ...profile.layers[id], counts }), json.usage_mini_batch_of_4_last_incomplete_dropped[name], 1e-6, id);
+    }
+  });
+
+  test("outputs of the layers as they are, and router logits", async () => {
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      const name = names.find((name) => ids.get(name) === id)!;
+      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
+      close(await event.output.data(), tensors.get(`${name}.output`)!.values, 1e-5, `output of ${id}`);
+      const logits = tf.matMul(event.input, tf.tensor2d(layers[id].router.values, layers[id].router.shape as [number, number]), false, true);
+      close(await logits.data(), tensors.get(`${name}.router_logits`)!.values, 1e-5, `logits of ${id}`);
+      logits.dispose();
+      dispose();
+    }
+  });
+
+  test("the numbers of parameters before and after", async () => {
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: 3 }));
+    const stored = (source: { names(): Iterable<string>; info(name: string): { shape: number[] } }) => [...source.names()].filter((name) => name.includes(".experts.")).reduce((sum, name) => sum + source.info(name).shape.reduce((a, b) => a * b, 1), 0);
+    const { parameters_before, parameters_after } = json.merge.normal;
+    // the rest of the model is the same before and after
+    assert.is(stored(model.weights) - stored(merged.weights), parameters_before - parameters_after);
+  });
+
   test("group counts of every average, ties and unused experts included", () => {
     for (const [average, counts] of Object.entries<Record<string, number>>(json.counts_per_layer_only)) {
       const leaders = dominantExperts([...ids.values()].map((id) => usage(profile.layers[id])), Number(average), { excluded: [0] });
@@ -74,6 +121,7 @@ if (found) {
         if (!plan.layers[id]) { assert.is(core_experts[name].length, 8, id); continue; }
         assert.equal(plan.layers[id].expertOf, labels[name], `${setting} ${id}`);
         assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), core_experts[name], `leaders of ${id}`);
+        assert.is(plan.layers[id].slots!.length, json.grouping[setting].num_groups[name], `groups of ${id}`);
       }
     });
   }
@@ -98,15 +146,20 @@ if (found) {
     }
   });
 
-  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep: 3, weights: "uniform" }], ["reversed", { keep: 3, weights: "reversed" }], ["unaligned", { keep: 3, align: "none" }]];
+  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep: 3, weights: "uniform" }], ["reversed", { keep: 3, weights: "reversed" }], ["unaligned", { keep: 3, align: "none" }],
+    ["permute_inside_group", { keep: 3, alignTo: "lowest" }], ["within_and_across_models", { keep: 3, align: "zip" }]];
   for (const [variant, options] of variants) {
     test(`variant: ${variant}`, async () => {
       const merged = await applyPlan(model, await mSmoe.plan(profile, options));
       const layer = "layers.2";
       const slot = moeLayers(merged.spec).find(({ id }) => id === layer)!.ffn.expertOf[0];
-      for (const [matrix, key] of [["up", "wi"], ["down", "wo"]]) {
-        close(await merged.weights.values(`${layer}.experts.${slot}.${matrix}`), tensors.get(`${variant}.decoder.block.5.layer.2.mlp.expert_0.${key}`)!.values, 1e-5, `${variant} ${matrix}`);
-      }
+      const expert = async (matrix: string) => merged.weights.values(`${layer}.experts.${slot}.${matrix}`);
+      const own = neurons(await expert("up"), await expert("down"));
+      const [wi, wo] = ["wi", "wo"].map((key) => tensors.get(`${variant}.decoder.block.5.layer.2.mlp.expert_0.${key}`)!.values);
+      const expected = neurons(wi, wo);
+      // the order of neurons that "zip" merges follows from the order that they were in before, and means nothing
+      if (variant === "within_and_across_models") for (const each of [own, expected]) each.sort((a, b) => a[0] - b[0]);
+      own.forEach((neuron, f) => close(neuron, expected[f], 1e-5, `${variant} neuron ${f}`));
     });
   }
 
@@ -150,6 +203,19 @@ if (mixtral) {
     return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)! };
   }, layers);
 
+  for (const similarity of ["router-logits", "router-weight", "weight"] as const) {
+    test(`mixtral: similarity ${similarity}`, async () => {
+      // the reference's script does no alignment, and an expert's own order is what its weights are compared in
+      const gram = await withWeightGram(profile, model);
+      for (const [index, name] of names.entries()) {
+        const id = `layers.${index}`;
+        const own = similarity === "weight" ? cosinesOf(gram.layers[id]["gram.weight"] as number[][])
+          : similarityMatrix(similarity === "router-weight" ? await withWeightSimilarity(profile, model, similarity) : profile, id, similarity, new Rng(0));
+        close(own.flat(), json.similarity[similarity][name].flat(), 1e-5, `${similarity} ${id}`);
+      }
+    });
+  }
+
   test("mixtral: usage of both choices, groups, merged weights", async () => {
     const plan = await mSmoe.plan(profile, { keep: json.average_num_groups, align: "none" });
     const merged = await applyPlan(model, plan);
@@ -169,6 +235,16 @@ if (mixtral) {
       }
     }
   });
+}
+
+/** incoming and outgoing weights of each of 18 neurons, 10 each */
+function neurons(up: Float32Array, down: Float32Array): number[][] {
+  return Array.from({ length: 18 }, (_, f) => [...up.subarray(f * 10, f * 10 + 10), ...Array.from({ length: 10 }, (_, d) => down[d * 18 + f])]);
+}
+
+/** cosines mapped to [0, 1] from inner products */
+function cosinesOf(gram: number[][]): number[][] {
+  return gram.map((row, i) => row.map((product, j) => (i === j ? 1 : (product / (Math.sqrt(gram[i][i] * gram[j][j]) + 1e-7) + 1) / 2)));
 }
 
 async function profileOf(model: { spec: ModelSpec; weights: MemoryWeights }, tokens: (id: string) => Parameters<typeof replay>[3], layers: Record<string, OracleLayer>): Promise<Profile> {

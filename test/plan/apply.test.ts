@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse, svdCompression } from "../../sdk/compress/low-rank-sparse.js";
+import { nonZeroRows, readRemainder } from "../../sdk/compress/remainder.js";
 import { averaging } from "../../sdk/merge/averaging.js";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { redirect } from "../../sdk/merge/redirect.js";
@@ -101,23 +102,37 @@ test("a plan on a merged model reads experts by router output", async () => {
 test("low rank + sparse: with every row the weights are what they were; the kept rows are those of the plan", async () => {
   const model = nanoMoe({ gated: true });
   const profile = await nanoProfile(model);
-  const sum = async ({ weights }: SpecAndWeights, name: string) => {
-    const [u, v, s] = await Promise.all(["u", "v", "s"].map((part) => weights.values(`${name}.${part}`)));
-    const [rank, width] = weights.info(`${name}.v`).shape;
-    return s.map((value, n) => { let total = value; for (let k = 0; k < rank; k++) total += u[Math.floor(n / width) * rank + k] * v[k * width + (n % width)]; return total; });
+  const shapeOf = ({ weights }: SpecAndWeights, name: string) => [weights.info(`${name}.u`).shape[0], weights.info(`${name}.v`).shape[1]];
+  const remainder = (model: SpecAndWeights, name: string) => readRemainder(model.weights, `${name}.s`, shapeOf(model, name));
+  const sum = async (model: SpecAndWeights, name: string) => {
+    const [u, v] = await Promise.all(["u", "v"].map((part) => model.weights.values(`${name}.${part}`)));
+    const [rank, width] = model.weights.info(`${name}.v`).shape;
+    return (await remainder(model, name)).map((value, n) => { let total = value; for (let k = 0; k < rank; k++) total += u[Math.floor(n / width) * rank + k] * v[k * width + (n % width)]; return total; });
   };
   const whole = await applyPlan(model, await lowRankSparse.plan(profile, { rank: 3, keep: 1 }));
   complete(whole);
   for (const matrix of ["up", "gate", "down"]) close(await sum(whole, `${L}.experts.1.${matrix}`), await model.weights.values(`${L}.experts.1.${matrix}`), 1e-5, matrix);
   const sparse = await applyPlan(model, await lowRankSparse.plan(profile, { rank: 3, keep: 0.25 }));
-  const rows = nonZeroRows(await sparse.weights.values(`${L}.experts.1.up.s`), 6);
-  assert.is(rows.length, 2);
-  const slot = moeLayers(sparse.spec)[0].ffn.slots[1];
-  assert.equal(slot.form === "low-rank-sparse" && slot.rows, { up: 2, gate: 2, down: 1 });
-  const chosen = await lowRankSparse.plan(profile, { rank: 3, keep: 0.25, rows: { [L]: Array.from({ length: 4 }, () => ({ up: [0, 7, 3] })) } });
-  assert.equal(nonZeroRows(await (await applyPlan(model, chosen)).weights.values(`${L}.experts.1.up.s`), 6), [0, 3, 7]);
+  complete(sparse);
+  let [kept, all] = [0, 0];
+  for (const { id, ffn } of moeLayers(sparse.spec)) {
+    for (const [index, slot] of ffn.slots.entries()) {
+      for (const [matrix, said] of Object.entries(slot.form === "low-rank-sparse" ? slot.rows : {})) {
+        const name = `${id}.experts.${index}.${matrix}`;
+        const [out, width] = shapeOf(sparse, name);
+        assert.is(nonZeroRows(await remainder(sparse, name), width).length, said, name);
+        if (said > 0) assert.equal(sparse.weights.info(`${name}.s`).shape, [said, width]);
+        kept += said * width;
+        all += out * width;
+      }
+    }
+  }
+  assert.ok(Math.abs(kept - 0.25 * all) < 8, `${kept} of ${all} numbers stay, to less than a row of 8`);
+  const chosen = await applyPlan(model, await lowRankSparse.plan(profile, { rank: 3, keep: 0.25, rows: { [L]: Array.from({ length: 4 }, () => ({ up: [0, 7, 3] })) } }));
+  assert.equal(nonZeroRows(await remainder(chosen, `${L}.experts.1.up`), 6), [0, 3, 7]);
   const lowRank = await applyPlan(model, await svdCompression.plan(profile, { rank: 3 }));
-  assert.equal(nonZeroRows(await lowRank.weights.values(`${L}.experts.1.up.s`), 6), []);
+  complete(lowRank);
+  assert.is(lowRank.weights.has(`${L}.experts.1.up.s`), false);
   // and a factored model is merged like any other
   const merged = await applyPlan(whole, { ...(await mSmoe.plan({ ...profile, model: { id: "", fingerprint: await whole.weights.fingerprint() } }, { keep: 0.5 })) });
   complete(merged);
@@ -177,10 +192,6 @@ function permuteCopy(weights: MemoryWeights, from: number, to: number, F: number
     else if (suffix === "down") for (let d = 0; d < D; d++) order.forEach((f, place) => (copy[d * F + place] = values[d * F + f]));
     else { const width = values.length / F; order.forEach((f, place) => copy.set(values.subarray(f * width, (f + 1) * width), place * width)); }
   }
-}
-
-function nonZeroRows(values: Float32Array, width: number): number[] {
-  return Array.from({ length: values.length / width }, (_, row) => row).filter((row) => values.subarray(row * width, (row + 1) * width).some((value) => value !== 0));
 }
 
 test.run();

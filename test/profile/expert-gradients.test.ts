@@ -44,7 +44,7 @@ async function loss(batch: LabelledBatch, name?: string, index = 0, by = 0): Pro
   if (name) tensors.get(name)!.values[index] += by;
   const moved = await Trainable.from(spec, new MemorySource(tensors));
   const rows = tf.tidy(() => crossEntropy(moved.logits(flattenBatch(batch, spec)), tf.tensor1d(Int32Array.from(batch.labels.flat()), "int32")));
-  const values = await rows.data();
+  const values = Array.from(await rows.data());
   rows.dispose();
   moved.dispose();
   return values.reduce((sum, value) => sum + value, 0) / batch.labels.flat().filter((label) => label >= 0).length;

@@ -4,10 +4,11 @@ import * as assert from "uvu/assert";
 import type { MoeFfnSpec } from "../../sdk/model/spec.js";
 import type { MergeableObserver } from "../../sdk/profile/observer.js";
 import { observerNamed, observerNames } from "../../sdk/profile/observers/named.js";
+import { groupNeuronsObserver, neuronMatches } from "../../sdk/profile/observers/group-neurons.js";
 import { ready } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
 import { noLeaks } from "../support/tensors.js";
-import { replay, type OracleLayer } from "../support/oracle.js";
+import { oracleModel, replay, type OracleLayer } from "../support/oracle.js";
 
 const test = suite("observers");
 await ready();
@@ -22,6 +23,8 @@ const layer: OracleLayer = {
   up: { shape: [E, F, D], values: wave(E * F * D, 1) }, gate: { shape: [E, F, D], values: wave(E * F * D, 2) },
   down: { shape: [E, D, F], values: wave(E * D * F, 3) }, router: { shape: [E, D], values: wave(E * D, 4) },
 };
+
+const weights = oracleModel({ "layers.0": layer }, { topK: K, normalize: true }).weights;
 
 /** one event for each chunk of the tokens [from, to) */
 async function observe(observer: MergeableObserver, tokens: { input: Float32Array; logits: Float32Array }, cuts: number[]): Promise<void> {
@@ -42,13 +45,19 @@ function numbers(value: unknown): number[] {
   return value && typeof value === "object" ? Object.values(value).flatMap(numbers) : [];
 }
 
-for (const name of observerNames) {
+/** those by name, and those whose names say with what: random groups, given groups */
+const makers: [string, () => MergeableObserver][] = [
+  ...[...observerNames, "zip.2.1"].map((name): [string, () => MergeableObserver] => [name, () => observerNamed(name)]),
+  ...neuronMatches.map((match): [string, () => MergeableObserver] => [`groupNeurons ${match}`, () => groupNeuronsObserver(match, { "layers.0": [[2, 0], [1, 3]] }, weights)]),
+];
+
+for (const [name, make] of makers) {
   test(`${name}: chunks and shards change nothing beyond rounding`, async () => {
     await fc.assert(fc.asyncProperty(fc.integer({ min: 2, max: 24 }), fc.integer(), fc.array(fc.nat(23), { maxLength: 4 }), async (N, seed, marks) => {
       const tokens = { input: wave(N * D, seed % 1000), logits: wave(N * E, (seed % 997) + 0.5) };
       const cuts = [...new Set([0, ...marks.filter((mark) => mark < N), N])].sort((a, b) => a - b);
       const split = cuts[Math.floor(cuts.length / 2)];
-      const [whole, chunked, first, second] = [0, 1, 2, 3].map(() => observerNamed(name));
+      const [whole, chunked, first, second] = [0, 1, 2, 3].map(make);
       await noLeaks(async () => {
         await observe(whole, tokens, [0, N]);
         await observe(chunked, tokens, cuts);

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { from, load } from "../../sdk/pipeline.js";
 import { fixture } from "../support/shared.js";
+import { factorise } from "../../sdk/compress/factorise.js";
 import { close } from "../support/close.js";
 
 // What a method needs is measured on the data of the profile, gradients of the task loss too.
@@ -34,6 +35,33 @@ for (const similarity of ["gradient", "weight-gradient"] as const) {
     assert.ok(matrix.flat().some((value) => value !== 1 && value !== 0.5));
   });
 }
+
+test("low rank + sparse, zero-shot: over the network the rows with the largest mean |s dL/ds| stay", async () => {
+  const study = await profiled().compress({ method: "low-rank-sparse", rank: 2, keep: 0.3, by: "importance", exclude: [] });
+  const all: { score: number; width: number; kept: boolean }[] = [];
+  for (const [layer, { slots }] of Object.entries(study.plan!.layers)) {
+    for (const [slot, { form }] of slots!.entries()) {
+      const { rows } = form as { rows: Record<string, number[]> };
+      for (const matrix of ["up", "down"]) {
+        const name = `${layer}.experts.${slot}.${matrix}`;
+        const [out, width] = study.original.weights.info(name).shape;
+        const { s } = factorise(await study.original.weights.values(name), [out, width], 2);
+        const gradient = await study.state.tensors!.gradients.values(name);
+        for (let row = 0; row < out; row++) {
+          const score = Array.from({ length: width }, (_, i) => Math.abs(s[row * width + i] * gradient[row * width + i])).reduce((a, b) => a + b, 0) / width;
+          all.push({ score, width, kept: rows[matrix].includes(row) });
+        }
+        assert.is(study.model.weights.has(`${name}.s`), rows[matrix].length > 0);
+      }
+    }
+  }
+  const entries = (rows: typeof all) => rows.reduce((sum, { width }) => sum + width, 0);
+  assert.ok(Math.min(...all.filter(({ kept }) => kept).map(({ score }) => score)) >= Math.max(...all.filter(({ kept }) => !kept).map(({ score }) => score)));
+  assert.ok(Math.abs(entries(all.filter(({ kept }) => kept)) / entries(all) - 0.3) < 0.02);
+  const { logits } = await study.model.forward(data[0]);
+  assert.ok((await logits.data()).every(Number.isFinite));
+  logits.dispose();
+});
 
 test("statistics of gradients can be asked for while profiling, and one measurement serves all methods", async () => {
   const study = await load(fixture("models/switch_transformers")).profile({ data, statistics: ["fisher", "sensitivity"] });

@@ -4,6 +4,8 @@ import { denseBlock } from "../dense-block.js";
 import { banksOf, weight, type Bank, type LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
+import { combineChoices } from "./combine-choices.js";
+import { routeSequences, runMerged } from "./merged-experts.js";
 import { route, type Routing } from "../router/route.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
 
@@ -15,8 +17,9 @@ export interface RoutingWithLogits extends Routing { logits: Tensor2D }
  * shared experts if there are any. x [N, D] -> [N, D]. An expert runs on its own tokens only.
  */
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
-  const routing = routeTokens(x, spec, weights, pass);
-  const sums = banksOf(spec).map((bank) => runExperts(x, routing, spec, weights, bank));
+  const merge = spec.router.merge === "sequence";
+  const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, spec, weights, pass);
+  const sums = banksOf(spec).map((bank) => (merge ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass) : runExperts(x, routing, spec, weights, bank)));
   const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(x);
   return finishMoe(x, layer, routing, sum, spec, weights, pass);
 }
@@ -29,7 +32,11 @@ export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, 
 /** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */
 export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights, bank: Bank): Tensor {
   const stack = bankOf(bank, spec, weights);
-  if (spec.router.gates !== "input") return experts(x as Tensor2D, placeIn(bank, choice, spec), gates, stack);
+  if (spec.router.gates !== "input") {
+    const chosen = { place: placeIn(bank, choice, spec), gates };
+    const { place, gates: worth } = spec.router.combine ? combineChoices(chosen.place, chosen.gates) : chosen;
+    return experts(x as Tensor2D, place, worth, stack);
+  }
   // the gates multiply what goes into the experts: each of the K choices is a pass of its own
   const columns = (tensor: Tensor) => tf.split(tensor, choice.shape[1], 1) as Tensor2D[];
   const each = columns(gates);

@@ -45,7 +45,7 @@ export function runsExperts(name: string): boolean {
 export const observerNames: readonly string[] = Object.keys(observers);
 
 /**
- * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts and
+ * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts (`subsetLoss.6.most.100` at most 100) and
  * `zip.6.1` matches neurons in the 6 random groups of seed 1, whatever the numbers.
  *
  * @throws MoeError `unknown-statistic` with the nearest name
@@ -53,8 +53,8 @@ export const observerNames: readonly string[] = Object.keys(observers);
 export function observerNamed(statistic: string): MergeableObserver {
   const zip = /^zip\.([\d.]+)\.(\d+)$/.exec(statistic);
   if (zip) return zipMatchingObserver(Number(zip[1]), Number(zip[2]));
-  const keep = Number(/^subsetLoss\.([\d.]+)$/.exec(statistic)?.[1]);
-  if (keep > 0) return subsetLossObserver({ keep });
+  const subsets = /^subsetLoss\.(\d*\.?\d+(?:e-\d+)?)(?:\.most\.(\d+))?$/.exec(statistic);
+  if (subsets) return subsetLossObserver({ keep: Number(subsets[1]), ...(subsets[2] && { maxSubsets: Number(subsets[2]) }) });
   const make = Object.hasOwn(observers, statistic) ? observers[statistic] : undefined;
   if (!make) throw new MoeError("unknown-statistic", `profile: statistic "${statistic}" is not known. ${suggest(statistic, observerNames)}`);
   return make();

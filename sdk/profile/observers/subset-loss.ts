@@ -25,6 +25,9 @@ export interface SubsetLossOptions {
   targets?: Record<LayerId, Tensor2D[]>;
 }
 
+/** subsets of a layer that are tried if nobody says otherwise */
+const LIMIT = 20_000;
+
 /**
  * Tries every subset of a layer's experts (NAEE, arXiv:2402.14800, section 3.1): dropped ones are masked before the
  * softmax, and the loss is the Frobenius norm of what that changes in the layer's output. Norms are added up over
@@ -32,12 +35,12 @@ export interface SubsetLossOptions {
  *
  * @throws MoeError `too-many-subsets`
  */
-export function subsetLossObserver({ keep, maxSubsets = 20_000, targets }: SubsetLossOptions): MergeableObserver<SubsetLoss> {
+export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: SubsetLossOptions): MergeableObserver<SubsetLoss> {
   const sums = new Sums();
   const subsets = new Map<LayerId, number[][]>();
   const seen = new Map<LayerId, number>();
   return {
-    name: `subsetLoss.${keep}`,
+    name: `subsetLoss.${keep}${maxSubsets === LIMIT ? "" : `.most.${maxSubsets}`}`,
     sums,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;

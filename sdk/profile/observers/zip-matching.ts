@@ -3,14 +3,12 @@ import { zipNeurons } from "../../merge/zip-neurons.js";
 import { keepPerLayer } from "../../plan/keep.js";
 import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
+import { pearson } from "./pearson.js";
 import { Sums } from "./sums.js";
 import { tokensByExpert } from "./tokens-by-expert.js";
 
 /** zip[e]: place of each hidden neuron of expert e in its group's merged expert; experts that stay alone are absent */
 export type ZipMatching = Record<number, number[]>;
-
-/** added to the product of two standard deviations */
-const EPSILON = 1e-7;
 
 /**
  * Correlates the hidden neurons of all members of a random group, on the tokens routed to any of them, and merges
@@ -52,7 +50,7 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
         membersOf(layer, sum("experts").length).forEach((members, group) => {
           const total = sum(`mean ${group}`).length;
           const width = total / members.length;
-          const places = zipNeurons(correlations(sum(`products ${group}`), sum(`mean ${group}`), sum(`tokens ${group}`)[0]), total, width);
+          const places = zipNeurons(pearson(sum(`products ${group}`), sum(`mean ${group}`), sum(`tokens ${group}`)[0]), total, width);
           members.forEach((e, index) => (matching[e] = places.slice(index * width, (index + 1) * width)));
         });
         return [layer, matching];
@@ -60,15 +58,4 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
     },
     merge: (other) => sums.merge(other.sums!),
   };
-}
-
-/** Pearson correlations of all columns from sums and sums of products */
-function correlations(products: Float64Array, sum: Float64Array, tokens: number): Float32Array {
-  const n = sum.length;
-  const values = new Float32Array(n * n);
-  if (tokens < 2) return values;
-  const covariance = (i: number, j: number) => (products[i * n + j] - (sum[i] * sum[j]) / tokens) / (tokens - 1);
-  const deviation = Float64Array.from({ length: n }, (_, i) => Math.sqrt(Math.max(0, covariance(i, i))));
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) values[i * n + j] = covariance(i, j) / (deviation[i] * deviation[j] + EPSILON);
-  return values;
 }

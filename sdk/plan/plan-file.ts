@@ -1,0 +1,37 @@
+import { randomUUID } from "node:crypto";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { FormatError, MoeError } from "../errors.js";
+import { parsePlan } from "./check.js";
+import type { Plan } from "./plan.js";
+
+/** A thousand layers of a thousand experts with permutations of a thousand neurons are larger than a plan will be. */
+const MAX_BYTES = 2 ** 30;
+
+/** Writes a plan as JSON. The file has a temporary name until it is whole. */
+export async function savePlan(path: string, plan: Plan): Promise<void> {
+  const part = `${path}.${randomUUID()}.part`;
+  try {
+    await writeFile(part, JSON.stringify(plan));
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Reads a plan, and checks its shape and sizes; whether it fits a model is checked when it is applied.
+ *
+ * @throws FormatError `bad-plan`; MoeError `no-such-file`
+ */
+export async function loadPlan(path: string): Promise<Plan> {
+  const found = await stat(path).catch((cause) => { throw new MoeError("no-such-file", `plan: ${path} cannot be read (${cause.code}); accepted is a file that plan.save wrote. Check the path.`, { cause }); });
+  if (found.size > MAX_BYTES) throw new FormatError("bad-plan", `plan: ${path} has ${found.size} bytes; accepted are ${MAX_BYTES}. This is no plan.`);
+  const text = await readFile(path, "utf8");
+  try {
+    return parsePlan(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof MoeError) throw new FormatError("bad-plan", error.message.replace("plan:", `plan: in ${path},`), { cause: error });
+    throw new FormatError("bad-plan", `plan: ${path} is not JSON (${(error as Error).message}); accepted is a file that plan.save wrote. Save the plan again.`, { cause: error });
+  }
+}

@@ -1,0 +1,77 @@
+import { inspect } from "node:util";
+import type { LayerId } from "../model/spec.js";
+import { diffPlans, type PlanDifference } from "../plan/diff.js";
+import type { LayerPlan, Plan } from "../plan/plan.js";
+import { savePlan } from "../plan/plan-file.js";
+import type { Profile } from "../profile/profile.js";
+import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { charts, table, type Table } from "../view/index.js";
+
+/**
+ * A plan as a study shows it: the plain data of `Plan`, which can also be drawn, compared and saved.
+ *
+ * @example
+ * study.plan.diff(other.plan)     // in which layers they differ, and which experts keep other company
+ * await study.plan.save("a.json") // moe.loadPlan("a.json") reads it again
+ */
+export class StudyPlan implements Plan, Displayable {
+  readonly version = 1;
+  readonly for: string;
+  readonly method: string;
+  readonly paper?: string;
+  readonly options: Record<string, unknown>;
+  readonly layers: Record<LayerId, LayerPlan>;
+  readonly #profile?: Profile;
+
+  constructor(plan: Plan, profile?: Profile) {
+    ({ for: this.for, method: this.method, options: this.options, layers: this.layers } = plan);
+    if (plan.paper !== undefined) this.paper = plan.paper;
+    this.#profile = profile?.model.fingerprint === plan.for ? profile : undefined;
+  }
+
+  /** Where two plans for one model differ. */
+  diff(other: Plan): PlanDiff {
+    return new PlanDiff(this.method, other.method, diffPlans(this, other));
+  }
+
+  /** Writes the plan as JSON. */
+  save(path: string): Promise<void> {
+    return savePlan(path, this);
+  }
+
+  /** What becomes of each layer. */
+  table(): Table {
+    const rows = Object.entries(this.layers).map(([layer, { slots, expertOf, router, drop }]) => ({
+      layer, stored: slots?.length, merged: slots?.filter(({ from }) => from.length > 1).length, form: [...new Set(slots?.map(({ form }) => form?.form ?? "as before"))].join(", "),
+      "without an expert": expertOf?.filter((slot) => slot < 0).length, masked: router?.mask?.length, drop: drop ?? "",
+    }));
+    return table(rows, { title: `Plan of ${this.method}, ${rows.length} layers` });
+  }
+
+  async [DISPLAY](): Promise<MimeBundle> {
+    if (Object.values(this.layers).some(({ slots }) => slots)) return charts.grouping(this, { profile: this.#profile })[DISPLAY]();
+    return this.table()[DISPLAY]();
+  }
+
+  [inspect.custom](): string {
+    return this.table().toText();
+  }
+}
+
+/** The layers in which two plans differ, as a table. */
+export class PlanDiff implements Displayable {
+  constructor(readonly first: string, readonly second: string, readonly differences: readonly PlanDifference[]) {}
+
+  table(): Table {
+    const rows = this.differences.map(({ layer, fields, regrouped, slots }) => ({ layer, differs: fields.join(", "), "stored in the first": slots[0], "stored in the second": slots[1], "experts in other company": regrouped.join(", ") }));
+    return table(rows, { title: `${this.first} and ${this.second}: ${rows.length === 0 ? "no layer differs" : `${rows.length} layers differ`}` });
+  }
+
+  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
+    return this.table()[DISPLAY]();
+  }
+
+  [inspect.custom](): string {
+    return this.table().toText();
+  }
+}
