@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import ts from "typescript";
 import { compilerOptions, hasNodeTypes, libraries } from "./compiler-options.js";
 import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
+import { plainType } from "./plain-type.js";
 import { RolledUpTypes } from "./rolled-up-types.js";
 
 const CELL_FILE = /^__cell_(\d+|next)__\.ts$/;
@@ -22,6 +23,8 @@ interface CellModule {
 interface Owner {
   file: string;
   kind: NameKind;
+  /** the type of a variable, where it can be written down */
+  type?: string;
 }
 
 /**
@@ -73,9 +76,10 @@ export class NotebookProgram {
   /** The opened cell runs: from now on the names that it declares are its own. */
   commit(): void {
     const module = this.files.get(this.current)!;
+    const types = this.plainTypes(module);
     const file = join(this.folder, `__cell_${++this.cells}__.ts`);
     this.files.set(file, module);
-    for (const [name, kind] of module.gives) this.owners.set(name, { file, kind });
+    for (const [name, kind] of module.gives) this.owners.set(name, { file, kind, type: types.get(name) });
     this.dropUnused();
   }
 
@@ -105,8 +109,12 @@ export class NotebookProgram {
     const mentioned = new Set(code.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
     const uses = new Set<string>();
     const taken: string[] = [];
-    for (const [name, { file, kind }] of this.owners) {
+    for (const [name, { file, kind, type }] of this.owners) {
       if (gives.has(name) || (!all && !mentioned.has(name))) continue;
+      if (type && !all) {
+        taken.push(`declare ${kind} ${name}: ${type};`);
+        continue;
+      }
       const from = `"./${basename(file)}"`;
       uses.add(file);
       taken.push(kind === "entity" ? `import { ${name} } from ${from};` : `declare ${kind} ${name}: typeof import(${from}).${name};`);
@@ -114,6 +122,18 @@ export class NotebookProgram {
     const given = [...gives.keys()].filter((name) => !exported.has(name));
     const global = parsed.statements.some((statement) => ts.isModuleDeclaration(statement) && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name)));
     return { text: `${code}${TAIL}${taken.join("")}export { ${given.join(", ")} };`, version: String(++this.versions), number, gives, uses, global };
+  }
+
+  /**
+   * Types of the opened cell's variables that need no module to be understood. A cell that takes only such names needs no
+   * earlier cell: else each would need all before it, and a long notebook would become slow.
+   */
+  private plainTypes({ gives }: CellModule): Map<string, string | undefined> {
+    const checker = this.program.getTypeChecker();
+    const module = checker.getSymbolAtLocation(this.program.getSourceFile(this.current)!);
+    const typeOf = (symbol: ts.Symbol) => checker.getTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    const variables = (module ? checker.getExportsOfModule(module) : []).filter(({ name }) => (gives.get(name) ?? "entity") !== "entity");
+    return new Map(variables.map((symbol) => [symbol.name, plainType(checker, typeOf(symbol))]));
   }
 
   private dropUnused(): void {

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { packageFolder } from "../../../../kernels/headless/kernel-spec.js";
+import { Compiler } from "../../../../kernels/moelab/language/compile.js";
+import { GLOBALS } from "../../../../kernels/moelab/language/globals.js";
+import { inspect } from "../../../../kernels/moelab/language/inspect.js";
+import { NotebookProgram } from "../../../../kernels/moelab/language/notebook-program.js";
+
+const test = suite("notebook-program");
+const folder = mkdtempSync(join(tmpdir(), "notebook-program-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const notebook = new NotebookProgram(folder, packageFolder(), GLOBALS);
+const compiler = new Compiler(notebook);
+const errorOf = (code: string) => {
+  const compiled = compiler.compile(code, 1);
+  return compiled.ok ? "" : compiled.error.evalue;
+};
+const files = () => notebook.program.getSourceFiles().length;
+
+test("the standard library and Node are one file", () => {
+  assert.is(errorOf('import { readFileSync } from "node:fs"; const text = readFileSync("x", "utf8"); console.log(process.version, text.at(-1))'), "");
+  assert.ok(files() <= 4, `${files()} files`);
+});
+
+test("cells that build on each other do not make the program grow", () => {
+  for (let i = 0; i < 60; i++) assert.is(errorOf(`/** The ${i}th. */ let step${i} = { value: ${i ? `step${i - 1}.value + 1` : 0}, list: [${i}] };`), "");
+  assert.is(errorOf("step59.list.push(1)"), "");
+  assert.ok(files() <= 4, `${files()} files`);
+  assert.match(errorOf('step59.value = "x"'), /Type 'string' is not assignable to type 'number'/);
+  const help = inspect(notebook, "step3", 4, 0)!.plain;
+  assert.match(help, /let step3: \{/);
+  assert.match(help, /The 3th\./);
+});
+
+test("moelab and all that it depends on are one file, of one mind with direct imports of these packages", () => {
+  assert.is(errorOf('import { moe } from "moelab"; const study = moe.load("nano-switch").profile({ tokens: 10 });'), "");
+  assert.is(errorOf('import { tf } from "moelab"; import * as direct from "@tensorflow/tfjs"; const tensor: direct.Tensor = tf.tensor([1]);'), "");
+  assert.ok(files() <= 10, `${files()} files`);
+  assert.match(errorOf('study.merge({ methd: "x" })'), /Property 'method' is missing/);
+  assert.match(inspect(notebook, "study.merge", 8, 0)!.plain, /Experts become fewer/);
+});
+
+test.run();
