@@ -1,7 +1,8 @@
 // Sequential reading of a sharded bfloat16 checkpoint: bytes alone, decoded to float32, and one expert in sixteen by its range.
 // usage: node --import tsx test/bench/checkpoint/read.ts [MB = 1024]
-// The bytes come from the page cache of the operating system when they fit there: compare with `dd if=FILE of=/dev/null bs=16M`.
-import { mkdtempSync, rmSync } from "node:fs";
+// Beside it, plain reading of the same files from end to end, 16 MB at a time: into one buffer, and into fresh memory, which
+// the operating system has to give and to clear. All bytes come from its page cache when they fit there. Last line as JSON.
+import { closeSync, mkdtempSync, openSync, readSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openTensors } from "../../../sdk/checkpoint/safetensors.js";
@@ -14,12 +15,25 @@ const tensors = Array.from({ length: Math.max(1, Math.round(totalBytes / sizeByt
 const content = new Uint8Array(sizeBytes).map((_, at) => (at * 2654435761) >>> 24);
 const folder = mkdtempSync(join(process.env.MOELAB_BENCH_FOLDER ?? tmpdir(), "moelab-bench-"));
 
+const rates: Record<string, number> = {};
+
+/** Reads the shards from end to end. */
+async function readPlainly(fresh: boolean): Promise<void> {
+  const one = Buffer.alloc(16 << 20);
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".safetensors"))) {
+    const file = openSync(join(folder, name), "r");
+    while (readSync(file, fresh ? Buffer.allocUnsafeSlow(one.length) : one) > 0);
+    closeSync(file);
+  }
+}
+
 async function measure(what: string, bytes: number, work: () => Promise<unknown>): Promise<void> {
   const started = performance.now();
   const cpu = process.cpuUsage();
   await work();
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(cpu);
+  rates[what] = bytes / 1e9 / seconds;
   console.log(`${what.padEnd(24)} ${(bytes / 1e9 / seconds).toFixed(2).padStart(6)} GB/s  ${seconds.toFixed(2).padStart(6)} s  cpu ${((user + system) / 1e6).toFixed(2)} s  peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
 }
 
@@ -27,11 +41,15 @@ try {
   const all = tensors.length * sizeBytes;
   console.log(`${tensors.length} tensors, ${(all / 1e9).toFixed(2)} GB, shards of 0.5 GB; node ${process.version}`);
   await measure("write, with fsync", all, () => writeSharded(folder, tensors, tensors.map(({ name }) => ({ name, bytes: content })), { maxShardBytes: 5e8 }));
+  await measure("plain, one buffer", all, () => readPlainly(false));
+  await measure("plain, fresh memory", all, () => readPlainly(true));
   const store = await openTensors(folder);
   await measure("read bytes", all, async () => { for (const { name } of tensors) await store.bytes(name); });
   await measure("read values", all, async () => { for (const { name } of tensors) await store.values(name); });
   await measure("read 4 experts of 64", all / 16, async () => { for (const { name } of tensors) await store.values(name, { start: 8, end: 12 }); });
   await store.close();
+  const share = (what: string, of: string) => rates[what] / rates[of];
+  console.log(JSON.stringify({ version: process.version, rates, results: { "bytes, of plain reading into fresh memory": share("read bytes", "plain, fresh memory"), "bytes, of plain reading into one buffer": share("read bytes", "plain, one buffer"), "float32, of plain reading into fresh memory": share("read values", "plain, fresh memory") } }));
 } finally {
   rmSync(folder, { recursive: true });
 }

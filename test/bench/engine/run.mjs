@@ -1,49 +1,54 @@
-// The engine beside PyTorch, alternating. Writes test/bench/engine/results/DATE.json.
-// usage: node --import tsx test/bench/engine/run.mjs [--python PATH] [--rounds 5] [--steps 20] [--sizes narrow,wide]
-// Without a Python that has torch and SciPy, only the engine's own numbers are measured.
+// The engine beside PyTorch, transformers, LAPACK and SciPy, alternating. Adds rounds to test/bench/engine/results/PART.json
+// until there are five, stops when the minutes are over and goes on there the next time; then prints the table.
+// usage: node --import tsx test/bench/engine/run.mjs --python PATH [--part NAME,NAME …] [--rounds 5] [--minutes 3.5] [--again] [--model FOLDER]
+// PATH is a Python with torch, SciPy and transformers. Without --part all parts run; --again forgets earlier rounds.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { sizes, stepFlops } from "./sizes.ts";
+import { parts } from "./parts.mjs";
+import { table } from "./table.mjs";
 
+const { values } = parseArgs({ options: { python: { type: "string" }, part: { type: "string" }, rounds: { type: "string", default: "5" }, minutes: { type: "string", default: "Infinity" }, again: { type: "boolean" }, model: { type: "string", default: join(os.tmpdir(), "moelab-olmoe") }, out: { type: "string" } } });
 const here = fileURLToPath(new URL(".", import.meta.url));
-const { values } = parseArgs({ options: { python: { type: "string" }, rounds: { type: "string", default: "5" }, steps: { type: "string", default: "20" }, sizes: { type: "string", default: "narrow,wide" } } });
-const node = (script, ...args) => run(process.execPath, ["--import", "tsx", join(here, script), ...args], { MOELAB_BACKEND: "torch" });
-// the setting that the engine has: waiting threads sleep instead of spinning
-const python = (script, ...args) => (values.python ? run(values.python, [join(here, script), ...args], { GOMP_SPINCOUNT: "1000" }) : undefined);
+const out = values.out ?? join(here, "results");
+const end = performance.now() + 60e3 * Number(values.minutes);
+const names = values.part ? values.part.split(",") : Object.keys(parts);
+const unknown = names.find((name) => !(name in parts));
+if (unknown) throw new Error(`bench: no part is named ${unknown}; accepted are ${Object.keys(parts).join(", ")}.`);
 
-function run(program, args, env) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, ...env } });
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
+/** Runs one side; the last line of its output is JSON. */
+function run({ script, args = [], backend = "torch" }) {
+  const isPython = script.endsWith(".py");
+  if (isPython && !values.python) return undefined;
+  const program = isPython ? values.python : process.execPath;
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const full = [...(isPython ? [] : ["--import", "tsx"]), path, ...args.map((arg) => (arg === "MODEL" ? values.model : arg))];
+  // the setting that the engine has, for both: waiting threads sleep instead of spinning
+  const { status, stdout, stderr } = spawnSync(program, full, { encoding: "utf8", env: { ...process.env, GOMP_SPINCOUNT: "1000", MOELAB_BACKEND: backend } });
+  if (status !== 0) throw new Error(`${program} ${full.join(" ")}: ${stderr}`);
   return JSON.parse(stdout.trim().split("\n").pop());
 }
-const middle = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
-const report = { date: new Date().toISOString(), machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), node: process.version }, load: [os.loadavg()[0]], training: {}, operations: [] };
-for (const size of values.sizes.split(",")) {
-  const runs = [];
-  for (let round = 0; round < Number(values.rounds); round++) {
-    // the order changes each round, so that neither side always runs on the warmer machine
-    const pair = round % 2 ? { peer: python("train_step.py", size, values.steps), engine: node("train-step.ts", size, values.steps) } : { engine: node("train-step.ts", size, values.steps), peer: python("train_step.py", size, values.steps) };
-    runs.push({ ...pair, load: os.loadavg()[0] });
-    console.log(size, `engine ${pair.engine.tokensPerSecond}`, pair.peer ? `torch ${pair.peer.tokensPerSecond}, ratio ${(pair.engine.tokensPerSecond / pair.peer.tokensPerSecond).toFixed(2)}` : "", `load ${os.loadavg()[0].toFixed(1)}`);
-  }
-  const ratios = values.python ? runs.map(({ engine, peer }) => engine.tokensPerSecond / peer.tokensPerSecond) : [];
-  report.training[size] = { runs, ratio: ratios.length ? { median: middle(ratios), least: Math.min(...ratios), most: Math.max(...ratios), best: Math.max(...runs.map(({ engine }) => engine.best)) / Math.max(...runs.map(({ peer }) => peer.best)) } : undefined };
-}
-report.operations.push({ engine: node("operations.ts"), peer: python("operations.py") });
-report.load.push(os.loadavg()[0]);
-const limit = report.operations[0].engine["matmul 2048, GF/s"];
-
-for (const [size, result] of Object.entries(report.training)) {
-  const { B, T } = sizes[size];
-  const best = Math.max(...result.runs.map(({ engine }) => engine.best));
-  result.limit = { gflops: Math.round((stepFlops(sizes[size]) * best) / (B * T) / 1e9), matmulGflops: limit };
-}
-const out = join(here, "results");
 mkdirSync(out, { recursive: true });
-writeFileSync(join(out, `${report.date.slice(0, 10)}.json`), JSON.stringify(report, undefined, 1) + "\n");
-console.log(JSON.stringify(report.operations[0], undefined, 1));
+for (const name of names) {
+  const part = parts[name];
+  const path = join(out, `${name}.json`);
+  if (values.again) rmSync(path, { force: true });
+  const report = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : { part: name, machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), node: process.version }, rounds: [] };
+  if (part.model && values.python && !existsSync(join(values.model, "config.json"))) spawnSync(values.python, [join(here, "forward.py"), values.model, "make"], { stdio: "inherit" });
+  while (report.rounds.length < Number(values.rounds) && performance.now() < end) {
+    // the order turns each round, so that nobody always runs on the warmer machine
+    const sides = Object.keys(part.sides);
+    const turned = sides.map((_, i) => sides[(i + report.rounds.length) % sides.length]);
+    const round = { date: new Date().toISOString(), load: os.loadavg()[0] };
+    for (const side of turned) round[side] = run(part.sides[side]);
+    report.rounds.push(round);
+    writeFileSync(`${path}.tmp`, JSON.stringify(report, undefined, 1) + "\n");
+    renameSync(`${path}.tmp`, path);
+    console.log(name, `round ${report.rounds.length}`, sides.map((side) => `${side} ${round[side]?.tokensPerSecond ?? round[side]?.seconds ?? ""}`).join(", "), `load ${os.loadavg()[0].toFixed(1)}`);
+  }
+}
+console.log(table(out));
