@@ -266,6 +266,31 @@ test("a model without safetensors is said to have none", async () => {
   assert.is(error.code, "no-checkpoint");
 });
 
+test("a model of one word, as the oldest have", async () => {
+  const old = await new LocalHub("gpt2", sharded()).start();
+  const folder = await resolveModel("gpt2", { retryDelayMs: 1, env: { HF_HOME: home, HF_ENDPOINT: old.endpoint } });
+  assert.is(folder, join(home, "hub", "models--gpt2", "snapshots", COMMIT));
+  assert.is(await resolveModel("gpt2", { env: { HF_HOME: home, HF_HUB_OFFLINE: "1" } }), folder);
+  await old.stop();
+});
+
+test("a word that is no model is told what is accepted, and that the hub was asked", async () => {
+  const error = await rejects(resolve({}, {}, "no-model-at-all"));
+  assert.is(error.code, "no-such-model");
+  assert.match(error.message, /"no-model-at-all" is neither .* hub .*org\/name/);
+  assert.is((error.cause as { code: string }).code, "not-found");
+});
+
+test("a large file in Xet's chunks comes over plain HTTP; without a hash of the whole it is refused", async () => {
+  const tree = hub.tree.bind(hub);
+  hub.tree = () => tree().map((file) => ("lfs" in file ? { ...file, xetHash: "0".repeat(64) } : file));
+  assert.ok(readFileSync(join(await resolve(), SHARD)).equals(hub.files[SHARD]));
+  hub.tree = () => tree().map((file) => ("lfs" in file ? { ...file, lfs: undefined, xetHash: "0".repeat(64) } : file));
+  const error = await rejects(resolve({}, { HF_HOME: join(home, "other") }));
+  assert.is(error.code, "xet-only");
+  assert.match(error.message, /Xet.*hf download org\/tiny/);
+});
+
 test("a name is a folder, then a bundled model, then a hub id", async () => {
   assert.is(await resolve({}, {}, home), home);
   for (const name of await bundledModels()) assert.ok((await resolve({}, {}, name)).endsWith(`data/models/${name}`));

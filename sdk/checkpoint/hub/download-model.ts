@@ -18,10 +18,11 @@ const PARALLEL = 4;
 /** Configuration, tokenizer, templates, licence and card: all but weights, in the model's own folder. */
 const SMALL_FILES = /^[^/]+\.(json|txt|model|jinja|md)$|^LICENSE$/;
 
-interface HubFile { path: string; sizeBytes: number; hash: string }
+interface HubFile { path: string; sizeBytes: number; hash: string; /** the hub keeps it in Xet's chunks and tells no hash of the whole */ chunksAlone: boolean }
 
 /**
- * Brings a model into the cache: its configuration, its tokenizer and its safetensors weights, no other form of them.
+ * Brings a model into the cache over plain HTTP, which the hub keeps for Xet's files too (they have a sha256 as all large
+ * files have, and downloads can be continued): its configuration, its tokenizer and its safetensors weights, no other form of them.
  * If the hub does not answer or refuses, a complete model that is cached is taken.
  *
  * @returns the folder of the snapshot
@@ -77,7 +78,7 @@ async function list({ name, revision }: ModelId, connection: HubConnection): Pro
   const commit = isCommit(revision) ? revision : (await modelInfo({ ...hub, name, revision, additionalFields: ["sha"] })).sha;
   if (typeof commit !== "string" || !isCommit(commit)) throw refuse("no commit", "40 hexadecimal digits");
   const files = new Map<string, HubFile>();
-  for await (const { type, path, size, oid, lfs } of listFiles({ ...hub, repo: name, revision: commit, recursive: true })) {
+  for await (const { type, path, size, oid, lfs, xetHash } of listFiles({ ...hub, repo: name, revision: commit, recursive: true })) {
     if (type !== "file") continue;
     // path and hash become file names here
     if (typeof path !== "string" || !/^[^\\\0:]+$/.test(path) || path.split("/").some((part) => ["", ".", ".."].includes(part))) throw refuse(`the file ${JSON.stringify(path)}`, "names inside the model");
@@ -85,7 +86,7 @@ async function list({ name, revision }: ModelId, connection: HubConnection): Pro
     if (typeof hash !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash)) throw refuse(`no hash of ${path}`, "40 or 64 hexadecimal digits");
     const sizeBytes = lfs?.size ?? size;
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw refuse(`no size of ${path}`, "a number of bytes");
-    files.set(path, { path, hash, sizeBytes });
+    files.set(path, { path, hash, sizeBytes, chunksAlone: xetHash !== undefined && lfs === undefined });
   }
   return { commit, files };
 }
@@ -102,6 +103,8 @@ async function orStop<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> 
 interface Place { id: ModelId; commit: string; cache: ModelCache; connection: HubConnection }
 
 async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: Place, onBytes: (path: string, bytes: number) => void): Promise<void> {
+  const chunked = wanted.find(({ chunksAlone }) => chunksAlone);
+  if (chunked) throw new MoeError("xet-only", `load: ${chunked.path} of ${id.name} is stored in Xet's chunks and the hub tells no sha256 of it; accepted are files whose hash can be checked, as of all that the hub also gives over plain HTTP. Fetch it with Python's \`hf download ${id.name}\`: the cache is shared.`);
   const missing: HubFile[] = [];
   for (const file of wanted) {
     // what a link points to may have been cut short: then it is fetched again
