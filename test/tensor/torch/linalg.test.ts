@@ -72,6 +72,20 @@ onTorch("assignment costs as much as without the engine, with ties, for more col
   }), { numRuns: 200, seed: 6 });
 });
 
+onTorch("assignment is right around the ends of blocks and vectors, of float32 scores too", () => {
+  for (const columns of [7, 8, 9, 127, 128, 129, 257]) for (const whole of [false, true]) for (const rows of [columns, columns - 3]) {
+    const score = Float32Array.from(random(rows, columns, columns).data, (x) => (whole ? Math.round(3 * x) : x));
+    const total = (columnOf: Int32Array) => columnOf.reduce((sum, column, row) => sum + score[row * columns + column], 0);
+    const [seen, wide] = [assign(score, rows, { columns }), assign(Float64Array.from(score), rows, { columns })];
+    assert.equal([...seen], [...wide], "float32 and float64 scores give one assignment");
+    assert.is(new Set(seen).size, rows, "a column is taken twice");
+    setNativeLinalg({});
+    const expected = assign(score, rows, { columns });
+    if (registration.ok) setNativeLinalg(registration.linalg);
+    assert.ok(Math.abs(total(seen) - total(expected)) < 1e-9, `${rows} x ${columns}: costs ${total(seen)}, expected ${total(expected)}`);
+  }
+});
+
 onTorch("every code of the short formats becomes the float32 that JavaScript decodes, from any offset", ({ toFloat32 }) => {
   const codes16 = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, code) => code).buffer);
   const codes8 = Uint8Array.from({ length: 256 }, (_, code) => code);
