@@ -98,7 +98,7 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
 
 /** One pass of one stack over some rows, final norm included: [N, D]. */
 async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident, extra: Partial<Pass>): Promise<Tensor> {
-  const top = await resident.take("embedding");
+  const top = new Map([...(await resident.take("embedding")), ...(await resident.take("finalNorm"))]);
   const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
   const activations = new Activations(resident.budget);
   try {
@@ -109,7 +109,7 @@ async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec
     x.dispose();
     return y;
   } finally {
-    resident.release("embedding");
+    for (const end of ["embedding", "finalNorm"]) resident.release(end);
     await activations.close();
     tf.dispose([pass.bias, extra.keyMask].filter((tensor) => tensor !== undefined));
   }

@@ -4,8 +4,8 @@ import { disposeWeights, layoutOf, readLayer, type LayerWeights } from "./layer-
 import type { MemoryBudget } from "./memory-budget.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 
-/** The weights outside the layers: what makes the first layer's input with the norms, and what makes logits. */
-const ENDS = ["embedding", "head"] as const;
+/** The weights outside the layers, by what they are needed for: the first layer's input, the norm after the last, logits. */
+const ENDS = ["embedding", "finalNorm", "head"] as const;
 type End = (typeof ENDS)[number];
 
 interface Held { reading: Promise<LayerWeights>; weights?: LayerWeights; sizeBytes: number; users: number }
@@ -22,10 +22,10 @@ export class Resident {
     const place = this.placeOf(path);
     let held = this.held.get(place);
     if (held) this.budget.resume(held);
-    else this.held.set(place, (held = { sizeBytes: this.sizeBytes(path), users: 0, reading: Promise.resolve(new Map()) }));
+    else this.held.set(place, (held = { sizeBytes: this.sizeBytes(place), users: 0, reading: Promise.resolve(new Map()) }));
     if (held.users++ === 0) this.budget.use(held.sizeBytes);
     try {
-      if (held.users === 1 && !held.weights) held.reading = this.read(path);
+      if (held.users === 1 && !held.weights) held.reading = this.read(place);
       return (held.weights = await held.reading);
     } catch (error) {
       this.held.delete(place);
@@ -88,9 +88,8 @@ export class Resident {
 
 /** Which of the weights outside the layers an end needs. */
 function endTensors(spec: ModelSpec, end: End) {
-  if (spec.head.tied) return topTensors(spec);
-  const ofHead = ({ name }: { name: string }) => /^(head|embedOut$)/.test(name);
-  return topTensors(spec).filter((tensor) => (end === "head") === ofHead(tensor));
+  const endOf = (name: string): End => (/(^|\.)finalNorm/.test(name) ? "finalNorm" : /^(head|embedOut$)/.test(name) && !spec.head.tied ? "head" : "embedding");
+  return topTensors(spec).filter(({ name }) => endOf(name) === end);
 }
 
 function isEnd(path: string): path is End {

@@ -84,11 +84,8 @@ async function runStack(
     B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: options.capacity ?? true, memoryMask: extra(batch).memoryMask, bias: begun?.batches[batch].bias,
   }));
   try {
-    const travellers: Traveller[] = [];
-    for (const [batch, rows] of sides.entries()) {
-      const x = begun?.batches[batch].x ?? (await embedded(rows, stack, spec, resident, activations));
-      travellers.push({ x, pass: passes[batch], memory: extra(batch).memory });
-    }
+    const inputs = begun ? begun.batches.map(({ x }) => x) : await embedded(sides, stack, spec, resident, activations);
+    const travellers: Traveller[] = inputs.map((x, batch) => ({ x, pass: passes[batch], memory: extra(batch).memory }));
     const show = async (held: Held, layer: number | "norm", batch: number) => options.onHidden?.(await held.read(), layer, { batch, stack, rows: sides[batch] });
     for (let index = 0; index < layers.length; index++) {
       if (index < (begun?.layer ?? 0)) { advance(); continue; }
@@ -105,7 +102,7 @@ async function runStack(
       advance();
     }
     const outputs: Held[] = [];
-    const top = await resident.take("embedding");
+    const top = await resident.take("finalNorm");
     try {
       for (const [batch, traveller] of travellers.entries()) {
         await show(traveller.x, layers.length, batch);
@@ -116,7 +113,7 @@ async function runStack(
         await show(outputs[batch], "norm", batch);
       }
     } finally {
-      resident.release("embedding");
+      resident.release("finalNorm");
     }
     return outputs;
   } finally {
@@ -124,10 +121,13 @@ async function runStack(
   }
 }
 
-async function embedded(rows: Rows, stack: "encoder" | "decoder", spec: ModelSpec, resident: Resident, activations: Activations): Promise<Held> {
+/** What the first layer of a stack sees of each batch. */
+async function embedded(sides: Rows[], stack: "encoder" | "decoder", spec: ModelSpec, resident: Resident, activations: Activations): Promise<Held[]> {
   const top = await resident.take("embedding");
   try {
-    return await activations.hold(tf.tidy(() => embed(rows, spec, top, stack)));
+    const inputs: Held[] = [];
+    for (const rows of sides) inputs.push(await activations.hold(tf.tidy(() => tf.clone(embed(rows, spec, top, stack)))));
+    return inputs;
   } finally {
     resident.release("embedding");
   }
