@@ -13,7 +13,7 @@ interface Explanation {
  * @param detail 1 adds the text of the declaration
  */
 export function inspect(notebook: NotebookProgram, code: string, offset: number, detail: number): { plain: string; markdown: string } | undefined {
-  const file = notebook.open(code, { all: true });
+  const file = notebook.open(code, { origins: true });
   const onName = /[\p{ID_Continue}$]/u.test(code.slice(Math.max(0, offset - 1), offset + 1));
   const named = () => atName(notebook, file, offset) ?? atName(notebook, file, Math.max(0, offset - 1));
   const found = (onName ? named() : undefined) ?? insideCall(notebook, file, offset) ?? (/\S/.test(code.slice(0, offset)) ? atName(notebook, file, lastName(code, offset)) : undefined);

@@ -65,11 +65,12 @@ export class NotebookProgram {
    * Makes `code` the cell that questions are about.
    * It is always the same file: with the same root files TypeScript takes over what it knows of all others.
    *
-   * @param all whether it may speak of any earlier name, to complete them; else only of those that its text mentions
+   * @param options.all whether it may speak of any earlier name, to complete them; else only of those that its text mentions
+   * @param options.origins whether earlier names are traced to their declaration, to explain them; their type alone is faster
    * @returns its file
    */
-  open(code: string, { number = 0, all = false } = {}): string {
-    this.files.set(this.current, this.module(code, number, all));
+  open(code: string, { number = 0, all = false, origins = false } = {}): string {
+    this.files.set(this.current, this.module(code, number, all, origins));
     return this.current;
   }
 
@@ -102,7 +103,7 @@ export class NotebookProgram {
       .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index));
   }
 
-  private module(code: string, number: number, all: boolean): CellModule {
+  private module(code: string, number: number, all: boolean, origins: boolean): CellModule {
     const parsed = ts.createSourceFile(this.current, code, ts.ScriptTarget.Latest);
     const gives = declaredNames(parsed);
     const exported = exportedNames(parsed);
@@ -111,7 +112,7 @@ export class NotebookProgram {
     const taken: string[] = [];
     for (const [name, { file, kind, type }] of this.owners) {
       if (gives.has(name) || (!all && !mentioned.has(name))) continue;
-      if (type && !all) {
+      if (type && !origins) {
         taken.push(`declare ${kind} ${name}: ${type};`);
         continue;
       }

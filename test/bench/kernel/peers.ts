@@ -49,7 +49,8 @@ export function peers({ python, tslab, deno }: PeerPaths): Record<string, Peer> 
         inspect: ["x99", "losses.append", "os.path.join", "json.dumps("],
       },
     }),
-    ...(tslab && { tslab: { ...typescript, spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]) } }),
+    // tslab finds Node's types only where a notebook has them installed
+    ...(tslab && { tslab: { ...typescript, imports: "const losses = [3, 2, 1]", complete: ["x9", "losses.", "losses.map((loss) => loss.to"], inspect: ["x99", "losses.map"], spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]) } }),
     ...(deno && { deno: { ...typescript, spec: spec("Deno", [deno, "jupyter", "--kernel", "--conn", "{connection_file}"]) } }),
   };
 }
