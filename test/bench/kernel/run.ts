@@ -33,7 +33,7 @@ load.push(os.loadavg()[0]!);
 
 const file = join(here, "results", `${new Date().toISOString().slice(0, 10)}.json`);
 const before = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { versions: {}, rounds: {} };
-const all: Record<string, Record<string, number>[]> = { ...before.rounds, ...Object.fromEntries(Object.entries(rounds).map(([name, measured]) => [name, measured.map(flat)])) };
+const all: Record<string, Record<string, number>[]> = { ...before.rounds, ...Object.fromEntries(Object.entries(rounds).map(([name, measured]) => [name, measured.map((each) => flat(each))])) };
 const medians = Object.fromEntries(Object.entries(all).map(([name, runs]) => [name, Object.fromEntries(Object.keys(runs[0]!).map((key) => [key, median(runs.map((run) => run[key]!))]))]));
 console.table(medians);
 for (const [key, target] of Object.entries(TARGETS)) if (medians.moelab) console.log(`${key}: ${medians.moelab[key]}, target ${target}: ${medians.moelab[key]! <= target! ? "met" : "missed"}`);
