@@ -1,6 +1,6 @@
-// Saves fixture models unchanged, pruned and merged, each with its own logits, for transformers to load.
-// usage: node --import tsx .ci/export-models.ts FOLDER
-import { join } from "node:path";
+// Saves models unchanged, pruned and merged, each with its own logits, for transformers to load.
+// usage: node --import tsx .ci/export-models.ts FOLDER [MODEL ...], folders in the form of the fixtures; default those of FAMILIES
+import { basename, join } from "node:path";
 import { specFromConfig } from "../sdk/checkpoint/family.js";
 import { openModel } from "../sdk/checkpoint/open-model.js";
 import { saveModel, type SaveLayout } from "../sdk/checkpoint/save-model.js";
@@ -39,10 +39,10 @@ async function widerGroups(source: string, folder: string): Promise<string> {
   return folder;
 }
 
-const target = process.argv[2];
+const [target, ...models] = process.argv.slice(2);
 await ready();
-for (const name of FAMILIES) {
-  const source = join("test/fixtures/models", name);
+for (const source of models.length ? models : FAMILIES.map((name) => join("test/fixtures/models", name))) {
+  const name = basename(source);
   const opened = await openModel(["deepseek_v2", "deepseek_v3"].includes(name) ? await widerGroups(source, `${target}-wider/${name}`) : source);
   const variants: [string, SaveLayout, ((experts: number, groups: number) => LayerPlan) | undefined][] = [["unchanged", "moelab", undefined], ["pruned", "pruned", pruned], ["merged", "expanded", merged]];
   for (const [variant, layout, change] of variants) {
