@@ -1,4 +1,4 @@
-/** Runs something while nothing that JavaScript prints comes out: what packages say while they load would land in notebooks. */
+/** Runs something, to the end of its promise if it gives one, while nothing that JavaScript prints comes out: what packages say while they load would land in notebooks. */
 export function quietly<T>(work: () => T): T {
   const streams = [process.stdout, process.stderr];
   const writes = streams.map((stream) => stream.write);
@@ -11,10 +11,17 @@ export function quietly<T>(work: () => T): T {
   };
   for (const stream of streams) stream.write = swallow as typeof stream.write;
   for (const name of spoken) console[name] = () => {};
-  try {
-    return work();
-  } finally {
+  const restore = () => {
     streams.forEach((stream, i) => (stream.write = writes[i]));
     spoken.forEach((name, i) => (console[name] = said[i]));
+  };
+  try {
+    const result = work();
+    if (result instanceof Promise) return result.finally(restore) as T;
+    restore();
+    return result;
+  } catch (error) {
+    restore();
+    throw error;
   }
 }

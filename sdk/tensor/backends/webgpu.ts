@@ -2,10 +2,14 @@ import * as tf from "@tensorflow/tfjs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Candidate } from "./candidate.js";
 import { packageRoot } from "../torch/engine-folder.js";
+import type { Candidate, Started } from "./candidate.js";
+import { quietly } from "./quietly.js";
 
 const PACKAGES = ["webgpu", "@tensorflow/tfjs-backend-webgpu"] as const;
+
+/** A process has one device; a second one would end it. */
+let started: Started | undefined;
 
 interface Adapter {
   info?: { vendor?: string; architecture?: string; description?: string; isFallbackAdapter?: boolean };
@@ -22,7 +26,12 @@ interface Adapter {
 export const webgpu: Candidate = {
   name: "webgpu",
   async start(asked) {
-    const [dawn, backend] = await Promise.all(PACKAGES.map(importIfThere));
+    if (started) {
+      await tf.setBackend("webgpu");
+      return started;
+    }
+    const dawn = await importIfThere(PACKAGES[0]);
+    const backend = await importIfThere(PACKAGES[1]);
     if (!dawn || !backend) {
       const missing = PACKAGES.filter((_, i) => ![dawn, backend][i]).join(" ");
       return { ok: false, reason: `${missing.replace(" ", " and ")} not installed`, cure: `Where there is a GPU: npm install ${missing}.` };
@@ -38,19 +47,22 @@ export const webgpu: Candidate = {
     const WebGPUBackend = backend.WebGPUBackend as new (device: object, info: object) => tf.KernelBackend;
     tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info ?? {}), 3);
     if (!(await tf.setBackend("webgpu"))) return { ok: false, reason: "the WebGPU back end does not start", cure: "Update the webgpu package." };
-    return { ok: true, device: software ? "cpu" : "gpu", version: String(backend.version_webgpu ?? "") };
+    return (started = { ok: true, device: software ? "cpu" : "gpu", version: String(backend.version) });
   },
 };
 
+/** A package and its version, as this project or the folder we run in has it. */
 async function importIfThere(name: string): Promise<Record<string, unknown> | undefined> {
   for (const folder of [packageRoot(), process.cwd()]) {
+    const require = createRequire(join(folder, "package.json"));
     let path: string;
     try {
-      path = createRequire(join(folder, "package.json")).resolve(name);
+      path = require.resolve(name);
     } catch {
       continue;
     }
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    const { version } = require(`${name}/package.json`) as { version: string };
+    return { ...(await quietly(() => import(pathToFileURL(path).href) as Promise<object>)), version };
   }
   return undefined;
 }
