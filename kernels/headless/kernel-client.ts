@@ -17,7 +17,7 @@ export interface ExecuteOptions {
   stopOnError?: boolean;
   userExpressions?: Record<string, string>;
   /** answers `input()`; without it the kernel is told that there is no input */
-  answer?(prompt: string): string;
+  answer?(prompt: string): string | Promise<string>;
 }
 
 export interface Pending {
@@ -43,7 +43,7 @@ export class KernelClient {
   private readonly sockets: { shell: Dealer; control: Dealer; stdin: Dealer; iopub: Subscriber };
   private readonly replies = new Map<string, { resolve(message: Message): void; reject(error: Error): void }>();
   private readonly watchers = new Map<string, (message: Message) => void>();
-  private readonly answers = new Map<string, (prompt: string) => string>();
+  private readonly answers = new Map<string, (prompt: string) => string | Promise<string>>();
   private closing = false;
 
   private constructor(readonly spec: KernelSpec, folder: string, connection: Connection) {
@@ -165,8 +165,8 @@ export class KernelClient {
         if (!message || !parent) continue;
         if (name === "iopub") this.watchers.get(parent)?.(message);
         else if (name === "stdin") {
-          const value = this.answers.get(parent)?.(String(message.content.prompt)) ?? "";
-          void this.send("stdin", { header: this.wire.header("input_reply"), parent: message.header, content: { status: "ok", value } });
+          // not awaited here: other messages of the channel go on
+          void Promise.resolve(this.answers.get(parent)?.(String(message.content.prompt)) ?? "").then((value) => this.send("stdin", { header: this.wire.header("input_reply"), parent: message.header, content: { status: "ok", value } }));
         } else {
           this.replies.get(parent)?.resolve(message);
           this.replies.delete(parent);

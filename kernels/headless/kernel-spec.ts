@@ -81,5 +81,5 @@ export function findKernel(name: string): KernelSpec {
   const folder = installed.get(name);
   if (name === "moelab") return moelabSpec();
   if (folder) return JSON.parse(readFileSync(join(folder, "kernel.json"), "utf8"));
-  throw new MoeError("unknown-kernel", `run: kernel "${name}" is not installed. ${suggest(name, ["moelab", ...installed.keys()])} Choose one with --kernel.`);
+  throw new MoeError("unknown-kernel", `run: kernel "${name}" is not installed. ${suggest(name, [...new Set(["moelab", ...installed.keys()])])} Choose one with --kernel.`);
 }

@@ -35,6 +35,8 @@ export interface CompletionResult {
 export interface LanguageService {
   /** @param number what the front end shows as `[number]` */
   compile(code: string, number: number): Compilation;
+  /** the cell that was compiled last starts to run: its names are declared */
+  start(): void;
   /** compiles an expression of the front end (`user_expressions`); it declares nothing */
   compileExpression(code: string): Compilation;
   complete(code: string, offset: number): CompletionResult;

@@ -1,5 +1,6 @@
 import ts from "typescript";
 import type { Compilation, CompiledCell } from "../threads.js";
+import { bareObject } from "./bare-object.js";
 import { Diagnostics } from "./diagnostics.js";
 import type { NotebookProgram } from "./notebook-program.js";
 import { rewriteCell } from "./rewrite.js";
@@ -7,19 +8,27 @@ import { rewriteCell } from "./rewrite.js";
 /** Checks cells and turns them into JavaScript that the runner can run. */
 export class Compiler {
   private readonly diagnostics: Diagnostics;
+  /** declares what the cell that was compiled last declares */
+  private declare?: () => void;
 
   constructor(private readonly notebook: NotebookProgram) {
     this.diagnostics = new Diagnostics(notebook);
   }
 
-  /** A cell that passes is part of the notebook from then on. */
-  compile(code: string, number: number): Compilation {
+  /** A cell that passes has JavaScript; it is part of the notebook when it starts to run. */
+  compile(written: string, number: number): Compilation {
+    const code = bareObject(written);
     const file = this.notebook.open(code, { number });
     const error = this.diagnostics.check(file, code);
     if (error) return { ok: false, error };
-    const cell = this.emit(file, code);
-    this.notebook.commit();
-    return { ok: true, cell };
+    this.declare = this.notebook.prepare();
+    return { ok: true, cell: this.emit(file, code) };
+  }
+
+  /** The cell that was compiled last starts to run. */
+  start(): void {
+    this.declare?.();
+    this.declare = undefined;
   }
 
   /** An expression that sees the notebook's names and declares none. */
@@ -44,6 +53,6 @@ export class Compiler {
       false,
       { before: [rewriteCell(program, code.length)] },
     );
-    return { js: js.replace(/^(export \{\};|\/\/# sourceMappingURL=.*)$/gm, ""), map };
+    return { js: js.replace(/^#!.*/, "").replace(/^(export \{\};|\/\/# sourceMappingURL=.*)$/gm, ""), map };
   }
 }

@@ -46,12 +46,29 @@ function nodeTypesFolder(home: string): string {
   return dirname(createRequire(join(home, "package.json")).resolve("@types/node/package.json"));
 }
 
+/** What came after ES2023, by TypeScript's file for it, and whether the running Node has it. */
+const LATER: [name: string, isThere: boolean][] = [
+  ["es2024.arraybuffer", "transfer" in ArrayBuffer.prototype],
+  ["es2024.collection", "groupBy" in Map],
+  ["es2024.object", "groupBy" in Object],
+  ["es2024.promise", "withResolvers" in Promise],
+  ["es2024.regexp", true],
+  ["es2024.sharedmemory", "waitAsync" in Atomics],
+  ["es2024.string", "isWellFormed" in String.prototype],
+  ["esnext.array", "fromAsync" in Array],
+  ["esnext.collection", "union" in Set.prototype],
+  ["esnext.decorators", true],
+  ["esnext.disposable", "DisposableStack" in globalThis], // Symbol.dispose alone comes with Node's types
+  ["esnext.error", "isError" in Error],
+  ["esnext.float16", "Float16Array" in globalThis],
+  ["esnext.intl", "DurationFormat" in Intl],
+  ["esnext.iterator", "Iterator" in globalThis],
+  ["esnext.promise", "try" in Promise],
+];
+
 /** Only what the running Node has: a method that is missing should be a type error, not a surprise. */
 export function libraries(): string[] {
-  const major = Number(process.versions.node.split(".")[0]);
-  return major >= 22
-    ? ["lib.esnext.d.ts"]
-    : ["lib.es2023.d.ts", "lib.es2024.arraybuffer.d.ts", "lib.es2024.regexp.d.ts", "lib.es2024.sharedmemory.d.ts", "lib.es2024.string.d.ts", "lib.esnext.disposable.d.ts", "lib.esnext.decorators.d.ts"];
+  return ["lib.es2023.d.ts", ...LATER.filter(([, isThere]) => isThere).map(([name]) => `lib.${name}.d.ts`)];
 }
 
 function strictness(folder: string): ts.CompilerOptions {

@@ -1,7 +1,7 @@
 import ts from "typescript";
 
-/** How later cells take over a name: variables are declared with their type, all else is imported. */
-export type NameKind = "let" | "const" | "entity";
+/** How later cells take over a name: variables are declared with their type, all else is imported; `var` is a global that a cell has declared. */
+export type NameKind = "let" | "const" | "var" | "entity";
 
 /** The names that a cell gives to later cells: all that it declares at its top level, and `var`s in blocks and loops. */
 export function declaredNames(file: ts.SourceFile): Map<string, NameKind> {
@@ -16,6 +16,10 @@ export function declaredNames(file: ts.SourceFile): Map<string, NameKind> {
     ts.forEachChild(node, hoist);
   };
   for (const statement of file.statements) {
+    if (hasModifier(statement, ts.SyntaxKind.DeclareKeyword) && (ts.isVariableStatement(statement) || (ts.isFunctionDeclaration(statement) && statement.name))) {
+      for (const name of ts.isVariableStatement(statement) ? statement.declarationList.declarations.flatMap((each) => boundNames(each.name)) : [statement.name!.text]) names.set(name, "var");
+      continue;
+    }
     hoist(statement);
     if (ts.isVariableStatement(statement)) declare(statement.declarationList);
     else if (ts.isImportDeclaration(statement)) for (const name of importedNames(statement)) names.set(name, "entity");

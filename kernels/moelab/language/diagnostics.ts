@@ -18,10 +18,11 @@ export class Diagnostics {
   constructor(private readonly notebook: NotebookProgram) {}
 
   check(file: string, code: string): ErrorReport | undefined {
+    // the cell alone: what is added behind it would complete an unfinished one
+    const alone = ts.createSourceFile(file, code, ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
+    if (alone.parseDiagnostics.length > 0) return jsxReport(code) ?? this.report("SyntaxError", alone.parseDiagnostics, file, code);
     const { program } = this.notebook;
     const source = program.getSourceFile(file)!;
-    const syntactic = program.getSyntacticDiagnostics(source).filter(({ start }) => start <= code.length);
-    if (syntactic.length > 0) return jsxReport(code) ?? this.report("SyntaxError", syntactic, file, code);
     const own = program.getSemanticDiagnostics(source).filter(isError).filter(({ start = 0 }) => start < code.length);
     const found = [...own, ...this.localFiles(program)];
     return found.length > 0 ? this.report("TypeScriptError", found, file, code) : undefined;
@@ -30,7 +31,7 @@ export class Diagnostics {
   /** Local modules are checked when one of them has changed. */
   private localFiles(program: ts.Program): ts.Diagnostic[] {
     const local = program.getSourceFiles().filter(
-      (each) => !each.isDeclarationFile && !this.notebook.isCell(each.fileName) && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?ts$/.test(each.fileName),
+      (each) => !each.isDeclarationFile && !this.notebook.isCell(each.fileName) && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName),
     );
     const state = local.map((each) => `${each.fileName}\0${(each as ts.SourceFile & { version?: string }).version}`).join("\0");
     if (state === this.clean) return [];

@@ -1,8 +1,9 @@
 import ts from "typescript";
+import { bareObject } from "./bare-object.js";
 
 /** Whether a console should run what was typed or wait for more of it. */
 export function isComplete(code: string): { status: "complete" | "incomplete" | "invalid"; indent?: string } {
-  const file = ts.createSourceFile("cell.ts", code, ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
+  const file = ts.createSourceFile("cell.ts", bareObject(code), ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
   const problems = file.parseDiagnostics;
   if (problems.length === 0) return { status: "complete" };
   const end = code.trimEnd().length;

@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import ts from "typescript";
+import { borrowedPackages } from "../borrowed-packages.js";
 import { compilerOptions, hasNodeTypes, libraries } from "./compiler-options.js";
 import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
 import { plainType } from "./plain-type.js";
@@ -74,14 +75,19 @@ export class NotebookProgram {
     return this.current;
   }
 
-  /** The opened cell runs: from now on the names that it declares are its own. */
-  commit(): void {
+  /**
+   * The opened cell will run.
+   * @returns what to call when it starts: from then on the names that it declares are its own
+   */
+  prepare(): () => void {
     const module = this.files.get(this.current)!;
     const types = this.plainTypes(module);
-    const file = join(this.folder, `__cell_${++this.cells}__.ts`);
-    this.files.set(file, module);
-    for (const [name, kind] of module.gives) this.owners.set(name, { file, kind, type: types.get(name) });
-    this.dropUnused();
+    return () => {
+      const file = join(this.folder, `__cell_${++this.cells}__.ts`);
+      this.files.set(file, module);
+      for (const [name, kind] of module.gives) this.owners.set(name, { file, kind, type: types.get(name) });
+      this.dropUnused();
+    };
   }
 
   isCell(file: string): boolean {
@@ -100,7 +106,9 @@ export class NotebookProgram {
     return text
       .replace(/import\("[^"]*__cell_(\d+)__(?:\.ts)?"\)\.([\w$]+)/g, (_, index, symbol) => `${symbol} of ${name(index)}`)
       .replace(/import\("(?:[^"]*__cell_next__(?:\.ts)?|types:[^"]*)"\)\./g, "")
-      .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index));
+      .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index))
+      .replace(/\\u(?!00[0-9])([0-9A-F]{4})/g, (_, code) => String.fromCharCode(parseInt(code, 16))) // names of folders
+      .replaceAll(`"${this.folder}/`, '"./');
   }
 
   private module(code: string, number: number, all: boolean, origins: boolean): CellModule {
@@ -155,7 +163,7 @@ export class NotebookProgram {
     const types = new RolledUpTypes(join(this.home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, this.home));
     const readFile = (file: string) => files.get(file)?.text ?? types.text(file) ?? ts.sys.readFile(file);
     const fileExists = (file: string) => files.has(file) || types.has(file) || ts.sys.fileExists(file);
-    const borrowed = borrowedPackages(this.home);
+    const isBorrowed = borrowedPackages(this.home);
     const version = (file: string) => files.get(file)?.version ?? (types.has(file) ? "0" : diskVersion(file));
     // asked of every file for every cell
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
@@ -177,7 +185,7 @@ export class NotebookProgram {
       if (found) return types.standIn(found);
       if (local) return undefined;
       resolutions.clear(); // it may be installed before the next cell
-      if (!borrowed.has(packageName(name))) return undefined;
+      if (!isBorrowed(name)) return undefined;
       const lent = ts.resolveModuleName(name, join(this.home, "package.ts"), options, ts.sys).resolvedModule;
       return lent && types.standIn(lent);
     };
@@ -219,14 +227,4 @@ function diskVersion(file: string): string {
   } catch {
     return "0";
   }
-}
-
-/** moelab and what it depends on can be imported from any folder, as the runner's loader has it. */
-function borrowedPackages(home: string): Set<string> {
-  const { name, dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
-  return new Set([name, ...Object.keys(dependencies)]);
-}
-
-function packageName(specifier: string): string {
-  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }

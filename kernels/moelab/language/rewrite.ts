@@ -22,14 +22,14 @@ const SERVICES = "__cell";
  */
 export function rewriteCell(program: ts.Program, codeEnd: number): ts.TransformerFactory<ts.SourceFile> {
   const checker = program.getTypeChecker();
-  return (context) => (file) => new CellRewriter(checker, context, file).rewrite(codeEnd);
+  return (context) => (file) => new CellRewriter(checker, context, file, codeEnd).rewrite();
 }
 
 class CellRewriter {
-  constructor(private readonly checker: ts.TypeChecker, private readonly context: ts.TransformationContext, private readonly file: ts.SourceFile) {}
+  constructor(private readonly checker: ts.TypeChecker, private readonly context: ts.TransformationContext, private readonly file: ts.SourceFile, private readonly codeEnd: number) {}
 
-  rewrite(codeEnd: number): ts.SourceFile {
-    const own = this.file.statements.filter((statement) => statement.pos < codeEnd && !ts.isEmptyStatement(statement));
+  rewrite(): ts.SourceFile {
+    const own = this.file.statements.filter((statement) => statement.pos < this.codeEnd && !ts.isEmptyStatement(statement));
     const hoisted: ts.Statement[] = [];
     const body: ts.Statement[] = [];
     for (const [index, statement] of own.entries()) {
@@ -37,8 +37,7 @@ class CellRewriter {
       else if (ts.isExportDeclaration(statement)) hoisted.push(...this.reexport(statement));
       else if (ts.isFunctionDeclaration(statement) && statement.name && statement.body) {
         // the declaration itself is hoisted by JavaScript, its publication must be too
-        hoisted.push(this.publish(statement.name));
-        body.push(this.withoutExport(this.visit(statement) as ts.FunctionDeclaration));
+        hoisted.push(this.publish(statement.name), this.withoutExport(this.visit(statement) as ts.FunctionDeclaration));
       } else body.push(...this.topLevel(statement, index === own.length - 1));
     }
     for (const name of this.hoistedVariables()) hoisted.unshift(this.assign(name, factory.createVoidZero()));
@@ -138,7 +137,7 @@ class CellRewriter {
     // as in TypeScript, an import of types alone loads nothing
     if (importClause && values.length === 0 && !whole && bindings.length + (named && ts.isNamedImports(named) ? named.elements.length : 0) > 0) return [];
     const namespace = factory.createUniqueName("module");
-    const load = factory.createAwaitExpression(this.service("import", [factory.createStringLiteral(specifier)]));
+    const load = this.awaited(this.service("import", [factory.createStringLiteral(specifier)]));
     const declaration = factory.createVariableStatement(undefined, factory.createVariableDeclarationList([factory.createVariableDeclaration(namespace, undefined, undefined, load)], ts.NodeFlags.Const));
     return [
       ts.setTextRange(declaration, statement),
@@ -150,7 +149,7 @@ class CellRewriter {
   /** `export … from "./x"` loads the module; a cell has nobody to export to. */
   private reexport({ moduleSpecifier, isTypeOnly }: ts.ExportDeclaration): ts.Statement[] {
     if (!moduleSpecifier || isTypeOnly) return [];
-    return [factory.createExpressionStatement(factory.createAwaitExpression(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])))];
+    return [factory.createExpressionStatement(this.awaited(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])))];
   }
 
   /** `import x = require("y")` and `import x = Some.Namespace` */
@@ -179,10 +178,7 @@ class CellRewriter {
     if (ts.isTaggedTemplateExpression(node) && ts.isIdentifier(node.tag) && this.isShared(node.tag)) {
       return factory.updateTaggedTemplateExpression(node, this.detached(node.tag), node.typeArguments, this.visit(node.template) as ts.TemplateLiteral);
     }
-    if (ts.isAwaitExpression(node)) {
-      const waited = factory.updateAwaitExpression(node, this.service("wait", [this.visit(node.expression) as ts.Expression]));
-      return ts.setTextRange(this.service("resume", [waited]), node);
-    }
+    if (ts.isAwaitExpression(node)) return ts.setTextRange(this.awaited(this.visit(node.expression) as ts.Expression), node);
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) return factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), "meta");
     if (ts.isVariableStatement(node) && this.isHoisted(node.declarationList)) return this.variables(node);
     if (ts.isForStatement(node) && node.initializer && this.isHoistedList(node.initializer)) {
@@ -217,6 +213,11 @@ class CellRewriter {
       ? factory.createAssignment(this.variable(node.name.text), this.visit(node.objectAssignmentInitializer) as ts.Expression)
       : this.variable(node.name.text);
     return ts.setTextRange(factory.createPropertyAssignment(factory.createIdentifier(node.name.text), value), node);
+  }
+
+  /** An await that an interrupt ends, or does not let go on. */
+  private awaited(expression: ts.Expression): ts.Expression {
+    return this.service("resume", [factory.createAwaitExpression(this.service("wait", [expression]))]);
   }
 
   private call(node: ts.CallExpression): ts.Node {
@@ -274,7 +275,7 @@ class CellRewriter {
   }
 
   private isTopLevel(declaration: ts.Node): boolean {
-    if (declaration.getSourceFile() !== this.file) return false;
+    if (declaration.getSourceFile() !== this.file || this.isAmbient(declaration)) return false;
     if (ts.isImportSpecifier(declaration) || ts.isImportClause(declaration) || ts.isNamespaceImport(declaration)) return true;
     let node = declaration;
     while (ts.isBindingElement(node) || ts.isObjectBindingPattern(node) || ts.isArrayBindingPattern(node)) node = node.parent;
@@ -283,6 +284,13 @@ class CellRewriter {
       return node.parent.parent.parent === this.file && ts.isVariableStatement(node.parent.parent) ? true : this.isHoisted(node.parent);
     }
     return node.parent === this.file && isNamedDeclaration(node);
+  }
+
+  /** `declare` of the cell itself, or (a `var`) of an earlier one: a global of the process is meant. */
+  private isAmbient(declaration: ts.Node): boolean {
+    const isOwn = declaration.pos < this.codeEnd;
+    if (!isOwn) return ts.isVariableDeclaration(declaration) && !(declaration.parent.flags & ts.NodeFlags.BlockScoped);
+    return (ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Ambient) !== 0;
   }
 
   private isHoistedList(node: ts.ForInitializer): node is ts.VariableDeclarationList {

@@ -16,6 +16,7 @@ const compiler = new Compiler(notebook);
 
 const service: LanguageService = {
   compile: (code, number) => compiler.compile(code, number),
+  start: () => compiler.start(),
   compileExpression: (code) => compiler.compileExpression(code),
   complete: (code, offset) => complete(notebook, code, offset),
   inspect: (code, offset, detail) => inspect(notebook, code, offset, detail),

@@ -54,7 +54,7 @@ async function draw(value: unknown): Promise<{ data: Record<string, unknown>; me
     const method = object[name];
     if (typeof method !== "function") continue;
     const made = await method.call(value);
-    if (made === undefined || made === null) continue;
+    if (typeof made !== "object" || made === null) continue;
     // a bundle with metadata, or (as Deno has it) just representations by MIME type
     const [data, metadata] = Array.isArray(made) ? made : "data" in made && typeof made.data === "object" ? [made.data, made.metadata] : [made, {}];
     return { data: { ...data }, metadata };
@@ -67,16 +67,22 @@ async function draw(value: unknown): Promise<{ data: Record<string, unknown>; me
   return Object.values(data).some((item) => item !== undefined) ? { data } : undefined;
 }
 
-const LIMITS = { depth: 4, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 100 };
-const CUT = /\n?\.\.\. \d+ more (items?|characters?)|\[(Object|Array|\w+)\]/;
+const LIMITS = { depth: 4, maxStringLength: 10_000, breakLength: 100 };
+const MAX_CHARS = 20_000;
+/** How `inspect` says that it left something out: items, characters, or what lies deeper. */
+const CUT = /\.\.\. \d+ more (items?|characters?)|(: |=> |[[,]\s+)\[(Object|Array|(?!Getter|Setter)[A-Z]\w*)\]/;
 
 /** The text of a value; a large one is cut, with a word on how to see all of it. */
 export function valueText(value: unknown): string {
-  const text = inspect(value, LIMITS);
-  const whole = typeof value === "object" && value !== null && /more (items?|characters?)/.test(text) && CUT.test(text);
-  const string = typeof value === "string" && value.length > LIMITS.maxStringLength;
-  if (string) return `${text}\n(cut: console.log(value) prints all of it)`;
-  return whole ? `${text}\n(cut: console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null }) prints all of it)` : text;
+  let text = "";
+  for (const maxArrayLength of [100, 20, 5]) {
+    text = inspect(value, { ...LIMITS, maxArrayLength });
+    if (text.length <= MAX_CHARS) break;
+  }
+  const isLong = text.length > MAX_CHARS;
+  if (isLong) text = `${text.slice(0, MAX_CHARS)}…`;
+  if (typeof value === "string") return value.length > LIMITS.maxStringLength ? `${text}\n(cut: console.log(value) prints all of it)` : text;
+  return isLong || (typeof value === "object" && CUT.test(text)) ? `${text}\n(cut: console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null }) prints all of it)` : text;
 }
 
 function isTimer(value: unknown): boolean {
@@ -107,6 +113,7 @@ const TENSOR_VALUES = 200;
 async function tensorText(tensor: TensorLike): Promise<string> {
   const title = `Tensor [${tensor.shape.join(", ")}] ${tensor.dtype}`;
   if (tensor.isDisposed) return `${title}, disposed`;
+  if (tensor.dtype === "complex64") return `${title}: tf.real and tf.imag give its parts`;
   const flat = tensor.reshape([-1]);
   const head = flat.slice([0], [Math.min(tensor.size, TENSOR_VALUES)]);
   try {

@@ -11,13 +11,15 @@ export class Cell {
 
   /** What a promise comes to, unless the cell is interrupted before. */
   await<T>(promise: PromiseLike<T>): Promise<T> {
+    const place: { stack?: string } = {};
+    Error.captureStackTrace(place);
     return new Promise((resolve, reject) => {
       this.waiting.add(reject);
       const settle = <V>(then: (value: V) => void) => (value: V) => {
         this.waiting.delete(reject);
         then(value);
       };
-      promise.then(settle(resolve), settle(reject));
+      promise.then(settle(resolve), settle((error) => reject(placed(error, place))));
     });
   }
 
@@ -31,6 +33,16 @@ export class Cell {
     this.waiting.clear();
     this.controller.abort(new KernelInterrupt());
   }
+}
+
+/** The stack of an error of Node's own (a file that is not there) ends before any cell: that of the await is added. */
+function placed(error: unknown, place: { stack?: string }): unknown {
+  try {
+    if (error instanceof Error && !/Cell \[/.test(error.stack ?? "Cell [")) error.stack += `\n${place.stack!.split("\n").slice(1).join("\n")}`;
+  } catch {
+    // frozen, or with a stack that throws
+  }
+  return error;
 }
 
 export class KernelInterrupt extends Error {

@@ -1,5 +1,6 @@
 import { promiseHooks } from "node:v8";
 import type { Cell } from "./cell.js";
+import { replace } from "./replace.js";
 
 // AsyncLocalStorage would do this, but on Node before 24 it stands on async_hooks, whose stack Node checks with an assertion:
 // a function that an interrupt tears out of a promise's continuation would end the process.
@@ -120,12 +121,4 @@ function wrapQueue(holder: object, name: string): void {
     if (!cell || typeof callback !== "function") return start.call(holder, callback, ...rest);
     return start.call(holder, (...args: unknown[]) => Atomics.load(cellRuns, 1) === 1 || runAs(cell, () => callback(...args)), ...rest);
   });
-}
-
-/** util.promisify(setTimeout) finds its variant on the function: properties are kept. */
-function replace(holder: object, name: string, wrapper: Function): void {
-  const original = (holder as Record<string, Function>)[name]!;
-  for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(original))) if (key !== "prototype") Object.defineProperty(wrapper, key, descriptor);
-  for (const symbol of Object.getOwnPropertySymbols(original)) Object.defineProperty(wrapper, symbol, Object.getOwnPropertyDescriptor(original, symbol)!);
-  (holder as Record<string, Function>)[name] = wrapper;
 }

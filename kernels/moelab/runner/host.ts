@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { Bundle, ToServer } from "../threads.js";
 import { bundleOf, toJson } from "./bundle.js";
 import { KernelInterrupt, type Cell } from "./cell.js";
-import { currentCell } from "./context.js";
+import { currentCell, runAs } from "./context.js";
 
 interface DisplayOptions {
   id?: string;
@@ -31,7 +31,7 @@ class DisplayHandle {
  */
 export class Host {
   private readonly inputs = new Map<number, { resolve(value: string): void; reject(error: Error): void }>();
-  private readonly targets = new Map<string, CommHandler>();
+  private readonly targets = new Map<string, { cell?: Cell; handler: CommHandler }>();
 
   /** @param owner the cell whose code is running, or the latest */
   constructor(private readonly owner: () => Cell | undefined, private readonly post: (message: ToServer) => void) {}
@@ -60,7 +60,7 @@ export class Host {
 
   /** Serves comms that a front end opens for a target. */
   registerCommTarget(name: string, handler: CommHandler): void {
-    this.targets.set(name, handler);
+    this.targets.set(name, { cell: this.owner(), handler });
     this.post({ type: "comm-target", name, served: true });
   }
 
@@ -79,7 +79,8 @@ export class Host {
     if (target === undefined) return;
     if (kind === "open") this.openComms.set(String(content.comm_id), target);
     if (kind === "close") this.openComms.delete(String(content.comm_id));
-    this.targets.get(target)?.({ kind, ...content });
+    const { cell, handler } = this.targets.get(target) ?? {};
+    if (cell) runAs(cell, () => handler!({ kind, ...content }));
   }
 
   private readonly openComms = new Map<string, string>();

@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { MessagePort } from "node:worker_threads";
 import type TypeScript from "typescript";
+import { borrowedPackages } from "../borrowed-packages.js";
 
 let home = "";
 let port: MessagePort;
-let borrowed = new Set<string>();
+let isBorrowed: (specifier: string) => boolean;
 let typescript: typeof TypeScript | undefined;
 
 export const initialize: InitializeHook<{ port: MessagePort; home: string }> = (data) => {
   ({ home, port } = data);
-  const { name, dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
-  borrowed = new Set([name, ...Object.keys(dependencies)]);
+  isBorrowed = borrowedPackages(home);
 };
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
@@ -25,13 +25,12 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
     if (file === undefined || isForeign(file)) return next(specifier, context);
     const url = `${pathToFileURL(file).href}?v=${versionOf(file)}`;
     if (/\.json$/.test(file)) return { url, format: "json", importAttributes: { type: "json" }, shortCircuit: true };
-    return /\.[mc]?tsx?$/.test(file) ? { url, format: "module", shortCircuit: true } : next(url, context);
+    return /\.[mc]?tsx?$/.test(file) ? { url, format: formatOf(file), shortCircuit: true } : next(url, context);
   }
   try {
     return await next(specifier, context);
   } catch (error) {
-    const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" || !borrowed.has(name)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" || !isBorrowed(specifier)) throw error;
     return next(specifier, { ...context, parentURL: pathToFileURL(join(home, "package.json")).href });
   }
 };
@@ -43,11 +42,15 @@ export const load: LoadHook = async (url, context, next) => {
   const ts = loadTypeScript();
   const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, "utf8"), {
     fileName: file,
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, sourceMap: true },
+    compilerOptions: { module: file.endsWith(".cts") ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, sourceMap: true },
   });
   port.postMessage({ url, map: sourceMapText });
-  return { format: "module", shortCircuit: true, source: outputText };
+  return { format: formatOf(file), shortCircuit: true, source: outputText };
 };
+
+function formatOf(file: string): "module" | "commonjs" {
+  return file.endsWith(".cts") ? "commonjs" : "module";
+}
 
 /** `./x` and `./x.js` may mean x.ts, as they do in TypeScript. */
 function localFile(url: string): string | undefined {

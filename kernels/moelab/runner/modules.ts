@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, runInThisContext } from "node:vm";
 import { MessageChannel } from "node:worker_threads";
+import { borrowedPackages } from "../borrowed-packages.js";
 import { moduleLoaded } from "./scripts.js";
 
 type Namespace = Record<string, unknown>;
@@ -26,7 +27,7 @@ export class Modules {
     port1.on("message", ({ url, map }: { url: string; map: string }) => moduleLoaded(url, map));
     port1.unref();
     register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
-    this.require = createRequire(join(folder, "notebook.js"));
+    this.require = borrowing(createRequire(join(folder, "notebook.js")), home);
     // the name decides what relative specifiers are relative to
     this.load = runInThisContext("(specifier, options) => import(specifier, options)", { filename: join(folder, "notebook.js"), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
   }
@@ -96,6 +97,23 @@ export class Modules {
       if (!file.includes("node_modules") && !this.loadedAt.has(file)) this.loadedAt.set(file, modifiedAt(file));
     }
   }
+}
+
+/** `require` that finds moelab, and what it depends on, where the notebook has none of its own; as the loader of modules does. */
+function borrowing(own: NodeJS.Require, home: string): NodeJS.Require {
+  const isBorrowed = borrowedPackages(home);
+  const lender = createRequire(join(home, "package.json"));
+  const chosen = (specifier: string) => {
+    try {
+      if (isBorrowed(String(specifier))) own.resolve(specifier);
+      return own;
+    } catch {
+      return lender;
+    }
+  };
+  const find = (specifier: string, options?: { paths?: string[] }) => chosen(specifier).resolve(specifier, options);
+  const { cache, extensions, main, resolve } = own;
+  return Object.assign((specifier: string) => chosen(specifier)(specifier), { cache, extensions, main, resolve: Object.assign(find, { paths: resolve.paths }) });
 }
 
 function isLocal(specifier: string): boolean {

@@ -1,12 +1,13 @@
 import { Script } from "node:vm";
 import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
 import { bundleOf } from "./bundle.js";
+import { bindCallbacks } from "./callbacks.js";
 import { Cell, KernelInterrupt } from "./cell.js";
 import { cellRuns, currentCell, ownerOf, resetContext, runAs, throwerOf, trackContext } from "./context.js";
 import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
-import { installStackTraces, scriptName } from "./scripts.js";
+import { atItsPlace, installStackTraces, scriptName } from "./scripts.js";
 import { captureStreams, type CapturedStreams } from "./streams.js";
 
 /** An interrupted cell that swallows the error at each await is left hanging after so many. */
@@ -33,6 +34,7 @@ export class Runner {
     this.host = new Host(owner, (message) => this.post(message));
     installStackTraces(kernelFolder);
     trackContext();
+    bindCallbacks();
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
     process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
@@ -73,10 +75,17 @@ export class Runner {
 
   private async value(cell: Cell, request: Pick<RunRequest, "key" | "number" | "source" | "compiled">) {
     const head = "(async (__vars, __cell, require, __dirname, __filename) => { 'use strict';";
-    const script = new Script(`${head}\n${request.compiled.js}\n})`, { filename: scriptName(request), lineOffset: -1 });
-    const body = script.runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
+    const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request)).runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
     const result = await body(this.variables, this.services, this.modules.require, this.folder, `${this.folder}/notebook.ts`);
     return result && bundleOf(result[0]);
+  }
+
+  private script(js: string, filename: string): Script {
+    try {
+      return new Script(js, { filename, lineOffset: -1 });
+    } catch (error) {
+      throw atItsPlace(error);
+    }
   }
 
   /** What compiled cells call. */
@@ -108,7 +117,7 @@ export class Runner {
   private interrupt(): void {
     resetContext()?.interrupt();
     const { cell } = this.running ?? {};
-    cell?.interrupt();
+    if (cell) runAs(cell, () => cell.interrupt());
     if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
     Atomics.store(cellRuns, 1, 0);
     this.post({ type: "interrupted" });

@@ -31,14 +31,33 @@ export function moduleLoaded(url: string, map: string): void {
  * @param kernelFolder URL of the kernel's own code
  */
 export function installStackTraces(kernelFolder: string): void {
-  const hidden = (line: string) => line.includes(kernelFolder) || /\bnode:(internal|vm|async_hooks)/.test(line);
-  Error.prepareStackTrace = (error, frames) => {
-    const lines = frames.map(String);
+  const hidden = (line: string) => line.includes(kernelFolder) || /\bnode:(internal|vm|async_hooks)/.test(line) || COMPILERS_OWN.test(line);
+  const format = (error: Error, frames: NodeJS.CallSite[]) => {
+    const lines = frames.map((frame) => translate(String(frame)));
     const shown = lines.filter((line) => !hidden(line));
     while (shown.length > 1 && /\bnode:/.test(shown.at(-1)!)) shown.pop(); // how Node came to call the cell
-    return [header(error), ...(shown.length > 0 ? shown : lines).map((line) => `    at ${translate(line)}`)].join("\n");
+    const foreign = shown.length > 0 ? shown : lines.filter((line) => !line.includes(kernelFolder));
+    return [asWritten(header(error)), ...(foreign.length > 0 ? foreign : lines).map((line) => `    at ${line}`)].join("\n");
   };
+  let chosen = format;
+  // a library that reads frames by a function of its own puts back what it found, or undefined
+  Object.defineProperty(Error, "prepareStackTrace", { configurable: true, get: () => chosen, set: (given) => (chosen = given ?? format) });
   Error.stackTraceLimit = 20;
+}
+
+/** A function that TypeScript adds to a cell, for `using` or decorators, has no place in its text. */
+const COMPILERS_OWN = /^(.* \()?Cell \[\d+\]\)?$/;
+
+/** V8 names what was called as it was compiled: `(0 , __vars.f) is not a function`. */
+export function asWritten(text: string): string {
+  return text.replace(/\(0 ?, ?__vars\.([^\s()]+)\)/g, "$1").replace(/\b__vars\.(?=[\p{ID_Start}$_])/gu, "");
+}
+
+/** A syntax error that only V8 sees says where in a frame of its own: source line and `^` under the place. */
+export function atItsPlace(error: unknown): unknown {
+  const [place = "", , marker = ""] = error instanceof SyntaxError ? String(error.stack).split("\n") : [];
+  if (error instanceof SyntaxError && /^<cell \d+>:\d+$/.test(place)) error.stack = `SyntaxError: ${error.message}\n    at ${translate(`${place}:${marker.indexOf("^") + 1}`)}`;
+  return error;
 }
 
 function header(error: Error): string {

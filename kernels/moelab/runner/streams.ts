@@ -168,7 +168,8 @@ export function captureStreams(owner: () => Cell | undefined, post: (key: number
   for (const name of ["stdout", "stderr"] as const) {
     const decoder = new StringDecoder("utf8");
     process[name].write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
-      const text = typeof chunk === "string" ? chunk : decoder.write(Buffer.from(chunk));
+      const isEncoded = typeof chunk === "string" && typeof encoding === "string" && !/^utf-?8$/i.test(encoding);
+      const text = typeof chunk === "string" && !isEncoded ? chunk : decoder.write(Buffer.from(chunk as string, encoding as BufferEncoding));
       const cell = owner();
       const key = cell?.key ?? 0;
       const id = `${key} ${name}`;
@@ -180,6 +181,11 @@ export function captureStreams(owner: () => Cell | undefined, post: (key: number
       if (typeof done === "function") process.nextTick(done);
       return true;
     }) as typeof process.stdout.write;
+    // the stream belongs to all cells: none of them ends it
+    process[name].end = ((chunk?: unknown) => {
+      if (typeof chunk === "string" || chunk instanceof Uint8Array) process[name].write(chunk);
+      return process[name];
+    }) as typeof process.stdout.end;
   }
   process.on("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
   return {

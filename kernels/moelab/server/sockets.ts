@@ -1,4 +1,4 @@
-import { Publisher, Reply, Router } from "zeromq";
+import { Reply, Router, XPublisher } from "zeromq";
 import type { Connection, Message, Wire } from "../wire.js";
 
 /** a reader that does not end by then is left to itself */
@@ -13,10 +13,14 @@ export interface Sockets {
   close(): Promise<void>;
 }
 
-/** Binds the sockets of a connection file and hands every valid message to `receive`, each message once. */
-export async function bindSockets(connection: Connection, wire: Wire, receive: (channel: RequestChannel, message: Message) => void): Promise<Sockets> {
+/**
+ * Binds the sockets of a connection file.
+ * @param receive is handed every valid message, each once
+ * @param welcome is called when a reader of iopub has arrived
+ */
+export async function bindSockets(connection: Connection, wire: Wire, receive: (channel: RequestChannel, message: Message) => void, welcome: () => void): Promise<Sockets> {
   const routers = { shell: new Router({ sendHighWaterMark: 0 }), control: new Router({ sendHighWaterMark: 0 }), stdin: new Router({ sendHighWaterMark: 0 }) };
-  const iopub = new Publisher({ sendHighWaterMark: 0, linger: 300 });
+  const iopub = new XPublisher({ sendHighWaterMark: 0, linger: 300, verbosity: "allSubs" });
   const heartbeat = new Reply();
   const address = (port: number) => (connection.transport === "ipc" ? `ipc://${connection.ip}-${port}` : `${connection.transport}://${connection.ip}:${port}`);
   await Promise.all([
@@ -40,6 +44,9 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
   }
   readers.push((async () => {
     for await (const beat of heartbeat) await heartbeat.send(beat);
+  })().catch(ignoreClosed));
+  readers.push((async () => {
+    for await (const [subscription] of iopub) if (subscription?.[0] === 1) welcome();
   })().catch(ignoreClosed));
 
   const last: Partial<Record<RequestChannel | "iopub", Promise<void>>> = {};

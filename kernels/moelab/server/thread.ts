@@ -32,7 +32,7 @@ const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
 const language = remote<LanguageService>(languagePort);
 const wire = new Wire(connection.key);
-const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message));
+const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message), () => void tellState());
 const publisher = new Publisher(wire, sockets);
 const history = new History();
 const info = kernelInfo(version, typescriptVersion);
@@ -48,7 +48,10 @@ const comms = new Comms({
 const executions = new Executions({
   compile: (code, number) => language.compile(code, number),
   compileExpression: (code) => language.compileExpression(code),
-  run: (request) => toRunner({ type: "run", request }),
+  run(request) {
+    void language.start();
+    toRunner({ type: "run", request });
+  },
   evaluate: (key, compiled) => toRunner({ type: "evaluate", key, compiled }),
   publish: (type, parent, content, metadata) => void publisher.publish(type, parent, content, metadata),
   reply: (request, content) => void reply("shell", request, content),
@@ -118,6 +121,11 @@ async function receive(channel: RequestChannel, request: Message): Promise<void>
   }
   await status("idle");
   if (type === "shutdown_request") await shutDown();
+}
+
+/** A front end that connects again, after the kernel was killed and started anew, learns that it is there: what it asked the old one is lost. */
+function tellState(): Promise<void> {
+  return publisher.publish("status", {}, { execution_state: executions.runningHeader ? "busy" : "idle" });
 }
 
 let waitingForInput = 0;

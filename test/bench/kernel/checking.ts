@@ -11,6 +11,7 @@ const compiler = new Compiler(new NotebookProgram(tmpdir(), packageFolder(), GLO
 const time = (code: string) => {
   const started = performance.now();
   if (!compiler.compile(code, 1).ok) throw new Error(`bench: ${code} does not compile`);
+  compiler.start();
   return performance.now() - started;
 };
 const trivial = (count: number) => median(Array.from({ length: count }, (_, i) => time(`1 + ${i}`)));

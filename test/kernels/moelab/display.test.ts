@@ -56,6 +56,32 @@ test("values as text; large ones are cut with a word on how to see all", async (
   assert.match((await session.run("new Error('outer', { cause: new TypeError('inner') })")).value, /outer[\s\S]*\[cause\]: TypeError: inner/);
 });
 
+test("nested values are cut as a whole, and a cut in depth is said too", async () => {
+  const { value } = await session.run("Array.from({ length: 200 }, () => Array.from({ length: 200 }, () => Math.PI))");
+  assert.ok(value.length < 25_000, `${value.length} characters`);
+  assert.match(value, /prints all of it/);
+  assert.match((await session.run("({ a: { b: { c: { d: { e: { f: 1 } } } } } })")).value, /\[Object\][\s\S]*prints all of it/);
+  for (const code of ["({ get g() { return 1 }, f() {}, s: Symbol('x') })", "(function* () {})()", "[class Kept {}]"]) assert.not.match((await session.run(code)).value, /prints all/, code);
+});
+
+test("what is printed keeps its bytes, in any encoding, and nobody can end the stream", async () => {
+  const { stdout } = await session.run("const both = Buffer.from('ü😀'); process.stdout.write(both.subarray(0, 3)); process.stdout.write(both.subarray(3)); process.stdout.write('6869', 'hex'); process.stdout.end('!\\n'); console.log('still')");
+  assert.is(stdout, "ü😀hi!\nstill\n");
+});
+
+test("callbacks of sockets, streams and files belong to the cell that asked", async () => {
+  const asked = await session.run("import { createReadStream, readFile } from 'node:fs'; import { spawn } from 'node:child_process'; import { createServer, get } from 'node:http'; createReadStream('/not/there/1'); readFile('/not/there/2', (error) => { throw error }); spawn('sh', ['-c', 'sleep 0.2; echo from a child']).stdout.on('data', (data) => console.log(String(data))); const server = createServer((request, response) => { console.log('request', request.url); response.end('body') }).listen(0, () => get({ port: (server.address() as any).port, path: '/x' }, (response) => response.once('data', (data) => { console.log(String(data)); server.close() })));");
+  const next = await session.run("await new Promise((r) => setTimeout(r, 1500)); 'next'");
+  assert.equal([next.stdout, next.stderr], ["", ""]);
+  for (const line of ["from a child", "request /x", "body"]) assert.match(asked.stdout, line);
+  for (const error of ["/not/there/1", "/not/there/2"]) assert.match(asked.stderr, error);
+});
+
+test("listeners are found again, and once means once", async () => {
+  const { value } = await session.run("import { EventEmitter, once } from 'node:events'; const em = new EventEmitter(), calls: string[] = []; const heard = (x: unknown) => calls.push(`${x}`); em.on('a', heard); em.once('a', heard); em.prependOnceListener('a', () => calls.push('first')); em.emit('a', 1); em.emit('a', 2); em.off('a', heard); em.once('b', heard); em.off('b', heard); setTimeout(() => em.emit('c', 'late'), 5); [calls.join(), em.listenerCount('a'), em.listenerCount('b'), (await once(em, 'c'))[0], em.on('d', heard).listeners('d')[0] === heard]");
+  assert.is(value, "[ 'first,1,1,2', 0, 0, 'late', true ]");
+});
+
 test("a tensor shows shape, type and values without leaving tensors behind", async () => {
   const { value } = await session.run("import * as tf from '@tensorflow/tfjs'; await tf.setBackend('cpu'); const eye = tf.eye(2); const before = tf.memory().numTensors; eye");
   assert.is(value, "Tensor [2, 2] float32\n[ [ 1, 0 ], [ 0, 1 ] ]");

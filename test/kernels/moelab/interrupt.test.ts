@@ -35,9 +35,44 @@ const endless: Record<string, string> = {
   "a chain of ticks": "const tick = () => process.nextTick(tick); tick(); await new Promise(() => {})",
   "a loop of output": "for (;;) console.log('line')",
   "a regular expression": "/^(a+)+$/.test('a'.repeat(40) + 'b')",
+  "a chain of microtasks": "const more = () => queueMicrotask(more); more(); await new Promise(() => {})",
+  "a chain of promises": "const then = () => { Promise.resolve().then(then) }; then(); await new Promise(() => {})",
+  "a flood of timers": "setInterval(() => { for (const end = Date.now() + 20; Date.now() < end;); }, 1); await new Promise(() => {})",
+  "a wait for another thread": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+  "arithmetic of huge integers": "let n = 3n; for (;;) n = n * n % (10n ** 3000n)",
+  "a comparison of a sort": "[2, 1].sort(() => { for (;;); })",
+  "a trap of a proxy": "new Proxy({} as any, { get() { for (;;); } }).x",
+  "a value that never ends drawing itself": "({ _repr_html_() { for (;;); } })",
+  "a loop over an async generator": "async function* all() { for (let i = 0; ; i++) yield i } for await (const each of all());",
+  "a loop that catches everything": "for (;;) { try { for (;;); } catch {} finally {} }",
+  "a worker that is awaited": "import { Worker } from 'node:worker_threads'; const worker = new Worker('setInterval(() => {}, 1000)', { eval: true }); await new Promise((done) => worker.once('exit', done))",
+  "a listener of a stream": "import { Readable } from 'node:stream'; Readable.from(['x']).on('data', () => { for (;;); }); await new Promise(() => {})",
+  "a callback of the file system": "import { readFile } from 'node:fs'; readFile('/dev/null', () => { for (;;); }); await new Promise(() => {})",
+  "a module that never ends loading": "await import('data:text/javascript,for(;;);' as string)",
+  "a module that waits for ever": "await import('data:text/javascript,await new Promise(() => {})' as string)",
+  "a listener of the signal itself": "(globalThis as any)[Symbol.for('moelab.kernel')].signal.addEventListener('abort', () => { for (;;); }); await new Promise(() => {})",
   "a generator": "function* ones() { for (;;) yield 1 } for (const one of ones());",
 };
 for (const [name, code] of Object.entries(endless)) test(`stops ${name}`, async () => void (await stops(code)));
+
+test("stops a question to the user", async () => {
+  const ran = session.send("await input('never answered? ')", { answer: () => new Promise<string>(() => {}) });
+  await until(() => ran.messages.some(({ header }) => header.msg_type === "execute_input"));
+  await sleep(500);
+  await session.kernel.interrupt();
+  await ran.done;
+  assert.is(ran.content.ename, "KernelInterrupt");
+  assert.is((await session.run("await input('name? ')", { answer: () => "given" })).value, "'given'");
+});
+
+test("stops a type check", async () => {
+  const ran = session.send(`type Deep<N extends number, T extends unknown[] = []> = T["length"] extends N ? T : Deep<N, [...T, 1]>; ${Array.from({ length: 40 }, (_, i) => `type D${i} = Deep<${900 + i}>; const d${i} = null! as D${i};`).join(" ")}`);
+  await until(() => ran.messages.some(({ header }) => header.msg_type === "execute_input"));
+  await session.kernel.interrupt();
+  await ran.done;
+  assert.ok(["error", "ok"].includes(ran.status));
+  assert.is((await session.run("kept")).value, "42");
+});
 
 test("stops a timer of a cell that has ended", async () => {
   const ran = await session.run("setInterval(() => { while (true) {} }, 5)");

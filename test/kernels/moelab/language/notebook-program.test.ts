@@ -17,6 +17,7 @@ const notebook = new NotebookProgram(folder, packageFolder(), GLOBALS);
 const compiler = new Compiler(notebook);
 const errorOf = (code: string) => {
   const compiled = compiler.compile(code, 1);
+  if (compiled.ok) compiler.start();
   return compiled.ok ? "" : compiled.error.evalue;
 };
 const files = () => notebook.program.getSourceFiles().length;
