@@ -11,6 +11,7 @@ const MAX_REPEATS = 1000;
 /**
  * Fills a family file's template from a configuration.
  * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key out
+ * - an expression may refuse a configuration with `$error("what was seen; what is accepted")`
  * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys
  * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
  * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
@@ -74,6 +75,8 @@ async function evaluate(expression: string, config: object, bindings: Bindings):
   try {
     return await program.evaluate(config, bindings);
   } catch (error) {
+    // a family file's own words: $error("what was seen; what is accepted")
+    if ((error as { code?: string }).code === "D3137") throw new MoeError("bad-config", `load: ${(error as Error).message}. Check the configuration.`);
     throw new MoeError("bad-config", `load: "${expression}" has no value for this config.json (${(error as Error).message}). Check the configuration against the family file.`);
   }
 }

@@ -90,6 +90,7 @@ test("what is wrong with a number is said", async () => {
   assert.match(await said({ ...mixtral, rope_scaling: "yarn" }), /rope_scaling is "yarn"/);
   assert.match(await said({ ...mixtral, rope_scaling: { type: "longrope", short_factor: [1], long_factor: [1, 2, 3, 4] } }), /short_factor of rotary positions is \[1\].*4 numbers/);
   assert.match(await said({ ...deepseek, n_group: 3, topk_group: 1 }), /8 experts stand in 3 groups/);
+  assert.match(await said({ ...configOf("nllb_moe"), moe_eval_capacity_token_fraction: 0.5 }), /moe_eval_capacity_token_fraction is 0.5: .* accepted is 1/);
   assert.match(await said({ ...deepseek, topk_group: 5 }), /groups per token is 5/);
 });
 
