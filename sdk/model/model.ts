@@ -93,6 +93,11 @@ export class Model {
     return generate(this.spec, this.resident, prompt, options);
   }
 
+  /** Gives back the device memory that is not in use at this moment. */
+  rest(): void {
+    this.resident.rest();
+  }
+
   /** Gives device memory and files back; the model can still be used and reads its weights again. */
   async dispose(): Promise<void> {
     this.resident.dispose();

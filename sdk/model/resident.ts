@@ -56,6 +56,16 @@ export class Resident {
     return sizeBytes;
   }
 
+  /** Gives back what nobody uses at this moment; it is read again when it is asked for. */
+  rest(): void {
+    for (const [place, held] of this.held) {
+      if (held.users > 0) continue;
+      this.budget.resume(held);
+      disposeWeights(held.weights!);
+      this.held.delete(place);
+    }
+  }
+
   dispose(): void {
     for (const held of this.held.values()) {
       this.budget.resume(held);

@@ -43,6 +43,8 @@ export async function applyStage(study: StudyState, plan = study.plan, options: 
   if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
   const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors });
   const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model);
+  // a model between the original and the last one is seldom asked for again, and in a chain nobody holds it
+  if (study.model !== study.original) study.model.rest();
   return { ...study, model, before: study.model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
 }
 

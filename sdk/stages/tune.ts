@@ -76,6 +76,7 @@ export async function tuned(study: StudyState, stage: string, options: TuneOptio
     const trained = await withoutZeroRows({ spec: trainable.spec, weights: await trainable.snapshot() });
     const { spec, plan, weights } = experts ? await withoutExperts(trained, experts, options.prune!) : { ...trained, plan: study.plan };
     const model = new Model(`${study.model.id}+${stage}`, spec, weights, study.model);
+    if (study.model !== study.original) study.model.rest();
     return { ...study, model, before: undefined, plan, evaluation: undefined, steps: [...study.steps, { stage, options: { ...shown, steps, lr, warmup, alpha, routers, batch: size }, ...(plan !== study.plan && { plan }), timeMs: performance.now() - started }] };
   } catch (error) {
     bar.fail(error);
