@@ -10,14 +10,9 @@ import type { ChoiceQuestion } from "../../../sdk/text/tasks/zero-shot/choice-qu
 import { zeroShotTasks, type ZeroShotTask } from "../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
 import { loadTokenizer, type Tokenizer } from "../../../sdk/text/tokenizer.js";
 import { importantRows } from "./important-rows.js";
-import { trained } from "./models.js";
-import { arms, calibrationWindows, compression, draws, mixture, naeeWindows, questions, regimes, study, testWindows, type Arm, type Group } from "./recipe.js";
+import { isTrained, trained } from "./models.js";
+import { armsOf, calibrationWindows, compression, draws, mixture, naeeWindows, pieceName, questions, regimes, study, testWindows, type Arm, type Group, type Piece } from "./recipe.js";
 import { batchOf, drawWindows } from "./windows.js";
-
-/** A pre-trained model, and a draw of calibration windows, questions and test windows. */
-export interface Piece { regime: string; seed: number; draw: number }
-
-export const pieceName = ({ regime, seed, draw }: Piece): string => `${regime}-${seed}.draw-${draw}`;
 
 /**
  * Scores every arm of a piece and writes `data/results/mc-smoe-decoder/PIECE.json` after each, in the layout of
@@ -40,10 +35,14 @@ export async function runPiece(piece: Piece): Promise<void> {
     const calibrate = (share: number) => profileStage({ model: opened.model, original: opened.model, opened, steps: [] }, { data: batches(windows.flatMap((rows) => rows.slice(0, Math.ceil(share * rows.length)))), seed: draw });
     const profiled = await calibrate(1);
     const few = await calibrate(naeeWindows / windows.flat().length);
-    for (const arm of arms.filter(({ only }) => !only || only.includes(regime))) {
+    for (const arm of armsOf(regime, draw)) {
       for (const keep of arm.keep) {
         const entries = bed.names.map((task) => ({ key: `${task} ${arm.name} ${keep}`, task }));
         if (entries.every(({ key }) => known.has(key))) continue;
+        if (arm.dense && !isTrained("dense", seed)) {
+          console.log(`${pieceName(piece)}: left out for now, as there is no dense model of seed ${seed}`);
+          continue;
+        }
         const started = performance.now();
         const model = arm.dense ? (await trained("dense", seed)).model : await changed(arm.few ? few : profiled, arm, keep, draw);
         const { parameters, sizeBytes, flopsPerToken } = cost(model.spec);

@@ -5,6 +5,8 @@ export const study = "mc-smoe-decoder";
 export const pretrainingSeeds = [1, 2];
 /** A draw is a sample of training windows to calibrate on, test questions and test windows, all disjoint from the other draws'. */
 export const draws = [1, 2, 3, 4, 5];
+/** The draws that are run in each regime. */
+const drawsOf: Record<string, number[]> = { task: draws, mixture: [1] };
 export const questions = 60;
 
 /** Tokens of a window of running text. */
@@ -36,6 +38,18 @@ export const regimes: Record<string, Group[]> = {
   mixture: [everything],
 };
 
+/** A pre-trained model, and a draw of calibration windows, questions and test windows. */
+export interface Piece { regime: string; seed: number; draw: number }
+
+export function pieceName({ regime, seed, draw }: Piece): string {
+  return `${regime}-${seed}.draw-${draw}`;
+}
+
+/** What is run in all, in this order. */
+export function allPieces(): Piece[] {
+  return Object.keys(regimes).flatMap((regime) => drawsOf[regime].flatMap((draw) => pretrainingSeeds.map((seed) => ({ regime, seed, draw }))));
+}
+
 export interface Arm {
   name: string;
   /** experts per layer, on average; every MoE layer is changed */
@@ -50,6 +64,8 @@ export interface Arm {
   few?: boolean;
   /** only in these regimes */
   only?: string[];
+  /** only in the first so many draws: costs more than all other arms together */
+  draws?: number;
 }
 
 const both = [8, 4];
@@ -64,13 +80,18 @@ export const arms: Arm[] = [
   { name: "averaging", keep: both, change: { method: "averaging" } },
   { name: "hc-smoe", keep: both, change: { method: "hc-smoe" } },
   { name: "reap", keep: both, change: { method: "reap" } },
-  { name: "mc-smoe", keep: both, change: { method: "m-smoe" }, compressed: true },
-  { name: "c-smoe", keep: [16], compressed: true },
+  { name: "mc-smoe", keep: both, change: { method: "m-smoe" }, compressed: true, draws: 2 },
+  { name: "c-smoe", keep: [16], compressed: true, draws: 2 },
   { name: "aligned to leader", keep: [4], change: { method: "m-smoe", alignTo: "leader" } },
   { name: "random similarity", keep: [4], change: { method: "m-smoe", similarity: "random" } },
   { name: "naee", keep: [4], change: { method: "naee" }, few: true, only: ["mixture"] },
   { name: "dense", keep: [1], dense: true },
 ];
+
+/** The arms of a piece. */
+export function armsOf(regime: string, draw: number): Arm[] {
+  return arms.filter(({ only, draws = Infinity }) => (!only || only.includes(regime)) && draw <= draws);
+}
 
 /** The form of compressed experts: a rank of width/24, as 32 of 768, and a tenth of the remainder's rows. */
 export const compression = { rank: 4, keep: 0.1 };

@@ -5,13 +5,18 @@
 import { parseArgs } from "node:util";
 import { MoeError } from "../../../sdk/errors.js";
 import { ready } from "../../../sdk/tensor/index.js";
-import { pieceName, runPiece, type Piece } from "./piece.js";
-import { draws, pretrainingSeeds, regimes } from "./recipe.js";
+import { isTrained } from "./models.js";
+import { runPiece } from "./piece.js";
+import { allPieces, pieceName } from "./recipe.js";
 
 const { positionals } = parseArgs({ allowPositionals: true });
 await ready();
-const pieces: Piece[] = draws.flatMap((draw) => pretrainingSeeds.flatMap((seed) => Object.keys(regimes).map((regime) => ({ regime, seed, draw }))));
+const pieces = allPieces();
 const named = positionals.filter((name) => !name.startsWith("STUDY_RUN"));
 const unknown = named.find((name) => !pieces.some((piece) => pieceName(piece) === name));
 if (unknown) throw new MoeError("unknown-piece", `study: there is no piece "${unknown}"; accepted are names such as ${pieceName(pieces[0])}. See recipe.ts.`);
-for (const piece of pieces) if (named.length === 0 || named.includes(pieceName(piece))) await runPiece(piece);
+for (const piece of pieces) {
+  if (named.length > 0 && !named.includes(pieceName(piece))) continue;
+  if (isTrained("moe", piece.seed)) await runPiece(piece);
+  else console.log(`${pieceName(piece)}: left out for now, as there is no model of seed ${piece.seed}; data/models/train-nano-decoder.ts trains it`);
+}
