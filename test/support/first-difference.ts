@@ -30,7 +30,8 @@ export async function firstDifference(one: string, other: string, activate: (bac
     // the other back end gives just what it gave in its own run: so the inputs are the same, and this operation is the cause
     if (`${name} ${hashOf(expected)}` !== trace[call]) throw new Error(`operation ${call}, ${name}: the runs take other ways before their numbers differ (${trace[call]})`);
     const terms = repeatKernel(one, name, inputs, attrs, Math.abs);
-    const worst = Math.max(...values.map((numbers, i) => numbers.reduce((most: number, x: number, j: number) => Math.max(most, unitsApart(x, expected[i][j], terms[i][j])), 0)));
+    const units = values.flatMap((numbers, i) => Array.from(numbers, (x, j) => unitsApart(x, expected[i][j], terms[i][j])));
+    const worst = units.reduce((most, apart) => Math.max(most, apart), 0);
     found = { after: call, kernel: name, shapes: Object.values(inputs).flat().flatMap((x) => (x ? [x.shape] : [])), worst };
   });
   return found;
