@@ -52,6 +52,11 @@ export class CheckpointSource implements WeightSource {
     return ownRows(await block, place);
   }
 
+  rows(name: string, { start, end }: Range): Promise<Float32Array> | undefined {
+    const place = this.place(name);
+    return place.diskShape.join() === place.shape.join() && !place.pick && place.transposed === undefined ? this.store.values(place.name, { start, end }) : undefined;
+  }
+
   async read(name: string): Promise<Tensor> {
     return tf.tensor(await this.values(name), this.info(name).shape, "float32");
   }

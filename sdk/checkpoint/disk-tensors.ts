@@ -59,6 +59,13 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
       const start = place.rows?.start ?? 0;
       if (place.rows) rows = place.rows.end - start;
       filled.add(start);
+      if (members.length === 1 && weights.rows && !canonical.includes(".experts.") && !place.rows && rows * rowBytes > LARGE_BYTES) {
+        pieceRows(rows, rowBytes).forEach((part) => add(name, {
+          name, at: part.start * rowBytes, sizeBytes: (part.end - part.start) * rowBytes,
+          bytes: async () => encode((await weights.rows!(canonical, part)) ?? (await blockOf([{ place, values: () => weights.values(canonical) }])).subarray(part.start * size(shape.slice(1)), part.end * size(shape.slice(1))), dtype),
+        }));
+        continue;
+      }
       add(/^.*\.experts\.\d+(?=\.)/.exec(canonical)?.[0] ?? name, {
         name, at: start * rowBytes, sizeBytes: rows * rowBytes,
         bytes: async () => encode(await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) }))), dtype),
@@ -70,6 +77,14 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
     }
   }
   return [...byExpert.values()].flat();
+}
+
+/** What a tensor outside the experts is cut into: an embedding of gigabytes is never whole in memory. */
+const LARGE_BYTES = 32 << 20;
+
+function pieceRows(rows: number, rowBytes: number): { start: number; end: number }[] {
+  const step = Math.max(1, Math.floor(LARGE_BYTES / rowBytes));
+  return Array.from({ length: Math.ceil(rows / step) }, (_, at) => ({ start: at * step, end: Math.min(rows, (at + 1) * step) }));
 }
 
 /** Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has, else the first. */

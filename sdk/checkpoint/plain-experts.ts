@@ -91,6 +91,10 @@ class PlainWeights implements WeightSource {
     return "rows" in origin ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)], sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length } : info;
   }
 
+  rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {
+    return this.changed.has(name) ? undefined : this.model.rows?.(name, rows);
+  }
+
   async values(name: string): Promise<Float32Array> {
     const origin = this.changed.get(name);
     if (!origin) return this.model.values(name);

@@ -16,6 +16,8 @@ export interface WeightSource {
   read(name: string): Promise<Tensor>;
   /** the same as plain numbers, for work outside the engine */
   values(name: string): Promise<Float32Array>;
+  /** some rows of the first axis alone; absent or undefined where only the whole can be had */
+  rows?(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined;
   /** sha256 over names, shapes, dtypes and content; stable over machines */
   fingerprint(): Promise<string>;
   /** gives files back; a later read opens them again */

@@ -61,6 +61,10 @@ export class PlannedWeights implements WeightSource {
     return rows;
   }
 
+  rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {
+    return this.origin(name).from === "original" ? this.model.weights.rows?.((this.origin(name) as { name: string }).name, rows) : undefined;
+  }
+
   async values(name: string): Promise<Float32Array> {
     const origin = this.origin(name);
     if (origin.from === "original") return this.model.weights.values(origin.name);
