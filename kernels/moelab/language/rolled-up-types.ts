@@ -25,10 +25,14 @@ export class RolledUpTypes {
    * @param node whether Node's types are wanted
    */
   constructor(private readonly folder: string, libraries: string[], node: boolean) {
-    const covered = [...closure(libraries)];
-    const texts = covered.map((name) => readFileSync(join(LIBRARIES, name), "utf8"));
+    const all = [...closure(libraries)].map((name) => ({ name, text: readFileSync(join(LIBRARIES, name), "utf8") }));
+    // one that is a module (of iterators) would make the whole a module
+    const [modules, plain] = [true, false].map((isModule) => all.filter(({ text }) => /^export \{\};?$/m.test(text) === isModule));
+    const covered = plain!.map(({ name }) => name);
+    const texts = plain!.map(({ text }) => text);
     if (node) texts.push(readFileSync(join(folder, "node.d.ts"), "utf8"));
-    this.texts.set(this.library, texts.join("\n").replace(/^\/\/\/\s*<reference .*$/gm, ""));
+    const references = modules!.map(({ name }) => `/// <reference path="./${name}" />\n`).join("");
+    this.texts.set(this.library, references + texts.join("\n").replace(/^\/\/\/\s*<reference .*$/gm, ""));
     for (const name of covered) this.texts.set(join(LIBRARIES, name), ""); // packages refer to them
     this.texts.set(this.nodeShim, "");
     this.ambient = new Set(node ? readIndex(folder, "node").ambient : []);
