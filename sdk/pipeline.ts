@@ -6,6 +6,7 @@ import { createStage, type CreateOptions } from "./stages/create.js";
 import { distillStage, type DistillOptions } from "./stages/distill.js";
 import { evaluateStage, type EvaluateOptions } from "./stages/evaluate.js";
 import { forecastStage, type Forecast } from "./stages/forecast.js";
+import type { CompressMethods, MergeMethods, OptionsFor, PruneMethods, RouteMethods } from "./stages/method-options.js";
 import { loadStage, type LoadOptions } from "./stages/load.js";
 import { profileStage, type ProfileOptions } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
@@ -37,15 +38,15 @@ export interface Profiled extends Anywhere {
   /** Carries out a plan that was made for these very weights; one that weighs by a statistic finds it here. */
   apply(plan: Plan, options?: MemoryOptions): Changed;
   /** Makes a method's plan and stops before carrying it out. */
-  plan(options: ChangeOptions): Planned;
+  plan(options: OptionsFor<MergeMethods & PruneMethods & CompressMethods & RouteMethods>): Planned;
   /** Experts become fewer by averaging: `{ method: "m-smoe", keep: 0.25 }`. */
-  merge(options: ChangeOptions): Changed;
+  merge(options: OptionsFor<MergeMethods>): Changed;
   /** Experts become fewer by leaving some out: `{ method: "frequency", keep: 0.25 }`. */
-  prune(options: ChangeOptions): Changed;
+  prune(options: OptionsFor<PruneMethods>): Changed;
   /** Matrices are stored in fewer numbers. */
-  compress(options: ChangeOptions): Changed;
+  compress(options: OptionsFor<CompressMethods>): Changed;
   /** Routers choose differently: `{ method: "dynamic-skipping" }`. */
-  route(options: ChangeOptions): Changed;
+  route(options: OptionsFor<RouteMethods>): Changed;
   /** Scores several methods on the same items. */
   compare(arms: readonly Arm[], options?: CompareOptions): Promise<Comparison>;
 }
@@ -60,7 +61,7 @@ export interface Planned extends PromiseLike<Study> {
 /** A model that was changed. Further methods need a new profile: this is another model. */
 export interface Changed extends Anywhere {
   profile(options?: ProfileOptions): Profiled;
-  compress(options: ChangeOptions): Changed;
+  compress(options: OptionsFor<CompressMethods>): Changed;
   /** Fine-tunes with the model as loaded as teacher. */
   distill(options?: DistillOptions): Changed;
   /** Trains on without a teacher. */

@@ -14,7 +14,8 @@ import type { StudyState } from "./study.js";
 
 /** A method by name (or one of your own), and its options. */
 export interface ChangeOptions extends MemoryOptions {
-  method: string | Method<never>;
+  // an intersection: a plain string would swallow the names that an editor offers
+  method: (string & {}) | Method<never>;
   signal?: AbortSignal;
   [option: string]: unknown;
 }

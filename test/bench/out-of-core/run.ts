@@ -55,7 +55,7 @@ async function instrument(): Promise<void> {
   };
   for (const method of ["write", "sync", "flush"] as const) {
     const call = TensorWriter.prototype[method] as (...args: unknown[]) => Promise<void>;
-    TensorWriter.prototype[method] = function (...args: unknown[]) {
+    TensorWriter.prototype[method] = function (this: TensorWriter, ...args: unknown[]) {
       if (method === "write") bytes.written += (args[0] as { bytes: Uint8Array }).bytes.length;
       return timed("write", call.bind(this))(...args);
     } as never;
