@@ -54,8 +54,8 @@ async function upcycle(spec: ModelSpec, seed: number): Promise<WeightSource> {
   const fresh = initialize(spec, new Rng(`${study} upcycled weights ${seed}`));
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const { name, shape } of expectedTensors(spec)) {
-    const origin = name.replace(/\.experts\.\d+\./, ".ffn.");
-    tensors.set(name, { shape, values: await (model.weights.has(origin) ? model.weights : fresh).values(origin) });
+    const source = name.endsWith(".router") ? fresh : model.weights;
+    tensors.set(name, { shape, values: await source.values(name.replace(/\.experts\.\d+\./, ".experts.0.")) });
   }
   await model.dispose();
   return new MemorySource(tensors);

@@ -15,8 +15,8 @@ export const config = {
   tie_word_embeddings: true, pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0,
 };
 
-/** The dense model of equal active size: one expert's width in every layer. */
-export const denseConfig = { ...config, num_sparse_encoder_layers: 0, num_sparse_decoder_layers: 0 };
+/** The dense model of equal active size: one expert in every layer, whose gate is 1. (No sparse layers at all cannot be said: transformers then makes one.) */
+export const denseConfig = { ...config, num_experts: 1 };
 
 /**
  * Where a model's experts come from. `scratch`: random, as in Switch. `upcycled`: every expert starts as the dense model's
