@@ -21,6 +21,7 @@ import { encodeItems, toBatch, type EncodedItems } from "../../sdk/text/task-bat
 import { loadTask } from "../../sdk/text/tasks/load-task.js";
 import type { Item, Task } from "../../sdk/text/tasks/task.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
+import { nanoConfig } from "./nano-config.js";
 import { train, type TrainingBatch, type TrainOptions, type TrainResult } from "../../sdk/train/train.js";
 
 const { values: args } = parseArgs({ options: { steps: { type: "string" }, seed: { type: "string", default: "1" } } });
@@ -28,20 +29,6 @@ const seed = Number(args.seed);
 const trial = args.steps !== undefined;
 const work = packageFile(trial ? "out/train-nano/trial" : `out/train-nano/seed-${seed}`);
 const home = packageFile("data/models");
-
-/** Architecture: 4 + 4 layers, MoE in every second one, 16 experts, top-1; 3.9 M parameters. */
-const config = {
-  model_type: "switch_transformers",
-  architectures: ["SwitchTransformersForConditionalGeneration"],
-  is_encoder_decoder: true,
-  vocab_size: 0, // the tokenizer's
-  d_model: 96, d_kv: 24, num_heads: 4, d_ff: 256,
-  num_layers: 4, num_decoder_layers: 4, num_sparse_encoder_layers: 2, num_sparse_decoder_layers: 2,
-  num_experts: 16, expert_capacity: 0, router_bias: false,
-  dense_act_fn: "relu", feed_forward_proj: "relu", is_gated_act: false, layer_norm_epsilon: 1e-6,
-  relative_attention_num_buckets: 16, relative_attention_max_distance: 32,
-  tie_word_embeddings: true, pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0,
-};
 
 /**
  * Pre-training in two phases, each with so many examples of each task in a step; the second gives more to the tasks that the
@@ -60,7 +47,7 @@ interface Data { task: Task; train: EncodedItems; dev: EncodedItems; test: Encod
 
 await ready();
 const tokenizer = await loadTokenizer(packageFile("data/models/nano-switch"));
-config.vocab_size = tokenizer.size;
+const config = { ...nanoConfig, vocab_size: tokenizer.size };
 const spec = await specFromConfig(config);
 const data = new Map<string, Data>();
 for (const name of Object.keys(phases[0].mixture)) {

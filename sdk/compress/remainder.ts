@@ -52,11 +52,6 @@ export function wholeRemainderPlan(plan?: Plan): { plan: Plan; keep: number } | 
   return { plan: { ...plan!, layers }, keep: first.keep };
 }
 
-/** The spec with the number of rows that whole remainders still hold, those that are not zero: for a model that goes on in memory. */
-export async function keptRemainder(spec: ModelSpec, weights: WeightSource): Promise<ModelSpec> {
-  return (await withoutZeroRows({ spec, weights })).spec;
-}
-
 /** Cuts rows of zeros out of whole remainders, for storing: the architecture then counts what is left. */
 export async function withoutZeroRows({ spec, weights }: { spec: ModelSpec; weights: WeightSource }): Promise<{ spec: ModelSpec; weights: WeightSource }> {
   if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse"))) return { spec, weights };

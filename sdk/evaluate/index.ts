@@ -9,7 +9,7 @@ export { paperSlugs, printedPaper, type PrintedPaper, type PrintedTable } from "
 export { printedTable } from "./printed-table.js";
 export { provenance, type Provenance } from "./provenance.js";
 export { readReport, writeReport, type ReportFile } from "./report-file.js";
-export { report, taskResult, type TaskGroup, type TaskResult } from "./report.js";
+export { report, taskResult, taskResults, type TaskGroup, type TaskResult } from "./report.js";
 export type { Score } from "./score.js";
 export { binomialInterval } from "./statistics/binomial-interval.js";
 export { bootstrap } from "./statistics/bootstrap.js";

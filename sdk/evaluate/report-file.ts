@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
+import { writeWhole } from "../write-whole.js";
 
 /** A report of a study with thousands of arms is some megabytes; anything far larger is not a report. */
 const MAX_REPORT_BYTES = 64 * 2 ** 20;
@@ -48,14 +48,7 @@ export async function writeReport(path: string, report: ReportFile): Promise<voi
   const text = `${JSON.stringify(report, (_key, value) => (typeof value === "number" && !Number.isFinite(value) ? "N/A" : value), 1)}\n`;
   checked(JSON.parse(text), path, "writeReport");
   await mkdir(dirname(path), { recursive: true });
-  const part = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(part, text);
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  await writeWhole(path, text);
 }
 
 /** Reads a report and checks it. @throws FormatError `bad-report` */

@@ -1,7 +1,7 @@
 import { MoeError, suggest } from "../errors.js";
 import { pooledMean, pooledStderr } from "./harness/pooled.js";
 import type { Provenance } from "./provenance.js";
-import type { ReportFile } from "./report-file.js";
+import { metricKeys, stderrKey, type ReportFile } from "./report-file.js";
 import type { Score } from "./score.js";
 
 /** The numbers of one task on one model. */
@@ -58,6 +58,19 @@ export function report(tasks: readonly TaskResult[], { provenance, groups = [] }
 /** The result of a task from its scores. */
 export function taskResult(task: string, scores: readonly Score[], about: Pick<TaskResult, "available" | "shots" | "version" | "config"> = {}): TaskResult {
   return { task, metrics: scores.map(({ metric, value, stderr }) => ({ metric, value, ...(Number.isFinite(stderr) && { stderr }) })), n: scores[0].n, ...about };
+}
+
+/** The results that a report holds, so that more can be added; groups are left out. */
+export function taskResults(report: ReportFile): TaskResult[] {
+  return Object.keys(report.configs).map((task) => {
+    const entries = report.results[task];
+    const metrics = metricKeys(entries).map((key) => {
+      const [metric, filter] = key.split(",");
+      const stderr = entries[stderrKey(key)];
+      return { metric, ...(filter !== "none" && { filter }), value: entries[key] as number, ...(typeof stderr === "number" && { stderr }) };
+    });
+    return { task, metrics, n: report["n-samples"][task].effective, available: report["n-samples"][task].original, shots: report["n-shot"][task], version: report.versions[task], config: report.configs[task] };
+  });
 }
 
 function metricEntries(metrics: TaskResult["metrics"]): Record<string, number | string> {

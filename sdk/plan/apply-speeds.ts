@@ -24,7 +24,7 @@ let measured: { backend: string; speeds: Promise<ApplySpeeds> } | undefined;
 /** Measures this machine with the engine that is in use, once; about a second. */
 export async function applySpeeds(): Promise<ApplySpeeds> {
   await ready();
-  const backend = (await engineInfo()).backend;
+  const backend = engineInfo().backend;
   if (measured?.backend !== backend) measured = { backend, speeds: measure() };
   return measured.speeds;
 }

@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { FormatError, MoeError } from "../errors.js";
+import { writeWhole } from "../write-whole.js";
 import { parsePlan } from "./check.js";
 import type { Plan } from "./plan.js";
 
@@ -9,14 +9,7 @@ const MAX_BYTES = 2 ** 30;
 
 /** Writes a plan as JSON. The file has a temporary name until it is whole. */
 export async function savePlan(path: string, plan: Plan): Promise<void> {
-  const part = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(part, JSON.stringify(plan));
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  await writeWhole(path, JSON.stringify(plan));
 }
 
 /**

@@ -2,14 +2,12 @@ import type { Tensor, Variable } from "@tensorflow/tfjs";
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
-import { flattenBatch, type Batch } from "../model/batch.js";
+import { flattenBatch } from "../model/batch.js";
 import { layoutOf } from "../model/layer-weights.js";
 import { layerId, type ModelSpec } from "../model/spec.js";
 import { Trainable } from "../model/trainable.js";
 import { crossEntropy, tf } from "../tensor/index.js";
-
-/** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
-export interface LabelledBatch extends Batch { labels: number[][] }
+import type { TrainingBatch } from "../train/train.js";
 
 /**
  * What is added up over the data:
@@ -46,7 +44,7 @@ export class ExpertGradients {
   }
 
   /** @throws MoeError `labels-missing` */
-  async see(batch: LabelledBatch): Promise<void> {
+  async see(batch: TrainingBatch): Promise<void> {
     if (!batch.labels) throw new MoeError("labels-missing", "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 where nothing is asked. Give labelled data, or a task.");
     if (this.kind === "gradients") return this.add(batch, false);
     for (let row = 0; row < batch.ids.length; row++) await this.add(sequence(batch, row), true);
@@ -76,7 +74,7 @@ export class ExpertGradients {
     this.model.dispose();
   }
 
-  private async add(batch: LabelledBatch, squared: boolean): Promise<void> {
+  private async add(batch: TrainingBatch, squared: boolean): Promise<void> {
     const labels = Int32Array.from(batch.labels.flat());
     const asked = labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
     if (asked === 0) return;
@@ -104,7 +102,7 @@ export class ExpertGradients {
 }
 
 /** one row of a batch */
-function sequence(batch: LabelledBatch, row: number): LabelledBatch {
+function sequence(batch: TrainingBatch, row: number): TrainingBatch {
   const { ids, mask, tokenTypes, decoderIds, decoderMask, labels } = batch;
   const one = (rows?: number[][]) => (rows ? [rows[row]] : undefined);
   return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds), decoderMask: one(decoderMask), labels: [labels[row]] };

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
+import { writeWhole } from "../write-whole.js";
 import type { Profile } from "./profile.js";
 
 /** Largest profile file that is read: a thousand layers of a thousand experts with a dozen matrices each stay below it. */
@@ -27,14 +27,7 @@ const profile = v.object({
 
 /** Writes a profile as JSON. The file has a temporary name until it is whole. */
 export async function saveProfile(path: string, measured: Profile): Promise<void> {
-  const part = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(part, JSON.stringify(measured));
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  await writeWhole(path, JSON.stringify(measured));
 }
 
 /**

@@ -6,7 +6,8 @@ import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { flattenBatch } from "../../sdk/model/batch.js";
-import { ExpertGradients, type LabelledBatch } from "../../sdk/profile/expert-gradients.js";
+import { ExpertGradients } from "../../sdk/profile/expert-gradients.js";
+import type { TrainingBatch } from "../../sdk/train/train.js";
 import { withSensitivity } from "../../sdk/profile/sensitivity.js";
 import { crossEntropy, ready, Rng, tf } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
@@ -21,13 +22,13 @@ const { spec } = nanoMoe({ layers: 2, experts: 3, topK: 2, gated: true });
 const weights = initialize(spec, new Rng("gradients"));
 const model = { spec, weights };
 /** rows of 2 to 5 tokens, padded to a common length */
-function batchOf(rows: number[][], pad = 0): LabelledBatch {
+function batchOf(rows: number[][], pad = 0): TrainingBatch {
   const T = Math.max(...rows.map((row) => row.length)) - 1 + pad;
   const fill = (row: number[], blank: number) => [...row, ...new Array<number>(T - row.length).fill(blank)];
   return { ids: rows.map((row) => fill(row.slice(0, -1), 0)), mask: rows.map((row) => fill(row.slice(1).map(() => 1), 0)), labels: rows.map((row) => fill(row.slice(1), -1)) };
 }
 const sentence = fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 2, maxLength: 6 });
-async function seen(kind: "gradients" | "fisher", ...batches: LabelledBatch[]): Promise<ExpertGradients> {
+async function seen(kind: "gradients" | "fisher", ...batches: TrainingBatch[]): Promise<ExpertGradients> {
   const sums = await ExpertGradients.of(kind, model);
   for (const batch of batches) await sums.see(batch);
   return sums;
@@ -38,7 +39,7 @@ async function flat(source: MemorySource): Promise<number[]> {
   return all;
 }
 /** mean cross-entropy with one weight moved */
-async function loss(batch: LabelledBatch, name?: string, index = 0, by = 0): Promise<number> {
+async function loss(batch: TrainingBatch, name?: string, index = 0, by = 0): Promise<number> {
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const each of weights.names()) tensors.set(each, { shape: weights.info(each).shape, values: await weights.values(each) });
   if (name) tensors.get(name)!.values[index] += by;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, taskResult, TeacherLogits, writeReport, type ReportFile, type TaskBatch, type TaskResult } from "../../../sdk/evaluate/index.js";
+import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, taskResult, taskResults, TeacherLogits, writeReport, type TaskBatch, type TaskResult } from "../../../sdk/evaluate/index.js";
 import type { Model } from "../../../sdk/model/model.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
@@ -21,7 +21,7 @@ import { batchOf, drawWindows } from "./windows.js";
 export async function runPiece(piece: Piece): Promise<void> {
   const { regime, seed, draw } = piece;
   const file = packageFile(`data/results/${study}/${pieceName(piece)}.json`);
-  const results = existsSync(file) ? entriesOf(await readReport(file)) : [];
+  const results = existsSync(file) ? taskResults(await readReport(file)) : [];
   const known = new Set(results.map(({ task }) => task));
   const opened = await trained("moe", seed);
   const tokenizer = remembering(await loadTokenizer(opened.folder));
@@ -125,16 +125,4 @@ function remembering(tokenizer: Tokenizer): Tokenizer {
       return known.get(key)!;
     },
   };
-}
-
-/** Results of a report that was written before. */
-function entriesOf(found: ReportFile): TaskResult[] {
-  return Object.entries(found.results).map(([task, entries]) => ({
-    task, n: found["n-samples"][task].effective, config: found.configs[task],
-    metrics: Object.keys(entries).filter((key) => key.endsWith(",none") && !key.includes("_stderr")).map((key) => {
-      const [metric] = key.split(",");
-      const stderr = entries[`${metric}_stderr,none`];
-      return { metric, value: entries[key] as number, ...(typeof stderr === "number" && { stderr }) };
-    }),
-  }));
 }

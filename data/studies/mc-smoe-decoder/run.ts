@@ -2,17 +2,15 @@
 //
 //   node --import tsx data/studies/mc-smoe-decoder/run.ts                  every piece
 //   node --import tsx data/studies/mc-smoe-decoder/run.ts task-1.draw-2    one: regime, pre-training seed, draw
-import { parseArgs } from "node:util";
 import { MoeError } from "../../../sdk/errors.js";
 import { ready } from "../../../sdk/tensor/index.js";
 import { isTrained } from "./models.js";
 import { runPiece } from "./piece.js";
 import { allPieces, pieceName } from "./recipe.js";
 
-const { positionals } = parseArgs({ allowPositionals: true });
 await ready();
 const pieces = allPieces();
-const named = positionals.filter((name) => !name.startsWith("STUDY_RUN"));
+const named = process.argv.slice(2);
 const unknown = named.find((name) => !pieces.some((piece) => pieceName(piece) === name));
 if (unknown) throw new MoeError("unknown-piece", `study: there is no piece "${unknown}"; accepted are names such as ${pieceName(pieces[0])}. See recipe.ts.`);
 for (const piece of pieces) {

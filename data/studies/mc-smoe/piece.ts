@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { cost, provenance, readReport, report, taskResult, writeReport, type ReportFile, type TaskResult } from "../../../sdk/evaluate/index.js";
+import { cost, provenance, readReport, report, taskResult, taskResults, writeReport, type ReportFile, type TaskResult } from "../../../sdk/evaluate/index.js";
 import { Model } from "../../../sdk/model/model.js";
 import { moeLayers } from "../../../sdk/model/spec.js";
 import { packageFile } from "../../../sdk/package-file.js";
@@ -31,7 +31,7 @@ export async function runPiece(piece: Piece): Promise<void> {
   const file = pieceFile(piece);
   const found: ReportFile | undefined = existsSync(file) ? await readReport(file) : undefined;
   const known = new Set(Object.keys(found?.results ?? {}));
-  const results: TaskResult[] = found ? entriesOf(found) : [];
+  const results: TaskResult[] = found ? taskResults(found) : [];
   const wanted = arms.filter((arm) => keysOf(task, arm).some((key) => !known.has(key)));
   if (wanted.length === 0) return;
 
@@ -103,20 +103,6 @@ function keysOf(task: string, arm: Arm, only?: number): string[] {
     const draws = arm.recover?.keep.includes(keep) ? arm.recover.draws : 0;
     return [...(arm.alone ? [] : ["changed"]), ...Array.from({ length: draws }, (_, draw) => `recovered-${draw}`)].map((stage) => `${task} ${arm.name} ${keep} ${stage}`);
   });
-}
-
-/** Results of a report that was written before, so that more can be added. */
-function entriesOf(found: ReportFile): TaskResult[] {
-  return Object.entries(found.results).map(([task, entries]) => ({
-    task,
-    n: found["n-samples"][task].effective,
-    config: found.configs[task],
-    metrics: Object.keys(entries).filter((key) => key.endsWith(",none") && !key.includes("_stderr")).map((key) => {
-      const [metric] = key.split(",");
-      const stderr = entries[`${metric}_stderr,none`];
-      return { metric, value: entries[key] as number, ...(typeof stderr === "number" && { stderr }) };
-    }),
-  }));
 }
 
 const round = (value: number) => Number(value.toFixed(3));

@@ -11,9 +11,10 @@ import { Trainable } from "../../../sdk/model/trainable.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { train } from "../../../sdk/train/train.js";
+import { nanoConfig } from "../../models/nano-config.js";
 import { exclusively } from "./exclusive.js";
 import { draw, loadPool, tokenizer, trainingBatch } from "./pool.js";
-import { config, denseConfig, mixture, pretraining, study, type Regime } from "./recipe.js";
+import { denseConfig, mixture, pretraining, study, type Regime } from "./recipe.js";
 import { reporter } from "./reporter.js";
 
 export const work = packageFile(`out/studies/${study}`);
@@ -28,7 +29,7 @@ export async function pretrained(kind: Regime | "dense", seed: number): Promise<
 }
 
 async function pretrain(kind: Regime | "dense", seed: number, folder: string): Promise<void> {
-  const own = { ...(kind === "dense" ? denseConfig : config), vocab_size: (await tokenizer()).size };
+  const own = { ...(kind === "dense" ? denseConfig : nanoConfig), vocab_size: (await tokenizer()).size };
   const spec = await specFromConfig(own);
   const trainable = await Trainable.from(spec, kind === "upcycled" ? await upcycle(spec, seed) : initialize(spec, new Rng(`${study} ${kind} weights ${seed}`)));
   const pools = await Promise.all(Object.keys(mixture).map(loadPool));

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs";
-import { keptRemainder } from "../../../sdk/compress/remainder.js";
+import { withoutZeroRows } from "../../../sdk/compress/remainder.js";
 import { RowPruning } from "../../../sdk/compress/row-pruning.js";
 import { Model } from "../../../sdk/model/model.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
@@ -56,5 +56,6 @@ export async function recover(model: Model, data: RecoveryData, { alone = false,
   const weights = await trainable.snapshot();
   rows?.dispose();
   trainable.dispose();
-  return new Model(`${model.id}+recovered`, compress ? await keptRemainder(trainable.spec, weights) : trainable.spec, weights);
+  const made = await withoutZeroRows({ spec: trainable.spec, weights });
+  return new Model(`${model.id}+recovered`, made.spec, made.weights);
 }
