@@ -1,6 +1,6 @@
 import type { Saved } from "./checkpoint/save-model.js";
 import type { Plan } from "./plan/plan.js";
-import { applyStage, changeStage, planStage, type ChangeOptions } from "./stages/change.js";
+import { applyStage, changeStage, checkChange, planStage, type ChangeOptions } from "./stages/change.js";
 import { compareStage, type Arm, type CompareOptions, type Comparison } from "./stages/compare.js";
 import { createStage, type CreateOptions } from "./stages/create.js";
 import { distillStage, type DistillOptions } from "./stages/distill.js";
@@ -79,25 +79,32 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   constructor(private readonly run: () => Promise<StudyState>) {}
 
   profile(options?: ProfileOptions) { return this.next((study) => profileStage(study, options)); }
-  plan(options: ChangeOptions) { return this.next((study) => planStage(study, options)); }
-  merge(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "merge")); }
-  prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune")); }
-  route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route")); }
-  compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress")); }
+  plan(options: ChangeOptions) { return this.next((study) => planStage(study, options), () => checkChange(options)); }
+  merge(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "merge"), () => checkChange(options, "merge")); }
+  prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune"), () => checkChange(options, "prune")); }
+  route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route"), () => checkChange(options, "route")); }
+  compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress"), () => checkChange(options, "compress")); }
   apply(plan?: Plan, options?: MemoryOptions) { return this.next((study) => applyStage(study, plan, options)); }
   train(options?: TrainStageOptions) { return this.next((study) => trainStage(study, options)); }
   distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
   evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
   async forecast() { return forecastStage(await this.settled()); }
-  async compare(arms: readonly Arm[], options?: CompareOptions) { return compareStage(await this.settled(), arms, options); }
+  async compare(arms: readonly Arm[], options?: CompareOptions) {
+    for (const { arm: _, ...change } of arms) checkChange(change);
+    return compareStage(await this.settled(), arms, options);
+  }
   async save(folder: string, options?: SaveStageOptions) { return saveStage(await this.settled(), folder, options); }
 
   then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
     return this.settled().then((state) => new Study(state)).then(done, failed);
   }
 
-  private next(stage: (study: StudyState) => Promise<StudyState>): Chain {
-    return new Chain(async () => stage(await this.settled()));
+  /** @param check what can be seen to be wrong before any stage of the chain has run */
+  private next(stage: (study: StudyState) => Promise<StudyState>, check?: () => void): Chain {
+    return new Chain(async () => {
+      check?.();
+      return stage(await this.settled());
+    });
   }
 
   private settled(): Promise<StudyState> {

@@ -98,6 +98,11 @@ test("bad input gets one clear error", async () => {
   const profiled = await switchModel().profile({ data });
   await refused(() => load("nano-swich"), "no-such-model", "nano-switch");
   await refused(() => from(profiled).merge({ method: "m-smo", keep: 2 }), "unknown-method", 'Did you mean "m-smoe"?');
+  // seen before any stage runs: nothing is loaded or measured for a slip of the pen
+  const nowhere = () => load("no such model at all").profile();
+  await refused(() => nowhere().merge({ method: "m-smo", keep: 2 }).evaluate(), "unknown-method");
+  await refused(() => nowhere().prune({ method: "reap", keeps: 2 } as never), "unknown-option", 'Did you mean "keep"?');
+  await refused(() => nowhere().compare([{ arm: "a", method: "redirect", keep: 2 }, { arm: "b", method: "redirekt", keep: 2 }]), "unknown-method");
   for (const keep of [0, -1, 9, NaN]) await refused(() => from(profiled).merge({ method: "m-smoe", keep }), "keep-out-of-range");
   await refused(() => (switchModel() as never as ReturnType<typeof from>).merge({ method: "m-smoe", keep: 2 }), "wrong-order", ".profile()");
   await refused(() => (switchModel() as never as ReturnType<typeof from>).apply(undefined as never), "wrong-order");

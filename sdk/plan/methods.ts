@@ -64,12 +64,21 @@ export function statisticsFor<O>(method: Method<O>, options: O): Statistic[] {
 }
 
 /**
- * Runs a method on a profile, after its option names were checked.
+ * Refuses an option that the method does not have.
  *
- * @throws MoeError `unknown-option` with the nearest name; what the method throws
+ * @throws MoeError `unknown-option` with the nearest name
  */
-export async function planWith<O extends object>(method: Method<O>, profile: Profile, options: O): Promise<Plan> {
+export function checkOptions<O extends object>(method: Method<O>, options: O): void {
   const unknown = method.options && Object.keys(options).find((name) => !method.options!.includes(name));
   if (unknown !== undefined) throw new MoeError("unknown-option", `${method.kind ?? "plan"}: ${method.name} has no option "${unknown}". ${suggest(unknown, method.options!)}`);
+}
+
+/**
+ * Runs a method on a profile, after its option names were checked.
+ *
+ * @throws MoeError `unknown-option`; what the method throws
+ */
+export async function planWith<O extends object>(method: Method<O>, profile: Profile, options: O): Promise<Plan> {
+  checkOptions(method, options);
   return method.plan(profile, options);
 }

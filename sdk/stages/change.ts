@@ -1,7 +1,7 @@
 import { MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { applyPlan } from "../plan/apply.js";
-import { methodNamed, planWith, statisticsFor } from "../plan/methods.js";
+import { checkOptions, methodNamed, planWith, statisticsFor } from "../plan/methods.js";
 import type { LayerId } from "../model/spec.js";
 import type { Method, Plan, Statistic } from "../plan/plan.js";
 import type { SweepChanged } from "../prune/naee-progressive.js";
@@ -20,12 +20,23 @@ export interface ChangeOptions extends MemoryOptions {
   [option: string]: unknown;
 }
 
+/**
+ * The method that is meant, and its own options. A chain asks before its first stage, so that a slip costs no profile.
+ *
+ * @throws MoeError `unknown-method`, `unknown-option`
+ */
+export function checkChange({ method: named, signal: _, memory: __, ...own }: ChangeOptions, kind?: Method["kind"]): { method: Method; own: Record<string, unknown> } {
+  const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
+  checkOptions(method, own);
+  return { method, own };
+}
+
 /** Makes the plan of a method and stops before carrying it out: `study.plan` can be read, drawn, forecast and saved. */
 export async function planStage(study: StudyState, options: ChangeOptions, kind?: Method["kind"]): Promise<StudyState> {
   const started = performance.now();
-  const { method: named, signal, memory, ...own } = options;
+  const { signal, memory } = options;
+  const { method, own } = checkChange(options, kind);
   limitMemory(study.model, { memory });
-  const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
   if (!study.profile || !study.calibration) {
     throw new MoeError("wrong-order", `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call .profile() before.`);
   }
