@@ -1,8 +1,10 @@
-/** Which shard each name is in, by a key of 53 bits: 12 bytes a name, where a Map of strings takes some two hundred. */
+/** Which shard each name is in, by its key (see `NameKinds`): 12 bytes a name, where a Map of strings takes some two hundred. */
 export class NameTable {
   private keys: Float64Array;
   private shards: Int32Array;
   private size = 0;
+  /** names that nobody took */
+  left = 0;
 
   /** @param count names that are expected; more may come */
   constructor(count: number) {
@@ -19,6 +21,7 @@ export class NameTable {
     this.keys[at] = key;
     this.shards[at] = shard;
     this.size++;
+    this.left++;
     return true;
   }
 
@@ -27,6 +30,7 @@ export class NameTable {
     const at = this.find(key);
     if (this.keys[at] !== key || this.shards[at] !== shard) return false;
     this.shards[at] = TAKEN;
+    this.left--;
     return true;
   }
 
@@ -42,7 +46,7 @@ export class NameTable {
     const { keys, shards } = this;
     this.keys = new Float64Array(4 * keys.length).fill(EMPTY);
     this.shards = new Int32Array(4 * keys.length);
-    this.size = 0;
+    this.size = this.left = 0;
     for (let i = 0; i < keys.length; i++) if (keys[i] !== EMPTY) this.add(keys[i], shards[i]);
   }
 }

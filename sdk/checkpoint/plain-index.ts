@@ -1,27 +1,23 @@
-import { hashName } from "./plain-header.js";
+import type { NameKinds } from "./name-kinds.js";
 import { isInside, MAX_SHARDS } from "./safetensors-index.js";
 
-/** What an index says: which shards there are, and of each name its key (see `hashName`) and the number of its shard. */
-export interface PlainIndex { files: string[]; names: Float64Array; shards: Uint16Array }
-
-const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BRACE = 0x7d;
+const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c, BRACE = 0x7d;
 
 /**
  * Walks a model.safetensors.index.json as its writers write it: `metadata` and one `weight_map` from name to file, nothing
  * else and no escapes. Half a million names take a tenth of a second.
  *
- * @returns undefined for any other index: `openIndex` reads it, or says what is wrong
+ * @param visit called with the key of each name and the number of its file; false stops
+ * @returns the files; undefined for any other index: `openIndex` reads it, or says what is wrong
  */
-export function scanPlainIndex(json: Uint8Array): PlainIndex | undefined {
+export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: number, file: number) => boolean): string[] | undefined {
   let at = findMap(json);
   if (at < 0) return undefined;
   const files: string[] = [];
-  // a name and its file take 8 bytes and more
-  const names = new Float64Array(json.length >> 3), shards = new Uint16Array(json.length >> 3);
-  let count = 0, shard = -1, fileStart = 0, fileEnd = 0;
+  let number = -1, fileStart = 0, fileEnd = 0;
   for (at = skipSpace(json, at + 1); ; at = skipSpace(json, at + 1)) {
     if (json[at] !== QUOTE) return undefined;
-    const { end, name } = hashName(json, at + 1);
+    const end = names.read(json, at + 1);
     if (end < 0) return undefined;
     at = skipSpace(json, end + 1);
     if (json[at] !== COLON) return undefined;
@@ -29,28 +25,34 @@ export function scanPlainIndex(json: Uint8Array): PlainIndex | undefined {
     if (json[at++] !== QUOTE) return undefined;
     // most often the file of the name before
     if (!isSame(json, at, fileStart, fileEnd)) {
-      [fileStart, fileEnd] = [at, hashName(json, at).end];
-      if (fileEnd < 0) return undefined;
-      const file = new TextDecoder().decode(json.subarray(fileStart, fileEnd));
-      shard = files.indexOf(file);
-      if (shard < 0) {
+      [fileStart, fileEnd] = [at, json.indexOf(QUOTE, at)];
+      const file = fileEnd < 0 || fileEnd - at > MAX_PATH ? undefined : plainText(json.subarray(fileStart, fileEnd));
+      if (file === undefined) return undefined;
+      number = files.indexOf(file);
+      if (number < 0) {
         if (!isInside(file) || files.length === MAX_SHARDS) return undefined;
-        shard = files.push(file) - 1;
+        number = files.push(file) - 1;
       }
     }
-    names[count] = name;
-    shards[count++] = shard;
+    if (!visit(names.key, number)) return undefined;
     at = skipSpace(json, at + fileEnd - fileStart + 1);
     if (json[at] === BRACE) break;
     if (json[at] !== COMMA) return undefined;
   }
-  return isTail(json, at + 1) ? { files, names: names.subarray(0, count), shards: shards.subarray(0, count) } : undefined;
+  return isTail(json, at + 1) ? files : undefined;
 }
 
 /** Whether the text at `at` is the one at `start`, its closing quote included. */
 function isSame(json: Uint8Array, at: number, start: number, end: number): boolean {
   for (let i = 0; i <= end - start; i++) if (json[at + i] !== json[start + i]) return false;
   return end > start;
+}
+
+const MAX_PATH = 4096;
+
+/** Undefined for a text with escapes, control characters or anything beyond ASCII. */
+function plainText(bytes: Uint8Array): string | undefined {
+  return bytes.every((code) => code >= 0x20 && code < 0x7f && code !== BACKSLASH) ? new TextDecoder().decode(bytes) : undefined;
 }
 
 const METADATA = String.raw`"metadata"\s*:\s*(\{[\s\w":,.+-]*\})`;

@@ -16,7 +16,7 @@ export function architectureCard(spec: ModelSpec): { name: string; value: string
     ...(moe.length ? [
       { name: "experts per layer", value: each(moe.map(({ experts }) => experts)) },
       { name: "experts per token", value: each(moe.map(({ router }) => router.topK)) },
-      { name: "expert width", value: each(moe.flatMap(({ slots }) => slots.map(({ width }) => width))) },
+      { name: "expert width", value: each(moe.flatMap(({ slots }) => [...new Set(slots.map(({ width }) => width))])) },
       { name: "shared expert width", value: each(moe.map(({ shared }) => shared?.width ?? "none")) },
       { name: "router", value: each(moe.map(({ router }) => `${router.kind}${router.groups ? `, ${router.groups.keep} of ${router.groups.count} groups` : ""}`)) },
     ] : []),

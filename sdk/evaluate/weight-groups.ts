@@ -1,5 +1,5 @@
 import { expectedTensors, layerTensors } from "../model/expected-tensors.js";
-import { layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { layerId, type ExpertSpec, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import { expertSize } from "./expert-size.js";
 
 export type Part = "embedding" | "attention" | "routers" | "experts" | "shared" | "dense" | "norms" | "head";
@@ -77,7 +77,9 @@ function size(shape: number[]): number {
 }
 
 function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], usage?: readonly number[]): WeightGroup {
-  const sizes = ffn.slots.map((slot) => expertSize(slot, ffn, width));
+  const sizes: ReturnType<typeof expertSize>[] = [];
+  // most experts are like the one before
+  ffn.slots.forEach((slot, at) => sizes.push(at > 0 && isAlike(slot, ffn.slots[at - 1]) ? sizes[at - 1] : expertSize(slot, ffn, width)));
   const group: WeightGroup = { part: "experts", sees, parameters: 0, active: 0, multiplies: 0 };
   runsPerToken(ffn, usage).forEach((runs, slot) => {
     group.parameters += sizes[slot].parameters;
@@ -92,6 +94,10 @@ function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], 
     group.multiplies /= K;
   }
   return group;
+}
+
+function isAlike(slot: ExpertSpec, other: ExpertSpec): boolean {
+  return slot.form === other.form && slot.form !== "low-rank-sparse" && slot.width === other.width;
 }
 
 /** How often a token runs each slot, on average. */
