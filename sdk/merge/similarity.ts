@@ -13,11 +13,12 @@ import { statistic } from "../profile/statistic.js";
  * - `feature-correlation.lsa`, `feature-correlation.max`: best correlation between hidden neurons
  * - `mse`: how little the average of the two changes their outputs
  * - `random`: a random number per pair, the negative control
- * - `mean-output`: cosine of mean outputs over all tokens (not in the paper)
+ * - `mean-output`, `routed-mean-output`: cosine of mean outputs over all tokens, or over those routed to each; `output`,
+ *   `output.routed`: mean cosine of outputs, token by token (not in the paper; what the code of arXiv:2510.13999 merges by)
  */
 export const similarities = [
   "router-logits", "router-weight", "weight", "feature", "feature.abs", "weight-feature", "gradient", "weight-gradient",
-  "router-weight-feature", "mse", "feature-correlation.lsa", "feature-correlation.max", "random", "mean-output",
+  "router-weight-feature", "mse", "feature-correlation.lsa", "feature-correlation.max", "random", "mean-output", "routed-mean-output", "output", "output.routed",
 ] as const;
 export type Similarity = (typeof similarities)[number];
 
@@ -28,6 +29,7 @@ export function similarityNeeds(name: Similarity): Statistic[] {
   if (name === "feature") return ["meanInput"];
   if (name === "feature.abs") return ["meanAbsInput"];
   if (name === "mean-output") return ["meanOutput"];
+  if (name === "routed-mean-output") return ["routedMeanOutput"];
   return [`similarity.${name}`];
 }
 
@@ -47,6 +49,7 @@ export function similarityMatrix(profile: Profile, layer: LayerId, name: Similar
   if (name === "feature") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanInput", "meanInput"));
   if (name === "feature.abs") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanAbsInput", "meanAbsInput"));
   if (name === "mean-output") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanOutput", "meanOutput"));
+  if (name === "routed-mean-output") return cosineSimilarity(statistic<number[][]>(profile, layer, "routedMeanOutput", "routedMeanOutput"));
   return statistic<number[][]>(profile, layer, `similarity.${name}`, `similarity.${name}`);
 }
 

@@ -51,6 +51,14 @@ if (found) {
     profile = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
   }));
 
+  test("outputs of the layers as they are", async () => {
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      const { event, dispose } = replay(id, ffn, layers[id], whole(id));
+      close(await event.output.data(), tensors.get(`${id}.output`)!.values, 1e-5, id);
+      dispose();
+    }
+  });
+
   for (const r of params.rs as number[]) {
     test(`loss of every subset of ${r}, kept sets, outputs`, async () => {
       const expected = json[`r=${r} layerwise`];

@@ -4,6 +4,7 @@ import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
 import { meanOutputObserver } from "../../sdk/profile/observers/mean-output.js";
+import { observerNamed } from "../../sdk/profile/observers/named.js";
 import { saliencyObserver } from "../../sdk/profile/observers/saliency.js";
 import { usageObserver } from "../../sdk/profile/observers/usage.js";
 import { reap, type ReapOptions } from "../../sdk/prune/reap.js";
@@ -32,16 +33,16 @@ for (const name of ["qwen3moe", "mixtral"]) {
   }
   const model = oracleModel(layers, { topK: json.params.k, normalize: true });
   const mask = Array.from(tensors.get("attention_mask")!.values);
-  const tokensOf = (id: string, masked: boolean) => {
+  const tokensOf = (id: string, masked: boolean, [from, to] = [0, mask.length]) => {
     const keep = (stack: { shape: number[]; values: Float32Array }) => {
       const width = stack.shape.at(-1)!;
-      const rows = mask.flatMap((real, row) => (real || !masked ? [row] : []));
+      const rows = mask.flatMap((real, row) => ((real || !masked) && row >= from && row < to ? [row] : []));
       return { shape: [rows.length, width], values: Float32Array.from(rows.flatMap((row) => Array.from(stack.values.subarray(row * width, (row + 1) * width)))) };
     };
     return { input: keep(tensors.get(`${id}.input`)!), logits: keep(tensors.get(`${id}.router_logits`)!) };
   };
   const observe = async (masked: boolean, renormalised: boolean) => {
-    const observers = [usageObserver(), saliencyObserver({ renormalised }), meanOutputObserver()];
+    const observers = [usageObserver(), saliencyObserver({ renormalised }), meanOutputObserver(), ...["routedMeanOutput", "similarity.output", "similarity.output.routed"].map((statistic) => observerNamed(statistic))];
     for (const { id, ffn } of moeLayers(model.spec)) {
       const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id, masked));
       for (const observer of observers) await observer.see(event);
@@ -61,9 +62,43 @@ for (const name of ["qwen3moe", "mixtral"]) {
           if (expected[key] !== undefined) close((layer.saliency as Record<string, number[]>)[criterion!], expected[key], 1e-5, `${setting} ${key} layer ${index}`);
         }
         close(layer.meanOutput!.flat(), (expected.characteristic_activation as number[][]).flat(), 1e-5, "mean output");
+        close((layer.routedMeanOutput as number[][]).flat(), (expected.routed_characteristic_activation as number[][]).flat(), 1e-5, "routed mean output");
+        // the reference keeps distances, 1 - cosine
+        const distances = (similarity: unknown) => (similarity as number[][]).flat().map((value) => 2 - 2 * value);
+        close(distances(layer["similarity.output"]), (expected.online_characteristic_activation_dist as number[][]).flat(), 1e-5, "distance of outputs");
+        close(distances(layer["similarity.output.routed"]), (expected.ttm_similarity_matrix as number[][]).flat(), 1e-5, "token-to-token matching");
       }
     });
   }
+
+  for (const [setting, masked] of [["default", false], ["masked", true]] as const) {
+    test(`${name}: router-logit distances, ${setting}: a mean over the reference's forward calls, weighed by tokens`, async () => {
+      const { b, s, batches } = json.params;
+      for (const [index, { router_logit_similiarity: expected }] of Object.entries<{ router_logit_similiarity: number[][] }>(json.observer[setting])) {
+        const { id, ffn } = moeLayers(model.spec)[Number(index)];
+        const mean = new Array<number>(ffn.experts ** 2).fill(0);
+        let seen = 0;
+        for (let batch = 0; batch < batches; batch++) {
+          const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id, masked, [batch * b * s, (batch + 1) * b * s]));
+          const observer = observerNamed("routerLogits");
+          await observer.see(event);
+          const N = event.input.shape[0];
+          (observer.result() as Record<string, number[][]>)[id].flat().forEach((cosine, at) => (mean[at] += (1 - cosine) * N));
+          seen += N;
+          dispose();
+        }
+        close(mean.map((value) => value / seen), expected.flat(), 1e-5, `${id}`);
+      }
+    });
+  }
+
+  test(`${name}: outputs of the layers as they are`, async () => {
+    for (const { id, ffn } of moeLayers(model.spec)) {
+      const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id, false));
+      close(await event.output.data(), tensors.get(`${id}.output`)!.values, 1e-5, id);
+      dispose();
+    }
+  });
 
   test(`${name}: pruned sets, and outputs of the pruned layers on the original inputs`, async () => {
     const profile = await observe(true, false); // the reference pruned by what it saw without padding

@@ -1,5 +1,6 @@
 import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
+import { routedMeanObserver } from "./routed-mean.js";
 import { rows, Sums } from "./sums.js";
 
 /**
@@ -30,4 +31,9 @@ export function meanOutputObserver(): MergeableObserver<number[][]> {
     }),
     merge: (other) => sums.merge(other.sums!),
   };
+}
+
+/** Mean output of every expert over the tokens routed to it, [E][D]; zeros for an expert without a token. */
+export function routedMeanOutputObserver(): MergeableObserver<number[][]> {
+  return routedMeanObserver("routedMeanOutput", (input, run) => run(input));
 }

@@ -7,7 +7,8 @@ import { featureCorrelationObserver } from "./feature-correlation.js";
 import { gateMassObserver } from "./gate-mass.js";
 import { gateRatioObserver } from "./gate-ratio.js";
 import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
-import { meanOutputObserver } from "./mean-output.js";
+import { meanOutputObserver, routedMeanOutputObserver } from "./mean-output.js";
+import { outputCosineObserver } from "./output-cosine.js";
 import { routerLogitProductsObserver, routerLogitsObserver } from "./router-logits.js";
 import { saliencyObserver } from "./saliency.js";
 import { subsetLossObserver } from "./subset-loss.js";
@@ -23,12 +24,15 @@ const observers: Record<string, () => MergeableObserver> = {
   gateRatio: gateRatioObserver,
   coactivation: coactivationObserver,
   meanOutput: meanOutputObserver,
+  routedMeanOutput: routedMeanOutputObserver,
   meanInput: meanInputObserver,
   meanAbsInput: meanAbsInputObserver,
   channelNorms: channelNormsObserver,
   saliency: saliencyObserver,
   activationMatching: () => activationMatchingObserver(),
   "activationMatching.all": () => activationMatchingObserver({ pairs: "all" }),
+  "similarity.output": () => outputCosineObserver("all"),
+  "similarity.output.routed": () => outputCosineObserver("routed"),
   "similarity.feature-correlation.lsa": () => featureCorrelationObserver("lsa"),
   "similarity.feature-correlation.max": () => featureCorrelationObserver("max"),
 };
