@@ -4,9 +4,10 @@ import { suggest, MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
 import { ownRows, readBlock, type Place } from "./place.js";
 import type { Range, TensorStore } from "./tensor-store.js";
-import type { TensorInfo, WeightSource } from "./weight-source.js";
+import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 
 const SAMPLE_BYTES = 4096;
+const FLOATS: readonly Dtype[] = ["F64", "F32", "F16", "BF16"];
 
 /** Weights of a checkpoint on disk by canonical name, read when asked for. */
 export class CheckpointSource implements WeightSource {
@@ -50,6 +51,15 @@ export class CheckpointSource implements WeightSource {
     seen.add(name);
     if (seen.size === this.sharers.get(key)) this.shared.delete(key);
     return ownRows(await block, place);
+  }
+
+  bytes(name: string, rows?: Range): Promise<Uint8Array> | undefined {
+    const place = this.place(name);
+    const { dtype } = this.info(name);
+    if (place.pick || place.transposed !== undefined || !FLOATS.includes(dtype)) return undefined;
+    const { start, end } = this.byteRange(name);
+    const rowBytes = (end - start) / (place.shape[0] || 1);
+    return this.store.bytes(place.name, rows ? { start: start + rows.start * rowBytes, end: start + rows.end * rowBytes } : { start, end });
   }
 
   rows(name: string, { start, end }: Range): Promise<Float32Array> | undefined {

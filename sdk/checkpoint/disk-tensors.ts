@@ -59,16 +59,21 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
       const start = place.rows?.start ?? 0;
       if (place.rows) rows = place.rows.end - start;
       filled.add(start);
+      // bytes that lie in the file as they lie in the source are only moved
+      const moved = members.length === 1 && !place.pick && place.transposed === undefined && weights.info(canonical).dtype === dtype;
+      const stored = (part?: { start: number; end: number }) => (moved ? weights.bytes?.(canonical, part) : undefined);
       if (members.length === 1 && weights.rows && !canonical.includes(".experts.") && !place.rows && rows * rowBytes > LARGE_BYTES) {
+        const width = size(shape.slice(1));
+        const own = async (part: { start: number; end: number }) => (await weights.rows!(canonical, part)) ?? (await blockOf([{ place, values: () => weights.values(canonical) }])).subarray(part.start * width, part.end * width);
         pieceRows(rows, rowBytes).forEach((part) => add(name, {
           name, at: part.start * rowBytes, sizeBytes: (part.end - part.start) * rowBytes,
-          bytes: async () => encode((await weights.rows!(canonical, part)) ?? (await blockOf([{ place, values: () => weights.values(canonical) }])).subarray(part.start * size(shape.slice(1)), part.end * size(shape.slice(1))), dtype),
+          bytes: async () => (await stored(part)) ?? encode(await own(part), dtype),
         }));
         continue;
       }
       add(/^.*\.experts\.\d+(?=\.)/.exec(canonical)?.[0] ?? name, {
         name, at: start * rowBytes, sizeBytes: rows * rowBytes,
-        bytes: async () => encode(await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) }))), dtype),
+        bytes: async () => (await stored()) ?? encode(await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) }))), dtype),
       });
     }
     if (!parts.some(({ canonical }) => canonical.includes(".experts."))) continue;
@@ -80,7 +85,7 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
 }
 
 /** What a tensor outside the experts is cut into: an embedding of gigabytes is never whole in memory. */
-const LARGE_BYTES = 32 << 20;
+const LARGE_BYTES = 8 << 20;
 
 function pieceRows(rows: number, rowBytes: number): { start: number; end: number }[] {
   const step = Math.max(1, Math.floor(LARGE_BYTES / rowBytes));

@@ -95,6 +95,12 @@ class PlainWeights implements WeightSource {
     return this.changed.has(name) ? undefined : this.model.rows?.(name, rows);
   }
 
+  bytes(name: string, rows?: { start: number; end: number }): Promise<Uint8Array> | undefined {
+    const origin = this.changed.get(name);
+    if (!origin) return this.model.bytes?.(name, rows);
+    return "from" in origin && !("rows" in origin) ? this.model.bytes?.(origin.from, rows) : undefined;
+  }
+
   async values(name: string): Promise<Float32Array> {
     const origin = this.changed.get(name);
     if (!origin) return this.model.values(name);

@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { MoeError, suggest } from "../errors.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { encode } from "../tensor/formats/index.js";
+import { trimHeap } from "../tensor/index.js";
 import { changesOf } from "./changed-layers.js";
 import { configText } from "./config-text.js";
 import { diskTensors, piecesOf, size, storedDtype, type DiskTensor, type Piece } from "./disk-tensors.js";
@@ -144,6 +145,7 @@ async function writePieces(part: string, tensors: readonly DiskTensor[], pieces:
       if (doneBytes - notedBytes >= noteBytes || at === pieces.length - 1) {
         await writer.sync();
         await journal.reached(at + 1);
+        trimHeap();
         notedBytes = doneBytes;
       }
       onProgress?.(doneBytes, totalBytes);

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { tf } from "../tensor/index.js";
+import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
 import { disposeWeights, expertGroups, readBank, readPlain, type LayerWeights } from "./layer-weights.js";
@@ -105,6 +105,7 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
   } finally {
     disposeWeights(weights);
     if (next) await next.then(disposeWeights, () => undefined).then(() => budget.done(budget.groupBytes));
+    trimHeap();
   }
 }
 

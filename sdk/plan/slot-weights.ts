@@ -17,6 +17,8 @@ export interface SlotTensor {
   /** name of the original tensor that it equals, so that nothing has to be made */
   same?: string;
   values(): Promise<Float32Array>;
+  /** the same as it is stored */
+  bytes?(): Promise<Uint8Array>;
 }
 
 /** Neurons lie along the rows of up, gate and their biases, along the columns of down; the bias of down has none. */
@@ -58,7 +60,7 @@ export class SlotWeights {
       const stored = this.stored(`${prefix}${suffix}`);
       if (!stored) continue;
       const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix).then(takeValues) : this.sum(layer, ffn, recipe, suffix));
-      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored) };
+      if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored), bytes: async () => encode(await sum(), storedInfo(stored).dtype) };
       else Object.assign(made, this.factored(suffix, stored, recipe.form, planned.form === "low-rank-sparse" ? planned.rows[suffix] : 0, sum));
     }
     return made;

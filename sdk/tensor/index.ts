@@ -19,3 +19,4 @@ export { safeSoftmax } from "./ops/safe-softmax.js";
 export { stopGradient, straightThrough } from "./ops/straight-through.js";
 export { takeRows } from "./ops/take-rows.js";
 export { topK } from "./ops/top-k.js";
+export { trimHeap } from "./trim-heap.js";

@@ -9,13 +9,14 @@ const die = () => process.kill(process.pid, "SIGKILL");
 
 const loaded = await load(fixture("models/olmoe_bf16"), { memory: 100_000 });
 const { weights } = loaded.model;
-const values = weights.values.bind(weights);
+const [values, bytes] = [weights.values.bind(weights), weights.bytes!.bind(weights)];
 let reads = 0;
-weights.values = (name) => {
+const see = (name: string) => {
   if (name.includes(".experts.")) reads++;
   if (when === "read" && name.includes(what)) die();
-  return values(name);
 };
+weights.values = (name) => { see(name); return values(name); };
+weights.bytes = (name, rows) => { see(name); return bytes(name, rows); };
 const ids = [[5, 9, 2, 31, 7, 64, 12, 3], [8, 1, 44, 21, 17, 60, 33, 29]];
 const profiled = await from(loaded).profile({ data: [{ ids, labels: ids }, { ids: [ids[1]], labels: [ids[1]] }], state });
 const readToProfile = reads;
