@@ -19,6 +19,7 @@ const FP8_BLOCK: BlockSize = [128, 128];
  * @example const expert = await dequantized(store).values("model.layers.0.mlp.experts.down_proj", { start: 5, end: 6 })
  */
 export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): TensorStore {
+  if (!hasAny(store.names(), (name) => name.endsWith("_blocks") || name.endsWith("_scale_inv"))) return store;
   const isMxfp4 = (name: string) => store.has(`${name}_blocks`) && store.has(`${name}_scales`);
   const isScaled = (name: string) => store.has(`${name}_scale_inv`) && store.has(name);
   const partOf = (name: string) =>
@@ -38,6 +39,11 @@ export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): T
     bytes: (name, range) => (isMxfp4(name) ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range) : isScaled(name) ? joinedBytes(store, name, `${name}_scale_inv`, range) : store.bytes(name, range)),
     values: (name, rows) => (isMxfp4(name) ? mxfp4Values(store, name, rows) : isScaled(name) ? scaledValues(store, name, block, rows) : store.values(name, rows)),
   };
+}
+
+function hasAny(names: Iterable<string>, is: (name: string) => boolean): boolean {
+  for (const name of names) if (is(name)) return true;
+  return false;
 }
 
 /** The bytes of two tensors as if one followed the other. */

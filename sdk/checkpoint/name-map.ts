@@ -9,17 +9,38 @@ import { placeOf, type Layout, type Place } from "./place.js";
  * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's prefixes.
  */
 export function diskLayouts(canonical: string, family: Family): Layout[] {
-  const factor = canonical.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
-  const whole = canonical.slice(0, canonical.length - factor.length);
-  const layer = whole.match(/(?<=(?:^|\.)layers\.)\d+/)?.[0] ?? "";
-  const expert = whole.match(/(?<=\.experts\.)\d+/)?.[0] ?? "";
-  const pattern = whole.replace(/(^|\.)layers\.\d+/, "$1layers.{l}").replace(/\.experts\.\d+/, ".experts.{e}");
-  const found = family.names[pattern] ?? biasOf(pattern, family);
+  const numbered = numbersOf(canonical);
+  return layoutsOf(numbered.pattern, family).map((layout) => ({ ...layout, name: nameOf(layout, numbered) }));
+}
+
+/** A canonical name with {l} and {e} for its numbers, and the numbers. */
+interface Numbered { pattern: string; layer: string; expert: string }
+
+/** @example numbersOf("layers.3.experts.5.up")  // { pattern: "layers.{l}.experts.{e}.up", layer: "3", expert: "5" } */
+function numbersOf(canonical: string): Numbered {
+  const start = canonical.indexOf("layers.") + "layers.".length;
+  if (start < "layers.".length) return { pattern: canonical, layer: "", expert: "" };
+  const end = canonical.indexOf(".", start), from = end + ".experts.".length;
+  const [head, layer] = [canonical.slice(0, start), canonical.slice(start, end)];
+  if (!canonical.startsWith(".experts.", end)) return { pattern: `${head}{l}${canonical.slice(end)}`, layer, expert: "" };
+  const to = canonical.indexOf(".", from);
+  return { pattern: `${head}{l}.experts.{e}${canonical.slice(to)}`, layer, expert: canonical.slice(from, to) };
+}
+
+function nameOf({ name }: Layout, { layer, expert }: Numbered): string {
+  return name.replace("{l}", layer).replace("{e}", expert);
+}
+
+/** The layouts of all weights whose names differ by numbers alone, with {l} and {e} in their names. */
+function layoutsOf(pattern: string, family: Family): Layout[] {
+  const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
+  const whole = pattern.slice(0, pattern.length - factor.length);
+  const found = family.names[whole] ?? biasOf(whole, family);
   const layouts = (found === undefined ? [] : [found].flat()).map((entry): Layout => (typeof entry === "string" ? { name: entry } : entry));
   // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
-  const apart = factor ? `.${expert}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
+  const apart = factor ? `.{e}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
   return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => {
-    const name = prefix + layout.name.replace("{l}", layer).replace("{e}", expert);
+    const name = prefix + layout.name;
     if (factor && layout.expert) return { name: name + apart };
     return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
   }));
@@ -42,40 +63,77 @@ function biasOf(pattern: string, family: Family): Family["names"][string] | unde
   return matrix === undefined ? undefined : [matrix].flat().map(beside);
 }
 
+/** The tensors of a checkpoint, as far as their names and shapes go. */
+interface Disk { names(): Iterable<string>; has(name: string): boolean; own?(name: string): string; info(name: string): { shape: number[] } }
+
 /**
  * Finds every weight of a spec on disk and accounts for every tensor of the disk.
  * @returns canonical name -> place on disk
  * @throws MoeError `missing-tensors`, `unknown-tensors`, `shape-mismatch`, each naming what it is about
  */
-export function mapNames(spec: ModelSpec, family: Family, disk: { names(): Iterable<string>; has(name: string): boolean; info(name: string): { shape: number[] } }): Map<string, Place> {
+export function mapNames(spec: ModelSpec, family: Family, disk: Disk): Map<string, Place> {
   const places = new Map<string, Place>();
   const missing: string[] = [];
+  const asked = new Set<string>();
   const placed = placer(spec);
+  const find = finder(family, disk);
   for (const tensor of expectedTensors(spec)) {
-    const { name } = tensor;
-    const layouts = diskLayouts(name, family);
-    const layout = layouts.find((candidate) => disk.has(candidate.name));
-    if (!layout) {
-      missing.push(`${name} (${layouts[0]?.name ?? "no name in the family file"})`);
+    const layout = find(tensor.name);
+    if (typeof layout === "string") {
+      missing.push(`${tensor.name} (${layout})`);
       continue;
     }
     const place = placed(tensor, layout);
     const seen = disk.info(place.name).shape;
-    if (seen.join() !== place.diskShape.join()) {
-      throw new MoeError("shape-mismatch", `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
+    if (!isSame(seen, place.diskShape)) {
+      throw new MoeError("shape-mismatch", `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${tensor.name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
     }
-    places.set(name, place);
+    asked.add(place.name);
+    places.set(tensor.name, place);
   }
   if (missing.length) throw new MoeError("missing-tensors", `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} tensors. Check that all shards are there.`);
-  const asked = new Set([...places.values()].map(({ name }) => name));
   const explained = explainer(spec, family);
-  const unknown = [...disk.names()].filter((name) => !asked.has(name) && !explained(name));
+  const unknown: string[] = [];
+  for (const name of disk.names()) if (!asked.has(name) && !explained(name)) unknown.push(name);
   if (unknown.length) throw new MoeError("unknown-tensors", `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its ${asked.size} tensors. Check model_type, or name them under "copies" if they hold nothing of their own, under "unused" if the model does not run them.`);
   return places;
 }
 
+/** Finds the layout of a weight that the disk has, or gives the name that it should have. Weights whose names differ by numbers alone most often have one layout. */
+function finder(family: Family, disk: Disk): (canonical: string) => Layout | string {
+  const known = new Map<string, { layouts: Layout[]; last: number }>();
+  return (canonical) => {
+    const numbered = numbersOf(canonical);
+    let kind = known.get(numbered.pattern);
+    if (!kind) known.set(numbered.pattern, (kind = { layouts: layoutsOf(numbered.pattern, family), last: 0 }));
+    const { layouts } = kind;
+    for (const at of [kind.last, ...layouts.keys()]) {
+      const name = layouts[at] && nameOf(layouts[at], numbered);
+      if (name === undefined || !disk.has(name)) continue;
+      kind.last = at;
+      return { ...layouts[at], name: disk.own?.(name) ?? name };
+    }
+    return layouts[0] ? nameOf(layouts[0], numbered) : "no name in the family file";
+  };
+}
+
+function isSame(shape: readonly number[], other: readonly number[]): boolean {
+  return shape.length === other.length && shape.every((length, axis) => length === other[axis]);
+}
+
 /** Resolves layouts with what a weight is stacked with: its neighbours by name, and the experts of its layer. */
 export function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout) => Place {
+  let neighbours: ReturnType<typeof neighboursOf> | undefined;
+  return ({ name, shape }, layout) => {
+    if (!layout.stack && !layout.expert) return placeOf(layout, "", shape, { "": shape[0] });
+    neighbours ??= neighboursOf(spec);
+    const { owner, part, layer, expert } = parts(name);
+    return placeOf(layout, part, shape, neighbours.heights.get(owner) ?? {}, expert === undefined ? undefined : { at: expert, of: neighbours.counts.get(layer) ?? 0 });
+  };
+}
+
+/** Rows of the weights beside each other, and the number of experts of each layer. */
+function neighboursOf(spec: ModelSpec): { heights: Map<string, Record<string, number>>; counts: Map<string, number> } {
   const heights = new Map<string, Record<string, number>>();
   const counts = new Map<string, number>();
   for (const { name, shape } of expectedTensors(spec)) {
@@ -85,10 +143,7 @@ export function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout
     heights.set(owner, rows);
     if (expert !== undefined) counts.set(layer, Math.max(counts.get(layer) ?? 0, expert + 1));
   }
-  return ({ name, shape }, layout) => {
-    const { owner, part, layer, expert } = parts(name);
-    return placeOf(layout, part, shape, heights.get(owner) ?? {}, expert === undefined ? undefined : { at: expert, of: counts.get(layer) ?? 0 });
-  };
+  return { heights, counts };
 }
 
 /** "layers.3.experts.5.up.bias" -> owner "layers.3.experts.5 bias", part "up", layer "layers.3", expert 5 */

@@ -47,7 +47,7 @@ export function placeOf(layout: Layout, part: string, shape: number[], heights: 
   const total = stack.reduce((sum, other) => sum + heights[other], 0);
   const before = stack.slice(0, stack.indexOf(part)).reduce((sum, other) => sum + heights[other], 0);
   const turned = transpose && shape.length === 2;
-  const block = turned ? [shape[1], total] : [total, ...shape.slice(1)];
+  const block = turned ? [shape[1], total] : total === shape[0] ? shape : [total, ...shape.slice(1)];
   const diskShape = squeeze === undefined ? block : [...block.slice(0, squeeze), 1, ...block.slice(squeeze)];
   const place: Place = { name, shape, diskShape };
   if (turned) place.transposed = total;

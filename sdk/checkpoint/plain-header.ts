@@ -3,8 +3,24 @@ import type { NameKinds } from "./name-kinds.js";
 import type { TensorGroup } from "./tensor-summary.js";
 import type { Dtype } from "./weight-source.js";
 
+/** A tensor as it passes by. */
+export interface PlainEntry {
+  /** see `NameKinds` */
+  key: number;
+  /** where the name stands in the header */
+  nameStart: number;
+  nameEnd: number;
+  /** position after the header */
+  start: number;
+  dtype: Dtype;
+  /** one array for all tensors alike */
+  lengths: readonly number[];
+  sizeBytes: number;
+}
+
 /** What tensors of one kind of name and of one dtype and shape have in common, and how many there are. */
 interface Alike extends Pick<TensorGroup, "part" | "dtype" | "shape" | "tensors"> {
+  lengths: readonly number[];
   /** of one of them */
   elements: number;
   sizeBytes: number;
@@ -29,26 +45,31 @@ export class PlainHeaders {
   private readonly alike: Alike[][] = [];
   /** the number that `scanCount` read last */
   private count = 0;
+  private readonly entry: PlainEntry = { key: 0, nameStart: 0, nameEnd: 0, start: 0, dtype: "F32", lengths: [], sizeBytes: 0 };
+  /** `__metadata__` of all headers together */
+  readonly metadata: Record<string, string> = {};
 
   constructor(private readonly names: NameKinds) {}
 
   /**
    * @param header the JSON, without the 8 bytes of its length
    * @param dataBytes of the file after the header
-   * @param visit called with the key of each name; false stops
+   * @param visit called with each tensor, the same object each time; false stops
    * @returns false for any other header: `parseHeader` reads it, or says what is wrong
    */
-  scan(header: Uint8Array, dataBytes: number, visit: (key: number) => boolean): boolean {
+  scan(header: Uint8Array, dataBytes: number, visit: (entry: PlainEntry) => boolean): boolean {
+    const { entry } = this;
     let at = 0, covered = 0, metadata = 0;
     if (header[at++] !== 0x7b) return false;
     while (header[at] !== BRACE || at === 1) {
       if (header[at] === BRACE) break;
       if (at > 1 && header[at++] !== COMMA) return false;
       if (header[at++] !== QUOTE) return false;
-      at = this.names.read(header, at);
+      entry.nameStart = at;
+      entry.nameEnd = at = this.names.read(header, at);
       if (at < 0) return false;
       if (this.names.part(this.names.kind) === METADATA) {
-        at = metadata++ === 0 ? scanTexts(header, at) : -1;
+        at = metadata++ === 0 ? this.scanTexts(header, at) : -1;
         if (at < 0) return false;
         continue;
       }
@@ -56,7 +77,13 @@ export class PlainHeaders {
       if (!tensor) return false;
       const end = covered + tensor.sizeBytes;
       at = this.scanOffsets(header, at + tensor.text.length, covered, end);
-      if (at < 0 || end > dataBytes || !visit(this.names.key)) return false;
+      if (at < 0 || end > dataBytes) return false;
+      entry.key = this.names.key;
+      entry.start = covered;
+      entry.dtype = tensor.dtype;
+      entry.lengths = tensor.lengths;
+      entry.sizeBytes = tensor.sizeBytes;
+      if (!visit(entry)) return false;
       tensor.tensors++;
       covered = end;
     }
@@ -100,6 +127,21 @@ export class PlainHeaders {
     return at >= 0 && this.count === end && bytes[at] === BRACKET && bytes[at + 1] === BRACE ? at + 2 : -1;
   }
 
+  /** `":{"key":"value",…}` with plain texts; returns where it ends. */
+  private scanTexts(bytes: Uint8Array, start: number): number {
+    const end = bytes.indexOf(BRACE, start);
+    const [, pairs] = /^":\{(".*)$/.exec(text(bytes, start, end)) ?? [];
+    if (pairs === undefined) return -1;
+    const seen = new Set<string>();
+    for (const pair of pairs.split(",")) {
+      const [, key, value] = /^"([\w.]*)":"([\w. :/-]*)"$/.exec(pair) ?? [];
+      if (key === undefined || seen.has(key) || key === "__proto__") return -1;
+      seen.add(key);
+      this.metadata[key] = value;
+    }
+    return end + 1;
+  }
+
   /** Digits as JSON has them; returns where they end, -1 for anything else. */
   private scanCount(bytes: Uint8Array, start: number): number {
     let at = start, count = 0;
@@ -118,21 +160,7 @@ function parse(header: Uint8Array, at: number, part: string): Alike | undefined 
   if (shape.length > MAX_RANK || shape.some((length) => length.length > MAX_DIGITS || /^0\d/.test(length))) return undefined;
   const elements = shape.reduce((product, length) => product * Number(length), 1);
   if (!Number.isSafeInteger(elements * size)) return undefined;
-  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", tensors: 0, elements, sizeBytes: elements * size, text: header.slice(at, at + whole.length) };
-}
-
-/** `":{"key":"value",…}` with plain texts; returns where it ends. */
-function scanTexts(bytes: Uint8Array, start: number): number {
-  const end = bytes.indexOf(BRACE, start);
-  const [, pairs] = /^":\{(".*)$/.exec(text(bytes, start, end)) ?? [];
-  if (pairs === undefined) return -1;
-  const seen = new Set<string>();
-  for (const pair of pairs.split(",")) {
-    const [, key] = /^"([\w.]*)":"[\w. :/-]*"$/.exec(pair) ?? [];
-    if (key === undefined || seen.has(key)) return -1;
-    seen.add(key);
-  }
-  return end + 1;
+  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", lengths: shape.map(Number), tensors: 0, elements, sizeBytes: elements * size, text: header.slice(at, at + whole.length) };
 }
 
 function isHere(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {

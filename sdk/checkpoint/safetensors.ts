@@ -4,6 +4,7 @@ import { closest } from "fastest-levenshtein";
 import { MoeError } from "../errors.js";
 import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
+import { scanPlainCheckpoint } from "./plain-checkpoint.js";
 import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
@@ -16,17 +17,19 @@ export type { Range, TensorStore };
  *
  * @param path a .safetensors or .gguf file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded);
  *   if a folder has both, the single file is read, as transformers does
+ * @param options.carefully false: headers that are as their writers write them are read at a glance, the others with care; true: all with care
  * @throws FormatError `safetensors`, `safetensors-index` with the file and the fault; MoeError `no-checkpoint`
  * @example
  * const store = await openTensors("OLMoE-1B-7B-0924");
  * const gate = await store.values("model.layers.0.mlp.gate.weight");  // Float32Array, [64, 2048]
  */
-export async function openTensors(path: string): Promise<TensorStore> {
+export async function openTensors(path: string, { carefully = false } = {}): Promise<TensorStore> {
   if (path.endsWith(".gguf")) return (await import("./gguf/open-gguf.js")).openGguf(path);
   const store = new SafetensorsStore();
   try {
     const kind = (await stat(path).catch(() => undefined))?.isDirectory() ? "folder" : "file";
     if (kind === "file") await store.add(path);
+    else if (!carefully && (await store.addPlain(path))) return store;
     else if (await exists(join(path, "model.safetensors"))) await store.add(join(path, "model.safetensors"));
     else if (await exists(join(path, "model.safetensors.index.json"))) await store.addSharded(path, "model.safetensors.index.json");
     else throw new MoeError("no-checkpoint", `load: ${path} has no weights; accepted is a folder with model.safetensors or model.safetensors.index.json. Check the folder.`);
@@ -45,6 +48,21 @@ class SafetensorsStore implements TensorStore {
   private readonly entries = new Map<string, Stored>();
   /** all stay open: published checkpoints have some hundred shards, processes may open a thousand files and more */
   private readonly files: ByteFile[] = [];
+
+  /** @returns false for a checkpoint that is not as its writers write it: it is to be read with care */
+  async addPlain(folder: string): Promise<boolean> {
+    const scanned = await scanPlainCheckpoint(folder, ({ nameStart, nameEnd, dtype, lengths, sizeBytes, start }, { file, json, dataStart }) => {
+      const name = Buffer.from(json.buffer, json.byteOffset + nameStart, nameEnd - nameStart).latin1Slice();
+      this.entries.set(name, { name, dtype, shape: lengths as number[], sizeBytes, file, start: dataStart + start });
+    });
+    if (!scanned) {
+      this.entries.clear();
+      return false;
+    }
+    this.files.push(...scanned.files);
+    Object.assign(this.metadata, scanned.headers.metadata);
+    return true;
+  }
 
   async add(path: string): Promise<void> {
     for (const entry of await this.read(path)) this.entries.set(entry.name, entry);
@@ -80,6 +98,10 @@ class SafetensorsStore implements TensorStore {
 
   has(name: string): boolean {
     return this.entries.has(name);
+  }
+
+  own(name: string): string {
+    return this.entry(name).name;
   }
 
   info(name: string): TensorInfo {

@@ -7,6 +7,8 @@ export interface Range { start: number; end: number }
 export interface TensorStore {
   names(): Iterable<string>;
   has(name: string): boolean;
+  /** the store's own string of a name that it has: whoever keeps names keeps these, so that there is one of each */
+  own?(name: string): string;
   /** @throws MoeError `unknown-tensor` */
   info(name: string): TensorInfo;
   /** Bytes as stored. @param range counts from the tensor's first byte */

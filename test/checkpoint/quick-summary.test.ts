@@ -20,7 +20,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 /** By the reader that loading uses; undefined if it refuses the checkpoint. */
 async function slowly(path: string): Promise<TensorGroup[] | undefined> {
   try {
-    const store = await openTensors(path);
+    const store = await openTensors(path, { carefully: true });
     const groups = tensorSummary(store);
     await store.close();
     return groups;
@@ -41,6 +41,17 @@ test("every fixture is counted without the slow reader, and as it counts", async
     const quick = await quickSummary(fixture(`models/${name}`));
     assert.ok(quick, `${name} was left to the slow reader`);
     assert.equal(quick, await slowly(fixture(`models/${name}`)), name);
+  }
+});
+
+test("both readers open the same tensors", async () => {
+  const all = (store: Awaited<ReturnType<typeof openTensors>>) => new Map([...store.names()].sort().map((name) => [name, store.info(name)]));
+  for (const name of readdirSync(fixture("models"))) {
+    const [quick, careful] = [await openTensors(fixture(`models/${name}`)), await openTensors(fixture(`models/${name}`), { carefully: true })];
+    assert.equal(all(quick), all(careful), name);
+    assert.equal(quick.metadata, careful.metadata, name);
+    for (const one of [...quick.names()].slice(-3)) assert.equal(await quick.bytes(one), await careful.bytes(one), one);
+    await Promise.all([quick.close(), careful.close()]);
   }
 });
 
