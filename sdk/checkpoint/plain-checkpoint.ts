@@ -13,7 +13,7 @@ const INDEX_ENTRY_BYTES = 90;
 
 /** Sees each tensor of a checkpoint with the file and the header that it is in; the entry is the same object each time. */
 export type SeeEntry = (entry: PlainEntry, header: PlainFile) => void;
-export interface PlainFile { file: ByteFile; json: Uint8Array; /** position of the first byte after the header */ dataStart: number }
+export interface PlainFile { file: ByteFile; json: Buffer; /** position of the first byte after the header */ dataStart: number }
 
 /**
  * Walks the headers of a checkpoint as its writers write it, without keeping more of a tensor than a number that stands for
@@ -70,7 +70,8 @@ async function readHeader(path: string, opened: Set<ByteFile>): Promise<PlainFil
   if (!file) return undefined;
   opened.add(file);
   const dataStart = 8 + headerLength(await file.read(0, Math.min(8, file.sizeBytes)), file);
-  return { file, json: await file.read(8, dataStart), dataStart };
+  const json = await file.read(8, dataStart);
+  return { file, json: Buffer.from(json.buffer), dataStart };
 }
 
 async function readIndex(path: string): Promise<Uint8Array | undefined> {

@@ -52,7 +52,7 @@ class SafetensorsStore implements TensorStore {
   /** @returns false for a checkpoint that is not as its writers write it: it is to be read with care */
   async addPlain(folder: string): Promise<boolean> {
     const scanned = await scanPlainCheckpoint(folder, ({ nameStart, nameEnd, dtype, lengths, sizeBytes, start }, { file, json, dataStart }) => {
-      const name = Buffer.from(json.buffer, json.byteOffset + nameStart, nameEnd - nameStart).latin1Slice();
+      const name = json.toString("latin1", nameStart, nameEnd);
       this.entries.set(name, { name, dtype, shape: lengths as number[], sizeBytes, file, start: dataStart + start });
     });
     if (!scanned) {
