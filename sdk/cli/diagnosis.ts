@@ -57,7 +57,7 @@ function advice({ node, engine, kernels, machine }: Omit<Findings, "next">): str
   // the GPU packages are for those who have a GPU; the native engine is for everybody
   const torch = engine.refused.find(({ name }) => name === "torch");
   if (torch) next.push(`The native engine is not in use (${torch.reason}); it computes 10 to 40 times faster than WebAssembly. ${torch.cure}`);
-  if (engine.device === "cpu" && existsSync("/proc/driver/nvidia/version")) next.push("There is an NVIDIA GPU, and nothing uses it: the native engine computes on the processor. npm install @tensorflow/tfjs-node-gpu, which moelab takes first where it sees the GPU (not tested on one).");
+  if (engine.device === "cpu" && existsSync("/proc/driver/nvidia/version")) next.push("There is an NVIDIA GPU, and nothing uses it. Build the native engine for it (npx moelab engine build --cuda), or npm install @tensorflow/tfjs-node-gpu, which moelab takes first where it sees the GPU. Neither has been tested on one.");
   for (const broken of engine.refused.filter(({ name, reason }) => name !== "torch" && !/not installed/.test(reason))) next.push(`${broken.name}: ${broken.reason}. ${broken.cure}`);
   if (kernels.length === 0) next.push("No notebook kernel is installed: npx moelab kernel install");
   for (const { name, problem } of kernels) if (problem) next.push(`Kernel ${name}: ${problem} (npx moelab kernel install).`);

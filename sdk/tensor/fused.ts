@@ -8,6 +8,7 @@ import type { ExpertBank } from "./ops/experts.js";
  */
 export interface FusedOps {
   rmsNorm(x: Tensor, gain: Tensor, eps: number): Tensor;
+  rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: boolean): Tensor;
   attention(q: Tensor, k: Tensor, v: Tensor, options: { scale: number; causal: boolean; mask?: Tensor }): Tensor;
   /** per-row loss [N] */
   crossEntropy(logits: Tensor, labels: Tensor): Tensor;
@@ -16,6 +17,10 @@ export interface FusedOps {
   experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank): Tensor;
   /** rounded to bfloat16 and held so */
   shorten(x: Tensor): Tensor;
+  /** held in float64; from numbers or from a tensor */
+  lengthen(x: Tensor | Float64Array, shape: number[]): Tensor;
+  /** the numbers of a tensor without rounding them to float32 */
+  doubles(x: Tensor): Float64Array;
   /** one AdamW step over all parameters, in place */
   adamW(params: Variable[], grads: Tensor[], first: Variable[], second: Variable[], step: number, options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[] }): void;
 }

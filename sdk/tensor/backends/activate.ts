@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { setStartFilling } from "../filling.js";
 import { setNativeDecode } from "../formats/native-decode.js";
 import { setFused } from "../fused.js";
 import { registerGradients } from "../gradients/register.js";
@@ -24,10 +25,11 @@ export async function activate(candidate: Candidate, asked: boolean): Promise<({
 }
 
 /** Lets the rest of sdk/tensor use what the active back end does natively, and nothing of an earlier one. */
-function install({ fused = {}, linalg = {}, toFloat32 }: Partial<Started>): void {
+function install({ fused = {}, linalg = {}, toFloat32, startFilling }: Partial<Started>): void {
   setFused(fused);
   setNativeLinalg(linalg);
   setNativeDecode(toFloat32);
+  setStartFilling(startFilling);
 }
 
 /** The plain JavaScript back end recommends a package at its first operation, on stderr; others call it for odd operations. */

@@ -1,3 +1,4 @@
+import type { StartFilling } from "../filling.js";
 import type { NativeDecode } from "../formats/native-decode.js";
 import type { FusedOps } from "../fused.js";
 import type { NativeLinalg } from "../linalg/native.js";
@@ -32,6 +33,7 @@ export interface Started {
   fused?: Partial<FusedOps>;
   linalg?: Partial<NativeLinalg>;
   toFloat32?: NativeDecode;
+  startFilling?: StartFilling;
 }
 
 export type NotStarted = { ok: false } & Omit<Refusal, "name">;

@@ -9,6 +9,6 @@ export const torch: Candidate = {
     const registration = await registerTorch();
     if (!registration.ok) return registration;
     if (!(await tf.setBackend("torch"))) return { ok: false, reason: "the library does not start", cure: "Build it again: npx moelab engine build." };
-    return { device: "cpu", ...registration };
+    return registration;
   },
 };

@@ -1,9 +1,9 @@
-/** bfloat16 is the upper half of a float32. Two at a time, as one 32-bit word: half the reads. */
-export function decodeBf16(codes: Uint16Array): Float32Array {
-  const out = new Uint32Array(codes.length);
+/** bfloat16 is the upper half of a float32. Two at a time, as one 32-bit word: half the reads. @param target as long as `codes`; fresh memory by default */
+export function decodeBf16(codes: Uint16Array, target = new Float32Array(codes.length)): Float32Array {
+  const out = new Uint32Array(target.buffer, target.byteOffset, codes.length);
   if (codes.byteOffset % 4 !== 0) {
     for (let i = 0; i < codes.length; i++) out[i] = codes[i] << 16;
-    return new Float32Array(out.buffer);
+    return target;
   }
   const pairs = new Uint32Array(codes.buffer, codes.byteOffset, codes.length >>> 1);
   for (let i = 0, o = 0; i < pairs.length; i++, o += 2) {
@@ -12,7 +12,7 @@ export function decodeBf16(codes: Uint16Array): Float32Array {
     out[o + 1] = pair & 0xffff0000;
   }
   if (codes.length % 2 === 1) out[codes.length - 1] = codes[codes.length - 1] << 16;
-  return new Float32Array(out.buffer);
+  return target;
 }
 
 /** Nearest bfloat16, ties to even; every NaN becomes 0x7fc0. */

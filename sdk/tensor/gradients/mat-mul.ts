@@ -19,12 +19,13 @@ export const matMul: GradConfig = {
 function productFor(operand: Tensor, x: Tensor, y: Tensor, transposeX: boolean, transposeY: boolean): Tensor {
   return tf.tidy(() => {
     const shared = operand.rank === 2 || operand.shape.slice(0, -2).every((length) => length === 1);
-    if (shared && transposeX && !transposeY && sameBatch(x, y)) {
+    if (shared && x.rank > 2 && transposeX && !transposeY && sameBatch(x, y)) {
       // sum over b of x_b^T y_b is one product of all their rows
       const rows = (t: Tensor) => tf.reshape(t, [-1, t.shape[t.rank - 1]]);
       return tf.reshape(tf.matMul(rows(x), rows(y), true, false), operand.shape);
     }
-    return sumTo(tf.matMul(x, y, transposeX, transposeY), operand.shape);
+    const product = tf.matMul(x, y, transposeX, transposeY);
+    return tf.util.arraysEqual(product.shape, operand.shape) ? product : sumTo(product, operand.shape);
   });
 }
 

@@ -4,6 +4,7 @@ import { einsum } from "./einsum.js";
 import { gatherNd, scatterNd, stridedSlice } from "./indexing.js";
 import { matMul } from "./mat-mul.js";
 import { split, unstack } from "./parts.js";
+import { mean, sum, tile } from "./reductions.js";
 import { replaceGradient } from "./replace-gradient.js";
 import { topK } from "./top-k.js";
 
@@ -16,5 +17,5 @@ let registered = false;
 export function registerGradients(): void {
   if (registered) return;
   registered = true;
-  for (const gradient of [topK, split, unstack, matMul, einsum, gatherNd, scatterNd, stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
+  for (const gradient of [sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd, stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
 }

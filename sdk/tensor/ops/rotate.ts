@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor } from "@tensorflow/tfjs";
+import { fused } from "../fused.js";
 
 export interface RotateOptions {
   /** true: pairs are neighbours (0, 1), (2, 3), ...; false: pairs are (0, r/2), (1, r/2 + 1), ... */
@@ -14,6 +15,7 @@ export interface RotateOptions {
  * @param sin [T, r/2]
  */
 export function rotate(x: Tensor, cos: Tensor, sin: Tensor, { interleaved }: RotateOptions): Tensor {
+  if (fused.rotate) return fused.rotate(x, cos, sin, interleaved);
   return tf.tidy(() => {
     const [B, H, T, d] = x.shape as [number, number, number, number];
     const half = cos.shape[1]!;

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import type { Device } from "./device.js";
 import { dtypes, type Handle, type Native } from "./native.js";
 
 type Values = Float32Array | Int32Array | Uint8Array | Uint8Array[];
@@ -38,7 +39,7 @@ export class TorchBackend extends tf.KernelBackend {
   /** float32 copies of short tensors that the running operation works on */
   private readonly widened: Handle[] = [];
 
-  constructor(readonly native: Native) {
+  constructor(readonly native: Native, readonly device: Device = "cpu") {
     super();
   }
 
@@ -65,6 +66,20 @@ export class TorchBackend extends tf.KernelBackend {
     const result = this.output(this.native.cast(this.handle(x), dtypes.bfloat16), x.shape, "float32");
     (result.dataId as TorchData).short = true;
     return result;
+  }
+
+  /** A tensor held in float64, under the name of float32, which is the widest that TensorFlow.js knows. */
+  lengthen(x: TensorInfo | Float64Array, shape: number[]): TensorInfo {
+    return this.output(x instanceof Float64Array ? this.native.create(x, dtypes.float64, ...shape) : this.native.cast(this.handle(x), dtypes.float64), shape, "float32");
+  }
+
+  /** The numbers of a tensor that is held in float64. */
+  doubles(x: TensorInfo): Float64Array {
+    const wide = this.native.cast(this.handle(x), dtypes.float64);
+    const values = this.native.read(wide, new Float64Array(tf.util.sizeFromShape(x.shape)));
+    this.native.release(wide);
+    this.dropWidened();
+    return values;
   }
 
   private widen(handle: Handle): Handle {
@@ -171,8 +186,11 @@ export class TorchBackend extends tf.KernelBackend {
     return this.native.toFloat32(this.native.read(data.handle, new Uint8Array(2 * values.length)), dtypes.bfloat16, values as Float32Array);
   }
 
+  /** On a GPU a worker thread waits; on the processor there is nothing to wait for. */
   override async read(dataId: object): Promise<Float32Array | Int32Array | Uint8Array> {
-    return this.readSync(dataId);
+    const data = dataId as TorchData;
+    if (this.device === "cpu" || !(data.handle >= 0) || data.parts || data.short) return this.readSync(dataId);
+    return this.native.readLater(data.handle, new arrays[data.dtype as NativeDtype](tf.util.sizeFromShape(data.shape)));
   }
 
   override disposeData(dataId: object, force = false): boolean {

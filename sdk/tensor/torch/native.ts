@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Device } from "./device.js";
 
 /** A tensor in the addon. A handle that was released is never valid again. */
 export type Handle = number;
@@ -26,6 +27,14 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   // memory.h
   create(values: NodeJS.TypedArray, dtype: number, ...shape: number[]): Handle;
   read<T extends NodeJS.TypedArray>(x: Handle, into: T): T;
+  /** uninitialised */
+  empty(dtype: number, ...shape: number[]): Handle;
+  /** converts numbers of another format into a float32 tensor, from element `at` on */
+  fill(x: Handle, at: number, values: NodeJS.TypedArray, dtype: number): void;
+  /** read, with a promise */
+  readLater<T extends NodeJS.TypedArray>(x: Handle, into: T): Promise<T>;
+  /** what there is on this machine; a name makes new tensors go there */
+  useDevice(name: string): Device[];
   release(x: Handle): void;
   shape(x: Handle): number[];
   dtypeOf(x: Handle): number;
@@ -34,6 +43,8 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   memoryLimit(bytes: number): void;
   threads(count: number): number;
   keepHeap(): void;
+  /** absent in an addon that was built from older sources */
+  trimHeap?(): void;
   clone(x: Handle): Handle;
   full(value: number, dtype: number, ...shape: number[]): Handle;
   // elementwise.h
@@ -89,6 +100,8 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   // fused.h
   rmsNorm(x: Handle, gain: Handle, eps: number): [y: Handle, inverse: Handle];
   rmsNormGrad(dy: Handle, x: Handle, gain: Handle, inverse: Handle): [dx: Handle, dgain: Handle];
+  /** the other way round with `back`; cos and sin: [T, r/2] */
+  rotate(x: Handle, cos: Handle, sin: Handle, neighbours: boolean, back: boolean): Handle;
   attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle): [y: Handle, logSumExp: Handle];
   attentionGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): [dq: Handle, dk: Handle, dv: Handle];
   attentionMaskGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): Handle;
@@ -112,7 +125,7 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
+const REQUIRED: (keyof Native)[] = ["create", "fill", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
+import { MoeError } from "../../errors.js";
 import type { FusedOps } from "../fused.js";
 import type { NativeLinalg } from "../linalg/native.js";
+import type { StartFilling } from "../filling.js";
 import { TorchBackend } from "./backend.js";
 import { registerFallbacks } from "./cpu-fallback.js";
+import { chooseDevice } from "./device.js";
 import { addonPath, findEngine, TORCH_VERSION } from "./engine-folder.js";
 import { registerKernels } from "./kernel.js";
 import { complex } from "./kernels/complex.js";
@@ -15,11 +18,12 @@ import { products } from "./kernels/products.js";
 import { reductions } from "./kernels/reductions.js";
 import { fusedOps } from "./fused/fused-ops.js";
 import { nativeLinalg } from "./linalg.js";
+import { startFilling } from "./filling.js";
 import { loadNative } from "./native.js";
 import { toFloat32, type ToFloat32 } from "./to-float32.js";
 
 export type TorchRegistration =
-  | { ok: true; name: "torch"; version: string; fused: Partial<FusedOps>; linalg: NativeLinalg; toFloat32: ToFloat32 }
+  | { ok: true; name: "torch"; device: "cpu" | "gpu"; version: string; fused: Partial<FusedOps>; linalg: NativeLinalg; toFloat32: ToFloat32; startFilling: StartFilling }
   | { ok: false; reason: string; cure: string };
 
 let registered: TorchRegistration | undefined;
@@ -41,12 +45,15 @@ export function register(): TorchRegistration {
     const native = loadNative(addonPath(engine.folder));
     native.keepHeap();
     native.memoryLimit(memoryLimit());
-    const torch = new TorchBackend(native);
+    const device = chooseDevice(process.env.MOELAB_DEVICE, native.useDevice(""));
+    native.useDevice(device);
+    const torch = new TorchBackend(native, device);
     registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
     registerFallbacks(torch);
     tf.registerBackend("torch", () => torch, 4);
-    return { ok: true, name: "torch", version: TORCH_VERSION, fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native) };
+    return { ok: true, name: "torch", device: device === "cpu" ? "cpu" : "gpu", version: TORCH_VERSION, fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native), startFilling: startFilling(torch) };
   } catch (error) {
+    if (error instanceof MoeError) return { ok: false, reason: error.message, cure: "Or unset MOELAB_DEVICE." };
     return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`, cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
   }
 }

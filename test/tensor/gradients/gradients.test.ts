@@ -42,6 +42,16 @@ for (const backend of testedBackends) {
     await gradientCheck((a) => tf.einsum("ijk->ki", a), [randomTensor([2, 3, 4])]);
   });
 
+  test("sums, means and repetitions over any axes, and their second gradients", async () => {
+    for (const axis of [undefined, 0, -1, [0, 2], [1]]) for (const keep of [false, true]) {
+      await gradientCheck((x) => tf.square(tf.sum(x, axis, keep)), [randomTensor([2, 3, 4])]);
+      await gradientCheck((x) => tf.square(tf.mean(x, axis, keep)), [randomTensor([2, 3, 4])]);
+      await gradientCheck((x) => tf.grad((x: Tensor) => tf.square(tf.sum(tf.square(x), axis, keep)))(x), [randomTensor([2, 3, 4], 1, 0.5)]);
+    }
+    for (const [shape, reps] of [[[1, 3], [4, 1]], [[2, 3], [2, 2]], [[2, 1, 3], [3, 4, 1]], [[3], [1]]] as [number[], number[]][]) await gradientCheck((x) => tf.square(tf.tile(x, reps)), [randomTensor(shape)]);
+    await gradientCheck((x) => tf.square(tf.sum(x)), [randomTensor([])]);
+  });
+
   test("split and unstack, into one part as well", async () => {
     for (const parts of [1, 3]) {
       await gradientCheck((x) => tf.concat(tf.split(x, parts, 1).map((part, i) => tf.mul(part, i + 1)), 0), [randomTensor([2, 3])]);

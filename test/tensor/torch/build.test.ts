@@ -42,13 +42,13 @@ const FINE = {
   python3: pip(`${python} -c '${WHEEL}' "$2"`),
 };
 
-async function build(engines: string, env: Record<string, string>): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
+async function build(engines: string, env: Record<string, string>, options: { cuda?: boolean } = {}): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
   const before = { ...process.env };
   Object.assign(process.env, { MOELAB_ENGINE_DIR: engines, ...env });
   rmSync(log, { force: true });
   const progress: string[] = [];
   try {
-    const error = await buildEngine({ onProgress: (line) => progress.push(line) }).then(() => ({ code: "built", message: "" }), (error) => error as { code: string; message: string });
+    const error = await buildEngine({ ...options, onProgress: (line) => progress.push(line) }).then(() => ({ code: "built", message: "" }), (error) => error as { code: string; message: string });
     return { code: error.code, message: error.message, steps: existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [], progress };
   } finally {
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
@@ -81,9 +81,10 @@ for (const [name, env, code, message] of cases) {
 }
 
 on("too little disk space is told before anything is downloaded", () => {
-  assert.throws(() => requireSpace("/somewhere", 1e9), (error: { code: string; message: string }) => error.code === "engine-disk" && /1\.0 GB are free in \/somewhere; 1\.7 GB are needed/.test(error.message));
-  requireSpace("/somewhere", 2e9);
-  requireSpace(scratch, undefined);
+  assert.throws(() => requireSpace("/somewhere", false, 1e9), (error: { code: string; message: string }) => error.code === "engine-disk" && /1\.0 GB are free in \/somewhere; 1\.7 GB are needed/.test(error.message));
+  requireSpace("/somewhere", false, 2e9);
+  assert.throws(() => requireSpace("/somewhere", true, 2e9), /7\.7 GB are needed while building, 4 GB afterwards/);
+  requireSpace(scratch);
 });
 
 on("a second attempt goes on where the first one stopped", async () => {
@@ -95,6 +96,26 @@ on("a second attempt goes on where the first one stopped", async () => {
   assert.is(second.code, "engine-smoke", "the stand-in's addon is none");
   assert.equal(second.steps, ["compile"], "neither downloaded nor unpacked again");
   assert.match(second.progress.join("\n"), /compile the addon \(g\+\+ 12\)/);
+});
+
+const CUDA_WHEEL = WHEEL.replace('"torch/include/ATen/ATen.h"', '"torch/include/ATen/ATen.h", "torch/lib/libtorch_cuda.so", "torch/lib/libc10_cuda.so"') + `
+    wheel.writestr("torch-${TORCH_VERSION}.dist-info/METADATA", "Requires-Dist: nvidia-cublas==13.2; platform_system == 'Linux'\\n")`;
+/** A pip that puts one library into the folder "$2" of packages. */
+const cudaPip = (library: string) => `case "$*" in *"pip install"*) echo "install $*" >> ${log}; while [ "$1" != --target ]; do shift; done; mkdir -p "$2/nvidia/cublas/lib"; echo cublas > "$2/nvidia/cublas/lib/${library}" ;; *) ${pip(`${python} -c '${CUDA_WHEEL}' "$2"`)} ;; esac`;
+const cudaTools = (library: string) => tools({ ...FINE, python3: cudaPip(library), ldd: 'echo "  libcublas.so.13 => not found"' });
+
+on("--cuda takes the CUDA libraries of the wheel, and by pip those that the system lacks", async () => {
+  const engines = mkdtempSync(join(scratch, "engines-"));
+  const { code, message, steps } = await build(engines, cudaTools("libcublas.so.13"), { cuda: true });
+  assert.is(code, "engine-smoke", message);
+  assert.match(steps.find((step) => step.startsWith("install")) ?? "", /--only-binary=:all: .*nvidia-cublas==13.2$/);
+  assert.equal(readdirSync(join(engines, "building", engineId(), "lib")).sort(), ["libc10.so", "libc10_cuda.so", "libcublas.so.13", "libtorch_cpu.so", "libtorch_cuda.so"]);
+});
+
+on("--cuda where a library is nowhere to be had: the error names it", async () => {
+  const { code, message } = await build(mkdtempSync(join(scratch, "engines-")), cudaTools("libother.so.1"), { cuda: true });
+  assert.is(code, "engine-no-cuda");
+  assert.match(message, /libcublas\.so\.13 is neither on this system nor in the packages/);
 });
 
 test.run();

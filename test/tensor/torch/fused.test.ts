@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { test } from "uvu";
 import type { Tensor } from "@tensorflow/tfjs";
-import { adamW, attention, crossEntropy, experts, rmsNorm, takeRows, tf, topK, type ExpertBank } from "../../../sdk/tensor/index.js";
+import { adamW, attention, crossEntropy, experts, rmsNorm, rotate, takeRows, tf, topK, type ExpertBank } from "../../../sdk/tensor/index.js";
 import { fused, setFused } from "../../../sdk/tensor/fused.js";
 import { registerGradients } from "../../../sdk/tensor/gradients/register.js";
 import { registerTorch } from "../../../sdk/tensor/torch/register.js";
@@ -38,6 +38,15 @@ async function sameAsComposed(inputs: Tensor[], operation: (...inputs: Tensor[])
 }
 
 onTorch("rmsNorm", () => sameAsComposed([randomTensor([3, 70, 33], 1), randomTensor([33], 2)], (x, gain) => rmsNorm(x, gain, 1e-6)));
+
+onTorch("rotate: of all channels and of some, neighbours and halves, of heads as they lie after a transposition", async () => {
+  const angles = [Math.cos, Math.sin].map((f) => tf.tensor2d(Float32Array.from({ length: 5 * 3 }, (_, i) => f(i + 1)), [5, 3]));
+  for (const interleaved of [false, true]) for (const d of [6, 9]) {
+    await sameAsComposed([randomTensor([2, 4, 5, d], 3)], (x) => rotate(x, angles[0], angles[1], { interleaved }));
+    await sameAsComposed([randomTensor([2, 5, 4, d], 3)], (x) => rotate(tf.transpose(x, [0, 2, 1, 3]), angles[0], angles[1], { interleaved }));
+  }
+  tf.dispose(angles);
+});
 
 onTorch("crossEntropy, with labels that do not count", async () => {
   const labels = tf.tensor1d([3, -1, 0, 6, -1], "int32");
@@ -105,6 +114,17 @@ onTorch("experts: any shape, gating, biases, activation, skipped choices", async
   }), { numRuns: 40, seed: 11, includeErrorInReport: true });
 });
 
+onTorch("experts: so many tokens that threads share them, in slots of very unequal size", async () => {
+  const [N, K, S, F, D] = [900, 2, 5, 40, 48];
+  const choice = tf.tensor2d(Int32Array.from({ length: N * K }, (_, i) => (i % 3 ? 1 : i % 7 === 0 ? -1 : i % 11 === 0 ? 4 : 2)), [N, K], "int32");
+  for (const biased of [false, true]) {
+    const shapes = [[S, F, D], [S, D, F], [S, F, D], ...(biased ? [[S, F], [S, D], [S, F]] : [])];
+    // gradients of weights are sums over hundreds of tokens, so that rounding shows
+    await sameAsComposed([randomTensor([N, D], 1), randomTensor([N, K], 2), ...shapes.map((shape, i) => randomTensor(shape, 3 + i, 0.2))], (x, gates, up, down, gate, upBias, downBias, gateBias) =>
+      experts(x, choice, gates, { up, down, gate, upBias, downBias, gateBias, activation: "silu" }, { mode: fused.experts ? "auto" : "masked" }), 5e-3);
+  }
+  choice.dispose();
+});
 
 onTorch("an expert without tokens has gradients of zeros", async () => {
   setFused(fusedOps);

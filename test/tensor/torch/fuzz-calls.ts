@@ -12,7 +12,7 @@ const pick = <T>(list: readonly T[]): T => list[below(list.length)];
 
 const native = loadNative(addonPath(findEngine()!.folder)) as Native & Record<string, (...args: unknown[]) => unknown>;
 native.memoryLimit(2e8);
-const names = Object.keys(native).filter((name) => !["memoryLimit", "threads", "keepHeap"].includes(name));
+const names = Object.keys(native).filter((name) => !["memoryLimit", "threads", "keepHeap", "trimHeap"].includes(name));
 
 const live: Handle[] = [];
 const released: Handle[] = [NaN, -1, -2, 1e15, 0.5, 3e9];
@@ -48,6 +48,8 @@ const window = (axes: number) => [...Array(2 * axes).fill(1), ...Array(2 * axes)
 const templates: Record<string, () => unknown[]> = {
   rmsNorm: () => [made([2, 4]), made([4]), 1e-6],
   rmsNormGrad: () => [made([2, 4]), made([2, 4]), made([4]), made([2])],
+  rotate: () => [made([2, 3, 4, 6]), made([4, 2]), made([4, 2]), below(2) === 0, below(2) === 0],
+  fill: () => [made([3, 4]), below(14), new Float32Array(below(12)), 0],
   attention: () => [made([2, 4, 3, 8]), made([2, 2, 5, 8]), made([2, 2, 5, 8]), 0.5, false, pick([-1, made([1, 4, 3, 5])])],
   attentionGrad: () => [made([1, 2, 3, 8]), made([1, 2, 3, 8]), made([1, 2, 3, 8]), 0.5, true, -1, made([1, 2, 3, 8]), made([1, 2, 3, 8]), made([1, 2, 3])],
   attentionMaskGrad: () => [made([1, 2, 3, 8]), made([1, 2, 3, 8]), made([1, 2, 3, 8]), 0.5, true, made([3, 3]), made([1, 2, 3, 8]), made([1, 2, 3, 8]), made([1, 2, 3])],
@@ -102,8 +104,9 @@ for (let call = 0; call < calls; call++) {
   if (process.env.FUZZ_TRACE) appendFileSync(process.env.FUZZ_TRACE, `${call} ${name} ${args.map((a) => (typeof a === "number" && live.includes(a) ? `t[${native.shape(a)}]:${native.dtypeOf(a)}` : typeof a === "symbol" ? "symbol" : typeof a === "bigint" ? "12n" : JSON.stringify(a))).join(" ")}\n`);
   try {
     const result = native[name](...args);
+    if (result instanceof Promise) await result.catch(() => {});
     answered++;
-    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW", "assign", "toFloat32"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
+    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW", "assign", "toFloat32", "fill", "readLater", "useDevice"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
     if (name === "create") results.push(result as Handle);
     if (name === "release") live.splice(live.indexOf(args[0] as Handle), 1);
     if (name === "release") released.push(args[0] as Handle);

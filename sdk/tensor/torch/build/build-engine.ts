@@ -11,6 +11,8 @@ import { downloadWheel, unpackWheel } from "./wheel.js";
 export interface BuildEngineOptions {
   /** the user's cache instead of `.engine/` of the clone; always so for an installed package */
   shared?: boolean;
+  /** with the CUDA libraries of the wheel, for NVIDIA GPUs: about 3 GB more, on Linux x64 */
+  cuda?: boolean;
   /** a torch wheel that is already on this machine */
   wheel?: string;
   onProgress?: (line: string) => void;
@@ -28,7 +30,7 @@ const ACCEPTED = ["linux-x64", "linux-arm64", "darwin-arm64"];
  * @throws MoeError `engine-…` with what is missing and how to get it
  */
 export async function buildEngine(options: BuildEngineOptions = {}): Promise<string> {
-  requirePlatform();
+  requirePlatform(options.cuda);
   const say = options.onProgress ?? (() => {});
   const compiler = await findCompiler();
   const engines = options.shared || packageRoot().includes("node_modules") ? sharedEngines() : process.env.MOELAB_ENGINE_DIR ?? projectEngines();
@@ -36,17 +38,19 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
   const scratch = join(resolve(engines), "building");
   const unlock = lock(engines);
   try {
-    const isNew = !readManifest(folder) || !existsSync(join(folder, "include"));
+    const there = readManifest(folder);
+    const cuda = options.cuda ?? there?.cuda ?? false;
+    const isNew = !there || there.cuda !== cuda || !existsSync(join(folder, "include"));
     const target = isNew ? join(scratch, engineId()) : folder;
-    if (isNew) await takeTorch(target, scratch, engines, options.wheel, say);
+    if (isNew) await takeTorch(target, scratch, engines, { ...options, cuda }, say);
     say(`compile the addon (${compiler.version}), about half a minute`);
     const fresh = join(target, `moelab_torch.${process.pid}.tmp.node`);
     const sources = sourcesHash();
-    await compileAddon(compiler.program, target, fresh);
+    await compileAddon(compiler, target, fresh, cuda);
     say("try it in a process of its own");
     await smokeTest(fresh);
     renameSync(fresh, addonPath(target));
-    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources, compiler: compiler.version, cuda: false, built: new Date().toISOString() });
+    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources, compiler: compiler.version, cuda, built: new Date().toISOString() });
     if (isNew) {
       rmSync(folder, { recursive: true, force: true });
       renameSync(target, folder);
@@ -59,17 +63,17 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
 }
 
 /** Libraries, headers and licences of the wheel, into an engine folder. */
-async function takeTorch(target: string, scratch: string, engines: string, givenWheel: string | undefined, say: (line: string) => void): Promise<void> {
+async function takeTorch(target: string, scratch: string, engines: string, { wheel: given, cuda = false }: BuildEngineOptions, say: (line: string) => void): Promise<void> {
   mkdirSync(scratch, { recursive: true });
-  requireSpace(engines);
+  requireSpace(engines, cuda);
   const python = await findPython();
-  let wheel = givenWheel;
+  let wheel = given;
   if (!wheel) {
     say(`download torch ${TORCH_VERSION} (about 540 MB)`);
     wheel = await downloadWheel(python, join(scratch, "wheel"), say);
   }
-  say("take the libraries, about 430 MB");
-  await takeLibraries(python, wheel, scratch, join(target, "lib"));
+  say(cuda ? "take the libraries, and those of CUDA that the system lacks: about 3.5 GB" : "take the libraries, about 430 MB");
+  await takeLibraries(python, wheel, scratch, join(target, "lib"), cuda);
   say("take the headers");
   if (!existsSync(join(target, "include"))) {
     rmSync(join(scratch, "torch"), { recursive: true, force: true });
@@ -80,8 +84,9 @@ async function takeTorch(target: string, scratch: string, engines: string, given
   }
 }
 
-function requirePlatform(): void {
+function requirePlatform(cuda = false): void {
   const platform = `${process.platform}-${process.arch}`;
+  if (cuda && platform !== "linux-x64") throw new MoeError("engine-platform", `engine build: --cuda on ${platform}; accepted is linux-x64. Build without it${process.platform === "darwin" ? "; MOELAB_DEVICE=mps uses the GPU" : ""}.`);
   const glibc = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header?.glibcVersionRuntime;
   if (ACCEPTED.includes(platform) && (process.platform !== "linux" || Number(glibc?.split(".")[1] ?? 0) >= 28)) return;
   throw new MoeError("engine-platform", `engine build: ${platform}${process.platform === "linux" ? ` with ${glibc ? `glibc ${glibc}` : "another C library than glibc"}` : ""}; accepted are ${ACCEPTED.join(", ")}, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);

@@ -29,16 +29,18 @@ export async function findCompiler(): Promise<{ program: string; version: string
 }
 
 /** One compiler call: the table of operations against torch's headers and libraries in `engine`, to `target`. */
-export async function compileAddon(compiler: string, engine: string, target: string): Promise<void> {
+export async function compileAddon({ program, version }: { program: string; version: string }, engine: string, target: string, cuda = false): Promise<void> {
   const nodeApi = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
   const link = process.platform === "darwin"
     ? ["-undefined", "dynamic_lookup", "-ltorch_cpu", "-lc10", "-Wl,-rpath,@loader_path/lib"]
-    : ["-l:libtorch_cpu.so", "-l:libc10.so", "-Wl,-rpath,$ORIGIN/lib", "-Wl,--allow-shlib-undefined", "-Wl,--disable-new-dtags"];
-  const { code, output } = await run(compiler, [
-    "-std=c++20", "-O2", "-fopenmp-simd", "-fno-math-errno", "-fPIC", "-shared", "-w", "-DNAPI_VERSION=8", "-DNDEBUG",
+    : ["-l:libtorch_cpu.so", "-l:libc10.so", ...(cuda ? ["-Wl,--no-as-needed", "-l:libtorch_cuda.so", "-l:libc10_cuda.so"] : []), "-Wl,-rpath,$ORIGIN/lib", "-Wl,--allow-shlib-undefined", "-Wl,--disable-new-dtags"];
+  // torch shares loops out by OpenMP of GCC's kind, whose library it brings; clang's would be a second one in the process
+  const threads = process.platform === "linux" && !/clang/i.test(version) ? "-fopenmp" : "-fopenmp-simd";
+  const { code, output } = await run(program, [
+    "-std=c++20", "-O2", threads, "-fno-math-errno", "-fPIC", "-shared", "-w", "-DNAPI_VERSION=8", "-DNDEBUG",
     `-I${nodeApi}`, `-I${join(engine, "include")}`, join(nativeSources(), "addon.cc"), "-o", target, `-L${join(engine, "lib")}`, ...link,
   ]);
-  if (code !== 0) throw new MoeError("engine-compile", `engine build: ${compiler} failed; g++ 11 or clang++ 14 and later, and 3 GB of memory, are accepted:\n${lastLines(output.split("\n").filter((line) => /error|memory|Killed|cannot/.test(line)).join("\n") || output, 12)}`);
+  if (code !== 0) throw new MoeError("engine-compile", `engine build: ${program} failed; g++ 11 or clang++ 14 and later, and 3 GB of memory, are accepted:\n${lastLines(output.split("\n").filter((line) => /error|memory|Killed|cannot/.test(line)).join("\n") || output, 12)}`);
 }
 
 const SMOKE = `

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MoeError } from "../../../errors.js";
+import { takeCudaLibraries } from "./cuda-libraries.js";
 import { lastLines, run } from "./run.js";
 import { unpackWheel } from "./wheel.js";
 
@@ -9,14 +10,17 @@ const ROOTS: Record<string, string[]> = {
   darwin: ["libtorch_cpu.dylib", "libc10.dylib", "libomp.dylib"],
 };
 
+/** On top of these, with CUDA. */
+const CUDA_ROOTS = ["libtorch_cuda.so", "libc10_cuda.so"];
+
 /**
  * Takes from the wheel the two libraries that are called and those that they name, about 430 MB of 1.1 GB. What the
  * wheel itself does not carry and the system has not either (the CUDA runtime, on a machine without one) is replaced
  * by a stub: libtorch_cpu names these libraries although nothing on the CPU calls them.
  */
-export async function takeLibraries(python: string, wheel: string, scratch: string, target: string): Promise<void> {
+export async function takeLibraries(python: string, wheel: string, scratch: string, target: string, cuda = false): Promise<void> {
   mkdirSync(target, { recursive: true });
-  const waiting = [...ROOTS[process.platform]];
+  const waiting = [...ROOTS[process.platform], ...(cuda ? CUDA_ROOTS : [])];
   const done = new Set<string>();
   for (let name = waiting.pop(); name; name = waiting.pop()) {
     if (done.has(name)) continue;
@@ -30,6 +34,11 @@ export async function takeLibraries(python: string, wheel: string, scratch: stri
     if (process.platform === "linux") waiting.push(...(await neededBy(path)));
   }
   if (process.platform !== "linux") return;
+  if (cuda) {
+    const lacking = (await Promise.all(CUDA_ROOTS.map((name) => missing(join(target, name))))).flat();
+    if (lacking.length > 0) await takeCudaLibraries(python, wheel, scratch, target, [...new Set(lacking)]);
+    return;
+  }
   for (const name of await missing(join(target, "libtorch_cpu.so"))) await makeStub(name, join(target, "libtorch_cpu.so"), target);
 }
 

@@ -24,7 +24,11 @@ export const layout: KernelGroup = (torch, define) => {
   });
   define<X, tf.TransposeAttrs>(tf.Transpose, ({ x }, { perm }) => torch.moved(x, perm.map((axis) => x.shape[axis]), (handle) => native.permute(handle, ...perm)));
   define<X, tf.BroadCastToAttrs>(tf.BroadcastTo, ({ x }, { shape }) => torch.output(native.expand(torch.handle(x), ...shape), shape, x.dtype));
-  define<X, tf.TileAttrs>(tf.Tile, ({ x }, { reps }) => torch.output(native.repeat(torch.handle(x), ...reps), x.shape.map((size, axis) => size * reps[axis]), x.dtype));
+  define<X, tf.TileAttrs>(tf.Tile, ({ x }, { reps }) => {
+    const shape = x.shape.map((size, axis) => size * reps[axis]);
+    const repeat = reps.every((count, axis) => count === 1 || (x.shape[axis] === 1 && count > 0)) ? native.expand(torch.handle(x), ...shape) : native.repeat(torch.handle(x), ...reps);
+    return torch.output(repeat, shape, x.dtype);
+  });
   define<X, tf.ReverseAttrs>(tf.Reverse, ({ x }, { dims }) => torch.output(native.flip(torch.handle(x), ...tf.util.parseAxisParam(dims, x.shape)), x.shape, x.dtype));
 
   define<TensorInfo[], tf.ConcatAttrs>(tf.Concat, (inputs, { axis }) => {

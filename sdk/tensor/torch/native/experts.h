@@ -61,17 +61,27 @@ static Order savedOrder(const Tensor& start, const Tensor& pair, const Tensor& r
   return {start, pair, row, at::floor_divide(pair, K)};
 }
 
-// work(s, first row, rows) for each slot that has rows
+// work(s, first row, rows) for the rows of each slot, shared out evenly: a slot in which one thread's part ends is cut there.
+// Each product then runs on one thread, which wastes less than many small products that all threads share.
 template <class Work>
-static void eachSlot(const Tensor& start, Work work) {
+static void eachSlot(const Tensor& start, int64_t rows, int64_t grain, Work work) {
   const int32_t* at = start.const_data_ptr<int32_t>();
-  for (int64_t s = 0; s + 1 < start.numel(); s++) work(s, at[s], at[s + 1] - at[s]);
+  int64_t S = start.numel() - 1;
+  at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
+    c10::InferenceMode inference(true);
+    for (int64_t s = std::upper_bound(at, at + S, (int32_t)begin) - at - 1; s < S && at[s] < end; s++) {
+      int64_t first = std::max<int64_t>(begin, at[s]), n = std::min<int64_t>(end, at[s + 1]) - first;
+      if (n > 0) work(s, first, n);
+    }
+  });
 }
+// rows that are worth a thread of their own, for matrices of so many numbers
+static int64_t grainOf(const Tensor& weight) { return std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, weight.size(1) * weight.size(2))); }
+
 // rows of each slot times its weight [out, in], transposed, plus its bias
 static Tensor slotProducts(const Tensor& rows, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& start) {
   Tensor out = at::empty({rows.size(0), weight.size(1)}, rows.options());
-  eachSlot(start, [&](int64_t s, int64_t first, int64_t n) {
-    if (n == 0) return;
+  eachSlot(start, rows.size(0), grainOf(weight), [&](int64_t s, int64_t first, int64_t n) {
     Tensor target = out.narrow(0, first, n);
     if (bias) at::addmm_out(target, bias->select(0, s), rows.narrow(0, first, n), weight.select(0, s).t());
     else at::mm_out(target, rows.narrow(0, first, n), weight.select(0, s).t());
@@ -80,17 +90,21 @@ static Tensor slotProducts(const Tensor& rows, const Tensor& weight, const std::
 }
 // the gradients of slotProducts: of the rows (added to `drows`, or put there), the weight and the bias
 static void slotProductsGrad(const Tensor& dout, const Tensor& rows, const Tensor& weight, const Tensor& start, Tensor& drows, bool add, Tensor& dweight, std::optional<Tensor>& dbias) {
-  eachSlot(start, [&](int64_t s, int64_t first, int64_t n) {
-    Tensor dw = dweight.select(0, s);
-    if (n == 0) {  // an expert without tokens has a gradient of zeros
-      dw.zero_();
-      if (dbias) dbias->select(0, s).zero_();
-      return;
-    }
+  eachSlot(start, dout.size(0), grainOf(weight), [&](int64_t s, int64_t first, int64_t n) {
     Tensor dy = dout.narrow(0, first, n), dx = drows.narrow(0, first, n);
-    at::mm_out(dw, dy.t(), rows.narrow(0, first, n));
     if (add) at::addmm_out(dx, dx, dy, weight.select(0, s)); else at::mm_out(dx, dy, weight.select(0, s));
-    if (dbias) dbias->select(0, s).copy_(at::sum(dy, {0}));
+  });
+  const int32_t* at = start.const_data_ptr<int32_t>();
+  // each thread has some rows of every weight's gradient, so that unequal slots load threads equally
+  at::parallel_for(0, weight.size(1), std::max<int64_t>(16, (1 << 20) / std::max<int64_t>(1, dout.size(0) * weight.size(2))), [&](int64_t begin, int64_t end) {
+    c10::InferenceMode inference(true);
+    for (int64_t s = 0; s < weight.size(0); s++) {
+      int64_t n = at[s + 1] - at[s];
+      Tensor dy = dout.narrow(0, at[s], n).narrow(1, begin, end - begin), dw = dweight.select(0, s).narrow(0, begin, end - begin);
+      if (n == 0) dw.zero_();  // an expert without tokens has a gradient of zeros
+      else at::mm_out(dw, dy.t(), rows.narrow(0, at[s], n));
+      if (dbias) dbias->select(0, s).narrow(0, begin, end - begin).copy_(at::sum(dy, {0}));
+    }
   });
 }
 

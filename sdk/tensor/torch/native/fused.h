@@ -57,6 +57,37 @@ static std::vector<Tensor> rmsNormGrad(const Tensor& grad, const Tensor& input, 
   return {dx, at::sum(partial, {0}).view(weight.sizes())};
 }
 
+// ---- rotary position embedding --------------------------------------------------------------------------------
+// x [B,H,T,d]; cos and sin [T,r/2]: the first r of d channels are turned, pairs are neighbours or r/2 apart; `back` turns
+// the other way, which is the gradient. The result lies in memory as x does.
+static Tensor rotate(const Tensor& x0, const Tensor& cosines, const Tensor& sines, bool neighbours, bool back) {
+  for (const Tensor* t : {&x0, &cosines, &sines}) requireFloat(*t, "rotate");
+  TORCH_CHECK(x0.dim() == 4 && cosines.dim() == 2 && cosines.sizes() == sines.sizes() && cosines.size(0) == x0.size(2) && 2 * cosines.size(1) <= x0.size(3), "rotate: ", cosines.sizes(), " angles for ", x0.sizes());
+  Tensor x = x0.stride(3) == 1 || x0.size(3) == 1 ? x0 : x0.contiguous(), c = cosines.contiguous(), s = sines.contiguous(), y = at::empty_like(x);
+  if (y.stride(3) != 1) y = at::empty(x.sizes(), x.options());
+  int64_t B = x.size(0), H = x.size(1), T = x.size(2), d = x.size(3), half = c.size(1), step = neighbours ? 2 : 1, apart = neighbours ? 1 : half;
+  const float *X = x.const_data_ptr<float>(), *C = c.const_data_ptr<float>(), *S = s.const_data_ptr<float>();
+  float *Y = y.data_ptr<float>(), sign = back ? -1 : 1;
+  Dims xs = x.strides().vec(), ys = y.strides().vec();
+  at::parallel_for(0, B * T, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, H * d)), [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      int64_t b = row / T, t = row % T;
+      const float *co = C + t * half, *si = S + t * half;
+      for (int64_t h = 0; h < H; h++) {
+        const float* in = X + b * xs[0] + h * xs[1] + t * xs[2];
+        float* out = Y + b * ys[0] + h * ys[1] + t * ys[2];
+#pragma omp simd
+        for (int64_t i = 0; i < half; i++) {
+          float p = in[i * step], q = in[i * step + apart], sine = sign * si[i];
+          out[i * step] = p * co[i] - q * sine, out[i * step + apart] = q * co[i] + p * sine;
+        }
+        for (int64_t i = 2 * half; i < d; i++) out[i] = in[i];
+      }
+    }
+  });
+  return y;
+}
+
 // ---- attention: softmax(scale q k^T + mask) v ---------------------------------------------------------------
 // q [B,H,T,d], k [B,G,S,d], v [B,G,S,e]: head h reads key head h G / H. mask: broadcastable to [B,H,T,S].
 // Causal: query t sees the keys 0 … t. A query that sees nothing gives zeros.
@@ -194,7 +225,7 @@ static napi_value adamW(Call& c) {
     for (const Tensor* t : {&p[i], &m[i], &v[i]}) TORCH_CHECK(t->is_contiguous(), "adamW: a parameter or moment is a view");
     g[i] = g[i].contiguous();
   }
-  std::vector<Tensor> steps(p.size(), at::full({}, c.number(4), at::kFloat));
+  std::vector<Tensor> steps(p.size(), at::full({}, c.number(4), p[0].options()));
   at::_fused_adamw_(p, g, m, v, {}, steps, c.number(5), c.number(6), c.number(7), c.number(9), c.number(8), false, false);
   return nothing(c.env);
 }
@@ -206,5 +237,6 @@ static const Operation fusedOperations[] = {
     OP(attentionMaskGrad, attentionMaskGrad(ATTENTION, c.tensor(6), c.tensor(7), c.tensor(8), c.tensor(5))),
     MANY(crossEntropy, crossEntropy(c.tensor(0), c.tensor(1))), OP(crossEntropyGrad, crossEntropyGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3))),
     OP(addRows, addRows(c.tensor(0), c.tensor(1), c.integer(2))), OP(topkGrad, topkGrad(c.tensor(0), c.tensor(1), c.integer(2))),
+    OP(rotate, rotate(c.tensor(0), c.tensor(1), c.tensor(2), c.flag(3), c.flag(4))),
     VALUE(adamW, adamW),
 };

@@ -22,7 +22,7 @@ static Tensor stridedSlice(Tensor x, const Dims& beginEndStride) {
     if (stride > 0) {
       x = at::slice(x, axis, begin, std::max(begin, end), stride);
     } else {
-      Tensor rows = end < begin ? at::arange(begin, end, stride, at::kLong) : at::empty({0}, at::kLong);
+      Tensor rows = end < begin ? at::arange(begin, end, stride, x.options().dtype(at::kLong)) : at::empty({0}, x.options().dtype(at::kLong));
       x = at::index_select(x, axis, rows);
     }
   }
@@ -36,7 +36,7 @@ static Tensor mirrorPad(Tensor x, bool symmetric, const Dims& pads) {
     int64_t before = pads[2 * axis], after = pads[2 * axis + 1], n = x.size(axis), edge = symmetric ? 0 : 1;
     if (!before && !after) continue;
     TORCH_CHECK(before >= 0 && after >= 0 && before <= n - edge && after <= n - edge, "mirrorPad: padding exceeds the tensor");
-    Tensor rows = at::arange(-before, n + after, at::kLong);
+    Tensor rows = at::arange(-before, n + after, x.options().dtype(at::kLong));
     rows = at::where(at::lt(rows, 0), at::sub(at::neg(rows), 1 - edge), rows);
     rows = at::where(at::ge(rows, n), at::rsub(rows, 2 * n - 1 - edge), rows);
     x = at::index_select(x, axis, rows);
@@ -70,7 +70,7 @@ static Tensor flatIndices(const Tensor& indices, IntArrayRef shape) {
   TORCH_CHECK(indices.dim() >= 1, "indices: rank 0");
   int64_t k = indices.size(-1);
   TORCH_CHECK(k <= (int64_t)shape.size(), "indices: ", k, " coordinates for rank ", shape.size());
-  Tensor flat = at::zeros(indices.sizes().slice(0, indices.dim() - 1), at::kLong);
+  Tensor flat = at::zeros(indices.sizes().slice(0, indices.dim() - 1), indices.options().dtype(at::kLong));
   for (int64_t j = 0; j < k; j++) {
     Tensor at_ = indices.select(-1, j).to(at::kLong);
     bool inside = at_.numel() == 0 || at::logical_and(at::ge(at_, 0), at::lt(at_, shape[j])).all().item<bool>();
@@ -115,7 +115,7 @@ static Tensor segmentSum(const Tensor& x, const Tensor& ids, int64_t n) {
 
 static Tensor oneHot(const Tensor& indices, int64_t depth, double on, double off, at::ScalarType dtype) {
   TORCH_CHECK(depth >= 0, "oneHot: depth ", depth);
-  Tensor hot = at::eq(indices.unsqueeze(-1), at::arange(depth, at::kInt));
+  Tensor hot = at::eq(indices.unsqueeze(-1), at::arange(depth, indices.options().dtype(at::kInt)));
   return on == 1 && off == 0 ? hot.to(dtype) : at::where(hot, at::scalar_tensor(on, dtype), at::scalar_tensor(off, dtype));
 }
 

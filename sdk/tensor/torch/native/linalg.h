@@ -1,9 +1,7 @@
 // Decompositions by LAPACK, linear assignment, and bytes of other number formats.
 #pragma once
 #include "assign.h"
-#include "runtime.h"
-#include <ATen/Parallel.h>
-#include <cstring>
+#include "memory.h"
 
 static void requireMatrix(const Tensor& a) {
   TORCH_CHECK(a.dim() == 2 && a.scalar_type() == at::kDouble && a.numel() > 0, "a matrix of float64 is needed, seen ", a.sizes(), " ", a.scalar_type());
@@ -51,18 +49,7 @@ static napi_value toFloat32(Call& c) {
   at::ScalarType dtype = c.dtype(1);
   int64_t size = (int64_t)c10::elementSize(dtype), count = (int64_t)from.size / size;
   TORCH_CHECK(count * size == (int64_t)from.size && count * 4 == (int64_t)to.size, "toFloat32: ", from.size, " bytes of ", dtype, " into ", to.size);
-  TORCH_CHECK((uintptr_t)from.data % size == 0 && (uintptr_t)to.data % 4 == 0, "toFloat32: an array is not aligned");
-  if (count == 0) return c.value(2);
-  if (dtype == at::kBFloat16) {  // the upper half of a float32: a shift, faster than a conversion
-    const uint16_t* codes = (const uint16_t*)from.data;
-    uint32_t* words = (uint32_t*)to.data;
-    at::parallel_for(0, count, 1 << 16, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-      for (int64_t i = begin; i < end; i++) words[i] = (uint32_t)codes[i] << 16;
-    });
-    return c.value(2);
-  }
-  at::from_blob(to.data, {count}, at::kFloat).copy_(at::from_blob(from.data, {count}, dtype));
+  convert(from.data, dtype, (float*)to.data, count);
   return c.value(2);
 }
 

@@ -3,6 +3,7 @@
 #include "elementwise.h"
 
 static Tensor matmul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB) {
+  if (a.scalar_type() != b.scalar_type() && (a.scalar_type() == at::kDouble || b.scalar_type() == at::kDouble)) return matmul(a.to(at::kDouble), b.to(at::kDouble), transposeA, transposeB);
   return at::matmul(transposeA ? a.transpose(-1, -2) : a, transposeB ? b.transpose(-1, -2) : b);
 }
 

@@ -18,11 +18,13 @@ static Tensor axisByAxis(Tensor x, Dims axes, bool keep, Op op) {
 }
 
 static Tensor sum(const Tensor& x, bool keep, at::ScalarType dtype, const Dims& axes) {
+  if (x.scalar_type() == at::kDouble) dtype = at::kDouble;
   if (axes.empty()) return x.to(dtype, false, true);
   return at::sum(x, axes, keep, dtype);
 }
 static Tensor mean(const Tensor& x, bool keep, const Dims& axes) {
-  return overAxes(x.to(at::kFloat), axes, [&](IntArrayRef a) { return at::mean(x.to(at::kFloat), a, keep); });
+  Tensor numbers = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+  return overAxes(numbers, axes, [&](IntArrayRef a) { return at::mean(numbers, a, keep); });
 }
 
 // The largest along an axis; not-a-number is passed over.
@@ -83,6 +85,10 @@ static std::vector<Tensor> largest(const Tensor& input, int64_t k) {
   TORCH_CHECK(k >= 0 && k <= n, "topk: k is ", k, " of ", n);
   TORCH_CHECK(n < INT32_MAX, "topk: rows of ", n);
   Tensor x = arithmetic(input).contiguous();
+  if (!x.is_cpu()) {
+    auto [values, indices] = at::sort(x, /*stable=*/true, -1, /*descending=*/true);
+    return {values.narrow(-1, 0, k).to(input.scalar_type()), indices.narrow(-1, 0, k).to(at::kInt)};
+  }
   Dims shape = x.sizes().vec();
   shape.back() = k;
   Tensor values = at::empty(shape, x.options()), indices = at::empty(shape, at::kInt);

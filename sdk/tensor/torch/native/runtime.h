@@ -50,6 +50,9 @@ class Handles {
 };
 inline thread_local Handles handles;  // one table for each worker thread of Node
 
+// Where new tensors are made; what comes of others is made where they are.
+inline thread_local at::Device device(at::kCPU);
+
 // ---- arguments of one call ----------------------------------------------------------------------------------
 // The order is that of `dtypes` in native.ts.
 inline constexpr at::ScalarType kDtypes[] = {at::kFloat, at::kInt, at::kBool, at::kDouble, at::kLong, at::kBFloat16,
