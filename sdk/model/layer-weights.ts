@@ -1,8 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { tf } from "../tensor/index.js";
+import { fillTensor } from "../tensor/filling.js";
 import { readRemainder, withWholeRemainder } from "../compress/remainder.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
+import { putNumbers, putWeight, readWeight } from "./read-weight.js";
 import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
 
 /**
@@ -73,7 +74,7 @@ export async function readLayer(source: WeightSource, path: string, layer: Layer
 export async function readPlain(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
   const weights: LayerWeights = new Map();
   try {
-    for (const { key } of plainLayout(layer, D)) weights.set(key, await source.read(`${path}.${key}`));
+    for (const { key } of plainLayout(layer, D)) weights.set(key, await readWeight(source, `${path}.${key}`));
     return weights;
   } catch (error) {
     disposeWeights(weights);
@@ -84,12 +85,19 @@ export async function readPlain(source: WeightSource, path: string, layer: Layer
 /** The stacked experts of a bank. Expert by expert, so that what lies together on disk is read together. */
 export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSpec, bank: Bank, D: number): Promise<LayerWeights> {
   const layout = bankLayout(bank, ffn, D);
-  const stacks = layout.map(({ shape }) => new Float32Array(size(shape)));
-  for (let at = 0; at < bank.slots.length; at++) {
-    const parts = await Promise.all(layout.map(({ from, shape }) => (from[at].endsWith(".s") ? readRemainder(source, `${path}.${from[at]}`, shape.slice(1)) : source.values(`${path}.${from[at]}`))));
-    parts.forEach((values, part) => stacks[part].set(values, at * values.length));
+  const stacks = layout.map(({ shape }) => fillTensor(shape));
+  try {
+    for (let at = 0; at < bank.slots.length; at++) {
+      await Promise.all(layout.map(async ({ from, shape }, part) => {
+        const [name, start] = [`${path}.${from[at]}`, at * size(shape.slice(1))];
+        if (from[at].endsWith(".s")) putNumbers(await readRemainder(source, name, shape.slice(1)), stacks[part], start);
+        else await putWeight(source, name, stacks[part], start);
+      }));
+    }
+    return new Map(layout.map(({ key }, part) => [key, stacks[part].done()]));
+  } finally {
+    for (const stack of stacks) stack.drop();
   }
-  return new Map(layout.map(({ key, shape }, part) => [key, tf.tensor(stacks[part], shape, "float32")]));
 }
 
 function size(shape: readonly number[]): number {

@@ -1,7 +1,9 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { topTensors } from "./expected-tensors.js";
+import { keptTensors } from "./kept-tensors.js";
 import { disposeWeights, layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
 import type { MemoryBudget } from "./memory-budget.js";
+import { readWeight } from "./read-weight.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 
 /** The weights outside the layers, by what they are needed for: the first layer's input, the norm after the last, logits. */
@@ -41,7 +43,7 @@ export class Resident {
     this.budget.done(held.sizeBytes);
     this.budget.wait(held, held.sizeBytes, () => {
       this.held.delete(place);
-      disposeWeights(held.weights!);
+      drop(held);
     });
   }
 
@@ -56,12 +58,19 @@ export class Resident {
     return sizeBytes;
   }
 
+  /** Bytes of all weights on the device. */
+  get totalBytes(): number {
+    const { encoder, decoder } = this.spec;
+    const layers = [...(encoder?.layers ?? []).map((_, at) => layerId("encoder", at)), ...decoder.layers.map((_, at) => layerId("decoder", at))];
+    return [...layers, ...ENDS].reduce((sum, path) => sum + this.sizeBytes(path), 0);
+  }
+
   /** Gives back what nobody uses at this moment; it is read again when it is asked for. */
   rest(): void {
     for (const [place, held] of this.held) {
       if (held.users > 0) continue;
       this.budget.resume(held);
-      disposeWeights(held.weights!);
+      drop(held);
       this.held.delete(place);
     }
   }
@@ -70,7 +79,7 @@ export class Resident {
     for (const held of this.held.values()) {
       this.budget.resume(held);
       if (held.users > 0) this.budget.done(held.sizeBytes);
-      if (held.weights) disposeWeights(held.weights);
+      drop(held);
     }
     this.held.clear();
   }
@@ -89,11 +98,23 @@ export class Resident {
   }
 
   private async read(path: string): Promise<LayerWeights> {
-    if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
-    const weights: LayerWeights = new Map();
-    for (const { name } of endTensors(this.spec, path)) weights.set(name, await this.source.read(name));
+    const weights = await this.readAll(path);
+    keptTensors.count += weights.size;
     return weights;
   }
+
+  private async readAll(path: string): Promise<LayerWeights> {
+    if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
+    const weights: LayerWeights = new Map();
+    for (const { name } of endTensors(this.spec, path)) weights.set(name, await readWeight(this.source, name));
+    return weights;
+  }
+}
+
+function drop({ weights }: Held): void {
+  if (!weights) return;
+  keptTensors.count -= weights.size;
+  disposeWeights(weights);
 }
 
 /** Which of the weights outside the layers an end needs. */

@@ -43,6 +43,7 @@ const planOf = async (model: ReturnType<typeof nano>, layer: Plan["layers"][stri
 async function logits(spec: ReturnType<typeof nano>["spec"], weights: ConstructorParameters<typeof Model>[2], batch: Parameters<Model["forward"]>[0]): Promise<Float32Array> {
   const forward = await new Model("test", spec, weights).forward(batch);
   const values = (await forward.logits.data()) as Float32Array;
+  forward.dispose();
   return values;
 }
 const batch = { ids: [[1, 2, 3, 4], [5, 6, 7, 0]], mask: [[1, 1, 1, 1], [1, 1, 1, 0]] };
