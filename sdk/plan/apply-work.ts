@@ -13,8 +13,10 @@ export interface ApplyWork {
   decompositions: [number, number][];
   /** numbers of the products that greedy pairing goes through, over all of its steps */
   pairings: number;
-  /** most bytes held at once */
+  /** most bytes held at once beyond the model, in tensors and in arrays */
   peakBytes: number;
+  /** most bytes of tensors at once */
+  peakTensorBytes: number;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ApplyWork {
  * @param planned the architecture that the plan leads to
  */
 export function applyWork(spec: ModelSpec, plan: Plan, planned: ModelSpec): ApplyWork {
-  const work: ApplyWork = { numbers: 0, multiplies: 0, assignments: [], decompositions: [], pairings: 0, peakBytes: 0 };
+  const work: ApplyWork = { numbers: 0, multiplies: 0, assignments: [], decompositions: [], pairings: 0, peakBytes: 0, peakTensorBytes: 0 };
   const after = new Map(moeLayers(planned).map(({ id, ffn }) => [id, ffn]));
   for (const { id, ffn } of moeLayers(spec)) {
     const change = plan.layers[id];
@@ -41,47 +43,76 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
   const size = matrices * F * D;
   const sources = recipe.from.length;
   const made = sources > 1 || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse";
-  // what is handed out as it is lies in memory once
+  // what is handed out as it is lies in memory once, as an array
   work.numbers += size * (made ? sources + 1 : 1);
-  let held = size;
-  if (sources > 1 || recipe.elementwise) {
-    // each source is moved and weighed, then added; elementwise weights twice
-    work.numbers += size * sources * (recipe.elementwise ? 6 : 2);
-    // a source, what it becomes, the sum, and the divisor beside it
-    held = size * (recipe.elementwise ? 5 : 3);
-  }
-  if (recipe.zip) {
-    // each neuron of a source times its place
-    work.multiplies += sources * F * size;
-    held = Math.max(held, size + 3 * F * D + F * F);
-    if (recipe.zip === "weights") {
-      const n = sources * F;
-      work.multiplies += n * n * matrices * D;
-      work.pairings += (n - F) * n * n / 2;
-      held = Math.max(held, 2 * sources * size + 2 * n * n);
+  if (!made) return holds(work, 0, size);
+  if (recipe.zip) addZip(work, recipe, { F, D, size });
+  else addSum(work, ffn, recipe, { F, D, size }, matched);
+  if (recipe.form?.form === "low-rank-sparse" && planned.form === "low-rank-sparse") {
+    const { rank } = recipe.form;
+    for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]), [D, F] as [number, number]]) {
+      work.decompositions.push([out, width]);
+      work.multiplies += out * width * rank;
+      // the expert, and of one matrix the decomposition in double precision, factors and remainder
+      holds(work, 0, size + 2 * (out * width + (out + width) * Math.min(out, width)) + out * width + (out + width) * rank);
     }
   }
-  if (recipe.align && !recipe.align.permutations && sources > 1) {
-    const { to } = recipe.align;
-    const reference = to === "first" ? ffn.expertOf.find((slot) => slot >= 0) : ffn.expertOf[to === "leader" ? recipe.from[0].expert : Math.min(...recipe.from.map(({ expert }) => expert))];
-    for (const { expert } of recipe.from) {
-      const pair = `${reference} ${ffn.expertOf[expert]}`;
-      if (ffn.expertOf[expert] === reference || matched.has(pair)) continue;
-      matched.add(pair);
+}
+
+interface Sizes { F: number; D: number; /** numbers of an expert */ size: number }
+
+/** The weighted sum of sources, each in the order of neurons that it is given: `SlotWeights.slot` step by step. */
+function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe, { F, D, size }: Sizes, matched: Set<string>): void {
+  const matrix = F * D;
+  const sums = size * (elementwise ? 2 : 1);
+  // each source is moved and weighed, then added; elementwise weights twice
+  work.numbers += from.length > 1 || elementwise ? size * from.length * (elementwise ? 6 : 2) : 0;
+  const reference = align && !align.permutations ? referenceOf(ffn, align.to, from) : undefined;
+  const array = align?.to === "first" && reference !== undefined ? size : 0; // the layer's first expert is kept
+  from.forEach(({ expert }, at) => {
+    const slot = ffn.expertOf[expert];
+    const leads = reference !== undefined && align!.to === "leader" && at > 0;
+    // this source and the next, the sums so far, the leader
+    const held = size * (at + 1 < from.length ? 2 : 1) + (at > 0 ? sums : 0) + (leads ? size : 0);
+    const moved = align?.permutations ? align.permutations[expert] !== undefined : reference !== undefined && slot !== reference;
+    if (moved && reference !== undefined && !matched.has(`${reference} ${slot}`)) {
+      matched.add(`${reference} ${slot}`);
       work.multiplies += F * size;
       work.numbers += size;
       work.assignments.push(F);
-      // both experts, the sum so far, the score and its parts, and the assignment's own copy
-      held = Math.max(held, 3 * size + 4 * F * F);
+      // the expert that is aligned to, the products and their sums
+      holds(work, held + (leads ? 0 : size) + (ffn.gated ? 5 : 3) * F * F, array);
     }
-  }
-  if (recipe.form?.form === "low-rank-sparse" && planned.form === "low-rank-sparse") {
-    for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]), [D, F] as [number, number]]) {
-      work.decompositions.push([out, width]);
-      work.multiplies += out * width * recipe.form.rank;
-    }
-    // the expert, and of one matrix the decomposition in double precision, factors and remainder
-    held = Math.max(held, size + 6 * F * D + 2 * Math.min(F, D) ** 2);
-  }
-  work.peakBytes = Math.max(work.peakBytes, 4 * held);
+    const inHand = elementwise ? 2 * matrix : 0;
+    holds(work, held + inHand + (moved ? matrix : 0) + (at > 0 ? 2 * matrix : elementwise ? sums - matrix : sums), array);
+  });
+  holds(work, sums, array + size);
+}
+
+/** Neurons merged in their places, one matrix of a source at a time. */
+function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size }: Sizes): void {
+  // each neuron of a source times its place
+  work.multiplies += from.length * F * size;
+  work.numbers += 2 * size * from.length;
+  // source, sum so far, product and new sum; the mixing matrix twice, as an array too
+  holds(work, (from.length > 1 ? 4 : 2) * F * D + F * F, F * F);
+  if (zip !== "weights") return;
+  const n = from.length * F;
+  work.multiplies += (n * n * size) / F;
+  work.pairings += ((n - F) * n * n) / 2;
+  holds(work, 2 * size + F * D, from.length * size);
+  // weights of all neurons in both precisions, and their products in double precision
+  holds(work, 0, 3 * from.length * size + 2 * n * n);
+}
+
+/** numbers of four bytes in tensors and in arrays at the same time */
+function holds(work: ApplyWork, tensors: number, arrays: number): void {
+  work.peakTensorBytes = Math.max(work.peakTensorBytes, 4 * tensors);
+  work.peakBytes = Math.max(work.peakBytes, 4 * (tensors + arrays));
+}
+
+/** the stored slot whose order of neurons is the common one */
+function referenceOf(ffn: MoeFfnSpec, to: "first" | "leader" | "lowest", from: SlotRecipe["from"]): number {
+  if (to === "first") return ffn.expertOf.find((slot) => slot >= 0)!;
+  return ffn.expertOf[to === "leader" ? from[0].expert : Math.min(...from.map(({ expert }) => expert))];
 }

@@ -148,7 +148,7 @@ export class SlotWeights {
             totals.set(suffix, added(totals.get(suffix), weighed, weight, order, neuronAxis[suffix]));
             if (factor) divisors.set(suffix, added(divisors.get(suffix), factor, weight, order, neuronAxis[suffix]));
           }
-          if (recipe.align?.to === "leader") leader ??= parts;
+          if (needsMatching(recipe) && recipe.align!.to === "leader") leader ??= parts;
         } finally {
           if (parts !== leader) tf.dispose([...parts.values()]);
         }
