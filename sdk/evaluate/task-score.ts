@@ -1,8 +1,9 @@
+import type { Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { crossEntropy, tf } from "../tensor/index.js";
 import { divergence } from "./divergence.js";
 import { itemScore, tokenScore, type Score } from "./score.js";
-import { labelledLogits, TeacherLogits, type LogitsModel, type TaskBatch } from "./teacher-logits.js";
+import { eachLabelledLogits, TeacherLogits, type LogitsModel, type TaskBatch } from "./teacher-logits.js";
 
 export interface ScoreTaskOptions {
   /** adds `kl` and `agreement`; pass `TeacherLogits` when several arms are scored against one teacher */
@@ -25,19 +26,20 @@ export type TaskScores = Record<"exact_match" | "token_accuracy" | "nll", Score>
  * @throws MoeError `no-labels` for an empty task or an item without a label, `aborted`
  * @example const { exact_match } = await scoreTask(model, batches); exact_match.value
  */
-export async function scoreTask(model: LogitsModel, batches: readonly TaskBatch[], { teacher, signal, onProgress }: ScoreTaskOptions = {}): Promise<TaskScores> {
+export async function scoreTask(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[], { teacher, signal, onProgress }: ScoreTaskOptions = {}): Promise<TaskScores> {
   const items = itemOrder(batches);
   const total = items.flat().length;
   const zeros = () => new Array<number>(total).fill(0);
   const [length, right, nll, kl, agree] = [zeros(), zeros(), zeros(), zeros(), zeros()];
   const source = teacher && (teacher instanceof TeacherLogits ? teacher : new TeacherLogits(teacher, { memoryBytes: 0 }));
 
-  let done = 0;
-  for (const [index, batch] of batches.entries()) {
-    if (signal?.aborted) throw new MoeError("aborted", `score: stopped after ${done} of ${total} items at the caller's request.`);
-    const measured = await measure(model, batch, source);
+  let done = 0, told = 0;
+  const tell = (now: number) => onProgress?.((told = Math.max(told, now)), total);
+  const see = async (logits: Tensor, index: number) => {
+    const { labels } = batches[index];
+    const measured = await measure(logits, batches[index], source);
     let position = 0;
-    batch.labels.forEach((row, b) => {
+    labels.forEach((row, b) => {
       const item = items[index][b];
       for (const label of row) {
         if (label < 0) continue;
@@ -48,9 +50,12 @@ export async function scoreTask(model: LogitsModel, batches: readonly TaskBatch[
         position += 1;
       }
     });
-    done += batch.labels.length;
-    onProgress?.(done, total);
-  }
+    done += labels.length;
+    tell(done);
+  };
+  // of a model that streams, the items are done together with its last layer: until then its layers are told as items
+  const run = () => eachLabelledLogits(model, batches, see, { signal, onProgress: (share) => tell(Math.floor(share * (total - 1))) });
+  await (source ? source.during(batches, run, { signal }) : run());
   return {
     exact_match: itemScore("exact_match", right.map((count, item) => (count === length[item] ? 1 : 0))),
     token_accuracy: tokenScore("token_accuracy", right, length),
@@ -60,8 +65,7 @@ export async function scoreTask(model: LogitsModel, batches: readonly TaskBatch[
 }
 
 /** Per labelled position of one batch. */
-async function measure(model: LogitsModel, batch: TaskBatch, teacher?: TeacherLogits): Promise<{ best: ArrayLike<number>; loss: ArrayLike<number>; kl?: Float32Array; agree?: Uint8Array }> {
-  const logits = await labelledLogits(model, batch);
+async function measure(logits: Tensor, batch: TaskBatch, teacher?: TeacherLogits): Promise<{ best: ArrayLike<number>; loss: ArrayLike<number>; kl?: Float32Array; agree?: Uint8Array }> {
   const [best, loss] = tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels.flat().filter((label) => label >= 0), "int32");
     return [tf.argMax(logits, -1), crossEntropy(logits, labels)];
@@ -76,7 +80,7 @@ async function measure(model: LogitsModel, batch: TaskBatch, teacher?: TeacherLo
       expected.dispose();
     }
   } finally {
-    tf.dispose([logits, best, loss]);
+    tf.dispose([best, loss]);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Batch } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
 import { MemoryBudget } from "./memory-budget.js";
 import { Resident } from "./resident.js";
-import type { LayerId, ModelSpec } from "./spec.js";
+import { layerIds, type LayerId, type ModelSpec } from "./spec.js";
 import { sweep, type SweepOptions } from "./sweep.js";
 
 export interface ForwardOptions {
@@ -91,6 +91,13 @@ export class Model {
    */
   generate(prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
     return generate(this.spec, this.resident, prompt, options);
+  }
+
+  /** Whether weights do not stay: every pass reads what the memory does not hold once more. */
+  get streams(): boolean {
+    if (!this.memory.keep) return true;
+    const paths = [...layerIds(this.spec), "embedding", "finalNorm", "head"];
+    return paths.reduce((sum, path) => sum + this.resident.sizeBytes(path), 0) > this.memory.bytes;
   }
 
   /** Gives back the device memory that is not in use at this moment. */

@@ -58,13 +58,6 @@ export class Resident {
     return sizeBytes;
   }
 
-  /** Bytes of all weights on the device. */
-  get totalBytes(): number {
-    const { encoder, decoder } = this.spec;
-    const layers = [...(encoder?.layers ?? []).map((_, at) => layerId("encoder", at)), ...decoder.layers.map((_, at) => layerId("decoder", at))];
-    return [...layers, ...ENDS].reduce((sum, path) => sum + this.sizeBytes(path), 0);
-  }
-
   /** Gives back what nobody uses at this moment; it is read again when it is asked for. */
   rest(): void {
     for (const [place, held] of this.held) {

@@ -65,15 +65,19 @@ export async function compareStage(study: StudyState, arms: readonly Arm[], opti
   const bed = await testBed(study, options);
   const profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
   bed.bar = progress({ label: "compare", total: (arms.length + 1) * bed.items, unit: "items", signal: options.signal });
-  const full = await evaluateStage(profiled, { ...options, before: false }, bed);
-  const rows: ArmRow[] = [row("full", full)];
-  for (const { arm, ...change } of arms) {
-    const changed = await evaluateStage(await changeStage(profiled, change, undefined), { ...options, before: false }, bed);
-    rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) => 100 * (right - perItem(full)[item]))) });
-    await changed.model.dispose();
-  }
-  bed.bar.done();
-  return new Comparison(`${study.model.id} on ${bed.id}, ${perItem(full).length} items, one seed`, rows);
+  const batches = bed.groups.flatMap((group) => group.batches);
+  // a model that does not stay in memory is read once for all arms
+  return bed.teacher.during(batches, async () => {
+    const full = await evaluateStage(profiled, { ...options, before: false }, bed);
+    const rows: ArmRow[] = [row("full", full)];
+    for (const { arm, ...change } of arms) {
+      const changed = await evaluateStage(await changeStage(profiled, change, undefined), { ...options, before: false }, bed);
+      rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) => 100 * (right - perItem(full)[item]))) });
+      await changed.model.dispose();
+    }
+    bed.bar!.done();
+    return new Comparison(`${study.model.id} on ${bed.id}, ${perItem(full).length} items, one seed`, rows);
+  }, { signal: options.signal });
 }
 
 function row(arm: string, study: StudyState): ArmRow {

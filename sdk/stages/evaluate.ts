@@ -67,8 +67,14 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
   const bar = on.bar ?? progress({ label: `evaluate ${study.model.id}`, total: runs.length * on.items, unit: "items", signal });
   let scores: TaskScore[];
   try {
-    if (runs.includes(study.original)) on.before = await score(study.original, on, false, bar, signal);
-    scores = changed ? await score(study.model, on, true, bar, signal) : on.before!;
+    const all = on.groups.flatMap(({ batches }) => batches);
+    const run = async () => {
+      const { teacher } = on;
+      // where the teacher had to compute all anyway, its numbers are those of the model before
+      if (runs.includes(study.original)) on.before = await score(study.original.id, all.every((batch) => teacher.has(batch)) ? teacher : study.original, on, false, bar, signal);
+      return changed ? score(study.model.id, study.model, on, true, bar, signal) : on.before!;
+    };
+    scores = await (changed ? on.teacher.during(all, run, { signal }) : run());
     if (!on.bar) bar.done();
   } catch (error) {
     bar.fail(error);
@@ -83,11 +89,11 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
   return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, timeMs: performance.now() - started }] };
 }
 
-async function score(model: Model, bed: TestBed, withTeacher: boolean, bar: Progress, signal?: AbortSignal): Promise<TaskScore[]> {
+async function score(id: string, model: Model | TeacherLogits, bed: TestBed, withTeacher: boolean, bar: Progress, signal?: AbortSignal): Promise<TaskScore[]> {
   const scores: TaskScore[] = [];
   for (const { name, batches } of bed.groups) {
     let done = 0;
-    const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, { teacher: withTeacher ? bed.teacher : undefined, signal, onProgress: (now) => { bar.advance(now - done, model.id); done = now; } });
+    const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, { teacher: withTeacher ? bed.teacher : undefined, signal, onProgress: (now) => { bar.advance(now - done, id); done = now; } });
     const right = exact_match.perItem.reduce((sum, one) => sum + one, 0);
     scores.push({ task: name, exactMatch: exact_match, tokenAccuracy: token_accuracy, nll, kl, interval: binomialInterval(right, exact_match.n) });
   }

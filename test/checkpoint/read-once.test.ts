@@ -46,6 +46,26 @@ for (const name of families) {
 }
 
 for (const name of families) {
+  test(`${name}: before and after are evaluated on any number of batches from one reading each`, async () => {
+    const study = await load(fixture(`models/${name}`), { memory: 0 });
+    const { spec } = study.model;
+    const ids = Array.from({ length: 6 }, (_, row) => Array.from({ length: 9 }, (_, at) => 3 + ((row * 31 + at * 17) % 60)));
+    const data = ids.map((row) => ({ ids: [row], labels: [row], ...(spec.encoder && { decoderIds: [[0, ...row.slice(1)]] }) }));
+    const merged = await from(study).profile({ data }).merge({ method: "m-smoe", keep: 0.5, exclude: [] });
+    await merged.model.weights.fingerprint();
+    const { store } = study.state.opened as { store: { readBytes: ReadonlyMap<string, number>; info(name: string): { sizeBytes: number } } };
+    const before = new Map(store.readBytes);
+    const { evaluation } = await from(merged).evaluate({ data });
+    assert.is(evaluation!.after.scores[0].nll.n, 6);
+    const experts = moeLayers(spec).length > 0 ? [...before.keys()].filter((tensor) => /expert|input_linear|output_linear/.test(tensor) && !/gate\.weight|self_attn/.test(tensor)) : [];
+    assert.ok(experts.length > 0);
+    for (const tensor of experts) assert.is(((store.readBytes.get(tensor) ?? 0) - before.get(tensor)!) / store.info(tensor).sizeBytes, 2, tensor);
+    await merged.model.dispose();
+    await study.model.dispose();
+  });
+}
+
+for (const name of families) {
   test(`${name}: loading one expert reads that expert`, async () => {
     const { model, store } = await openModel(fixture(`models/${name}`));
     const { id, ffn } = moeLayers(model.spec).at(-1)!;

@@ -53,16 +53,22 @@ test("a profile in a folder is gone on with; another run's folder is refused", a
       const whole = await load(fixture(`models/${model}`)).profile({ data: batches, statistics });
       const study = await load(fixture(`models/${model}`));
       const layers = Object.keys(whole.profile!.layers);
-      const read = study.model.weights.values.bind(study.model.weights);
+      const { weights } = study.model;
+      const [values, bytes] = [weights.values.bind(weights), weights.bytes?.bind(weights)];
+      /** every reading of a weight is told first */
+      const watch = (see: (name: string) => void) => {
+        weights.values = async (name) => { see(name); return values(name); };
+        weights.bytes = bytes && ((name, rows) => { see(name); return bytes(name, rows); });
+      };
       // stopped before each layer in turn: an error at its first weight
       for (const stop of layers.slice(1)) {
-        study.model.weights.values = async (name) => { if (name.startsWith(`${stop}.experts`)) throw new Error("cut off"); return read(name); };
+        watch((name) => { if (name.startsWith(`${stop}.experts`)) throw new Error("cut off"); });
         await Promise.resolve(from(study).profile({ data: batches, statistics, state, memory: 0 })).then(() => assert.unreachable(), (error) => assert.is(error.message, "cut off"));
         assert.ok(existsSync(join(state, `${layers[layers.indexOf(stop) - 1]}.json`)));
         assert.is(readdirSync(state).filter((name) => name.endsWith(".safetensors")).length, 1, "activations of one layer");
       }
       const names: string[] = [];
-      study.model.weights.values = async (name) => { names.push(name); return read(name); };
+      watch((name) => void names.push(name));
       const resumed = await from(study).profile({ data: batches, statistics, state });
       assert.equal(JSON.parse(JSON.stringify(resumed.profile)), JSON.parse(JSON.stringify(whole.profile)));
       assert.not.ok(names.some((name) => name.startsWith(`${layers[0]}.experts`)), "layers that were done are not read");

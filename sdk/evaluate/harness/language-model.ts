@@ -1,7 +1,8 @@
+import type { Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../../errors.js";
 import type { ModelSpec } from "../../model/spec.js";
 import { crossEntropy, tf } from "../../tensor/index.js";
-import { labelledLogits, type LogitsModel, type TaskBatch } from "../teacher-logits.js";
+import { eachLabelledLogits, type LogitsModel, type TaskBatch } from "../teacher-logits.js";
 import { encodePair, type PairEncoder } from "./encode-pair.js";
 import { disjointWindow, rollingWindows } from "./rolling-windows.js";
 import type { HarnessModel } from "./task.js";
@@ -35,12 +36,10 @@ export function languageModel(model: ScoredModel, tokenizer: TextCodec, { length
   const prefix = tokens.bos ?? tokens.eos[0] ?? tokens.decoderStart ?? 0;
 
   async function score(pairs: Pair[]): Promise<{ logLikelihood: number; greedy: boolean }[]> {
+    const rows = pairs.map((pair) => row(pair, encoder ? tokens.decoderStart ?? 0 : undefined, length));
+    const batches = Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, at) => batchOf(rows.slice(at * batchSize, (at + 1) * batchSize)));
     const scores: { logLikelihood: number; greedy: boolean }[] = [];
-    for (let start = 0; start < pairs.length; start += batchSize) {
-      if (signal?.aborted) throw new MoeError("aborted", `score: stopped after ${start} of ${pairs.length} texts at the caller's request.`);
-      const chunk = pairs.slice(start, start + batchSize).map((pair) => row(pair, encoder ? tokens.decoderStart ?? 0 : undefined, length));
-      scores.push(...await scoreRows(model, chunk));
-    }
+    await eachLabelledLogits(model, batches, async (logits, at) => void scores.push(...(await scoreRows(logits, batches[at]))), { signal });
     return scores;
   }
 
@@ -77,26 +76,28 @@ function row([context, continuation]: Pair, decoderStart: number | undefined, le
   return { ids, labels: [...new Array<number>(ids.length - asked.length).fill(-1), ...asked] };
 }
 
-async function scoreRows(model: LogitsModel, rows: Row[]): Promise<{ logLikelihood: number; greedy: boolean }[]> {
+function batchOf(rows: Row[]): TaskBatch {
   const pad = (lists: number[][], value: number): number[][] => {
     const width = Math.max(...lists.map((list) => list.length));
     return lists.map((list) => [...list, ...new Array<number>(width - list.length).fill(value)]);
   };
-  const batch: TaskBatch = {
+  return {
     ids: pad(rows.map(({ ids }) => ids), 0),
     mask: pad(rows.map(({ ids }) => ids.map(() => 1)), 0),
     labels: pad(rows.map(({ labels }) => labels), -1),
     ...(rows[0].decoderIds && { decoderIds: pad(rows.map(({ decoderIds }) => decoderIds!), 0) }),
   };
-  const logits = await labelledLogits(model, batch);
+}
+
+async function scoreRows(logits: Tensor, batch: TaskBatch): Promise<{ logLikelihood: number; greedy: boolean }[]> {
   const labels = tf.tensor1d(batch.labels.flat().filter((label) => label >= 0), "int32");
   const [best, loss] = tf.tidy(() => [tf.argMax(logits, -1), crossEntropy(logits, labels)]);
   try {
     const [bestIds, losses] = await Promise.all([best.data(), loss.data()]);
     let position = 0;
-    return rows.map(({ labels }) => {
+    return batch.labels.map((row) => {
       const score = { logLikelihood: 0, greedy: true };
-      for (const label of labels) {
+      for (const label of row) {
         if (label < 0) continue;
         score.logLikelihood -= losses[position];
         score.greedy &&= bestIds[position] === label;
@@ -105,6 +106,6 @@ async function scoreRows(model: LogitsModel, rows: Row[]): Promise<{ logLikeliho
       return score;
     });
   } finally {
-    tf.dispose([logits, labels, best, loss]);
+    tf.dispose([labels, best, loss]);
   }
 }
