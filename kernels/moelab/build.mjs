@@ -1,8 +1,8 @@
 // Builds dist/kernel/: one bundle for each thread of the kernel, one for Node's module loader, the script of notebook pages,
 // and the types that cells are checked against.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 import ts from "typescript";
 import { rollUp } from "./types/roll-up.mjs";
@@ -40,7 +40,7 @@ export default async function buildKernel() {
     logLevel: "warning",
   });
   await page;
-  if (!existsSync(`${TYPES}/node.d.ts`)) buildNodeTypes(); // a build without types still has these
+  if (!existsSync(`${TYPES}/web.d.ts`)) buildNodeTypes(); // a build without types still has these
 }
 
 /** Writes the types of Node and of moelab, each as one file; moelab's must have been built. */
@@ -52,6 +52,16 @@ export function buildKernelTypes() {
 
 function buildNodeTypes() {
   write("node", rollUp([NODE_TYPES], OPTIONS));
+  write("web", { text: webTypes() });
+}
+
+/** Globals of Node whose types only the browser's library has, or which have a type but no value. */
+function webTypes() {
+  const browser = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), "lib.dom.d.ts"), "utf8");
+  const [webAssembly] = /^declare namespace WebAssembly \{$[\s\S]*?^\}$/m.exec(browser);
+  const classes = { Performance: 'import("node:perf_hooks").Performance', Crypto: 'import("node:crypto").webcrypto.Crypto', CryptoKey: 'import("node:crypto").webcrypto.CryptoKey', SubtleCrypto: 'import("node:crypto").webcrypto.SubtleCrypto' };
+  const declared = Object.entries(classes).map(([name, type]) => `type ${name} = ${type};\ndeclare var ${name}: { prototype: ${name}; new (): ${name} };`);
+  return [webAssembly.replace(/\bBufferSource\b/g, "(ArrayBufferView | ArrayBuffer)"), ...declared].join("\n");
 }
 
 function write(name, { text, ...index }) {

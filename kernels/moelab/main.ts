@@ -1,9 +1,10 @@
 // The kernel's process: `node main.js CONNECTION_FILE`, started by a front end with the notebook's folder as working directory.
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { MessageChannel, Worker, type MessagePort, type ResourceLimits } from "node:worker_threads";
+import { takeOverDescriptors, tellTerminal } from "./native-output.js";
 import { cellRuns } from "./runner/context.js";
 import { Runner } from "./runner/runner.js";
 import type { ToRunner, ToServer } from "./threads.js";
@@ -18,22 +19,32 @@ if (!connectionFile) {
 }
 const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
 
+const { terminal, readers } = takeOverDescriptors();
 const { port1, port2 } = new MessageChannel();
-const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2);
-const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns }, port1);
+// V8 lets garbage grow in proportion to what a thread may use at most: these are no bounds that a notebook meets
+const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2, { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 12 });
+const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal, readers }, port1);
 language.unref();
 
-const exit = process.exit.bind(process); // before the runner explains exits that cells cause
 const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href, (message: ToServer) => server.postMessage(message));
 server.on("message", (message: ToRunner) => {
-  if (message.type === "exit") void server.terminate().then(() => exit(0));
+  if (message.type === "exit") end();
   else runner.receive(message);
 });
 
-function thread(file: string, workerData: object, port: MessagePort): Worker {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never] });
+/** What listens for the end is told. Node's own way out waits for the other threads and takes V8's memory apart, for up to a second. */
+function end(): void {
+  try {
+    process.emit("exit", 0);
+  } finally {
+    process.kill(process.pid, "SIGKILL");
+  }
+}
+
+function thread(file: string, workerData: object, port: MessagePort, resourceLimits?: ResourceLimits): Worker {
+  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never], resourceLimits });
   worker.on("error", (error) => {
-    writeSync(2, `kernel: ${file} failed: ${error.stack}\n`);
+    tellTerminal(terminal, `kernel: ${file} failed: ${error.stack}\n`);
     process.kill(process.pid, "SIGKILL");
   });
   return worker;

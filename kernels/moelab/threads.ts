@@ -56,6 +56,7 @@ export interface RunRequest {
 export type ToRunner =
   | { type: "run"; request: RunRequest }
   | { type: "evaluate"; key: number; compiled: CompiledCell }
+  | { type: "prefetch"; specifier: string }
   | { type: "interrupt" }
   | { type: "input"; key: number; value: string }
   | { type: "comm"; kind: "open" | "msg" | "close"; content: Record<string, any> }
@@ -73,4 +74,5 @@ export type ToServer =
   | { type: "input"; key: number; prompt: string; password: boolean }
   | { type: "comm-target"; name: string; served: boolean }
   | { type: "comm"; key: number; kind: "open" | "msg" | "close"; content: Record<string, any> }
+  | { type: "settle"; reached: Int32Array }
   | { type: "exiting"; key: number; code: number; flushed: SharedArrayBuffer };

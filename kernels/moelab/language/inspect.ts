@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { attachComments, nodeAt } from "./attach-comments.js";
 import type { NotebookProgram } from "./notebook-program.js";
 
 interface Explanation {
@@ -23,6 +24,7 @@ export function inspect(notebook: NotebookProgram, code: string, offset: number,
 }
 
 function atName(notebook: NotebookProgram, file: string, offset: number): Explanation | undefined {
+  attachComments(notebook, file, offset);
   const info = notebook.service.getQuickInfoAtPosition(file, offset);
   if (!info) return undefined;
   const { source = info, note } = provenance(notebook, file, offset, info);
@@ -55,6 +57,8 @@ function provenance(notebook: NotebookProgram, file: string, offset: number, { t
 }
 
 function insideCall(notebook: NotebookProgram, file: string, offset: number): Explanation | undefined {
+  const callee = calleeAround(notebook.program.getSourceFile(file)!, offset);
+  if (callee) attachComments(notebook, file, callee.end - 1);
   const help = notebook.service.getSignatureHelpItems(file, offset, {});
   if (!help) return undefined;
   const text = (parts: ts.SymbolDisplayPart[]) => ts.displayPartsToString(parts);
@@ -67,6 +71,13 @@ function insideCall(notebook: NotebookProgram, file: string, offset: number): Ex
     tags: chosen.tags,
     note: parameter ? `argument ${help.argumentIndex + 1}: ${text(parameter.displayParts)}${parameter.documentation.length ? `: ${text(parameter.documentation)}` : ""}` : "",
   };
+}
+
+/** What is called by the innermost call between whose parentheses a place is; a call that is not closed ends with its last token. */
+function calleeAround(source: ts.SourceFile, offset: number): ts.Expression | undefined {
+  const token = source.text.slice(0, offset).trimEnd().length - 1;
+  for (let node = nodeAt(source, token); node; node = node.parent) if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end < offset) return node.expression;
+  return undefined;
 }
 
 /** Behind `f(x)` and blanks, the name that was written last. */

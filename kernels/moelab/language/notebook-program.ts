@@ -4,6 +4,7 @@ import ts from "typescript";
 import { borrowedPackages } from "../borrowed-packages.js";
 import { compilerOptions, hasNodeTypes, libraries } from "./compiler-options.js";
 import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
+import { libraryRegistry } from "./library-registry.js";
 import { plainType } from "./plain-type.js";
 import { RolledUpTypes } from "./rolled-up-types.js";
 
@@ -54,7 +55,9 @@ export class NotebookProgram {
     const globalsFile = join(folder, "__moelab_globals__.d.ts");
     this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(), global: true });
     this.current = join(folder, "__cell_next__.ts");
-    this.service = ts.createLanguageService(this.host(), ts.createDocumentRegistry(true, folder));
+    const types = new RolledUpTypes(join(home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, home));
+    const isLibrary = (file: string) => types.has(file) || file.includes("/node_modules/");
+    this.service = ts.createLanguageService(this.host(types), libraryRegistry(folder, isLibrary));
   }
 
   /** The program of the module that was opened last. */
@@ -157,10 +160,9 @@ export class NotebookProgram {
     for (const file of this.files.keys()) if (file !== this.current && !live.has(file)) this.files.delete(file);
   }
 
-  private host(): ts.LanguageServiceHost {
+  private host(types: RolledUpTypes): ts.LanguageServiceHost {
     const { folder, files, options } = this;
     const resolutions = ts.createModuleResolutionCache(folder, (name) => name, options);
-    const types = new RolledUpTypes(join(this.home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, this.home));
     const readFile = (file: string) => files.get(file)?.text ?? types.text(file) ?? ts.sys.readFile(file);
     const fileExists = (file: string) => files.has(file) || types.has(file) || ts.sys.fileExists(file);
     const isBorrowed = borrowedPackages(this.home);

@@ -30,7 +30,7 @@ export class RolledUpTypes {
     const [modules, plain] = [true, false].map((isModule) => all.filter(({ text }) => /^export \{\};?$/m.test(text) === isModule));
     const covered = plain!.map(({ name }) => name);
     const texts = plain!.map(({ text }) => text);
-    if (node) texts.push(readFileSync(join(folder, "node.d.ts"), "utf8"));
+    for (const name of node ? ["node.d.ts", "web.d.ts"] : ["web.d.ts"]) texts.push(readFileSync(join(folder, name), "utf8"));
     const references = modules!.map(({ name }) => `/// <reference path="./${name}" />\n`).join("");
     this.texts.set(this.library, references + texts.join("\n").replace(/^\/\/\/\s*<reference .*$/gm, ""));
     for (const name of covered) this.texts.set(join(LIBRARIES, name), ""); // packages refer to them

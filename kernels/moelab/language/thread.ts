@@ -5,10 +5,15 @@ import type { LanguageService } from "../threads.js";
 import { Compiler } from "./compile.js";
 import { complete } from "./complete.js";
 import { keepCompiled } from "./fast-typescript.js";
+import { collectGarbage } from "./garbage.js";
 import { GLOBALS } from "./globals.js";
+import { IdleWork } from "./idle-work.js";
 import { inspect } from "./inspect.js";
 import { isComplete } from "./is-complete.js";
 import { NotebookProgram } from "./notebook-program.js";
+
+/** After so many questions what they have left behind is collected. */
+const QUESTIONS_OF_GARBAGE = 20;
 
 const { port, folder, home } = workerData as { port: MessagePort; folder: string; home: string };
 const notebook = new NotebookProgram(folder, home, GLOBALS);
@@ -24,4 +29,14 @@ const service: LanguageService = {
 };
 serve(port, service);
 compiler.compileExpression("0"); // reads the libraries' types before the first cell asks
+
+const idle = new IdleWork();
+let questions = 0;
+port.on("message", () => {
+  if (++questions % QUESTIONS_OF_GARBAGE === 0) idle.add(collectGarbage);
+  else idle.postpone();
+});
+// the first help while typing takes many times as long as the second
+const sample = "const list = [1]; list.map(";
+idle.add(() => complete(notebook, "l", 1), () => complete(notebook, sample, sample.length - 4), () => inspect(notebook, sample, sample.length, 0), collectGarbage);
 setTimeout(keepCompiled, 5000).unref();

@@ -5,7 +5,8 @@ import { pathToFileURL } from "node:url";
 import { constants, runInThisContext } from "node:vm";
 import { MessageChannel } from "node:worker_threads";
 import { borrowedPackages } from "../borrowed-packages.js";
-import { moduleLoaded } from "./scripts.js";
+import { readModuleMaps } from "./scripts.js";
+import { describeTensors } from "./tensor-text.js";
 
 type Namespace = Record<string, unknown>;
 
@@ -24,8 +25,7 @@ export class Modules {
    */
   constructor(private readonly folder: string, home: string) {
     const { port1, port2 } = new MessageChannel();
-    port1.on("message", ({ url, map }: { url: string; map: string }) => moduleLoaded(url, map));
-    port1.unref();
+    readModuleMaps(port1);
     register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
     this.require = borrowing(createRequire(join(folder, "notebook.js")), home);
     // the name decides what relative specifiers are relative to
@@ -46,12 +46,13 @@ export class Modules {
       throw this.atCell(error, caller);
     } finally {
       this.rememberLoaded();
+      describeTensors();
     }
   }
 
-  /** Node's loader runs elsewhere and does not know which cell asked. */
+  /** Node's loader runs elsewhere and does not know which cell asked; code of a module that throws knows its own place. */
   private atCell(error: unknown, { stack = "" }: { stack?: string }): unknown {
-    if (!(error instanceof Error) || /Cell \[/.test(error.stack ?? "")) return error;
+    if (!(error instanceof Error) || /Cell \[|\n    at (.*\()?\/.*:\d+:\d+/.test(error.stack ?? "")) return error;
     if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" && !(error instanceof SyntaxError)) return error;
     error.message = error.message.replace(/ imported from \S.*notebook\.js$/, "");
     error.stack = [`${error.name}: ${error.message}`, ...stack.split("\n").slice(1)].join("\n");

@@ -3,12 +3,18 @@ import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../t
 import { bundleOf } from "./bundle.js";
 import { bindCallbacks } from "./callbacks.js";
 import { Cell, KernelInterrupt } from "./cell.js";
+import { captureChildren } from "./child-output.js";
 import { cellRuns, currentCell, ownerOf, resetContext, runAs, throwerOf, trackContext } from "./context.js";
 import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
 import { atItsPlace, installStackTraces, scriptName } from "./scripts.js";
 import { captureStreams, type CapturedStreams } from "./streams.js";
+
+/** Not the one that cells see, which an interrupt ends. */
+const nodeSetImmediate = setImmediate;
+
+const MAX_SETTLE_MS = 500;
 
 /** An interrupted cell that swallows the error at each await is left hanging after so many. */
 const MAX_REFUSALS = 100;
@@ -35,6 +41,7 @@ export class Runner {
     installStackTraces(kernelFolder);
     trackContext();
     bindCallbacks();
+    captureChildren(() => this.settle());
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
     process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
@@ -45,6 +52,7 @@ export class Runner {
   receive(message: ToRunner): void {
     if (message.type === "run") this.run(message.request);
     else if (message.type === "evaluate") this.evaluate(message.key, message.compiled);
+    else if (message.type === "prefetch") this.modules.import(message.specifier).catch(() => {}); // told when the cell runs
     else if (message.type === "interrupt") this.interrupt();
     else if (message.type === "input") this.host.answerInput(message.key, message.value);
     else if (message.type === "comm") this.host.receiveComm(message.kind, message.content);
@@ -53,6 +61,13 @@ export class Runner {
   private post(message: ToServer): void {
     this.streams.flush();
     this.send(message);
+  }
+
+  /** Returns when the server has what was sent until now. */
+  private settle(): void {
+    const reached = new Int32Array(new SharedArrayBuffer(4));
+    this.post({ type: "settle", reached });
+    Atomics.wait(reached, 0, 0, MAX_SETTLE_MS);
   }
 
   private run(request: RunRequest): void {
@@ -119,8 +134,11 @@ export class Runner {
     const { cell } = this.running ?? {};
     if (cell) runAs(cell, () => cell.interrupt());
     if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
-    Atomics.store(cellRuns, 1, 0);
-    this.post({ type: "interrupted" });
+    // answered when what the interrupt has set going is done: a `finally` of the cell may loop in its turn
+    nodeSetImmediate(() => {
+      Atomics.store(cellRuns, 1, 0);
+      this.post({ type: "interrupted" });
+    });
   }
 
   /** An error that nobody awaits, or one thrown in a timer: it is told at the cell that started it, and the kernel lives on. */

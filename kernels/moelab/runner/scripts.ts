@@ -1,4 +1,5 @@
 import { SourceMap } from "node:module";
+import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import type { RunRequest } from "../threads.js";
 
 interface Script {
@@ -19,9 +20,18 @@ export function scriptName(request: Pick<RunRequest, "key" | "number" | "source"
   return name;
 }
 
-/** A local TypeScript module was loaded under this URL. */
-export function moduleLoaded(url: string, map: string): void {
-  modules.set(url, { map });
+let loaded: MessagePort | undefined;
+
+/** Tells where the source maps of local TypeScript modules arrive; they are read when a stack trace needs one. */
+export function readModuleMaps(port: MessagePort): void {
+  loaded = port;
+  port.unref();
+}
+
+function moduleOf(url: string): { map: string; decoded?: SourceMap } | undefined {
+  // a module may throw before the event loop has seen its map
+  for (let next = loaded && receiveMessageOnPort(loaded); next; next = receiveMessageOnPort(loaded!)) modules.set(next.message.url, { map: next.message.map });
+  return modules.get(url);
 }
 
 /**
@@ -77,7 +87,7 @@ function translate(frame: string): string {
       return place ? `Cell [${script.number}]:${place}` : `Cell [${script.number}]`;
     })
     .replace(/(file:\/\/[^\s()]+\?v=[\w.]+):(\d+):(\d+)/g, (all, url: string, line, column) => {
-      const module = modules.get(url);
+      const module = moduleOf(url);
       const place = module && original((module.decoded ??= new SourceMap(JSON.parse(module.map))), line, column);
       return `${decodeURIComponent(new URL(url).pathname)}:${place ?? `${line}:${column}`}`;
     });

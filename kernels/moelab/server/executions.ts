@@ -45,6 +45,11 @@ export class Executions {
     void this.work();
   }
 
+  /** Key of the running cell, or the one before. */
+  get latest(): number {
+    return this.lastKey;
+  }
+
   /** The cell that some output came from; output of nobody belongs to the latest cell. */
   origin(key: number): { header: Header; idents: Uint8Array[]; silent: boolean } | undefined {
     return this.parents.get(key) ?? this.parents.get(this.lastKey);

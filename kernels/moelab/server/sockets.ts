@@ -2,7 +2,7 @@ import { Reply, Router, XPublisher } from "zeromq";
 import type { Connection, Message, Wire } from "../wire.js";
 
 /** a reader that does not end by then is left to itself */
-const CLOSING_MS = 300;
+const CLOSING_MS = 150;
 
 export type RequestChannel = "shell" | "control" | "stdin";
 

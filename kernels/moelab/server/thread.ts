@@ -1,8 +1,8 @@
 // The server thread: everything that a front end sees of the kernel. It runs no line of a cell, so heartbeat, kernel_info,
 // completion, interrupt and shutdown answer while a cell computes or blocks.
-import { writeSync } from "node:fs";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { remote } from "../rpc.js";
+import { tellTerminal, type TakenDescriptors } from "../native-output.js";
 import type { LanguageService, ToRunner, ToServer } from "../threads.js";
 import { Wire, type Connection, type Header, type Message } from "../wire.js";
 import { codePointOffset, utf16Offset } from "./code-points.js";
@@ -10,11 +10,12 @@ import { Comms } from "./comms.js";
 import { Executions } from "./executions.js";
 import { History } from "./history.js";
 import { kernelInfo } from "./kernel-info.js";
+import { NativeStreams } from "./native-streams.js";
 import { Publisher } from "./publisher.js";
 import { bindSockets, type RequestChannel } from "./sockets.js";
 import { Stopper } from "./stopper.js";
 
-export interface ServerData {
+export interface ServerData extends TakenDescriptors {
   connection: Connection;
   language: MessagePort;
   version: string;
@@ -27,7 +28,7 @@ export interface ServerData {
 const EXIT_GRACE_MS = 250;
 const MAX_MATCHES = 1000;
 
-const { connection, language: languagePort, version, typescriptVersion, cellRuns } = workerData as ServerData;
+const { connection, language: languagePort, version, typescriptVersion, cellRuns, terminal, readers } = workerData as ServerData;
 const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
 const language = remote<LanguageService>(languagePort);
@@ -46,7 +47,10 @@ const comms = new Comms({
   publish: (type, parent, content) => void publisher.publish(type, parent, content),
 });
 const executions = new Executions({
-  compile: (code, number) => language.compile(code, number),
+  compile(code, number) {
+    prefetch(code);
+    return language.compile(code, number);
+  },
   compileExpression: (code) => language.compileExpression(code),
   run(request) {
     void language.start();
@@ -57,6 +61,7 @@ const executions = new Executions({
   reply: (request, content) => void reply("shell", request, content),
   history,
 });
+const native = new NativeStreams({ terminal, readers }, () => executions.latest, (key, name, text) => stream(key, name, text));
 const stopper = new Stopper({
   inCell: () => Atomics.load(cellRuns, 0) === 1,
   ask() {
@@ -68,6 +73,15 @@ const stopper = new Stopper({
     if (parent) publisher.stream("stderr", "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the call returns. Restart the kernel to end it now.\n", parent);
   },
 });
+
+let prefetched = false;
+
+/** Loading moelab takes as long as checking the cell that imports it: both are done at once. */
+function prefetch(code: string): void {
+  if (prefetched || !/\bfrom\s*["']moelab["']/.test(code)) return;
+  prefetched = true;
+  toRunner({ type: "prefetch", specifier: "moelab" });
+}
 
 type Answer = Record<string, unknown> | Promise<Record<string, unknown>>;
 
@@ -134,7 +148,13 @@ let waitingForInput = 0;
 runner.on("message", (message: ToServer) => {
   if (message.type === "interrupted") return stopper.answered();
   if (message.type === "comm-target") return comms.serve(message.name, message.served);
-  if (message.type === "done" || message.type === "evaluated") return executions.settled(message.key, message.outcome);
+  if (message.type === "done" || message.type === "evaluated") {
+    native.end();
+    return executions.settled(message.key, message.outcome);
+  }
+  native.drain();
+  if (message.type === "settle") return wake(message.reached);
+  if (message.type === "stream") return stream(message.key, message.name, message.text);
   const origin = executions.origin(message.key);
   const parent: Partial<Header> = origin?.header ?? {};
   if (message.type === "exiting") return void announceExit(message, parent);
@@ -145,23 +165,32 @@ runner.on("message", (message: ToServer) => {
     return void sockets.send("stdin", { idents: origin?.idents ?? [], header: wire.header("input_request"), parent, content: { prompt: message.prompt, password: message.password } });
   }
   if (origin?.silent) return;
-  if (message.type === "stream") return publisher.stream(message.name, message.text, parent);
   if (message.type === "clear") return void publisher.publish("clear_output", parent, { wait: message.wait });
   const type = message.update ? "update_display_data" : "display_data";
   void publisher.publish(type, parent, { ...message.bundle, transient: message.id === undefined ? {} : { display_id: message.id } });
 });
 
+/** Text of a cell. */
+function stream(key: number, name: string, text: string): void {
+  const origin = executions.origin(key);
+  if (!origin?.silent) publisher.stream(name, text, origin?.header ?? {});
+}
+
 /** A cell called process.exit: front ends only see a dead kernel, so the reason is said before it dies. */
 async function announceExit({ code, flushed }: Extract<ToServer, { type: "exiting" }>, parent: Partial<Header>): Promise<void> {
   const text = `kernel: a cell called process.exit(${code}), so the kernel ends and its variables are lost\n`;
-  writeSync(2, text);
+  tellTerminal(terminal, text);
   await publisher.publish("stream", parent, { name: "stderr", text });
   await new Promise((resolve) => setTimeout(resolve, 30));
   await sockets.close();
   await new Promise((resolve) => setTimeout(resolve, 30));
-  const cell = new Int32Array(flushed);
-  Atomics.store(cell, 0, 1);
-  Atomics.notify(cell, 0);
+  wake(new Int32Array(flushed));
+}
+
+/** Lets the runner go on, which waits for this. */
+function wake(waiting: Int32Array): void {
+  Atomics.store(waiting, 0, 1);
+  Atomics.notify(waiting, 0);
 }
 
 /** The main thread ends the process; if it sits in a loop, this one does. */

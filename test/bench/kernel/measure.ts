@@ -66,7 +66,7 @@ async function start({ spec }: Peer, folder: string): Promise<{ kernel: KernelCl
   return { kernel, readyMs: performance.now() - started };
 }
 
-async function run(kernel: KernelClient, code: string): Promise<void> {
+export async function run(kernel: KernelClient, code: string): Promise<void> {
   const { reply, idle } = kernel.execute(code);
   const [{ content }] = await Promise.all([reply, idle]);
   if (content.status !== "ok") throw new Error(`bench: the cell ${JSON.stringify(code)} ended with ${content.status} ${content.evalue ?? ""}`);
@@ -84,7 +84,7 @@ async function times(count: number, run: (i: number) => Promise<unknown>): Promi
   return all;
 }
 
-const rest = () => new Promise((resolve) => setTimeout(resolve, REST_MS));
+export const rest = () => new Promise((resolve) => setTimeout(resolve, REST_MS));
 
 export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,14 @@ const files = () => notebook.program.getSourceFiles().length;
 test("the standard library and Node are one file", () => {
   assert.is(errorOf('import { readFileSync } from "node:fs"; const text = readFileSync("x", "utf8"); console.log(process.version, text.at(-1))'), "");
   assert.ok(files() <= 4, `${files()} files`);
+});
+
+test("all that Node puts into the global scope has a type", () => {
+  const names = spawnSync(process.execPath, ["-e", "console.log(Object.getOwnPropertyNames(globalThis).join())"], { encoding: "utf8" }).stdout.trim().split(",");
+  assert.ok(names.includes("Array") && names.includes("fetch"));
+  assert.is(errorOf(names.map((name) => `void ${name};`).join("\n")), "");
+  assert.is(errorOf("const bytes = Uint8Array.of(0); const made: WebAssembly.Module | undefined = WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : undefined; const key: CryptoKey | undefined = undefined; performance satisfies Performance"), "");
+  assert.match(errorOf("new WebAssembly.Module(5)"), /Argument of type 'number'/);
 });
 
 test("cells that build on each other do not make the program grow", () => {
