@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import * as all from "../cases.js";
 import { Session, sleep } from "../session.js";
 
-// What one kernel answers to unusual cells of every kind: each case is its cells, then what the last one gives.
-// "!" stands before a refused cell's message, "~" before what a cell prints.
+// What one kernel answers to unusual cells of every kind.
 
 const test = suite("language cases");
 let session: Session;
@@ -12,27 +12,8 @@ test.before(async () => {
 });
 test.after(() => session.stop());
 
-type Case = [...cells: string[], expected: string];
-
-async function given(code: string): Promise<string> {
-  const ran = await session.run(code);
-  await sleep(ran.stdout ? 0 : 5);
-  if (ran.status !== "ok") return `!${ran.content.ename}: ${ran.content.evalue}`;
-  return ran.value ? ran.value.replace(/\s+/g, " ") : `~${ran.stdout.trimEnd().replaceAll("\n", " ")}`;
-}
-
-function cases(about: string, all: Case[]): void {
-  test(about, async () => {
-    for (const each of all) {
-      const expected = each.at(-1)!;
-      const codes = each.slice(0, -1);
-      for (const code of codes.slice(0, -1)) assert.not.match(await given(code), /^!/, code);
-      const seen = await given(codes.at(-1)!);
-      if (expected.startsWith("!")) assert.ok(seen.startsWith("!") && seen.includes(expected.slice(1)), `${codes.at(-1)}\n${seen}\nexpected ${expected}`);
-      else assert.is(seen, expected, codes.at(-1));
-    }
-  });
-}
+const given = (code: string) => all.given(session, code);
+const cases = (about: string, each: all.Case[]) => all.cases(test, () => session, about, each);
 
 const LOUD = (name: string) => `{ [Symbol.dispose]() { console.log("${name}") } }`;
 
