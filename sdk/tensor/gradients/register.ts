@@ -1,3 +1,4 @@
+import { sigmoid, softmax } from "./activations.js";
 import { comparisons } from "./comparisons.js";
 import { cumprod, cumsum } from "./cumulative.js";
 import { einsum } from "./einsum.js";
@@ -17,5 +18,5 @@ let registered = false;
 export function registerGradients(): void {
   if (registered) return;
   registered = true;
-  for (const gradient of [sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd, stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
+  for (const gradient of [sigmoid, softmax, sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd, stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
 }

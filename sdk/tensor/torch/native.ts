@@ -54,6 +54,8 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   cast(x: Handle, dtype: number): Handle;
   where(condition: Handle, x: Handle, y: Handle): Handle;
   activate(x: Handle, activation: number, alpha: number, slopes: Handle): Handle;
+  sigmoidGrad(dy: Handle, y: Handle): Handle;
+  softmaxGrad(dy: Handle, y: Handle, axis: number): Handle;
   activateGrad(dy: Handle, x: Handle, activation: number): Handle;
   // reduce.h
   sum(x: Handle, keep: boolean, dtype: number, ...axes: number[]): Handle;

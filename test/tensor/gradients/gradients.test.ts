@@ -52,6 +52,10 @@ for (const backend of testedBackends) {
     await gradientCheck((x) => tf.square(tf.sum(x)), [randomTensor([])]);
   });
 
+  test("sigmoid and softmax", async () => {
+    for (const shape of [[2, 3, 4], [5]]) for (const f of [tf.sigmoid, tf.softmax] as ((x: Tensor) => Tensor)[]) await gradientCheck((x) => tf.square(f(x)), [randomTensor(shape)]);
+  });
+
   test("split and unstack, into one part as well", async () => {
     for (const parts of [1, 3]) {
       await gradientCheck((x) => tf.concat(tf.split(x, parts, 1).map((part, i) => tf.mul(part, i + 1)), 0), [randomTensor([2, 3])]);

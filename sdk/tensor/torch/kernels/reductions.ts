@@ -38,6 +38,10 @@ export const reductions: KernelGroup = (torch, define) => {
   }
 
   define<tf.SoftmaxInputs, tf.SoftmaxAttrs>(tf.Softmax, ({ logits }, { dim }) => torch.output(native.softmax(torch.handle(logits), dim), logits.shape, "float32"));
+  // of sdk/tensor/gradients/activations.ts
+  define<{ dy: TensorInfo; y: TensorInfo }, { dim: number }>("SoftmaxGrad", ({ dy, y }, { dim }) => torch.output(native.softmaxGrad(torch.handle(dy), torch.handle(y), dim), y.shape, "float32"));
+  define<{ dy: TensorInfo; y: TensorInfo }>("SigmoidGrad", ({ dy, y }) => torch.output(native.sigmoidGrad(torch.handle(dy), torch.handle(y)), y.shape, "float32"));
+
   define<tf.LogSoftmaxInputs, tf.LogSoftmaxAttrs>(tf.LogSoftmax, ({ logits }, { axis }) => torch.output(native.logSoftmax(torch.handle(logits), axis), logits.shape, "float32"));
 
   define<X, tf.TopKAttrs>(tf.TopK, ({ x }, { k }) => {

@@ -104,5 +104,6 @@ static const Operation elementwiseOperations[] = {
     OP(cast, cast(c.tensor(0), c.dtype(1))),
     OP(where, select(c.tensor(0), c.tensor(1), c.tensor(2))),
     OP(activate, activate(c.tensor(0), c.integer(1), c.number(2), c.maybe(3))),
+    OP(sigmoidGrad, at::sigmoid_backward(c.tensor(0), c.tensor(1))),
     OP(activateGrad, activateGrad(c.tensor(0), c.tensor(1), c.integer(2))),
 };

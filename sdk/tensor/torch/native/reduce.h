@@ -116,5 +116,6 @@ static const Operation reduceOperations[] = {
     OP(argmax, argExtreme(c.tensor(0), c.integer(1), true)), OP(argmin, argExtreme(c.tensor(0), c.integer(1), false)),
     OP(running, running(c.tensor(0), c.integer(1), c.flag(2), c.flag(3), c.flag(4))),
     OP(softmax, at::_softmax(c.tensor(0), c.integer(1), false)), OP(logSoftmax, at::_log_softmax(c.tensor(0), c.integer(1), false)),
+    OP(softmaxGrad, at::_softmax_backward_data(c.tensor(0), c.tensor(1), c.integer(2), c.tensor(1).scalar_type())),
     MANY(topk, largest(c.tensor(0), c.integer(1))), MANY(sort, sorted(c.tensor(0), c.integer(1), c.flag(2))),
 };
