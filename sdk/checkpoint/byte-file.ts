@@ -43,10 +43,11 @@ export class ByteFile {
    * Reads into fresh memory, so that the first byte is aligned for every number type.
    *
    * @param start, end bytes, 0 <= start <= end <= sizeBytes
+   * @param into memory to read into instead, if it is large enough
    * @throws FormatError `file-changed` if the file became shorter after it was opened
    */
-  async read(start: number, end: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(end - start);
+  async read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
+    const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
     const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, "r")));
     for (let filled = 0; filled < bytes.length; ) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);

@@ -53,13 +53,13 @@ export class CheckpointSource implements WeightSource {
     return ownRows(await block, place);
   }
 
-  bytes(name: string, rows?: Range): Promise<Uint8Array> | undefined {
+  bytes(name: string, rows?: Range, into?: Uint8Array): Promise<Uint8Array> | undefined {
     const place = this.place(name);
     const { dtype } = this.info(name);
     if (place.pick || place.transposed !== undefined || !FLOATS.includes(dtype)) return undefined;
     const { start, end } = this.byteRange(name);
     const rowBytes = (end - start) / (place.shape[0] || 1);
-    return this.store.bytes(place.name, rows ? { start: start + rows.start * rowBytes, end: start + rows.end * rowBytes } : { start, end });
+    return this.store.bytes(place.name, rows ? { start: start + rows.start * rowBytes, end: start + rows.end * rowBytes } : { start, end }, into);
   }
 
   rows(name: string, { start, end }: Range): Promise<Float32Array> | undefined {

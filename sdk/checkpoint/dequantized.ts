@@ -36,7 +36,7 @@ export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): T
     },
     has: (name) => (store.has(name) && !partOf(name)) || isMxfp4(name),
     info: (name) => (isMxfp4(name) ? mxfp4Info(store, name) : isScaled(name) ? scaledInfo(store, name) : store.info(name)),
-    bytes: (name, range) => (isMxfp4(name) ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range) : isScaled(name) ? joinedBytes(store, name, `${name}_scale_inv`, range) : store.bytes(name, range)),
+    bytes: (name, range, into) => (isMxfp4(name) ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range) : isScaled(name) ? joinedBytes(store, name, `${name}_scale_inv`, range) : store.bytes(name, range, into)),
     values: (name, rows) => (isMxfp4(name) ? mxfp4Values(store, name, rows) : isScaled(name) ? scaledValues(store, name, block, rows) : store.values(name, rows)),
   };
 }

@@ -95,10 +95,10 @@ class PlainWeights implements WeightSource {
     return this.changed.has(name) ? undefined : this.model.rows?.(name, rows);
   }
 
-  bytes(name: string, rows?: { start: number; end: number }): Promise<Uint8Array> | undefined {
+  bytes(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined {
     const origin = this.changed.get(name);
-    if (!origin) return this.model.bytes?.(name, rows);
-    return "from" in origin && !("rows" in origin) ? this.model.bytes?.(origin.from, rows) : undefined;
+    if (!origin) return this.model.bytes?.(name, rows, into);
+    return "from" in origin && !("rows" in origin) ? this.model.bytes?.(origin.from, rows, into) : undefined;
   }
 
   async values(name: string): Promise<Float32Array> {

@@ -109,11 +109,11 @@ class SafetensorsStore implements TensorStore {
     return { dtype, shape: [...shape], sizeBytes };
   }
 
-  bytes(name: string, range?: Range): Promise<Uint8Array> {
+  bytes(name: string, range?: Range, into?: Uint8Array): Promise<Uint8Array> {
     const { file, start, sizeBytes } = this.entry(name);
     const { start: from, end } = checkRange(name, "bytes", range, sizeBytes);
     this.readBytes.set(name, (this.readBytes.get(name) ?? 0) + end - from);
-    return file.read(start + from, start + end);
+    return file.read(start + from, start + end, into);
   }
 
   async values(name: string, rows?: Range): Promise<Float32Array> {

@@ -11,8 +11,8 @@ export interface TensorStore {
   own?(name: string): string;
   /** @throws MoeError `unknown-tensor` */
   info(name: string): TensorInfo;
-  /** Bytes as stored. @param range counts from the tensor's first byte */
-  bytes(name: string, range?: Range): Promise<Uint8Array>;
+  /** Bytes as stored. @param range counts from the tensor's first byte @param into memory that may be read into, instead of fresh one */
+  bytes(name: string, range?: Range, into?: Uint8Array): Promise<Uint8Array>;
   /** Numbers as float32. @param rows of the first axis: only their bytes are read */
   values(name: string, rows?: Range): Promise<Float32Array>;
   /** `__metadata__` of the file, of all files together if the checkpoint is sharded */

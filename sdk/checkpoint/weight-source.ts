@@ -18,8 +18,8 @@ export interface WeightSource {
   values(name: string): Promise<Float32Array>;
   /** some rows of the first axis alone; absent or undefined where only the whole can be had */
   rows?(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined;
-  /** as they are stored, in the number format of `info`, all or some rows; absent or undefined where there are only numbers */
-  bytes?(name: string, rows?: { start: number; end: number }): Promise<Uint8Array> | undefined;
+  /** as they are stored, in the number format of `info`, all or some rows, in `into` if they can be read there; absent or undefined where there are only numbers */
+  bytes?(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined;
   /** sha256 over names, shapes, dtypes and content; stable over machines */
   fingerprint(): Promise<string>;
   /** gives files back; a later read opens them again */

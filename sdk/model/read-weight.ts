@@ -2,15 +2,17 @@ import type { Tensor } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { fillTensor, type Filling } from "../tensor/filling.js";
 
+/** What is read at once: small enough to be in the processor's cache still when it is converted. */
+const PIECE_BYTES = 4 << 20;
+/** Memory that pieces are read into, used again and again; as many as there were reads at the same time. */
+const staging: Uint8Array[] = [];
+
 /** A weight as a tensor. What the source has as it is stored is copied once on its way from the file to the device. */
 export async function readWeight(source: WeightSource, name: string): Promise<Tensor> {
-  const stored = source.bytes?.(name);
-  if (!stored) return source.read(name);
-  const { dtype, shape } = source.info(name);
-  const bytes = await stored;
-  const tensor = fillTensor(shape);
+  if (!source.bytes) return source.read(name);
+  const tensor = fillTensor(source.info(name).shape);
   try {
-    tensor.put(0, bytes, dtype);
+    if (!(await putStored(source, name, tensor, 0))) return await source.read(name);
     return tensor.done();
   } finally {
     tensor.drop();
@@ -19,11 +21,30 @@ export async function readWeight(source: WeightSource, name: string): Promise<Te
 
 /** Puts a weight into a larger tensor, from element `at` on. */
 export async function putWeight(source: WeightSource, name: string, target: Filling, at: number): Promise<void> {
-  const stored = await source.bytes?.(name);
-  if (stored) target.put(at, stored, source.info(name).dtype);
-  else putNumbers(await source.values(name), target, at);
+  if (!(await putStored(source, name, target, at))) putNumbers(await source.values(name), target, at);
 }
 
 export function putNumbers(values: Float32Array, target: Filling, at: number): void {
   target.put(at, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), "F32");
+}
+
+/** Piece by piece, by rows. @returns false where the source has only numbers */
+async function putStored(source: WeightSource, name: string, target: Filling, at: number): Promise<boolean> {
+  if (!source.bytes) return false;
+  const { dtype, shape, sizeBytes } = source.info(name);
+  const rows = shape[0] ?? 1;
+  const width = shape.slice(1).reduce((product, n) => product * n, 1);
+  const step = Math.max(1, Math.floor(PIECE_BYTES / (sizeBytes / Math.max(1, rows))));
+  const buffer = staging.pop() ?? new Uint8Array(PIECE_BYTES);
+  try {
+    for (let start = 0; start < rows; start += step) {
+      const end = Math.min(rows, start + step);
+      const stored = await source.bytes(name, step < rows ? { start, end } : undefined, buffer);
+      if (!stored) return false;
+      target.put(at + start * width, stored, dtype);
+    }
+    return true;
+  } finally {
+    staging.push(buffer);
+  }
 }

@@ -65,9 +65,9 @@ export class PlannedWeights implements WeightSource {
     return this.origin(name).from === "original" ? this.model.weights.rows?.((this.origin(name) as { name: string }).name, rows) : undefined;
   }
 
-  bytes(name: string, rows?: { start: number; end: number }): Promise<Uint8Array> | undefined {
+  bytes(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined {
     const origin = this.origin(name);
-    if (origin.from === "original") return this.model.weights.bytes?.(origin.name, rows);
+    if (origin.from === "original") return this.model.weights.bytes?.(origin.name, rows, into);
     return origin.from === "slot" && !rows ? origin.tensor.bytes?.() : undefined;
   }
 

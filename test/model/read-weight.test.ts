@@ -67,6 +67,32 @@ for (const backend of testedBackends) {
     tf.dispose(seen);
   });
 
+  test("a large weight is read in pieces of 4 MB into memory that is used again", async () => {
+    const [rows, width] = [5001, 1000];
+    const all = Uint16Array.from({ length: rows * width }, (_, i) => 0x3f80 + (i % 128));
+    const reads: [start: number, end: number, memory: ArrayBufferLike][] = [];
+    const large = {
+      info: () => ({ dtype: "BF16", shape: [rows, width], sizeBytes: 2 * rows * width }),
+      bytes: async (_: string, { start, end }: { start: number; end: number }, into: Uint8Array) => {
+        reads.push([start, end, into.buffer]);
+        const bytes = into.subarray(0, 2 * width * (end - start));
+        bytes.set(new Uint8Array(all.buffer, 2 * width * start, bytes.length));
+        return bytes;
+      },
+    } as unknown as WeightSource;
+    const tensor = await readWeight(large, "embedding");
+    assert.equal(reads.map(([start, end]) => [start, end]), [[0, 2097], [2097, 4194], [4194, 5001]]);
+    assert.is(new Set(reads.map(([, , memory]) => memory)).size, 1);
+    const seen = await tensor.data<"float32">();
+    assert.ok(decode(new Uint8Array(all.buffer), "BF16").every((value, i) => value === seen[i]));
+    tensor.dispose();
+    // where only the whole can be had as numbers
+    const whole = { ...large, bytes: () => undefined, read: async () => tf.ones([2]) } as unknown as WeightSource;
+    const ones = await readWeight(whole, "embedding");
+    assert.equal([...(await ones.data())], [1, 1]);
+    ones.dispose();
+  });
+
   test("an expert that cannot be read leaves no tensor behind", async () => {
     const before = tf.memory().numTensors;
     const broken = { ...source, bytes: async (name: string) => { if (name.includes("experts.2")) throw new Error("gone"); return source.bytes!(name); } } as WeightSource;

@@ -1,13 +1,17 @@
 // Sequential reading of a sharded bfloat16 checkpoint: bytes alone, decoded to float32, and one expert in sixteen by its range.
-// usage: node --import tsx test/bench/checkpoint/read.ts [MB = 1024]
+// usage: node --import tsx test/bench/checkpoint/read.ts [MB = 1024]   (MOELAB_BACKEND chooses where tensors go)
 // Beside it, plain reading of the same files from end to end, 16 MB at a time: into one buffer, and into fresh memory, which
 // the operating system has to give and to clear. All bytes come from its page cache when they fit there. Last line as JSON.
 import { closeSync, mkdtempSync, openSync, readSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { WeightSource } from "../../../sdk/checkpoint/weight-source.js";
+import { readWeight } from "../../../sdk/model/read-weight.js";
+import { ready } from "../../../sdk/tensor/index.js";
 import { openTensors } from "../../../sdk/checkpoint/safetensors.js";
 import { writeSharded } from "../../../sdk/checkpoint/write-sharded.js";
 
+await ready();
 const totalBytes = Number(process.argv[2] ?? 1024) * 1e6;
 const shape = [64, 1024, 256]; // experts, rows, columns of a fused tensor: 33.6 MB
 const sizeBytes = 2 * shape.reduce((product, length) => product * length);
@@ -45,11 +49,15 @@ try {
   await measure("plain, fresh memory", all, () => readPlainly(true));
   const store = await openTensors(folder);
   await measure("read bytes", all, async () => { for (const { name } of tensors) await store.bytes(name); });
+  const buffer = new Uint8Array(sizeBytes);
+  await measure("read bytes, one buffer", all, async () => { for (const { name } of tensors) await store.bytes(name, undefined, buffer); });
+  const source = { info: (name: string) => store.info(name), bytes: (name: string, rows?: { start: number; end: number }, into?: Uint8Array) => store.bytes(name, rows && { start: (rows.start * sizeBytes) / shape[0], end: (rows.end * sizeBytes) / shape[0] }, into) } as unknown as WeightSource;
+  await measure("read tensors", all, async () => { for (const { name } of tensors) (await readWeight(source, name)).dispose(); });
   await measure("read values", all, async () => { for (const { name } of tensors) await store.values(name); });
   await measure("read 4 experts of 64", all / 16, async () => { for (const { name } of tensors) await store.values(name, { start: 8, end: 12 }); });
   await store.close();
   const share = (what: string, of: string) => rates[what] / rates[of];
-  console.log(JSON.stringify({ version: process.version, rates, results: { "bytes, of plain reading into fresh memory": share("read bytes", "plain, fresh memory"), "bytes, of plain reading into one buffer": share("read bytes", "plain, one buffer"), "float32, of plain reading into fresh memory": share("read values", "plain, fresh memory") } }));
+  console.log(JSON.stringify({ version: process.version, rates, results: { "bytes, of plain reading into fresh memory": share("read bytes", "plain, fresh memory"), "bytes into one buffer, of plain reading into one": share("read bytes, one buffer", "plain, one buffer"), "float32 tensors, of plain reading into fresh memory": share("read tensors", "plain, fresh memory"), "float32 arrays, of plain reading into fresh memory": share("read values", "plain, fresh memory") } }));
 } finally {
   rmSync(folder, { recursive: true });
 }
