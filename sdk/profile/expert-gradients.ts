@@ -3,6 +3,7 @@ import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import { flattenBatch } from "../model/batch.js";
+import { expectedTensors } from "../model/expected-tensors.js";
 import { layoutOf } from "../model/layer-weights.js";
 import { layerId, type ModelSpec } from "../model/spec.js";
 import { Trainable } from "../model/trainable.js";
@@ -41,6 +42,11 @@ export class ExpertGradients {
       return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({ variable: variables.get(`${path}.${key}`)!, names: from.map((name) => `${path}.${name}`) }));
     }));
     return new ExpertGradients(kind, model, experts);
+  }
+
+  /** Bytes that the gradients of a model need: all weights on the device, and of each expert weight the gradient and its sum. */
+  static sizeBytes(spec: ModelSpec): number {
+    return expectedTensors(spec).reduce((sum, { name, shape }) => sum + (4 + (name.includes(".experts.") ? 12 : 0)) * shape.reduce((product, length) => product * length, 1), 0);
   }
 
   /** @throws MoeError `labels-missing` */

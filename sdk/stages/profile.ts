@@ -18,6 +18,7 @@ import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
 import { ProfileState } from "../profile/profile-state.js";
 import { tf } from "../tensor/index.js";
+import { formatBytes } from "../view/format.js";
 import { progress } from "../view/progress.js";
 import { kernelHost } from "../view/displayable.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
@@ -87,6 +88,10 @@ export async function measureTensors(model: Model, calibration: Calibration, sta
 }
 
 async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibration, signal?: AbortSignal): Promise<WeightSource> {
+  const neededBytes = ExpertGradients.sizeBytes(model.spec);
+  if (neededBytes > model.memory.bytes) {
+    throw new MoeError("model-too-large", `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert weight its gradient and the sum, beside the activations; the memory is ${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a method or statistics without gradients.`);
+  }
   const bar = progress({ label: `${kind} of ${model.id}`, total: calibration.batches.length, unit: "batches", signal });
   const sums = await ExpertGradients.of(kind, model);
   try {

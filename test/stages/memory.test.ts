@@ -45,6 +45,14 @@ test("a budget that is none is refused by every stage", async () => {
   }
 });
 
+test("gradients of a model that the budget does not hold are refused with both numbers", async () => {
+  const study = await load(fixture("models/olmoe"));
+  const error = await Promise.resolve(from(study).profile({ data, statistics: ["usage", "gradients"], memory: "20kB" })).then(() => undefined, (thrown: { code?: string; message: string }) => thrown);
+  assert.is(error?.code, "model-too-large");
+  assert.match(error!.message, /need [\d.]+ kB, .*the memory is 20(\.0)? kB/);
+  assert.ok((await from(study).profile({ data, statistics: ["usage", "gradients"], memory: "1GB" })).state.tensors!.gradients);
+});
+
 test("a profile in a folder is gone on with; another run's folder is refused", async () => {
   const folder = mkdtempSync(join(tmpdir(), "moelab-profile-"));
   const state = join(folder, "state");
