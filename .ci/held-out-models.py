@@ -7,13 +7,15 @@ head sizes that are not width / heads, every scaling of rotary positions, window
 between, other activations, shards. The folders have the form of the fixtures.
 """
 import argparse
+import json
 import math
 import time
 from collections import Counter
 from pathlib import Path
 
 import make_models
-from make_models import FAMILIES, Family, Stack
+from make_models import FAMILIES as FIXTURES, Family, Stack, decoder
+from safetensors.torch import load_file, save_file
 
 GONE = ...   # a key that is left out
 
@@ -30,6 +32,27 @@ def longrope(pairs, **more):
 LINEAR = dict(type="linear", factor=2.5)
 DYNAMIC = dict(type="dynamic", factor=2.0)
 LLAMA3 = dict(rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)
+
+# families that have no fixture
+GLM = dict(n_routed_experts=8, n_shared_experts=1, num_experts_per_tok=3, moe_intermediate_size=16, norm_topk_prob=True, n_group=1, topk_group=1,
+           routed_scaling_factor=1.8, rope_theta=1000000)
+FAMILIES = {
+    **FIXTURES,
+    "minimax_m2": Family("MiniMaxM2ForCausalLM", moe={"MiniMaxM2TopKRouter": "topk"}, block=("MiniMaxM2SparseMoeBlock",), seed=61,
+                         config=decoder("minimax_m2", "MiniMaxM2ForCausalLM", head_dim=8, rotary_dim=4, num_local_experts=8, num_experts_per_tok=3,
+                                        rope_theta=5000000, intermediate_size=20)),
+    "glm4_moe_lite": Family("Glm4MoeLiteForCausalLM", moe={"Glm4MoeLiteTopkRouter": "topk"}, block=("Glm4MoeLiteMoE",), seed=62,
+                            config=decoder("glm4_moe_lite", "Glm4MoeLiteForCausalLM", num_hidden_layers=3, num_key_value_heads=4, q_lora_rank=12, kv_lora_rank=16,
+                                           qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12, **GLM)),
+    "solar_open": Family("SolarOpenForCausalLM", moe={"SolarOpenTopkRouter": "topk"}, block=("SolarOpenMoE",), seed=63,
+                         config=decoder("solar_open", "SolarOpenForCausalLM", head_dim=8, intermediate_size=..., **GLM)),
+    "granitemoeshared": Family("GraniteMoeSharedForCausalLM", moe={"GraniteMoeSharedTopKRouter": "topk"}, block=("GraniteMoeSharedMoE",), seed=64,
+                               config=decoder("granitemoeshared", "GraniteMoeSharedForCausalLM", intermediate_size=16, shared_intermediate_size=32, num_local_experts=6,
+                                              num_experts_per_tok=2, embedding_multiplier=1.0, logits_scaling=1.0, residual_multiplier=1.0, attention_multiplier=8 ** -0.5)),
+}
+
+# DeepSeekMoE (model_type "deepseek") is not in transformers. With norm_topk_prob it computes what Granite with a shared expert does
+FAMILIES["deepseek"] = FAMILIES["granitemoeshared"]
 
 # name: (family, what is said about it, other configuration keys, other fields of Family)
 SHAPES = {
@@ -111,7 +134,19 @@ SHAPES = {
                        num_hidden_layers=3, rms_norm_eps=1e-3), {}),
     "jetmoe-one-choice": ("jetmoe", dict(num_key_value_heads=3, num_attention_heads=3, num_local_experts=3, num_experts_per_tok=1,
                           tie_word_embeddings=False, activation_function="gelu", rope_scaling=LINEAR), {}),
+    "granitemoeshared-wide": ("granitemoeshared", dict(shared_intermediate_size=20, num_experts_per_tok=6, embedding_multiplier=3.0, logits_scaling=2.0), {}),
     # others
+    "minimax_m2-first": ("minimax_m2", dict(), {}),
+    "minimax_m2-whole-rotary": ("minimax_m2", dict(rotary_dim=GONE, num_key_value_heads=1, num_attention_heads=3, head_dim=12, num_local_experts=5,
+                                num_experts_per_tok=5, tie_word_embeddings=True), dict(shards=4)),
+    "glm4_moe_lite-first": ("glm4_moe_lite", dict(), {}),
+    "glm4_moe_lite-types": ("glm4_moe_lite", dict(mlp_layer_types=["sparse", "dense", "sparse"], q_lora_rank=None, n_routed_experts=6, n_group=2, topk_group=1,
+                            num_experts_per_tok=2, norm_topk_prob=False, rope_interleave=False, attention_bias=True), {}),
+    "solar_open-first": ("solar_open", dict(), {}),
+    "solar_open-all": ("solar_open", dict(num_experts_per_tok=8, n_shared_experts=2, attention_bias=True, tie_word_embeddings=True, num_attention_heads=6, num_key_value_heads=3), {}),
+    "deepseek-first": ("deepseek", dict(), {}),
+    "deepseek-many": ("deepseek", dict(num_local_experts=7, num_experts_per_tok=4, num_attention_heads=4, num_key_value_heads=1, shared_intermediate_size=16,
+                      num_hidden_layers=3, tie_word_embeddings=True), {}),
     "llama4_text-all-moe": ("llama4_text", dict(num_hidden_layers=3, moe_layers=[0, 1, 2], interleave_moe_layer_step=1, no_rope_layers=[1, 0, 1],
                             layer_types=["chunked_attention", "full_attention", "chunked_attention"], attention_chunk_size=5, num_local_experts=3,
                             num_key_value_heads=1, use_qk_norm=False, head_dim=12, attn_temperature_tuning=False, floor_scale=4, tie_word_embeddings=True), {}),
@@ -176,6 +211,37 @@ def family(name):
     return Family(**values)
 
 
+def as_deepseek(folder):
+    """Gives the weights of a Granite model with shared experts the names and the configuration of DeepSeekMoE."""
+    config = json.loads((folder / "config.json").read_text())
+    stored, renamed = load_file(folder / "model.safetensors"), {}
+    for name, value in stored.items():
+        path = name.split("block_sparse_moe")[0].split("shared_mlp")[0] + "mlp."
+        if name.endswith("router.layer.weight"):
+            renamed[path + "gate.weight"] = value
+        elif "block_sparse_moe.input_linear" in name:
+            for expert, matrix in enumerate(value):
+                for part, half in zip(("gate_proj", "up_proj"), matrix.chunk(2)):
+                    renamed[f"{path}experts.{expert}.{part}.weight"] = half.contiguous()
+        elif "block_sparse_moe.output_linear" in name:
+            for expert, matrix in enumerate(value):
+                renamed[f"{path}experts.{expert}.down_proj.weight"] = matrix.contiguous()
+        elif "shared_mlp.input_linear" in name:
+            for part, half in zip(("gate_proj", "up_proj"), value.chunk(2)):
+                renamed[f"{path}shared_experts.{part}.weight"] = half.contiguous()
+        else:
+            renamed[name.replace("shared_mlp.output_linear", "mlp.shared_experts.down_proj")] = value
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    for key in ("embedding_multiplier", "logits_scaling", "residual_multiplier", "attention_multiplier"):
+        config.pop(key)
+    width = config.pop("intermediate_size")
+    config.update(model_type="deepseek", architectures=["DeepseekForCausalLM"], n_routed_experts=config.pop("num_local_experts"), moe_intermediate_size=width,
+                  intermediate_size=99, n_shared_experts=config.pop("shared_intermediate_size") // width, first_k_dense_replace=0, moe_layer_freq=1,
+                  norm_topk_prob=True, scoring_func="softmax")
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    (folder / "config.v5.json").unlink()
+
+
 def by_turns():
     """All names, one of every family before the second of any, so that a short run has something of each."""
     seen, turn = Counter(), {}
@@ -201,6 +267,8 @@ def main():
             print(f"{len(names) - at} of {len(names)} left out after {options.seconds:.0f} s: {', '.join(names[at:])}")
             break
         meta = make_models.build(name, family(name), options.folder)
+        if SHAPES[name][0] == "deepseek":
+            as_deepseek(options.folder / name)
         print(f"{name:34s} seed {meta['seed']}  noise {meta['noise_float32_vs_float64']['logits']:.1e}", flush=True)
 
 
