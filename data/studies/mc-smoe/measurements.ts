@@ -27,8 +27,13 @@ export async function measurements(profiled: StudyState, seed: number) {
     }
   }
   return {
-    usage: Object.fromEntries(Object.entries(profiled.profile!.layers).map(([layer, profile]) => [layer, usage(profile)])),
+    ...usageOf(profiled),
     alignment_gain: await alignmentGain(spec, weights, { experts: 5, seed }),
     stable_rank_change: stableRankChanges,
   };
+}
+
+/** Each expert's share of the tokens, by layer. */
+export function usageOf({ profile }: StudyState) {
+  return { usage: Object.fromEntries(Object.entries(profile!.layers).map(([layer, one]) => [layer, usage(one)])) };
 }

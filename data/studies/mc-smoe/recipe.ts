@@ -32,6 +32,12 @@ export const finetuning = { steps: 300, batch: 48, lr: 5e-4, warmup: 30, clip: 1
 export const teachers = [1, 2, 3, 4, 5];
 /** pron carries the claims; span says whether they hold on another generative task */
 export const tasks = ["pron", "span"] as const;
+/**
+ * One or two symbols to write, too few for what a change costs to show. They carry claim 5 alone, on usage in the decoder:
+ * the pieces hold the teacher's usage, and a few arms right after the change that show why they carry no more.
+ */
+export const labelTasks = ["century", "kind", "name"] as const;
+export const labelTeachers = [1, 2, 3];
 export const calibrationItems = 256;
 /** teacher-forced items, and items written freely for the symbol (phoneme) error rate */
 export const testItems = { scored: 400, written: 200 };
@@ -92,3 +98,11 @@ export const arms: Arm[] = [
   { name: "c-smoe", of: "paper", compress: "full", keep: [4], recover: { keep: [4], draws: 1 } },
   { name: "dense", of: "paper", model: "dense", keep: [1], recover: { keep: [1], draws: 2 } },
 ];
+
+const labelArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
+
+/** The arms of a task's pieces. */
+export function armsOf(task: string): Arm[] {
+  if (!labelTasks.some((name) => name === task)) return arms;
+  return arms.filter(({ name }) => labelArms.includes(name)).map(({ recover: _, keep, ...arm }) => ({ ...arm, keep: keep.filter((experts) => experts === 4 || experts === 16) }));
+}

@@ -1,0 +1,69 @@
+// Measures how long a forward pass takes, as Table A10 of arXiv:2310.01334 does with batches of 32, 256 and 512: here 16, 64
+// and 256 words. Needs the machine for itself. Arms take turns, so that whatever slows the machine slows them all.
+//
+//   node --import tsx data/studies/mc-smoe/latency.ts
+import { specFromConfig } from "../../../sdk/checkpoint/family.js";
+import { openModel } from "../../../sdk/checkpoint/open-model.js";
+import { cost, provenance, report, writeReport, type TaskResult } from "../../../sdk/evaluate/index.js";
+import { initialize } from "../../../sdk/model/initialize.js";
+import { Model } from "../../../sdk/model/model.js";
+import { packageFile } from "../../../sdk/package-file.js";
+import type { Plan } from "../../../sdk/plan/plan.js";
+import { applyPlan } from "../../../sdk/plan/apply.js";
+import { changeStage } from "../../../sdk/stages/change.js";
+import { profileStage } from "../../../sdk/stages/profile.js";
+import { ready, Rng } from "../../../sdk/tensor/index.js";
+import { toBatch } from "../../../sdk/text/task-batch.js";
+import { denseConfig, study } from "./recipe.js";
+import { draw, loadPool, tokenizer } from "./pool.js";
+
+const batchSizes = [16, 64, 256];
+const rounds = 25;
+
+await ready();
+const pool = await loadPool("pron");
+const opened = await openModel(packageFile("data/models/nano-switch-pron"), { id: "nano-switch-pron" });
+const profiled = await profileStage({ model: opened.model, original: opened.model, opened, steps: [] }, { data: [batchOf(256)] });
+const merged = await changeStage(profiled, { method: "m-smoe", keep: 4 }, undefined);
+const spec = await specFromConfig({ ...denseConfig, vocab_size: (await tokenizer()).size });
+const cut = await applyPlan(opened.model, routersCut(merged.plan!));
+const arms: [string, number, Model][] = [
+  ["dense", 1, new Model("dense", spec, initialize(spec, new Rng("latency")))],
+  ["full", 16, opened.model],
+  ["m-smoe", 4, merged.model],
+  ["m-smoe, router cut to the leaders", 4, new Model("cut", cut.spec, cut.weights)],
+];
+
+const results: TaskResult[] = [];
+for (const size of batchSizes) {
+  const batch = batchOf(size);
+  const times = arms.map((): number[] => []);
+  for (let round = -3; round < rounds; round++) { // the first three warm up
+    for (const [arm, [, , model]] of arms.entries()) {
+      const started = performance.now();
+      const { logits } = await model.forward(batch, { capacity: false });
+      await logits.data();
+      if (round >= 0) times[arm].push((performance.now() - started) / 1000);
+      logits.dispose();
+    }
+  }
+  arms.forEach(([arm, keep, model], at) => {
+    const sorted = times[at].sort((a, b) => a - b);
+    // distribution-free 95 % interval of the median: order statistics of a sign test
+    const reach = 0.98 * Math.sqrt(rounds);
+    const [median, low, high] = [rounds / 2 - 0.5, rounds / 2 - reach - 0.5, rounds / 2 + reach - 0.5].map((rank) => sorted[Math.max(0, Math.min(rounds - 1, Math.round(rank)))]);
+    console.log(`${size} words, ${arm}: ${(1000 * median).toFixed(1)} ms [${(1000 * low).toFixed(1)}, ${(1000 * high).toFixed(1)}]`);
+    results.push({ task: `batch of ${size} ${arm} ${keep} changed`, n: rounds, metrics: [{ metric: "seconds", value: median }, { metric: "seconds_low", value: low }, { metric: "seconds_high", value: high }], config: { task: `batch of ${size}`, arm, keep, stage: "changed", repeats: rounds, parameters: cost(model.spec).parameters.total } });
+  });
+}
+await writeReport(packageFile(`data/results/${study}/latency.json`), report(results, { provenance: provenance({ model: { id: "nano-switch-pron", fingerprint: await opened.model.weights.fingerprint() }, options: { regime: "latency" }, command: "node --import tsx data/studies/mc-smoe/latency.ts" }) }));
+
+function batchOf(count: number) {
+  return toBatch(draw(pool.test, count, new Rng("latency")), Array.from({ length: count }, (_, row) => row));
+}
+
+/** The same groups, each with the leader's router output alone: the others cannot be chosen any more. */
+function routersCut(plan: Plan): Plan {
+  const layers = Object.entries(plan.layers).map(([id, change]) => [id, { ...change, router: { rows: change.slots!.map(({ from }) => from[0].expert) } }]);
+  return { ...plan, layers: Object.fromEntries(layers) };
+}
