@@ -23,7 +23,7 @@ const { terminal, readers } = takeOverDescriptors();
 const { port1, port2 } = new MessageChannel();
 // V8 lets garbage grow in proportion to what a thread may use at most: these are no bounds that a notebook meets
 const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2, { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 12 });
-const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal, readers }, port1);
+const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal, readers }, port1, { maxOldGenerationSizeMb: 2000, maxYoungGenerationSizeMb: 6 });
 language.unref();
 
 const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href, (message: ToServer) => server.postMessage(message));

@@ -131,6 +131,8 @@ export class NotebookProgram {
       uses.add(file);
       taken.push(kind === "entity" ? `import { ${name} } from ${from};` : `declare ${kind} ${name}: typeof import(${from}).${name};`);
     }
+    // TypeScript adds to the types of a module only if something imports it
+    for (const statement of parsed.statements) if (ts.isModuleDeclaration(statement) && ts.isStringLiteral(statement.name)) taken.push(`import type {} from ${JSON.stringify(statement.name.text)};`);
     const given = [...gives.keys()].filter((name) => !exported.has(name));
     const global = parsed.statements.some((statement) => ts.isModuleDeclaration(statement) && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name)));
     return { text: `${code}${TAIL}${taken.join("")}export { ${given.join(", ")} };`, version: String(++this.versions), number, gives, uses, global };

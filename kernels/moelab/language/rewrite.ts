@@ -142,7 +142,7 @@ class CellRewriter {
     return [
       ts.setTextRange(declaration, statement),
       ...(whole ? [this.assign(whole.text, namespace)] : []),
-      ...values.map(([local, imported]) => this.assign(local.text, this.service("pick", [namespace, factory.createStringLiteral(imported), factory.createStringLiteral(specifier)]))),
+      ...values.map(([local, imported]) => factory.createExpressionStatement(this.service("bind", [factory.createStringLiteral(local.text), namespace, factory.createStringLiteral(imported), factory.createStringLiteral(specifier)]))),
     ];
   }
 

@@ -59,8 +59,19 @@ export class Modules {
     return error;
   }
 
-  /** One name of a namespace, as `import { name }` binds it. */
-  pick(namespace: Namespace, name: string, specifier: string): unknown {
+  /**
+   * What `import { name as local }` does. What a local module exports is asked for each time, since the module may assign to it;
+   * a later cell that declares the name replaces it.
+   */
+  bind(variables: Record<string, unknown>, local: string, namespace: Namespace, name: string, specifier: string): void {
+    const value = this.pick(namespace, name, specifier);
+    const define = (descriptor: PropertyDescriptor) => Object.defineProperty(variables, local, { configurable: true, enumerable: true, ...descriptor });
+    if (isLocal(specifier)) define({ get: () => this.pick(namespace, name, specifier), set: (replacement) => define({ value: replacement, writable: true }) });
+    else define({ value, writable: true });
+  }
+
+  /** One name of a namespace. */
+  private pick(namespace: Namespace, name: string, specifier: string): unknown {
     if (name === "default" && isCommonJsWithDefault(namespace)) return (namespace.default as Namespace).default;
     if (name in namespace) return namespace[name];
     throw new SyntaxError(`The requested module '${specifier}' does not provide an export named '${name}'`);

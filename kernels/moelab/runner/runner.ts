@@ -107,7 +107,7 @@ export class Runner {
   private readonly services = {
     meta: {},
     import: (specifier: string, options?: ImportCallOptions) => this.modules.import(String(specifier), options),
-    pick: (namespace: Record<string, unknown>, name: string, specifier: string) => this.modules.pick(namespace, name, specifier),
+    bind: (local: string, namespace: Record<string, unknown>, name: string, specifier: string) => this.modules.bind(this.variables, local, namespace, name, specifier),
     /** `await x` of a cell is compiled to `resume(await wait(x))`: an interrupted cell goes no further than its next await */
     wait: (value: unknown) => {
       const cell = currentCell();
