@@ -13,6 +13,7 @@ export { defineMethod, methodList } from "./plan/methods.js";
 export { loadPlan } from "./plan/plan-file.js";
 export { StudyPlan } from "./stages/study-plan.js";
 export type { LayerPlan, Method, Plan, RouterPlan, SlotRecipe } from "./plan/plan.js";
+export { effectiveExperts } from "./profile/effective-experts.js";
 export { usage, type LayerProfile, type Profile } from "./profile/profile.js";
 export * from "./evaluate/index.js";
 export { baselines, DOMAINS, domainTexts, listTasks, loadTask, loadTokenizer, listCorpora, loadCorpus, zeroShotTasks } from "./text/index.js";

@@ -20,6 +20,7 @@ export { mean, meanStderr, standardDeviation } from "./statistics/mean.js";
 export { pairedT, type PairedInterval } from "./statistics/paired-t.js";
 export { pairsNeeded } from "./statistics/pairs-needed.js";
 export { judgeClaims, studyClaims, studyMeans, studyResults, type StudyClaim, type StudyEntry, type StudyMean, type StudyResults } from "./study-results.js";
+export { usageEntries } from "./usage-entries.js";
 export { verdict, type Side, type Verdict } from "./statistics/verdict.js";
 export { scoreTask, type ScoreTaskOptions, type TaskScores } from "./task-score.js";
 export { TeacherLogits, type LogitsModel, type TaskBatch } from "./teacher-logits.js";
