@@ -8,6 +8,7 @@ import type { SweepChanged } from "../prune/naee-progressive.js";
 import type { Profile } from "../profile/profile.js";
 import { checkProfile } from "../profile/profile-file.js";
 import type { MergeableObserver } from "../profile/observer.js";
+import { measureStage } from "./measure-stage.js";
 import { measure, measureTensors, observe } from "./profile.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
@@ -33,7 +34,7 @@ export function checkChange({ method: named, signal: _, memory: __, ...own }: Ch
 
 /** Makes the plan of a method and stops before carrying it out: `study.plan` can be read, drawn, forecast and saved. */
 export async function planStage(study: StudyState, options: ChangeOptions, kind?: Method["kind"]): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   const { signal, memory } = options;
   const { method, own } = checkChange(options, kind);
   limitMemory(study.model, { memory });
@@ -45,19 +46,19 @@ export async function planStage(study: StudyState, options: ChangeOptions, kind?
   const second = await withObservers(study, first, method.observers?.(first, own, study.model) ?? [], signal);
   const profile = method.measure ? added(second, await method.measure(second, own, { spec: study.model.spec, sweep: sweepChanged(study, signal) })) : second;
   const plan = await planWith(method, profile, own);
-  return { ...study, profile, tensors, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, timeMs: performance.now() - started }] };
+  return { ...study, profile, tensors, plan, evaluation: undefined, steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, ...took() }] };
 }
 
 /** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
 export async function applyStage(study: StudyState, plan = study.plan, options: MemoryOptions = {}): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   limitMemory(study.model, options);
   if (!plan) throw new MoeError("wrong-order", "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) before, or give a plan.");
   const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors });
   const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model);
   // a model between the original and the last one is seldom asked for again, and in a chain nobody holds it
   if (study.model !== study.original) study.model.rest();
-  return { ...study, model, before: study.model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, timeMs: performance.now() - started }] };
+  return { ...study, model, before: study.model, plan, evaluation: undefined, steps: [...study.steps, { stage: "apply", options: {}, plan, ...took() }] };
 }
 
 /** Plan and apply in one: what `.merge`, `.prune`, `.compress` and `.route` do. */

@@ -6,6 +6,7 @@ import { Model } from "../model/model.js";
 import type { ModelSpec } from "../model/spec.js";
 import { Rng } from "../tensor/index.js";
 import { loadTokenizer } from "../text/index.js";
+import { measureStage } from "./measure-stage.js";
 import type { StudyState } from "./study.js";
 
 export interface CreateOptions {
@@ -27,7 +28,7 @@ export interface CreateOptions {
  * @throws MoeError `bad-architecture`, `unknown-family`
  */
 export async function createStage(architecture: Record<string, unknown> | ModelSpec, options: CreateOptions = {}): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);
   const config = "model_type" in architecture ? { ...architecture } : undefined;
@@ -37,5 +38,5 @@ export async function createStage(architecture: Record<string, unknown> | ModelS
   if (config && config.vocab_size === undefined && folder) config.vocab_size = (await loadTokenizer(folder)).size;
   const spec = config ? await specFromConfig(config) : (architecture as ModelSpec);
   const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), gain));
-  return { model, original: model, opened: { model, folder, config: config ?? {} }, steps: [{ stage: "create", options: { architecture, seed, ...options }, timeMs: performance.now() - started }] };
+  return { model, original: model, opened: { model, folder, config: config ?? {} }, steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };
 }

@@ -4,6 +4,7 @@ import { binomialInterval } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress, type Progress } from "../view/progress.js";
+import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
 import { taskData, type DataOptions, type NamedBatches } from "./task-data.js";
@@ -58,7 +59,7 @@ export async function testBed(study: StudyState, options: DataOptions = {}): Pro
 
 /** Scores the model on test items by teacher forcing, beside the model as it was loaded, with size and FLOPs. */
 export async function evaluateStage(study: StudyState, options: EvaluateOptions = {}, bed?: TestBed): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   for (const model of [study.original, study.model]) limitMemory(model, options);
   const { signal = kernelHost()?.signal, data: _, ...shown } = options;
   const on = bed ?? (await testBed(study, options));
@@ -86,7 +87,7 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
     after: { scores, cost: cost(study.model.spec) },
     report: report(scores.map(toResult), { provenance: provenance({ model: { id: study.model.id, fingerprint: await study.model.weights.fingerprint() }, data: on.fingerprint, options: { steps: study.steps.map(({ stage, options }) => ({ stage, ...options })) } }) }),
   };
-  return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, timeMs: performance.now() - started }] };
+  return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, ...took() }] };
 }
 
 async function score(id: string, model: Model | TeacherLogits, bed: TestBed, withTeacher: boolean, bar: Progress, signal?: AbortSignal): Promise<TaskScore[]> {

@@ -1,6 +1,7 @@
 import { openModel } from "../checkpoint/open-model.js";
 import { resolveModel, type ResolveModelOptions } from "../checkpoint/hub.js";
 import { basename } from "node:path";
+import { measureStage } from "./measure-stage.js";
 import { defaultMemory, limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
 
@@ -14,10 +15,10 @@ export interface LoadOptions extends ResolveModelOptions, MemoryOptions {
  * Hugging Face cache or hub.
  */
 export async function loadStage(ref: string, options: LoadOptions = {}): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   const { keep, memory, ...resolving } = options;
   const folder = await resolveModel(ref, resolving);
   const opened = await openModel(folder, { id: basename(ref), keep, memory: defaultMemory() });
   limitMemory(opened.model, { memory });
-  return { model: opened.model, original: opened.model, opened, steps: [{ stage: "load", options: { model: ref }, timeMs: performance.now() - started }] };
+  return { model: opened.model, original: opened.model, opened, steps: [{ stage: "load", options: { model: ref }, ...took() }] };
 }

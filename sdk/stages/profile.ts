@@ -21,6 +21,7 @@ import { tf } from "../tensor/index.js";
 import { formatBytes } from "../view/format.js";
 import { progress } from "../view/progress.js";
 import { kernelHost } from "../view/displayable.js";
+import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { Calibration, StudyState } from "./study.js";
 import { taskData, type DataOptions } from "./task-data.js";
@@ -39,7 +40,7 @@ const USUAL: Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"]
 
 /** Measures the model on training items: which experts run, how alike their router logits are, and what else is asked for. */
 export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   const { model } = study;
   limitMemory(model, options);
   if (moeLayers(model.spec).length === 0) throw new MoeError("no-experts", `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a Mixture-of-Experts checkpoint.`);
@@ -51,7 +52,7 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;
   const warning = starvedWarning(profile);
-  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [], steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, timeMs: performance.now() - started }] };
+  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [], steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, ...took() }] };
 }
 
 /**
@@ -119,8 +120,11 @@ export async function observe(model: Model, calibration: Calibration, observers:
       experts: observers.some(({ name }) => runsExperts(name)),
       onMoe: async (record, { rows }) => {
         const event = eventOf(record, rows);
-        for (const observer of observers) await observer.see(event);
-        tf.dispose([event.input, event.logits, event.choice, event.gates, event.output]);
+        try {
+          for (const observer of observers) await observer.see(event);
+        } finally {
+          tf.dispose([event.input, event.logits, event.choice, event.gates, event.output]);
+        }
       },
       onProgress: (_, total) => (bar ??= progress({ label: `profile ${model.id}`, total, unit: "layers", signal })).advance(),
     });

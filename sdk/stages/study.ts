@@ -11,7 +11,14 @@ import { StudyPlan } from "./study-plan.js";
 import { studyView } from "./study-view.js";
 
 /** One thing that was done to the model, with what repeats it. */
-export interface Step { stage: string; options: Record<string, unknown>; plan?: Plan; timeMs: number }
+export interface Step {
+  stage: string;
+  options: Record<string, unknown>;
+  plan?: Plan;
+  timeMs: number;
+  /** most bytes of tensors at a time while the stage ran, those of models included; absent where the back end does not count them */
+  peakBytes?: number;
+}
 
 /** What a study holds; every stage gives a new one and leaves the old as it is. */
 export interface StudyState {

@@ -13,6 +13,7 @@ import type { DistillationOptions } from "../train/distillation-loss.js";
 import { train, type TrainingBatch, type TrainOptions } from "../train/train.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
+import { measureStage } from "./measure-stage.js";
 import type { StudyState } from "./study.js";
 import { taskData, type DataOptions } from "./task-data.js";
 
@@ -46,7 +47,7 @@ export interface TuneOptions extends DataOptions, DistillationOptions, Pick<Trai
 
 /** The model of a study after further training; what `.train` and `.distill` share. */
 export async function tuned(study: StudyState, stage: string, options: TuneOptions & { steps: number; lr: number; alpha: number; routers: boolean }): Promise<StudyState> {
-  const started = performance.now();
+  const took = measureStage();
   const { steps, lr, alpha, routers, batch: size = 32, warmup = Math.min(16, Math.floor(steps / 10)), signal = kernelHost()?.signal, data: _, ...shown } = options;
   if (!Number.isInteger(steps) || steps < 1) throw new MoeError("bad-steps", `${stage}: steps is ${steps}; accepted is a whole number from 1.`);
   const { groups } = await taskData(study.opened, "train", { ...options, items: options.items ?? steps * size });
@@ -77,7 +78,7 @@ export async function tuned(study: StudyState, stage: string, options: TuneOptio
     const { spec, plan, weights } = experts ? await withoutExperts(trained, experts, options.prune!) : { ...trained, plan: study.plan };
     const model = new Model(`${study.model.id}+${stage}`, spec, weights, study.model);
     if (study.model !== study.original) study.model.rest();
-    return { ...study, model, before: undefined, plan, evaluation: undefined, steps: [...study.steps, { stage, options: { ...shown, steps, lr, warmup, alpha, routers, batch: size }, ...(plan !== study.plan && { plan }), timeMs: performance.now() - started }] };
+    return { ...study, model, before: undefined, plan, evaluation: undefined, steps: [...study.steps, { stage, options: { ...shown, steps, lr, warmup, alpha, routers, batch: size }, ...(plan !== study.plan && { plan }), ...took() }] };
   } catch (error) {
     bar.fail(error);
     throw error;

@@ -40,6 +40,8 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   dtypeOf(x: Handle): number;
   isSole(x: Handle): boolean;
   memory(): [liveTensors: number, bytes: number, peakBytes: number];
+  /** counts the peak anew, from what is in use */
+  resetPeak(): void;
   memoryLimit(bytes: number): void;
   threads(count: number): number;
   keepHeap(): void;
@@ -127,7 +129,7 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "fill", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
+const REQUIRED: (keyof Native)[] = ["create", "fill", "resetPeak", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

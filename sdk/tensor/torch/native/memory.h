@@ -217,6 +217,12 @@ static napi_value memory(Call& c) {  // -> [live tensors, bytes in use, highest 
   return array;
 }
 
+// The highest bytes are counted anew, from what is in use.
+static napi_value resetPeak(Call& c) {
+  CountingAllocator::peak = CountingAllocator::used.load();
+  return nothing(c.env);
+}
+
 static napi_value memoryLimit(Call& c) {
   double bytes = c.number(0);
   TORCH_CHECK(bytes >= 0, "memoryLimit: ", bytes);
@@ -251,7 +257,7 @@ static napi_value trimHeap(Call& c) {
 
 static const Operation memoryOperations[] = {
     VALUE(create, create), VALUE(read, read), VALUE(readLater, readLater), VALUE(useDevice, useDevice), VALUE(release, release), VALUE(shape, shape), VALUE(dtypeOf, dtypeOf),
-    VALUE(isSole, isSole), VALUE(memory, memory), VALUE(memoryLimit, memoryLimit), VALUE(threads, threads), VALUE(keepHeap, keepHeap), VALUE(trimHeap, trimHeap),
+    VALUE(isSole, isSole), VALUE(memory, memory), VALUE(resetPeak, resetPeak), VALUE(memoryLimit, memoryLimit), VALUE(threads, threads), VALUE(keepHeap, keepHeap), VALUE(trimHeap, trimHeap),
     OP(clone, c.tensor(0).clone(at::MemoryFormat::Contiguous)),
     OP(empty, at::empty(c.integers(1), on(c.dtype(0)))), VALUE(fill, fill),
     OP(full, at::full(c.integers(2), c.number(0), on(c.dtype(1)))),
