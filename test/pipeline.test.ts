@@ -42,6 +42,8 @@ test("the chain of the design runs, and the saved model gives the same logits", 
   const batch = { ids: data[0].ids, decoderIds: data[0].decoderIds };
   const [a, b] = [await study.model.forward(batch), await again.model.forward(batch)];
   assert.equal(Array.from(await a.logits.data()), Array.from(await b.logits.data()));
+  a.dispose();
+  b.dispose();
   const about = JSON.parse(await readFile(join(folder, "moelab.json"), "utf8"));
   assert.is(about.model, "switch_transformers");
   assert.is(about.steps[2].plan.method, "m-smoe");

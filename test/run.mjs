@@ -17,7 +17,9 @@ const files = readdirSync(join(root, "test"), { recursive: true })
   .sort();
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
-const queue = [...files];
+// what runs whole notebooks and kernels comes first, so that neither worker ends up alone with a long file
+const isLong = (file) => /test.(notebooks|kernels|stages)\b/.test(file);
+const queue = [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
 
 async function worker() {
   for (let file = queue.shift(); file; file = queue.shift()) {

@@ -85,7 +85,7 @@ if (found) {
       const name = names.find((name) => ids.get(name) === id)!;
       const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
       close(await event.output.data(), tensors.get(`${name}.output`)!.values, 1e-5, `output of ${id}`);
-      const logits = tf.matMul(event.input, tf.tensor2d(layers[id].router.values, layers[id].router.shape as [number, number]), false, true);
+      const logits = tf.tidy(() => tf.matMul(event.input, tf.tensor2d(layers[id].router.values, layers[id].router.shape as [number, number]), false, true));
       close(await logits.data(), tensors.get(`${name}.router_logits`)!.values, 1e-5, `logits of ${id}`);
       logits.dispose();
       dispose();

@@ -101,13 +101,14 @@ if (found) {
     const target = tf.zerosLike(event.output);
     const observer = subsetLossObserver({ keep: 7, targets: { "layers.0": [target] } });
     await observer.see(event);
-    const [own] = await tf.tidy(() => tf.norm(event.output)).data();
+    const norm = tf.tidy(() => tf.norm(event.output));
+    const [own] = await norm.data();
     // without an expert that no token chose the output stays, and its distance to zero is its norm
     const chosen = Array.from(await event.choice.data());
     const unused = [0, 1, 2, 3, 4, 5, 6, 7].find((e) => !chosen.includes(e));
     if (unused !== undefined) close([observer.result()["layers.0"].losses[String(unused)]], [own], 1e-5);
     assert.is.not(Object.values(observer.result()["layers.0"].losses)[0], 0);
-    target.dispose();
+    tf.dispose([target, norm]);
     dispose();
   });
 

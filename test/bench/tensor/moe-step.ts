@@ -15,8 +15,8 @@ type Weights = Record<string, Variable>;
 function initialWeights(variant: Variant): Weights {
   const weights: Weights = {};
   let seed = 1;
-  const normal = (name: string, shape: number[], deviation: number) => (weights[name] = tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++)));
-  const ones = (name: string) => (weights[name] = tf.variable(tf.ones([D])));
+  const normal = (name: string, shape: number[], deviation: number) => (weights[name] = tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++))));
+  const ones = (name: string) => (weights[name] = tf.tidy(() => tf.variable(tf.ones([D]))));
   normal("embed", [V, D], 0.1);
   normal("position", [T, D], 0.1);
   normal("head", [D, V], 0.05);
@@ -116,7 +116,7 @@ export interface StepTimes { variant: Variant; tokensPerSecond: number; best: nu
 export function timeSteps(variant: Variant, steps: number): StepTimes {
   const weights = initialWeights(variant);
   const params = Object.values(weights);
-  const [first, second] = [0, 1].map(() => params.map((p) => tf.variable(tf.zerosLike(p), false)));
+  const [first, second] = [0, 1].map(() => params.map((p) => tf.tidy(() => tf.variable(tf.zerosLike(p), false))));
   const options = { lr: 1e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: params.map(() => 0.01) };
   const times: number[] = [];
   const losses: number[] = [];

@@ -47,13 +47,15 @@ if (!registration.ok) {
   test("a network trained with tf.train.adam learns", async () => {
     await tf.setBackend("torch");
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 16, activation: "relu", inputShape: [2] }), tf.layers.dense({ units: 1 })] });
-    model.compile({ optimizer: tf.train.adam(0.02), loss: "meanSquaredError" });
+    const optimizer = tf.train.adam(0.02);
+    model.compile({ optimizer, loss: "meanSquaredError" });
     const x = tf.tensor2d(Array.from({ length: 64 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]));
     const y = tf.tidy(() => tf.sum(tf.square(x), 1, true));
     const { history } = await model.fit(x, y, { epochs: 30, batchSize: 16, shuffle: false, verbose: 0 });
     assert.ok((history.loss[29] as number) < 0.2 * (history.loss[0] as number), `loss went from ${history.loss[0]} to ${history.loss[29]}`);
     tf.dispose([x, y]);
     model.dispose();
+    optimizer.dispose();
   });
 }
 
