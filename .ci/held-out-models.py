@@ -211,6 +211,19 @@ def family(name):
     return Family(**values)
 
 
+def add_left_padded(name, folder):
+    """The same rows padded on the left, with positions counted from the mask, as `generate` calls a model."""
+    expected = load_file(folder / "expected.safetensors")
+    ids, mask = expected["batch.input_ids"], expected["batch.attention_mask"]
+    shifts = (mask.shape[1] - mask.sum(-1)).tolist()
+    left_ids, left_mask = (make_models.torch.stack([row.roll(shift) for row, shift in zip(rows, shifts)]) for rows in (ids, mask))
+    model = make_models.load(folder, family(name).cls)
+    with make_models.torch.no_grad():
+        logits = model(input_ids=left_ids, attention_mask=left_mask, position_ids=(left_mask.cumsum(-1) - 1).clamp(min=0)).logits
+    expected.update({"left.input_ids": left_ids, "left.attention_mask": left_mask, "left.logits": logits})
+    save_file({key: value.contiguous() for key, value in expected.items()}, folder / "expected.safetensors")
+
+
 def as_deepseek(folder):
     """Gives the weights of a Granite model with shared experts the names and the configuration of DeepSeekMoE."""
     config = json.loads((folder / "config.json").read_text())
@@ -267,6 +280,10 @@ def main():
             print(f"{len(names) - at} of {len(names)} left out after {options.seconds:.0f} s: {', '.join(names[at:])}")
             break
         meta = make_models.build(name, family(name), options.folder)
+        # with these biases transformers lets padding on the left into the states of convolutions and state spaces: its own numbers change
+        leaky = any(family(name).config.get(key) for key in ("conv_bias", "mamba_proj_bias"))
+        if family(name).kind == "causal" and not leaky:
+            add_left_padded(name, options.folder / name)
         if SHAPES[name][0] == "deepseek":
             as_deepseek(options.folder / name)
         print(f"{name:34s} seed {meta['seed']}  noise {meta['noise_float32_vs_float64']['logits']:.1e}", flush=True)

@@ -5,7 +5,7 @@ import type { MemoryBudget } from "../model/memory-budget.js";
 import { tf } from "../tensor/index.js";
 import { positions } from "./divergence.js";
 
-/** Rows of a task, right-padded: what a model reads and what it should say. */
+/** Rows of a task, padded on one side: what a model reads and what it should say. */
 export interface TaskBatch {
   /** [B][S] */
   ids: number[][];

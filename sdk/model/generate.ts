@@ -24,7 +24,7 @@ export interface GenerateOptions {
  * An encoder-decoder model reads the prompt in its encoder and begins with its start token.
  * Ties go to the lower id.
  *
- * @param prompt rows, right-padded, with mask; rows of a decoder-only model may differ in length
+ * @param prompt rows, padded on the right or on the left, with mask; rows of a decoder-only model may differ in length
  * @returns the added ids of each row, its stop token included
  */
 export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
@@ -42,8 +42,8 @@ export async function generate(spec: ModelSpec, resident: Resident, prompt: { id
     const length = prompt.mask ? prompt.mask[row].reduce((sum, real) => sum + (real ? 1 : 0), 0) : ids.length;
     byLength.set(length, [...(byLength.get(length) ?? []), row]);
   });
-  for (const [length, rows] of byLength) {
-    await generateTogether(rows, { ids: rows.map((row) => prompt.ids[row].slice(0, length)) }, spec, resident, options, answers);
+  for (const rows of byLength.values()) {
+    await generateTogether(rows, { ids: rows.map((row) => prompt.ids[row].filter((_, t) => !prompt.mask || prompt.mask[row][t])) }, spec, resident, options, answers);
   }
   return answers;
 }

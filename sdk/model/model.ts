@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
-import type { Batch } from "./batch.js";
+import { inGivenOrder, type Batch } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
 import { MemoryBudget } from "./memory-budget.js";
 import { Resident } from "./resident.js";
@@ -68,11 +68,11 @@ export class Model {
         if (layer === "norm") states.norm = x;
         else states.layers[layer] = x;
       } : undefined,
-      onMoe: record?.routing ? ({ layer, logits, choice, gates, output }) => {
-        result.routing[layer] = { logits: tf.clone(logits), experts: tf.clone(choice), gates: tf.clone(gates), output: tf.clone(output) };
+      onMoe: record?.routing ? ({ layer, logits, choice, gates, output }, { rows }) => {
+        result.routing[layer] = { logits: inGivenOrder(logits, rows), experts: inGivenOrder(choice, rows), gates: inGivenOrder(gates, rows), output: inGivenOrder(output, rows) };
       } : undefined,
-      onHeads: record?.routing ? ({ logits, choice, gates }, layer) => {
-        const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(tf.clone(tensor)));
+      onHeads: record?.routing ? ({ logits, choice, gates }, layer, rows) => {
+        const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(inGivenOrder(tensor, rows)));
         result.headRouting[layer] = { logits: kept, experts, gates: weights };
       } : undefined,
     });

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor3D } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
-import { flattenBatch, type Batch, type Rows } from "./batch.js";
+import { flattenBatch, inGivenOrder, type Batch, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { Activations, type Held } from "./activations.js";
 import { layerPass, type Traveller } from "./layer-pass.js";
@@ -17,7 +17,7 @@ export interface SweepOptions {
   /** one MoE layer did one batch; the tensors are disposed when the handler is done */
   onMoe?(record: MoeRecord, place: SweepPlace): void | Promise<void>;
   /** the router of a mixture of attention heads did one batch; the tensors are disposed when the handler returns */
-  onHeads?(record: HeadsRecord, layer: LayerId): void;
+  onHeads?(record: HeadsRecord, layer: LayerId, rows: Rows): void;
   /** records hold the layer's experts, so that they can be run once more: a layer is then read whole, whatever its size; default false */
   experts?: boolean;
   /** one layer did all batches */
@@ -59,7 +59,7 @@ export async function sweep(spec: ModelSpec, resident: Resident, batches: Batch[
       for (let batch = 0; batch < outputs.length; batch++) {
         const { B, T } = sides[batch].decoder;
         const x = await outputs[batch].take();
-        const logits = tf.tidy(() => tf.reshape(head(tf.reshape(x, [B * T, spec.width]), spec, top), [B, T, spec.vocab])) as Tensor3D;
+        const logits = tf.tidy(() => tf.reshape(inGivenOrder(head(tf.reshape(x, [B * T, spec.width]), spec, top), sides[batch].decoder), [B, T, spec.vocab])) as Tensor3D;
         x.dispose();
         await options.onLogits(logits, batch);
       }
@@ -86,13 +86,18 @@ async function runStack(
   try {
     const inputs = begun ? begun.batches.map(({ x }) => x) : await embedded(sides, stack, spec, resident, activations);
     const travellers: Traveller[] = inputs.map((x, batch) => ({ x, pass: passes[batch], memory: extra(batch).memory }));
-    const show = async (held: Held, layer: number | "norm", batch: number) => options.onHidden?.(await held.read(), layer, { batch, stack, rows: sides[batch] });
+    const show = async (held: Held, layer: number | "norm", batch: number) => {
+      if (!options.onHidden) return;
+      const [x, rows] = [await held.read(), sides[batch]];
+      options.onHidden(tf.tidy(() => tf.reshape(inGivenOrder(tf.reshape(x, [-1, spec.width]), rows), x.shape)), layer, { batch, stack, rows });
+      x.dispose();
+    };
     for (let index = 0; index < layers.length; index++) {
       if (index < (begun?.layer ?? 0)) { advance(); continue; }
       const path = layerId(stack, index);
       if (options.signal?.aborted) throw new MoeError("aborted", `sweep: stopped before ${path} at the caller's request.`);
       for (const [batch, { x }] of travellers.entries()) await show(x, index, batch);
-      if (options.onHeads) for (const pass of passes) pass.onHeads = (record) => options.onHeads!(record, path);
+      if (options.onHeads) for (const [batch, pass] of passes.entries()) pass.onHeads = (record) => options.onHeads!(record, path, sides[batch]);
       await layerPass({ resident, spec, stack, index, activations }, travellers, {
         experts: options.experts,
         onMoe: options.onMoe && ((record, batch) => options.onMoe!(record, { batch, stack, rows: sides[batch] })),

@@ -2,7 +2,7 @@ import type { Tensor, Variable } from "@tensorflow/tfjs";
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
-import type { Rows } from "./batch.js";
+import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
 import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
@@ -69,7 +69,8 @@ export class Trainable {
       extra.memory = tf.reshape(memory, [sides.encoder.B, sides.encoder.T, spec.width]);
       extra.memoryMask = keyMaskOf(sides.encoder);
     }
-    return head(run("decoder", sides.decoder, extra), spec, top);
+    const logits = head(run("decoder", sides.decoder, extra), spec, top);
+    return sides.decoder.places ? inGivenOrder(logits, sides.decoder) : logits;
   }
 
   /** The present weights as an independent copy in memory. */

@@ -16,6 +16,7 @@ export function sameAsTransformers(names: string[], root = fixture("models")): v
     const folder = join(root, name);
     for (const kase of ["batch", "single"]) test(`${name}, ${kase}: logits, hidden states and routing are transformers'`, () => noLeaks(() => forwardEqual(folder, kase)));
     test(`${name}: greedy continuations are transformers'`, () => noLeaks(() => greedyEqual(folder)));
+    test(`${name}: padding on the left changes nothing`, () => noLeaks(() => leftEqual(folder)));
   }
 }
 
@@ -47,6 +48,32 @@ async function forwardEqual(folder: string, kase: string): Promise<void> {
   }
   assert.is(routers.length, expected.names.filter((tensor) => tensor.startsWith(`${kase}.`) && /router\.\d+\.ids$/.test(tensor)).length, "number of routers");
   forward.dispose();
+  await model.dispose();
+  await expected.close();
+}
+
+/** The batch with its padding on the left, against transformers where it was asked, else against itself. */
+async function leftEqual(folder: string): Promise<void> {
+  const { model } = await openModel(folder);
+  const expected = await reference(folder);
+  const [ids, mask] = [await expected.rows("batch.input_ids"), await expected.rows("batch.attention_mask")];
+  const decoderIds = expected.has("batch.decoder_input_ids") ? await expected.rows("batch.decoder_input_ids") : undefined;
+  const shift = (rows: number[][]) => rows.map((row, b) => row.map((_, t) => row.at(t - row.length + mask[b].reduce((sum, real) => sum + real, 0))!));
+  const left = { ids: shift(ids), mask: shift(mask), decoderIds };
+  if (model.spec.family === "bert") await model.forward(left).then(() => assert.unreachable(), ({ message }) => assert.match(message, /padded on the left, and family "bert" counts/));
+  else {
+    const { logits, dispose } = await model.forward(left);
+    const [B, T, V] = logits.shape;
+    const wanted = expected.has("left.logits") ? await expected.values("left.logits") : await expected.values("batch.logits");
+    if (!expected.has("left.logits") && !decoderIds) {
+      const moved = Float32Array.from(wanted);
+      left.mask.forEach((row, b) => row.forEach((_, t) => moved.set(wanted.subarray((b * T + ((t - T + mask[b].reduce((sum, real) => sum + real, 0) + T) % T)) * V).subarray(0, V), (b * T + t) * V)));
+      wanted.set(moved);
+    }
+    assert.is(wanted.length, B * T * V);
+    await tensorClose(logits, wanted, "logits", { real: decoderIds ? undefined : left.mask.flat() });
+    dispose();
+  }
   await model.dispose();
   await expected.close();
 }
