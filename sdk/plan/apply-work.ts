@@ -1,4 +1,4 @@
-import { moeLayers, type ExpertSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { moeLayers, type ExpertSpec, type LayerId, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import type { Plan, SlotRecipe } from "./plan.js";
 
 /** What apply does while every new weight is made once, counted from the architecture. */
@@ -26,15 +26,33 @@ export interface ApplyWork {
  * @param planned the architecture that the plan leads to
  */
 export function applyWork(spec: ModelSpec, plan: Plan, planned: ModelSpec): ApplyWork {
-  const work: ApplyWork = { numbers: 0, multiplies: 0, assignments: [], decompositions: [], pairings: 0, peakBytes: 0, peakTensorBytes: 0 };
-  const after = new Map(moeLayers(planned).map(({ id, ffn }) => [id, ffn]));
-  for (const { id, ffn } of moeLayers(spec)) {
-    const change = plan.layers[id];
-    if (!change?.slots || change.drop === "layer" || change.drop === "ffn") continue;
-    const matched = new Set<string>();
-    change.slots.forEach((recipe, slot) => addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched));
+  const total = noWork();
+  for (const { work } of slotWorks(spec, plan, planned)) {
+    for (const key of ["numbers", "multiplies", "pairings"] as const) total[key] += work[key];
+    total.assignments.push(...work.assignments);
+    total.decompositions.push(...work.decompositions);
+    for (const key of ["peakBytes", "peakTensorBytes"] as const) total[key] = Math.max(total[key], work[key]);
   }
-  return work;
+  return total;
+}
+
+/** The same for each slot by itself, in running order; an alignment is counted where it is needed first. */
+export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec): { layer: LayerId; slot: number; work: ApplyWork }[] {
+  const after = new Map(moeLayers(planned).map(({ id, ffn }) => [id, ffn]));
+  return moeLayers(spec).flatMap(({ id, ffn }) => {
+    const change = plan.layers[id];
+    if (!change?.slots || change.drop === "layer" || change.drop === "ffn") return [];
+    const matched = new Set<string>();
+    return change.slots.map((recipe, slot) => {
+      const work = noWork();
+      addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched);
+      return { layer: id, slot, work };
+    });
+  });
+}
+
+function noWork(): ApplyWork {
+  return { numbers: 0, multiplies: 0, assignments: [], decompositions: [], pairings: 0, peakBytes: 0, peakTensorBytes: 0 };
 }
 
 function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number, matched: Set<string>): void {

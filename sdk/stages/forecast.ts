@@ -3,11 +3,12 @@ import { MoeError } from "../errors.js";
 import type { Cost } from "../evaluate/index.js";
 import { applySpeeds } from "../plan/apply-speeds.js";
 import { forecast, type Forecast as Numbers } from "../plan/forecast.js";
+import { timeApply } from "../plan/time-apply.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { table, type Table } from "../view/table.js";
 import type { StudyState } from "./study.js";
 
-/** What a plan will do to size and compute, and what carrying it out will take; no weight is read for it. */
+/** What a plan will do to size and compute, and what carrying it out will take. */
 export class Forecast implements Displayable {
   readonly before: Cost;
   readonly after: Cost;
@@ -39,8 +40,11 @@ export class Forecast implements Displayable {
   }
 }
 
-/** Forecasts the plan of a study before it is carried out. */
+/** Forecasts the plan of a study before it is carried out; for the time, two of the new experts are made for a trial. */
 export async function forecastStage(study: StudyState): Promise<Forecast> {
   if (!study.plan) throw new MoeError("wrong-order", "forecast: there is no plan yet. Call .plan({ method }) before.");
-  return new Forecast(study.plan.method, forecast(study.model.spec, study.plan, { weights: study.model.weights, speeds: await applySpeeds() }));
+  const { model: { spec, weights }, plan, tensors } = study;
+  const speeds = await applySpeeds();
+  const counted = forecast(spec, plan, { weights, speeds });
+  return new Forecast(plan.method, { ...counted, applyMs: await timeApply({ spec, weights }, plan, speeds, { tensors }) });
 }

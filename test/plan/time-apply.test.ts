@@ -1,0 +1,35 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { create, from } from "../../sdk/pipeline.js";
+import { forecast } from "../../sdk/plan/forecast.js";
+import { usualSpeeds } from "../../sdk/plan/apply-speeds.js";
+import { timeApply } from "../../sdk/plan/time-apply.js";
+import { noLeaks } from "../support/tensors.js";
+
+// What it says is measured in test/bench/forecast; here, when it tries and when it counts.
+const profiled = await create({
+  model_type: "mixtral", vocab_size: 16, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 2, num_local_experts: 4,
+  num_experts_per_tok: 2, max_position_embeddings: 16, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: true,
+}).profile({ data: [{ ids: [[1, 2, 3, 4, 5, 6, 7, 8]], labels: [[2, 3, 4, 5, 6, 7, 8, 9]] }] as never });
+const { model } = profiled;
+const { plan } = await from(profiled).plan({ method: "m-smoe", keep: 2 });
+
+test("slots too slow to be tried are counted", async () => {
+  const { work, applyMs } = forecast(model.spec, plan!, { speeds: usualSpeeds });
+  assert.is(await timeApply(model, plan!, usualSpeeds, { trialMs: 0 }), applyMs);
+  assert.ok(work.assignments.length > 0 && applyMs > 0);
+});
+
+test("a trial measures, whatever the counted speeds say, and leaves no tensor", async () => {
+  const slow = { perNumber: 1e-6, perMultiply: 1e-6, assign: 1e-6, decompose: 1e-6 };
+  await noLeaks(async () => {
+    const [tried, counted] = [await timeApply(model, plan!, slow, { trialMs: 1e9 }), forecast(model.spec, plan!, { speeds: slow }).applyMs];
+    assert.ok(tried > 0 && tried !== counted);
+  });
+});
+
+test("a plan without new experts takes no time", async () => {
+  assert.is(await timeApply(model, { ...plan!, layers: {} }, usualSpeeds), 0);
+});
+
+test.run();
