@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tensor } from "@tensorflow/tfjs";
+import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
-import { MoeError } from "../errors.js";
+import { FormatError, MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
 import { layerId, type LayerId } from "./spec.js";
 import type { Activations, Held } from "./activations.js";
@@ -17,6 +18,10 @@ export interface SweepPoint {
 }
 
 const STATE = "sweep.json";
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+/** The file lies in the folder itself: a path could lead out of it. */
+const State = v.object({ key: v.string(), stack: v.picklist(["encoder", "decoder"]), layer: whole, file: v.pipe(v.string(), v.regex(/^(en|de)coder-\d+\.safetensors$/, "the name of a file of this folder is accepted")), batches: whole });
 
 /**
  * The activations of a sweep in a folder, so that a sweep that was cut off goes on after its last whole layer. The file
@@ -77,10 +82,20 @@ export class SweepState {
     for (const name of await readdir(this.folder)) if (/^(en|de)coder-\d+\.safetensors(\.part)?$/.test(name) && name !== file) await rm(join(this.folder, name));
   }
 
-  private async read(): Promise<{ stack: SweepPoint["stack"]; layer: number; file: string; batches: number } | undefined> {
+  private async read(): Promise<v.InferOutput<typeof State> | undefined> {
     if (!existsSync(join(this.folder, STATE))) return undefined;
-    const state = JSON.parse(await readFile(join(this.folder, STATE), "utf8"));
-    if (state.key === this.key) return state;
+    const text = await readFile(join(this.folder, STATE), "utf8");
+    const found = v.safeParse(State, attempt(() => JSON.parse(text)));
+    if (!found.success) throw new FormatError("bad-state", `profile: ${join(this.folder, STATE)} is no state of a sweep: ${v.getDotPath(found.issues[0]) ?? "the whole"}: ${found.issues[0].message}; accepted is the folder as it was left. Remove the folder, or give another.`);
+    if (found.output.key === this.key) return found.output;
     throw new MoeError("state-of-another-run", `profile: ${this.folder} holds the state of a run with another model, other data or other statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.`);
+  }
+}
+
+function attempt(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch {
+    return undefined;
   }
 }
