@@ -2,8 +2,13 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 import type TypeScript from "typescript";
+
+// TypeScript's checker is one function of 50,000 lines, called once for a cell: after some 500 cells V8 would optimise it, which
+// takes 140 MB that do not come back, and gains nothing
+setFlagsFromString("--max-optimized-bytecode-size=25000");
 
 const require = createRequire(import.meta.url);
 const filename = require.resolve("typescript");
