@@ -12,7 +12,7 @@ const pick = <T>(list: readonly T[]): T => list[below(list.length)];
 
 const native = loadNative(addonPath(findEngine()!.folder)) as Native & Record<string, (...args: unknown[]) => unknown>;
 native.memoryLimit(2e8);
-const names = Object.keys(native).filter((name) => !["memoryLimit", "threads", "keepHeap", "trimHeap"].includes(name));
+const names = Object.keys(native).filter((name) => !["memoryLimit", "threads", "keepHeap", "trimHeap", "resetPeak"].includes(name));
 
 const live: Handle[] = [];
 const released: Handle[] = [NaN, -1, -2, 1e15, 0.5, 3e9];

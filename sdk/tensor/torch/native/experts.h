@@ -2,6 +2,7 @@
 // N tokens, K choices each, S experts ("slots") of width F, model width D, M = choices that are not -1.
 #pragma once
 #include "fused.h"
+#include "layout.h"
 
 // The weights in the order of the call: up [S,F,D], down [S,D,F], then gate [S,F,D], biases [S,F], [S,F], [S,D] or none.
 struct Bank {
@@ -145,7 +146,7 @@ static std::vector<Tensor> experts(Call& c) {
   Tensor x = c.tensor(0).contiguous(), gates = c.tensor(2).contiguous();
   requireRouting(x, c.tensor(1), gates, bank);
   Order order = sortBySlot(c.tensor(1), bank.S);
-  Tensor rows = at::index_select(x, 0, order.token);
+  Tensor rows = takeRows(x, order.token);
   Tensor up = slotProducts(rows, bank.up, bank.upBias, order.start), gate = up, hidden;
   if (bank.gate) {
     gate = slotProducts(rows, *bank.gate, bank.gateBias, order.start);

@@ -1,6 +1,8 @@
 // Shape, order and selection of elements: views where possible, gather and scatter with checked indices.
 #pragma once
 #include "runtime.h"
+#include <ATen/Parallel.h>
+#include <cstring>
 
 static Tensor slice(Tensor x, const Dims& beginAndSize) {
   size_t rank = beginAndSize.size() / 2;
@@ -44,11 +46,26 @@ static Tensor mirrorPad(Tensor x, bool symmetric, const Dims& pads) {
   return x;
 }
 
+static void requireIndex(int64_t at, int64_t n) { TORCH_CHECK(at >= 0 && at < n, "GatherV2: the index value ", at, " is not in [0, ", n - 1, "]"); }
 static void requireInside(const Tensor& indices, int64_t n) {
   if (indices.numel() == 0) return;
   auto [least, most] = at::aminmax(indices);
   int64_t low = least.item<int64_t>(), high = most.item<int64_t>();
-  TORCH_CHECK(low >= 0 && high < n, "GatherV2: the index value ", low < 0 ? low : high, " is not in [0, ", n - 1, "]");
+  requireIndex(low < 0 ? low : high, n);
+}
+// Whole rows by plain copies: torch's own index_select costs as much for a row as for a kilobyte.
+static Tensor takeRows(const Tensor& x, const Tensor& indices) {
+  Tensor ids = indices.to(at::kInt).contiguous(), out = at::empty(concat({ids.numel()}, x.sizes().slice(1)), x.options());
+  int64_t n = x.size(0), bytes = product(x.sizes().slice(1)) * (int64_t)x.element_size();
+  const int32_t* I = ids.const_data_ptr<int32_t>();
+  for (int64_t i = 0; i < ids.numel(); i++) requireIndex(I[i], n);
+  if (bytes == 0 || ids.numel() == 0) return out;
+  const char* from = (const char*)x.const_data_ptr();
+  char* to = (char*)out.data_ptr();
+  at::parallel_for(0, ids.numel(), std::max<int64_t>(1, 131072 / bytes), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) std::memcpy(to + i * bytes, from + I[i] * bytes, bytes);
+  });
+  return out;
 }
 
 // x[…, indices, …] along an axis; with b batch axes, indices[i…] select within x[i…].
@@ -57,6 +74,9 @@ static Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis, int64
   auto xs = x.sizes(), is = indices.sizes();
   TORCH_CHECK(!at::isFloatingType(indices.scalar_type()) && indices.scalar_type() != at::kBool, "gather: indices are whole numbers");
   TORCH_CHECK(xs.slice(0, batch) == is.slice(0, batch), "gather: batch axes of ", xs, " and ", is);
+  if (batch == 0 && axis == 0 && x.dim() > 1 && x.is_cpu() && x.is_contiguous() && xs[0] < INT32_MAX && indices.scalar_type() == at::kInt) {
+    return takeRows(x, indices).reshape(concat(is, xs.slice(1)));
+  }
   requireInside(indices, xs[axis]);
   Dims shape = concat(concat(xs.slice(0, axis), is.slice(batch)), xs.slice(axis + 1));
   if (batch == 0) return at::index_select(x, axis, indices.reshape({-1})).reshape(shape);
