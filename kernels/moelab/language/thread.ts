@@ -8,6 +8,7 @@ import { keepCompiled } from "./fast-typescript.js";
 import { collectGarbage } from "./garbage.js";
 import { GLOBALS } from "./globals.js";
 import { IdleWork } from "./idle-work.js";
+import { importsMoelab } from "./imports-moelab.js";
 import { inspect } from "./inspect.js";
 import { isComplete } from "./is-complete.js";
 import { NotebookProgram } from "./notebook-program.js";
@@ -36,6 +37,8 @@ port.on("message", () => {
   if (++questions % QUESTIONS_OF_GARBAGE === 0) idle.add(collectGarbage);
   else idle.postpone();
 });
+// before the user comes to the cell that imports it
+if (importsMoelab(process.env.JPY_SESSION_NAME)) idle.add(() => compiler.compileExpression('import("moelab")'));
 // the first help while typing takes many times as long as the second
 const sample = "const list = [1]; list.map(";
 idle.add(() => complete(notebook, "l", 1), () => complete(notebook, sample, sample.length - 4), () => inspect(notebook, sample, sample.length, 0), collectGarbage);
