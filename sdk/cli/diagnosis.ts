@@ -54,6 +54,7 @@ function advice({ node, engine, kernels, machine }: Omit<Findings, "next">): str
   if (!node.accepted) next.push(`Node ${node.version} is running; 20.19 to 24 are tested. Install one of these.`);
   const forced = process.env.MOELAB_BACKEND;
   if (forced) next.push(`MOELAB_BACKEND is ${forced}: no other back end is looked at. Unset it to get the fastest.`);
+  if (engine.name === "torch" && engine.device === "gpu") next.push("The native engine computes on the GPU, where no run has been recorded yet: compare a result with MOELAB_DEVICE=cpu, and tell us.");
   // the GPU packages are for those who have a GPU; the native engine is for everybody
   const torch = engine.refused.find(({ name }) => name === "torch");
   if (torch) next.push(`The native engine is not in use (${torch.reason}); it computes 10 to 40 times faster than WebAssembly. ${torch.cure}`);
