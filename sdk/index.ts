@@ -17,7 +17,7 @@ export { effectiveExperts } from "./profile/effective-experts.js";
 export { usage, type LayerProfile, type Profile } from "./profile/profile.js";
 export * from "./evaluate/index.js";
 export { baselines, DOMAINS, domainTexts, listTasks, loadTask, loadTokenizer, listCorpora, loadCorpus, zeroShotTasks } from "./text/index.js";
-export { engineInfo, ready, Rng, tf } from "./tensor/index.js";
+export { asBfloat16, asFloat64, engineInfo, float64Data, ready, Rng, tf } from "./tensor/index.js";
 export { train } from "./train/train.js";
 export type { TrainingPruning } from "./train/training-pruning.js";
 export { RowPruning } from "./compress/row-pruning.js";
