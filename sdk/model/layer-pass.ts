@@ -1,12 +1,13 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
+import { LoadedExperts } from "./expert/loaded-experts.js";
 import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
 import { disposeWeights, expertGroups, readBank, readPlain, type LayerWeights } from "./layer-weights.js";
 import type { MoeRecord, Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { addBlock, blockInput, runLayer, runMixers } from "./run-layer.js";
-import { layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
+import { layerId, type LayerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
 
 /** One batch on its way through a stack. */
 export interface Traveller {
@@ -20,8 +21,8 @@ export interface Traveller {
 export interface LayerPassOptions {
   /** sees what the MoE layer did; the record's tensors are disposed afterwards */
   onMoe?(record: MoeRecord, batch: number): void | Promise<void>;
-  /** records hold the layer's experts, so that they can be run once more: the layer is then read whole, whatever its size */
-  experts?: boolean;
+  /** see `SweepOptions` */
+  experts?: boolean | "loaded";
 }
 
 interface Place { resident: Resident; spec: ModelSpec; stack: "encoder" | "decoder"; index: number; activations: Activations }
@@ -34,7 +35,7 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   const { resident, spec, stack, index } = place;
   const layer = spec[stack]!.layers[index];
   const path = layerId(stack, index);
-  if (layer.ffn?.kind === "moe" && !options.experts && !layer.ffn.router.merge && resident.sizeBytes(path) > resident.budget.layerBytes) {
+  if (layer.ffn?.kind === "moe" && options.experts !== true && !layer.ffn.router.merge && resident.sizeBytes(path) > resident.budget.layerBytes) {
     return expertsInGroups(place, layer as LayerSpec & { ffn: MoeFfnSpec }, path, batches, options);
   }
   const weights = await resident.take(path);
@@ -47,7 +48,7 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   }
 }
 
-async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place, layer: LayerSpec & { ffn: MoeFfnSpec }, path: string, batches: Traveller[], options: LayerPassOptions): Promise<void> {
+async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place, layer: LayerSpec & { ffn: MoeFfnSpec }, path: LayerId, batches: Traveller[], { onMoe, experts }: LayerPassOptions): Promise<void> {
   const { ffn } = layer;
   const { budget, source } = resident;
   const groups = expertGroups(ffn, D, budget.groupBytes);
@@ -55,6 +56,8 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
     budget.use(budget.groupBytes);
     return at < groups.length ? readBank(source, path, ffn, groups[at], D) : new Map<string, Tensor>();
   };
+  const loaded = experts ? new LoadedExperts(source, path, ffn, D, budget) : undefined;
+  const options: LayerPassOptions = { onMoe: onMoe && loaded ? (record, batch) => onMoe({ ...record, experts: loaded }, batch) : onMoe };
   const weights = await readPlain(source, path, layer, D);
   let next: Promise<LayerWeights> | undefined;
   try {
@@ -103,6 +106,7 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
       for (const each of [held.y, held.choice, held.gates]) each.free();
     }
   } finally {
+    loaded?.dispose();
     disposeWeights(weights);
     if (next) await next.then(disposeWeights, () => undefined).then(() => budget.done(budget.groupBytes));
     trimHeap();

@@ -1,6 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
+import type { LoadedExperts } from "./expert/loaded-experts.js";
 import type { LayerWeights } from "./layer-weights.js";
 import type { LayerId, MoeFfnSpec } from "./spec.js";
 
@@ -9,6 +10,8 @@ export interface MoeRecord {
   layer: LayerId;
   spec: MoeFfnSpec;
   weights: LayerWeights;
+  /** of a layer that is larger than memory: its experts are read when they are asked for */
+  experts?: LoadedExperts;
   /** [N, D] */
   input: Tensor2D;
   /** [N, E] */

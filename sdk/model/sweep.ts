@@ -18,8 +18,11 @@ export interface SweepOptions {
   onMoe?(record: MoeRecord, place: SweepPlace): void | Promise<void>;
   /** the router of a mixture of attention heads did one batch; the tensors are disposed when the handler returns */
   onHeads?(record: HeadsRecord, layer: LayerId, rows: Rows): void;
-  /** records hold the layer's experts, so that they can be run once more: a layer is then read whole, whatever its size; default false */
-  experts?: boolean;
+  /**
+   * whether `onMoe` runs experts once more; default false. true: records hold all of a layer, which is then read whole,
+   * whatever its size; "loaded": records of a layer that is larger than memory have `experts`, which reads those that are asked for
+   */
+  experts?: boolean | "loaded";
   /** one layer did all batches */
   onLayer?(layer: LayerId): void | Promise<void>;
   /** keeps the activations after each layer, and goes on from those that are there: layers that were done are not shown again */

@@ -19,6 +19,11 @@ export interface MoeEvent {
   gates: Tensor2D;
   /** [N, D] output of the routed experts */
   output: Tensor2D;
+  /**
+   * Of a layer that is larger than memory: reads these slots, which `expert` can then run, and gives others back; absent
+   * where all are there.
+   */
+  load?(slots: readonly number[]): Promise<void>;
   /** runs one stored expert on any rows [M, D] -> [M, D]; `hidden` gives the post-activation vectors [M, F] */
   expert(slot: number): { run(x: Tensor): Tensor2D; hidden(x: Tensor): Tensor2D };
 }
@@ -27,6 +32,8 @@ export interface MoeEvent {
 export interface Observer<R = unknown> {
   name: string;
   see(event: MoeEvent): void | Promise<void>;
+  /** it calls `load` before `expert`; the layers of others that run experts are read whole */
+  loads?: true;
   result(): Record<LayerId, R>;
 }
 

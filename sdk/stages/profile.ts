@@ -117,7 +117,7 @@ export async function observe(model: Model, calibration: Calibration, observers:
   try {
     await model.sweep(calibration.batches, {
       ...options, signal,
-      experts: observers.some(({ name }) => runsExperts(name)),
+      experts: observers.some(({ name, loads }) => runsExperts(name) && !loads) || (observers.some(({ name }) => runsExperts(name)) && "loaded"),
       onMoe: async (record, { rows }) => {
         const event = eventOf(record, rows);
         try {
@@ -137,13 +137,14 @@ export async function observe(model: Model, calibration: Calibration, observers:
 
 /** Real tokens only. */
 function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
-  const { layer, spec, weights } = record;
+  const { layer, spec, weights, experts } = record;
   const keep = rows.real && Int32Array.from(rows.real.keys()).filter((row) => rows.real![row] === 1);
   const real = <T extends tf.Tensor>(tensor: T): T => (keep ? tf.tidy(() => tf.gather(tensor, tf.tensor1d(keep, "int32"))) : tf.clone(tensor)) as T;
   return {
     layer, spec,
     input: real(record.input), logits: real(record.logits), choice: real(record.choice), gates: real(record.gates), output: real(record.output),
-    expert: (slot) => singleExpert(slot, spec, weights),
+    load: experts && ((slots) => experts.load(slots)),
+    expert: (slot) => (experts ? experts.expert(slot) : singleExpert(slot, spec, weights)),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { activate, experts, tf, type ExpertBank } from "../../tensor/index.js";
+import { experts, tf, type ExpertBank } from "../../tensor/index.js";
+import { hidden as hiddenOf } from "../../tensor/ops/experts/hidden.js";
 import { denseBlock } from "../dense-block.js";
 import { banksOf, weight, type Bank, type LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";
@@ -84,10 +85,11 @@ export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeig
 
 /**
  * One stored expert alone, on any rows: `hidden` gives the vectors after the activation [M, F], `run` the output [M, D].
- * What a gated expert feeds to `down` is act(gate x) * up x.
+ * What a gated expert feeds to `down` is act(gate x) * up x, or what gpt-oss has in its place.
+ *
+ * @param bank that the weights hold the expert in; default the one of the whole layer
  */
-export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
-  const bank = banksOf(spec).find(({ slots }) => slots.includes(slot));
+export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights, bank = banksOf(spec).find(({ slots }) => slots.includes(slot))): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
   const at = bank?.slots.indexOf(slot) ?? -1;
   const pick = (stack: Tensor | undefined) => (stack ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0]) : undefined);
   const times = (x: Tensor, stack: Tensor, bias?: Tensor) => {
@@ -96,8 +98,7 @@ export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeigh
   };
   const hidden = (x: Tensor) => tf.tidy(() => {
     const all = bankOf(bank as Bank, spec, weights);
-    const up = times(x, all.up, all.upBias);
-    return (all.gate ? tf.mul(activate(times(x, all.gate, all.gateBias), spec.activation), up) : activate(up, spec.activation)) as Tensor2D;
+    return hiddenOf((weight, bias) => times(x, weight, bias), all) as Tensor2D;
   });
   if (!bank) return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]), run: (x) => tf.zerosLike(x) as Tensor2D };
   return { hidden, run: (x) => tf.tidy(() => { const all = bankOf(bank, spec, weights); return times(hidden(x), all.down, all.downBias) as Tensor2D; }) };

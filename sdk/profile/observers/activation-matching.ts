@@ -19,6 +19,7 @@ export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first
   return {
     name: pairs === "all" ? "activationMatching.all" : "activationMatching",
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       await addNeuronMoments(sums, event, pairsOf(event.spec.experts, pairs));
       sums.add(event.layer, "tokens", new Array<number>(event.spec.experts).fill(event.input.shape[0]));

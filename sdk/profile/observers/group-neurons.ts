@@ -43,6 +43,7 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
   return {
     name: groupNeuronsName(match, groups),
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       const rowsOf = new Map((await tokensByExpert(event)).map(({ expert, rows }) => [expert, rows]));
@@ -55,6 +56,7 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
         sums.of(layer, `products ${group}`, total * total);
         if (match.includes("weight") && !ofWeights.has(`${layer} ${group}`)) ofWeights.set(`${layer} ${group}`, await weightCorrelation(layer, members.map((e) => spec.expertOf[e])));
         if (rows.length === 0) continue;
+        await event.load?.(members.map((e) => spec.expertOf[e]));
         const [sum, products] = tf.tidy(() => {
           const x = tf.gather(input, tf.tensor1d(rows, "int32"));
           const hidden = tf.concat(members.map((e) => expert(spec.expertOf[e]).hidden(x)), 1);

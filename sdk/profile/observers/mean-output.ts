@@ -13,11 +13,13 @@ export function meanOutputObserver(): MergeableObserver<number[][]> {
   return {
     name: "meanOutput",
     sums,
-    async see({ layer, spec, input, expert }: MoeEvent) {
+    loads: true,
+    async see({ layer, spec, input, expert, load }: MoeEvent) {
       const [N, D] = input.shape;
       const total = sums.of(layer, "total", spec.experts * D);
       sums.add(layer, "tokens", new Array<number>(spec.experts).fill(N));
       for (let slot = 0; slot < spec.slots.length; slot++) {
+        await load?.([slot]);
         const sum = tf.tidy(() => tf.sum(expert(slot).run(input), 0));
         const values = await sum.data();
         sum.dispose();

@@ -20,6 +20,7 @@ export function mseSimilarityObserver(weights: WeightSource): MergeableObserver<
   return {
     name: "similarity.mse",
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       const E = spec.experts;
@@ -30,6 +31,7 @@ export function mseSimilarityObserver(weights: WeightSource): MergeableObserver<
       for (const { expert: e, rows } of await tokensByExpert(event)) {
         tokens[e] += rows.length;
         if (spec.expertOf[e] < 0) continue;
+        await event.load?.([spec.expertOf[e]]);
         const x = tf.tidy(() => tf.gather(input, tf.tensor1d(rows, "int32")));
         own.set(e, { x, y: expert(spec.expertOf[e]).run(x) });
       }

@@ -24,6 +24,7 @@ export async function addNeuronMoments(sums: Sums, event: MoeEvent, pairs: reado
     const key = `${a} ${b}`;
     sums.of(layer, `tokens ${key}`, 1)[0] += rows.length;
     if (rows.length === 0) continue;
+    await event.load?.([spec.expertOf[a], spec.expertOf[b]]);
     const moments = tf.tidy(() => {
       const x = tf.gather(input, tf.tensor1d(rows, "int32"));
       const [ha, hb] = [expert(spec.expertOf[a]).hidden(x), expert(spec.expertOf[b]).hidden(x)];

@@ -18,18 +18,24 @@ export function outputCosineObserver(over: "all" | "routed"): MergeableObserver<
   return {
     name: over === "all" ? "similarity.output" : "similarity.output.routed",
     sums,
-    async see({ layer, spec, input, choice, expert }: MoeEvent) {
+    loads: true,
+    async see({ layer, spec, input, choice, expert, load }: MoeEvent) {
       const [N, K, E] = [input.shape[0], choice.shape[1], spec.experts];
       const chosen = await choice.data();
       const counted = new Float32Array(E * N).fill(over === "all" ? 1 : 0);
       if (over === "routed") chosen.forEach((e, i) => { if (e >= 0) counted[e * N + Math.floor(i / K)] = 1; });
+      const units: Tensor2D[] = [];
+      for (let slot = 0; slot < spec.slots.length; slot++) {
+        await load?.([slot]);
+        units.push(tf.tidy(() => { const y = expert(slot).run(input); return tf.div(y, tf.maximum(tf.norm(y, 2, 1, true), LEAST_NORM)) as Tensor2D; }));
+      }
       const products = tf.tidy(() => {
-        const units = spec.slots.map((_, slot) => { const y = expert(slot).run(input); return tf.div(y, tf.maximum(tf.norm(y, 2, 1, true), LEAST_NORM)) as Tensor2D; });
         const none = tf.zerosLike(input);
         const outputs = tf.stack(spec.expertOf.map((slot) => (slot < 0 ? none : units[slot]))); // [E, N, D]
         const own = tf.mul(outputs, tf.tensor3d(counted, [E, N, 1]));
         return tf.matMul(tf.reshape(own, [E, -1]) as Tensor2D, tf.reshape(outputs, [E, -1]) as Tensor2D, false, true);
       });
+      tf.dispose(units);
       sums.add(layer, "products", await products.data());
       products.dispose();
       sums.add(layer, "tokens", Array.from({ length: E }, (_, e) => counted.subarray(e * N, (e + 1) * N).reduce((sum, one) => sum + one, 0)));

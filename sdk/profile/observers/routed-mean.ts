@@ -8,19 +8,21 @@ type Tensor = MoeEvent["input"];
 /**
  * Mean of something over the tokens routed to each expert, [E][D]; zeros for an expert without a token.
  *
- * @param of what is averaged: from the inputs [n, D] of one expert's tokens, and that expert
+ * @param of what is averaged: from the inputs [n, D] of one expert's tokens, and that expert where it takes two arguments
  */
 export function routedMeanObserver(name: string, of: (input: Tensor, run: (x: Tensor) => Tensor) => Tensor): MergeableObserver<number[][]> {
   const sums = new Sums();
   return {
     name,
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input } = event;
       const D = input.shape[1];
       const total = sums.of(layer, "total", spec.experts * D);
       const count = sums.of(layer, "count", spec.experts);
       for (const { expert, rows } of await tokensByExpert(event)) {
+        if (of.length > 1 && spec.expertOf[expert] >= 0) await event.load?.([spec.expertOf[expert]]);
         const sum = tf.tidy(() => tf.sum(of(tf.gather(input, tf.tensor1d(rows, "int32")), (x) => event.expert(spec.expertOf[expert]).run(x)), 0));
         const values = await sum.data();
         sum.dispose();

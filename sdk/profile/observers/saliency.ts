@@ -37,6 +37,7 @@ export function saliencyObserver({ renormalised = false }: SaliencyOptions = {})
     name: "saliency",
     sums,
     maxima: largest,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert: run } = event;
       const [E, D] = [spec.experts, input.shape[1]];
@@ -49,6 +50,7 @@ export function saliencyObserver({ renormalised = false }: SaliencyOptions = {})
       const top = largest.of(layer, "maxActivation", E);
       for (const { expert, rows } of await tokensByExpert(event)) {
         if (spec.expertOf[expert] < 0) continue;
+        await event.load?.([spec.expertOf[expert]]);
         const [norms, total, most] = tf.tidy(() => {
           const y = run(spec.expertOf[expert]).run(tf.gather(input, tf.tensor1d(rows, "int32")));
           return [tf.norm(y, "euclidean", 1), tf.sum(y, 0), tf.max(y)];

@@ -42,6 +42,7 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
   return {
     name: `subsetLoss.${keep}${maxSubsets === LIMIT ? "" : `.most.${maxSubsets}`}`,
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       const open = spec.expertOf.flatMap((slot, e) => (slot >= 0 && !spec.router.masked?.includes(e) ? [e] : []));
@@ -54,7 +55,13 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
       seen.set(layer, order + 1);
 
       const target = targets?.[layer]?.[order] ?? event.output;
-      const outputs = tf.tidy(() => tf.stack(spec.expertOf.map((slot) => (slot < 0 ? tf.zerosLike(input) : expert(slot).run(input))), 1));
+      const each: Tensor[] = [];
+      for (const slot of spec.expertOf) {
+        if (slot >= 0) await event.load?.([slot]);
+        each.push(slot < 0 ? tf.zerosLike(input) : expert(slot).run(input));
+      }
+      const outputs = tf.stack(each, 1);
+      tf.dispose(each);
       const logits = await event.logits.data();
       for (let index = 0; index < tried.length; index++) {
         const dropped = new Set([...tried[index], ...(spec.router.masked ?? [])]);

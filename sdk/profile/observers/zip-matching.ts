@@ -22,6 +22,7 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
   return {
     name: `zip.${keep}.${seed}`,
     sums,
+    loads: true,
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       sums.of(layer, "experts", spec.experts);
@@ -33,6 +34,7 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
         sums.of(layer, `mean ${group}`, total);
         sums.of(layer, `products ${group}`, total * total);
         if (rows.length === 0) continue;
+        await event.load?.(members.map((e) => spec.expertOf[e]));
         const [mean, products] = tf.tidy(() => {
           const x = tf.gather(input, tf.tensor1d(rows, "int32"));
           const hidden = tf.concat(members.map((e) => expert(spec.expertOf[e]).hidden(x)), 1);
