@@ -1,4 +1,4 @@
-import { close, fstat, open, read } from "node:fs";
+import { close, constants, fstat, open, read } from "node:fs";
 import { promisify } from "node:util";
 import { FormatError, MoeError } from "../errors.js";
 
@@ -6,6 +6,9 @@ const openFile = promisify(open);
 const closeFile = promisify(close);
 const statFile = promisify(fstat);
 const readFile = promisify(read);
+
+/** Opening a pipe would wait for somebody who writes to it. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** One read call of the operating system takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30;
@@ -25,7 +28,7 @@ export class ByteFile {
   static async open(path: string): Promise<ByteFile> {
     let descriptor: number;
     try {
-      descriptor = await openFile(path, "r");
+      descriptor = await openFile(path, READ);
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       if (code === "ENOENT") throw new MoeError("no-such-file", `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, { cause });
@@ -48,7 +51,7 @@ export class ByteFile {
    */
   async read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
     const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
-    const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, "r")));
+    const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, READ)));
     for (let filled = 0; filled < bytes.length; ) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
       const { bytesRead } = await readFile(descriptor, bytes, filled, length, start + filled);

@@ -71,7 +71,7 @@ async function readHeader(path: string, opened: Set<ByteFile>): Promise<PlainFil
   opened.add(file);
   const dataStart = 8 + headerLength(await file.read(0, Math.min(8, file.sizeBytes)), file);
   const json = await file.read(8, dataStart);
-  return { file, json: Buffer.from(json.buffer), dataStart };
+  return { file, json: Buffer.from(json.buffer, json.byteOffset, json.length), dataStart };
 }
 
 async function readIndex(path: string): Promise<Uint8Array | undefined> {

@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -127,6 +128,17 @@ for (const [index, fault] of [
 test("a missing shard is named", async () => {
   const error = await rejects(openTensors(indexed('{"weight_map": {"a": "model-00002.safetensors"}}')));
   assert.match(error.message, /model-00002.safetensors is not there/);
+});
+
+test("what is no file is refused, and a pipe does not keep anybody waiting", async () => {
+  execFileSync("mkfifo", [join(folder, "pipe.safetensors")]);
+  mkdirSync(join(folder, "folder.safetensors"));
+  symlinkSync("/dev/zero", join(folder, "endless.safetensors"));
+  symlinkSync("round.safetensors", join(folder, "round.safetensors"));
+  for (const shard of ["pipe", "folder", "endless", "round"]) {
+    const error = await rejects(openTensors(indexed(JSON.stringify({ weight_map: { a: `${shard}.safetensors` } }))));
+    assert.is(error.code, "not-readable", shard);
+  }
 });
 
 test("a folder without weights is told what to hold", async () => {
