@@ -131,10 +131,11 @@ test("a missing shard is named", async () => {
 });
 
 test("what is no file is refused, and a pipe does not keep anybody waiting", async () => {
-  execFileSync("mkfifo", [join(folder, "pipe.safetensors")]);
-  mkdirSync(join(folder, "folder.safetensors"));
-  symlinkSync("/dev/zero", join(folder, "endless.safetensors"));
-  symlinkSync("round.safetensors", join(folder, "round.safetensors"));
+  const at = (name: string) => join(indexed("{}"), name);
+  execFileSync("mkfifo", [at("pipe.safetensors")]);
+  mkdirSync(at("folder.safetensors"));
+  symlinkSync("/dev/zero", at("endless.safetensors"));
+  symlinkSync("round.safetensors", at("round.safetensors"));
   for (const shard of ["pipe", "folder", "endless", "round"]) {
     const error = await rejects(openTensors(indexed(JSON.stringify({ weight_map: { a: `${shard}.safetensors` } }))));
     assert.is(error.code, "not-readable", shard);
