@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
+import { isRunning } from "../is-running.js";
 
 const JOURNAL = "moelab-unfinished.json";
 
@@ -24,7 +25,7 @@ export class SaveJournal {
    */
   static async open(folder: string, key: string, of: number): Promise<SaveJournal> {
     const left = await read(folder);
-    if (active.has(folder) || (left && left.process !== process.pid && isAlive(left.process))) {
+    if (active.has(folder) || (left && left.process !== process.pid && isRunning(left.process))) {
       throw new MoeError("being-written", `save: ${folder} is being written by process ${left?.process ?? process.pid}; accepted is one save at a time. Wait for it, or stop it and save again.`);
     }
     active.add(folder);
@@ -91,14 +92,5 @@ async function read(folder: string): Promise<Entry | undefined> {
     return entry.version === 1 && Number.isInteger(entry.pieces) ? entry : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { isRunning } from "../../../sdk/is-running.js";
 
 /**
  * Runs a job unless another process on this machine does it now. `wait`: until that one is done, then runs (jobs look
@@ -29,17 +30,8 @@ async function taken(lock: string): Promise<boolean> {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const owner = Number(await readFile(lock, "utf8").catch(() => "0"));
-    if (owner > 0 && alive(owner)) return false;
+    if (owner > 0 && isRunning(owner)) return false;
     await rm(lock, { force: true });
   }
   return false;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -7,6 +7,7 @@ import { takeLibraries } from "./libraries.js";
 import { findPython } from "./python.js";
 import { requireSpace } from "./require-space.js";
 import { downloadWheel, unpackWheel } from "./wheel.js";
+import { isRunning } from "../../../is-running.js";
 
 export interface BuildEngineOptions {
   /** the user's cache instead of `.engine/` of the clone; always so for an installed package */
@@ -102,7 +103,7 @@ function lock(engines: string): () => void {
       return () => rmSync(path, { force: true });
     } catch {
       const owner = Number(readIfThere(path));
-      if (owner && isAlive(owner)) throw new MoeError("engine-busy", `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
+      if (owner && isRunning(owner)) throw new MoeError("engine-busy", `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
       rmSync(path, { force: true });
     }
   }
@@ -113,15 +114,6 @@ function readIfThere(path: string): string {
     return readFileSync(path, "utf8");
   } catch {
     return "";
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
