@@ -64,6 +64,20 @@ for (const [method, lossless, statistic] of [[gitRebasin, true, "usage"], [repai
   });
 }
 
+test("zipit: by mean, outgoing weights of a place are the mean over its neurons, and not their share of the experts", async () => {
+  const model = await permutedCopies();
+  const { profile } = await profileOf(model, ["zip.2.5"]);
+  const layer = Object.keys(profile.layers)[0];
+  const [byZip, byMean] = [await zipit.plan(profile, { keep: 2, seed: 5 }), await zipit.plan(profile, { keep: 2, seed: 5, zipBy: "mean" })];
+  for (const plan of [byZip, byMean]) for (const { zip } of plan.layers[layer].slots!) for (const places of Object.values(zip as Record<number, number[]>)) places.fill(0);
+  const down = async (plan: typeof byZip) => (await applyPlan(model, plan)).weights.values(`${layer}.experts.0.down`);
+  // all neurons of all members in one place: their sum divided by the experts is F times their mean
+  const [sum, mean] = [await down(byZip), await down(byMean)];
+  const F = (byZip.layers[layer].slots![0].zip as Record<number, number[]>)[byZip.layers[layer].slots![0].from[0].expert].length;
+  close(mean.map((value) => value * F), sum, 1e-4);
+  assert.throws(() => zipit.plan(profile, { keep: 2, seed: 5, zipBy: "sum" as never }), /zipBy/);
+});
+
 test("groups follow from seed and layer: every baseline has the same, another seed has others", async () => {
   const profile = await nanoProfile(nanoMoe({ experts: 16, layers: 2 }));
   const labels = async (method: typeof averaging, seed: number) => JSON.stringify(Object.values((await method.plan(profile, { keep: 4, seed })).layers).map(({ expertOf }) => expertOf));

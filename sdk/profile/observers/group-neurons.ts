@@ -7,6 +7,7 @@ import { zipNeurons } from "../../merge/zip-neurons.js";
 import type { LayerId } from "../../model/spec.js";
 import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
+import { addGroupMoments, groupCorrelation } from "./group-moments.js";
 import { pearson } from "./pearson.js";
 import { Sums } from "./sums.js";
 import { tokensByExpert } from "./tokens-by-expert.js";
@@ -45,26 +46,13 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
     sums,
     loads: true,
     async see(event: MoeEvent) {
-      const { layer, spec, input, expert } = event;
+      const { layer, spec } = event;
       const rowsOf = new Map((await tokensByExpert(event)).map(({ expert, rows }) => [expert, rows]));
       sums.of(layer, "seen", 1)[0] += 1;
       for (const [group, members] of several(layer).entries()) {
         const rows = members.flatMap((e) => Array.from(rowsOf.get(e) ?? []));
-        const total = members.reduce((sum, e) => sum + spec.slots[spec.expertOf[e]].width, 0);
-        sums.of(layer, `tokens ${group}`, 1)[0] += rows.length;
-        sums.of(layer, `sum ${group}`, total);
-        sums.of(layer, `products ${group}`, total * total);
         if (match.includes("weight") && !ofWeights.has(`${layer} ${group}`)) ofWeights.set(`${layer} ${group}`, await weightCorrelation(layer, members.map((e) => spec.expertOf[e])));
-        if (rows.length === 0) continue;
-        await event.load?.(members.map((e) => spec.expertOf[e]));
-        const [sum, products] = tf.tidy(() => {
-          const x = tf.gather(input, tf.tensor1d(rows, "int32"));
-          const hidden = tf.concat(members.map((e) => expert(spec.expertOf[e]).hidden(x)), 1);
-          return [tf.sum(hidden, 0), tf.matMul(hidden, hidden, true, false)];
-        });
-        sums.add(layer, `sum ${group}`, await sum.data());
-        sums.add(layer, `products ${group}`, await products.data());
-        tf.dispose([sum, products]);
+        await addGroupMoments(sums, event, group, members, rows);
       }
     },
     result: () => {
@@ -72,8 +60,7 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
       return Object.fromEntries(Object.entries(layers).map(([layer, sum]) => {
         const places: GroupNeurons = {};
         several(layer).forEach((members, group) => {
-          const n = sum(`sum ${group}`).length;
-          const correlation = pearson(sum(`products ${group}`), sum(`sum ${group}`), sum(`tokens ${group}`)[0]);
+          const { n, values: correlation } = groupCorrelation(sum, group);
           const byWeight = ofWeights.get(`${layer} ${group}`);
           const found = match === "zip" ? zipNeurons(correlation, n, n / members.length) : toFirst(match === "act" ? correlation : match === "weight" ? byWeight! : correlation.map((value, i) => value + byWeight![i]), n, n / members.length);
           members.forEach((e, index) => (places[e] = found.slice((index * n) / members.length, ((index + 1) * n) / members.length)));

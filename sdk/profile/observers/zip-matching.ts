@@ -1,9 +1,8 @@
 import { groupsOf } from "../../merge/averaging.js";
 import { zipNeurons } from "../../merge/zip-neurons.js";
 import { keepPerLayer } from "../../plan/keep.js";
-import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
-import { pearson } from "./pearson.js";
+import { addGroupMoments, groupCorrelation } from "./group-moments.js";
 import { Sums } from "./sums.js";
 import { tokensByExpert } from "./tokens-by-expert.js";
 
@@ -24,25 +23,12 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
     sums,
     loads: true,
     async see(event: MoeEvent) {
-      const { layer, spec, input, expert } = event;
+      const { layer, spec } = event;
       sums.of(layer, "experts", spec.experts);
       const rowsOf = new Map((await tokensByExpert(event)).map(({ expert, rows }) => [expert, rows]));
       for (const [group, members] of membersOf(layer, spec.experts).entries()) {
         const rows = [...new Set(members.flatMap((e) => Array.from(rowsOf.get(e) ?? [])))].sort((a, b) => a - b);
-        const total = members.reduce((sum, e) => sum + spec.slots[spec.expertOf[e]].width, 0);
-        sums.of(layer, `tokens ${group}`, 1)[0] += rows.length;
-        sums.of(layer, `mean ${group}`, total);
-        sums.of(layer, `products ${group}`, total * total);
-        if (rows.length === 0) continue;
-        await event.load?.(members.map((e) => spec.expertOf[e]));
-        const [mean, products] = tf.tidy(() => {
-          const x = tf.gather(input, tf.tensor1d(rows, "int32"));
-          const hidden = tf.concat(members.map((e) => expert(spec.expertOf[e]).hidden(x)), 1);
-          return [tf.sum(hidden, 0), tf.matMul(hidden, hidden, true, false)];
-        });
-        sums.add(layer, `mean ${group}`, await mean.data());
-        sums.add(layer, `products ${group}`, await products.data());
-        tf.dispose([mean, products]);
+        await addGroupMoments(sums, event, group, members, rows);
       }
     },
     result: () => {
@@ -50,9 +36,9 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
       return Object.fromEntries(Object.entries(layers).map(([layer, sum]) => {
         const matching: ZipMatching = {};
         membersOf(layer, sum("experts").length).forEach((members, group) => {
-          const total = sum(`mean ${group}`).length;
-          const width = total / members.length;
-          const places = zipNeurons(pearson(sum(`products ${group}`), sum(`mean ${group}`), sum(`tokens ${group}`)[0]), total, width);
+          const { n, values } = groupCorrelation(sum, group);
+          const width = n / members.length;
+          const places = zipNeurons(values, n, width);
           members.forEach((e, index) => (matching[e] = places.slice(index * width, (index + 1) * width)));
         });
         return [layer, matching];
