@@ -135,6 +135,13 @@ SHAPES = {
     "jetmoe-one-choice": ("jetmoe", dict(num_key_value_heads=3, num_attention_heads=3, num_local_experts=3, num_experts_per_tok=1,
                           tie_word_embeddings=False, activation_function="gelu", rope_scaling=LINEAR), {}),
     "granitemoeshared-wide": ("granitemoeshared", dict(shared_intermediate_size=20, num_experts_per_tok=6, embedding_multiplier=3.0, logits_scaling=2.0), {}),
+    # every expert chosen, number formats, a file for each tensor
+    "mixtral-all-chosen": ("mixtral", dict(num_local_experts=3, num_experts_per_tok=3, vocab_size=131, sliding_window=None), dict(dtype="float16", shards=31)),
+    "qwen3_moe-all-chosen": ("qwen3_moe", dict(num_experts=5, num_experts_per_tok=5, head_dim=24, num_attention_heads=2, num_key_value_heads=2, vocab_size=97,
+                             mlp_only_layers=[], tie_word_embeddings=True), dict(dtype="bfloat16", shards=50)),
+    "deepseek_v3-all-chosen": ("deepseek_v3", dict(n_routed_experts=4, n_group=2, topk_group=2, num_experts_per_tok=4, vocab_size=101), dict(dtype="bfloat16")),
+    "qwen2_moe-f16": ("qwen2_moe", dict(num_experts=2, num_experts_per_tok=2, shared_expert_intermediate_size=9, vocab_size=64), dict(dtype="float16")),
+    "gpt_oss-bf16": ("gpt_oss", dict(num_local_experts=3, num_experts_per_tok=3, experts_per_token=3, head_dim=20), dict(dtype="bfloat16", shards=9)),
     # others
     "minimax_m2-first": ("minimax_m2", dict(), {}),
     "minimax_m2-whole-rotary": ("minimax_m2", dict(rotary_dim=GONE, num_key_value_heads=1, num_attention_heads=3, head_dim=12, num_local_experts=5,
