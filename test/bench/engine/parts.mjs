@@ -1,7 +1,7 @@
 /**
  * What is measured: each part's sides run one after the other in every round. The first side is the engine (further
  * engine sides name their own `peer`); `value` picks the number of a result that counts, larger is better.
- * A part without a peer has a `floor` in its own unit; so have single numbers that are not asked for beside a peer (`floors`).
+ * `beside` names peers that are shown and not asked for. A part without a peer has a `floor` in its own unit; so have single numbers that are not asked for beside a peer (`floors`).
  */
 const peer = (script, ...args) => ({ script, args });
 const engine = (script, ...args) => ({ script, args });
@@ -33,7 +33,7 @@ export const parts = {
       grouped: peer("forward.py", "MODEL", "forward", "float32", "grouped_mm"),
       bfloat16: peer("forward.py", "MODEL", "forward", "bfloat16", "eager"),
     },
-    target: { engine: 1 },
+    target: { engine: 1 }, beside: ["bfloat16"],
   },
   merge: {
     about: "profile of 8,192 tokens and merge of the same model to a quarter", unit: "runs/s", model: true,

@@ -19,7 +19,7 @@ export function table(folder) {
   const limits = limitsOf(reports.find(({ part }) => part === "operations"));
   const lines = ["| part | side | number | engine | peer | ratio (least to most) | target | of the machine |", "| --- | --- | --- | --- | --- | --- | --- | --- |"];
   for (const { part, rounds } of reports) {
-    const { sides, unit, target, floor, floors } = parts[part];
+    const { sides, unit, target, floor, floors, beside } = parts[part];
     for (const side of Object.keys(sides).filter((name) => sides[name].script.endsWith(".ts"))) {
       for (const name of Object.keys(numbers(rounds[0][side], unit))) {
         const of = (who) => rounds.map((one) => numbers(one[who], unit)[name]);
@@ -28,7 +28,7 @@ export function table(folder) {
         for (const peer of rows) {
           const ratios = peer ? rounds.map((one) => numbers(one[side], unit)[name] / numbers(one[peer], unit)[name]) : [];
           const shown = peer ? `${round(middle(ratios))} (${round(Math.min(...ratios))} to ${round(Math.max(...ratios))})` : "";
-          lines.push(`| ${part} | ${side}${peer && peer !== "peer" ? ` beside ${peer}` : ""} | ${name} | ${round(middle(of(side)), 3)} | ${peer ? round(middle(of(peer)), 3) : ""} | ${shown} | ${floors?.[name] ? `${round(floors[name], 3)} itself` : round(target?.[side] ?? floor)} | ${share(part, name, middle(of(side)), limits)} |`);
+          lines.push(`| ${part} | ${side}${peer && peer !== "peer" ? ` beside ${peer}` : ""} | ${name} | ${round(middle(of(side)), 3)} | ${peer ? round(middle(of(peer)), 3) : ""} | ${shown} | ${peer && beside?.includes(peer) ? "" : floors?.[name] ? `${round(floors[name], 3)} itself` : round(target?.[side] ?? floor)} | ${share(part, name, middle(of(side)), limits)} |`);
         }
       }
     }
