@@ -45,6 +45,22 @@ check("a decoder-only and an encoder-decoder model learn", async () => {
   decoder.dispose();
 });
 
+check("the distance to the teacher leaves padding out, and counts it if asked, as the code of arXiv:2310.01334 does", async () => {
+  const padded = (step: number) => { const task = copyTask(step); return { ...task, labels: task.labels.map((row) => [row[0], row[1], -1]) }; };
+  /** the first loss with a teacher whose logits at the padding are so many times as large */
+  const lossWith = async (countPadding: boolean | undefined, times: number) => {
+    const { trainable, spec } = await fresh();
+    const teacher = async () => tf.tidy(() => tf.tensor2d(Array.from({ length: 24 }, (_, row) => Array.from({ length: spec.vocab }, (_, v) => Math.sin(row + v) * (row % 3 === 2 ? times : 1)))));
+    const { losses } = await train(trainable, { ...base, steps: 1, batch: padded, distill: { alpha: 0.2, temperature: 2, teacher, ...(countPadding !== undefined && { countPadding }) } });
+    trainable.dispose();
+    return losses[0];
+  };
+  assert.is(await lossWith(undefined, 1), await lossWith(undefined, 5));
+  assert.is(await lossWith(undefined, 1), await lossWith(false, 1));
+  const [near, far] = [await lossWith(true, 1), await lossWith(true, 5)];
+  assert.ok(near > (await lossWith(false, 1)) && far > near, `${near}, ${far}`);
+});
+
 check("an interrupted run goes on as if it had not been interrupted", async () => {
   const folder = join(await mkdtemp(join(tmpdir(), "moelab-")), "state");
   const whole = await fresh();
