@@ -35,9 +35,9 @@ export function tensorSummary(store: TensorStore): TensorGroup[] {
   return largestFirst([...groups.values()]);
 }
 
-/** @example partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight" */
+/** Switch and NLLB write expert_17 where others write 17. @example partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight" */
 export function partOf(name: string): string {
-  return name.replace(/(?<=^|\.)\d+(?=\.|$)/g, "*");
+  return name.replace(/(?<=^|\.|\.expert_)\d+(?=\.|$)/g, "*");
 }
 
 export function largestFirst(groups: TensorGroup[]): TensorGroup[] {

@@ -19,6 +19,14 @@ test("every tensor and byte is counted once", async () => {
   await store.close();
 });
 
+test("experts that Switch calls expert_0, expert_1 are one group", async () => {
+  const store = await openTensors(fixture("models/switch_transformers"));
+  const parts = tensorSummary(store).map(({ part }) => part);
+  assert.ok(parts.includes("encoder.block.*.layer.*.mlp.experts.expert_*.wi.weight"));
+  assert.not.ok(parts.some((part) => /expert_\d/.test(part)));
+  await store.close();
+});
+
 test("dtypes and shapes are told apart", async () => {
   const store = await openTensors(fixture("dtypes.safetensors"));
   const groups = tensorSummary(store);
