@@ -1,7 +1,8 @@
 // Measures how long a forward pass takes, as Table A10 of arXiv:2310.01334 does with batches of 32, 256 and 512: here 16, 64
-// and 256 words. Needs the machine for itself. Arms take turns, so that whatever slows the machine slows them all.
+// and 256 words. Wants the machine for itself, and notes its load. Arms take turns, so that whatever slows the machine slows them all.
 //
 //   node --import tsx data/studies/mc-smoe/latency.ts
+import { loadavg } from "node:os";
 import { specFromConfig } from "../../../sdk/checkpoint/family.js";
 import { openModel } from "../../../sdk/checkpoint/open-model.js";
 import { cost, provenance, report, writeReport, type TaskResult } from "../../../sdk/evaluate/index.js";
@@ -53,7 +54,7 @@ for (const size of batchSizes) {
     const reach = 0.98 * Math.sqrt(rounds);
     const [median, low, high] = [rounds / 2 - 0.5, rounds / 2 - reach - 0.5, rounds / 2 + reach - 0.5].map((rank) => sorted[Math.max(0, Math.min(rounds - 1, Math.round(rank)))]);
     console.log(`${size} words, ${arm}: ${(1000 * median).toFixed(1)} ms [${(1000 * low).toFixed(1)}, ${(1000 * high).toFixed(1)}]`);
-    results.push({ task: `batch of ${size} ${arm} ${keep} changed`, n: rounds, metrics: [{ metric: "seconds", value: median }, { metric: "seconds_low", value: low }, { metric: "seconds_high", value: high }], config: { task: `batch of ${size}`, arm, keep, stage: "changed", repeats: rounds, parameters: cost(model.spec).parameters.total } });
+    results.push({ task: `batch of ${size} ${arm} ${keep} changed`, n: rounds, metrics: [{ metric: "seconds", value: median }, { metric: "seconds_low", value: low }, { metric: "seconds_high", value: high }], config: { task: `batch of ${size}`, arm, keep, stage: "changed", repeats: rounds, load_average: Number(loadavg()[0].toFixed(1)), parameters: cost(model.spec).parameters.total } });
   });
 }
 await writeReport(packageFile(`data/results/${study}/latency.json`), report(results, { provenance: provenance({ model: { id: "nano-switch-pron", fingerprint: await opened.model.weights.fingerprint() }, options: { regime: "latency" }, command: "node --import tsx data/studies/mc-smoe/latency.ts" }) }));
