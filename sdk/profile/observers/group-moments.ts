@@ -9,12 +9,13 @@ import type { Sums } from "./sums.js";
  *
  * @param rows of the event; a row that is named twice counts twice
  */
-export async function addGroupMoments(sums: Sums, { layer, spec, input, expert }: MoeEvent, group: number, members: readonly number[], rows: number[]): Promise<void> {
+export async function addGroupMoments(sums: Sums, { layer, spec, input, expert, load }: MoeEvent, group: number, members: readonly number[], rows: number[]): Promise<void> {
   const total = members.reduce((sum, e) => sum + spec.slots[spec.expertOf[e]].width, 0);
   sums.of(layer, `tokens ${group}`, 1)[0] += rows.length;
   sums.of(layer, `sum ${group}`, total);
   sums.of(layer, `products ${group}`, total * total);
   if (rows.length === 0) return;
+  await load?.(members.map((e) => spec.expertOf[e]));
   const [sum, products] = tf.tidy(() => {
     const x = tf.gather(input, tf.tensor1d(rows, "int32"));
     const hidden = tf.concat(members.map((e) => expert(spec.expertOf[e]).hidden(x)), 1);
