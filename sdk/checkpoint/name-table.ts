@@ -1,61 +1,53 @@
-/** Which shard each name is in, by its key (see `NameKinds`): 12 bytes a name, where a Map of strings takes some two hundred. */
+const PAGE = 256, TAKEN = 0xffff;
+/** A checkpoint of half a million names has some two thousand; names without any order would take a page each. */
+const MAX_PAGES = 1 << 18;
+/** keys of one kind have these as their highest bits: see `NameKinds` */
+const KIND = 2 ** 40;
+const RECENT = 64;
+
+/**
+ * Which shard each name is in, by its key (see `NameKinds`). Keys of neighbours are neighbours, so the table is made of pages
+ * of them: two bytes a name, where a Map of strings takes some two hundred.
+ */
 export class NameTable {
-  private keys: Float64Array;
-  private shards: Int32Array;
-  private size = 0;
+  /** by key / PAGE; a shard's number and one more, 0 for no name */
+  private readonly pages = new Map<number, Uint16Array>();
+  /** the page that was used last, by kind */
+  private readonly recent = new Float64Array(RECENT).fill(-1);
+  private readonly recentPages: Uint16Array[] = [];
   /** names that nobody took */
   left = 0;
 
-  /** @param count names that are expected; more may come */
-  constructor(count: number) {
-    const places = 2 ** Math.ceil(Math.log2(2 * count + 1024));
-    this.keys = new Float64Array(places).fill(EMPTY);
-    this.shards = new Int32Array(places);
-  }
-
-  /** @returns false if the key is there already */
+  /** @returns false if the key is there already, or the names have no order */
   add(key: number, shard: number): boolean {
-    if (2 * this.size >= this.keys.length) this.grow();
-    const at = this.find(key);
-    if (this.keys[at] === key) return false;
-    this.keys[at] = key;
-    this.shards[at] = shard;
-    this.size++;
+    const page = this.page(key, true);
+    const at = key % PAGE;
+    if (!page || page[at] !== 0) return false;
+    page[at] = shard + 1;
     this.left++;
     return true;
   }
 
   /** Takes a key out. @returns false if it is not there, was taken before, or is in another shard */
   take(key: number, shard: number): boolean {
-    const at = this.find(key);
-    if (this.keys[at] !== key || this.shards[at] !== shard) return false;
-    this.shards[at] = TAKEN;
+    const page = this.page(key, false);
+    const at = key % PAGE;
+    if (!page || page[at] !== shard + 1) return false;
+    page[at] = TAKEN;
     this.left--;
     return true;
   }
 
-  /** Where the key is, or the free place where it belongs. */
-  private find(key: number): number {
-    const mask = this.keys.length - 1;
-    let at = mixed(key) & mask;
-    while (this.keys[at] !== EMPTY && this.keys[at] !== key) at = (at + 1) & mask;
-    return at;
+  private page(key: number, make: boolean): Uint16Array | undefined {
+    const number = Math.floor(key / PAGE), way = Math.floor(key / KIND) % RECENT;
+    if (this.recent[way] === number) return this.recentPages[way];
+    let page = this.pages.get(number);
+    if (!page) {
+      if (!make || this.pages.size === MAX_PAGES) return undefined;
+      this.pages.set(number, (page = new Uint16Array(PAGE)));
+    }
+    this.recent[way] = number;
+    this.recentPages[way] = page;
+    return page;
   }
-
-  private grow(): void {
-    const { keys, shards } = this;
-    this.keys = new Float64Array(4 * keys.length).fill(EMPTY);
-    this.shards = new Int32Array(4 * keys.length);
-    this.size = this.left = 0;
-    for (let i = 0; i < keys.length; i++) if (keys[i] !== EMPTY) this.add(keys[i], shards[i]);
-  }
-}
-
-const EMPTY = -1, TAKEN = -1;
-
-/** 32 bits that all bits of a key have a part in. */
-function mixed(key: number): number {
-  let bits = (key | 0) ^ Math.imul(key / 4294967296, 0x9e3779b1);
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-  return bits ^ (bits >>> 13);
 }

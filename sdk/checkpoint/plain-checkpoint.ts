@@ -8,9 +8,6 @@ import { scanPlainIndex } from "./plain-index.js";
 import { headerLength } from "./safetensors-header.js";
 import { MAX_INDEX_BYTES } from "./safetensors-index.js";
 
-/** what a name in an index takes with its file, about; the table of names grows where they are shorter */
-const INDEX_ENTRY_BYTES = 90;
-
 /** Sees each tensor of a checkpoint with the file and the header that it is in; the entry is the same object each time. */
 export type SeeEntry = (entry: PlainEntry, header: PlainFile) => void;
 export interface PlainFile { file: ByteFile; json: Buffer; /** position of the first byte after the header */ dataStart: number }
@@ -33,11 +30,11 @@ export async function scanPlainCheckpoint(folder: string, see?: SeeEntry): Promi
     const scan = (header: PlainFile, visit: (key: number) => boolean) => headers.scan(header.json, header.file.sizeBytes - header.dataStart, (entry) => visit(entry.key) && (see?.(entry, header), true));
     const single = await readHeader(join(folder, "model.safetensors"), opened);
     if (single) {
-      const seen = new NameTable(0);
+      const seen = new NameTable();
       whole = scan(single, (key) => seen.add(key, 0));
     } else {
       const index = await readIndex(join(folder, "model.safetensors.index.json"));
-      const expected = new NameTable((index?.length ?? 0) / INDEX_ENTRY_BYTES);
+      const expected = new NameTable();
       const shards = index && scanPlainIndex(index, names, (key, shard) => expected.add(key, shard));
       if (!shards) return undefined;
       // two headers are read while one is scanned
