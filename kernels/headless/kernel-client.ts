@@ -73,27 +73,39 @@ export class KernelClient {
   }
 
   /**
-   * Starts a kernel and waits until it answers and its messages arrive.
+   * Starts a kernel and waits until it answers and its messages arrive. One that ends before it answers is started again
+   * on other ports, twice at most: a port may be taken in between, and tslab ends where a request comes while it still binds.
    * @param folder its working directory: the notebook's folder
    */
   static async start(spec: KernelSpec, folder: string, timeoutMs = 60_000): Promise<KernelClient> {
-    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = (await freePorts(5)) as [number, number, number, number, number];
-    const client = new KernelClient(spec, folder, { transport: "tcp", ip: "127.0.0.1", key: randomBytes(16).toString("hex"), shell_port, iopub_port, stdin_port, control_port, hb_port });
     const deadline = Date.now() + timeoutMs;
-    for (;;) {
-      const { reply, idle } = client.request("shell", "kernel_info_request", {});
-      const answer = await Promise.race([reply.catch(() => undefined), client.exited, sleep(deadline - Date.now())]);
+    for (let attempt = 0; ; attempt++) {
+      const client = await KernelClient.launch(spec, folder);
+      if (await client.isReady(deadline)) return client;
+      const { ended } = client;
+      await client.stop();
+      if (ended?.startsWith("its process ended") && attempt < 2 && Date.now() < deadline) continue;
+      throw new MoeError("kernel-not-ready", `kernel: ${ended ?? `"${spec.display_name}" did not answer in ${timeoutMs / 1000} s`}; accepted is a kernel that answers kernel_info. Command: ${spec.argv.join(" ")}`);
+    }
+  }
+
+  private static async launch(spec: KernelSpec, folder: string): Promise<KernelClient> {
+    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = (await freePorts(5)) as [number, number, number, number, number];
+    return new KernelClient(spec, folder, { transport: "tcp", ip: "127.0.0.1", key: randomBytes(16).toString("hex"), shell_port, iopub_port, stdin_port, control_port, hb_port });
+  }
+
+  /** Asks for kernel_info until it is answered and heard; false when the process ended or time is over. */
+  private async isReady(deadline: number): Promise<boolean> {
+    while (!this.ended && Date.now() <= deadline) {
+      const { reply, idle } = this.request("shell", "kernel_info_request", {});
+      const answer = await Promise.race([reply.catch(() => undefined), this.exited, sleep(deadline - Date.now())]);
       // messages published before the subscription arrived are lost: ready is when a request's idle status was seen
       const heard = answer && (await Promise.race([idle.then(() => true), sleep(50)]));
-      if (answer && heard && !client.ended) {
-        client.info = answer.content;
-        return client;
-      }
-      if (client.ended || Date.now() > deadline) {
-        await client.stop();
-        throw new MoeError("kernel-not-ready", `kernel: ${client.ended ?? `"${spec.display_name}" did not answer in ${timeoutMs / 1000} s`}; accepted is a kernel that answers kernel_info. Command: ${spec.argv.join(" ")}`);
-      }
+      if (!answer || !heard || this.ended) continue;
+      this.info = answer.content;
+      return true;
     }
+    return false;
   }
 
   request(channel: Channel, type: string, content: Record<string, unknown>, onOutput?: (message: Message) => void): Pending {
