@@ -137,7 +137,7 @@ export function create(architecture: Record<string, unknown> | ModelSpec, option
   return new Chain(() => createStage(architecture, options));
 }
 
-/** Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.profile()` after a change. */
-export function from(study: Study): Loaded & Profiled & Changed {
+/** Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.forecast()` after a plan, `.profile()` after a change. */
+export function from(study: Study): Loaded & Profiled & Planned & Changed {
   return new Chain(async () => study.state);
 }

@@ -13,7 +13,7 @@ await ready();
 
 const [D, F, E] = [32, 80, 8];
 const family = { vocab_size: 32, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64, tie_word_embeddings: true };
-const configs: Record<string, object> = {
+const configs: Record<string, Record<string, unknown>> = {
   gated: { model_type: "mixtral", ...family, hidden_size: D, intermediate_size: F, num_key_value_heads: 2, num_local_experts: E, num_experts_per_tok: 2, rms_norm_eps: 1e-5, rope_theta: 1e4 },
   plain: { model_type: "switch_transformers", ...family, d_model: D, d_ff: F, d_kv: 16, num_heads: 2, num_layers: 1, num_decoder_layers: 1, num_experts: E, num_sparse_encoder_layers: 1, num_sparse_decoder_layers: 1, expert_capacity: 64, encoder_sparse_step: 1, decoder_sparse_step: 1, feed_forward_proj: "relu" },
 };
@@ -43,8 +43,8 @@ async function peakOf(job: () => Promise<void>): Promise<number> {
   return most;
 }
 
-const variants: [string, object][] = [
-  ...methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(({ name, kind }): [string, object] => [name, kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]),
+const variants: [string, Record<string, unknown>][] = [
+  ...methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(({ name, kind }): [string, Record<string, unknown>] => [name, kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]),
   ["m-smoe", { keep: 0.4, alignTo: "leader" }], ["m-smoe", { keep: 0.4, align: "none" }], ["m-smoe", { keep: 0.4, align: "activations" }],
   ["m-smoe", { keep: 0.4, align: "zip" }], ["m-smoe", { keep: 0.4, weights: "fisher" }], ["m-smoe", { keep: 0.4, weights: "fisher", align: "none" }],
   ["hc-smoe", { keep: 0.4, result: "zipit" }], ["hc-smoe", { keep: 0.4, align: "weights" }],
