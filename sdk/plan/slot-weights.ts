@@ -215,7 +215,8 @@ export class SlotWeights {
         const mix = tf.tensor2d(mixing, [F, F]);
         const part = axis === undefined ? tf.mul(source, massOf(weight) / totalMass)
           : axis === 1 ? tf.matMul(source as Tensor2D, mix, false, true)
-          : tf.reshape(tf.matMul(mix, tf.reshape(source, [F, -1])), source.shape);
+          : source.rank === 2 ? tf.matMul(mix, source as Tensor2D)
+          : tf.reshape(tf.matMul(mix, tf.reshape(source, [F, 1])), source.shape);
         return before ? tf.add(before, part) : part;
       });
     }
