@@ -57,6 +57,7 @@ export function createTokenizer(
   templates = chatTemplates(config.chat_template),
   file = "tokenizer.json",
 ): Tokenizer {
+  checkVocabulary(tokenizer.model, file);
   let library: Library;
   try {
     // the Python library cleans spaces up only if told to
@@ -76,6 +77,24 @@ export function createTokenizer(
     id: (token) => library.token_to_id(token),
     chat: (messages, { template, ...options } = {}) => renderChat(choose(templates, template), special, messages, options),
   };
+}
+
+/** Pieces with their ids (BPE, WordPiece), or with their scores in the order of ids (Unigram). The library takes anything and then encodes nothing. */
+function checkVocabulary(model: unknown, file: string): void {
+  const vocab = (model as { vocab?: unknown } | null | undefined)?.vocab;
+  const seen = typeof vocab !== "object" || vocab === null ? `model.vocab is ${JSON.stringify(vocab) ?? "not there"}` : Array.isArray(vocab) ? badScore(vocab) : badId(vocab as Record<string, unknown>);
+  if (seen) throw new FormatError("tokenizer", `load: ${seen.slice(0, 200)}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or WordPiece model, whose vocab gives each piece its id, or pieces with scores. Save it again with transformers.`);
+}
+
+function badScore(vocab: unknown[]): string | undefined {
+  const at = vocab.findIndex((entry) => !Array.isArray(entry) || typeof entry[0] !== "string" || !Number.isFinite(entry[1]));
+  return vocab.length === 0 ? "model.vocab is empty" : at < 0 ? undefined : `model.vocab[${at}] is ${JSON.stringify(vocab[at])}`;
+}
+
+function badId(vocab: Record<string, unknown>): string | undefined {
+  const pieces = Object.keys(vocab);
+  const piece = pieces.find((piece) => !Number.isSafeInteger(vocab[piece]) || (vocab[piece] as number) < 0);
+  return pieces.length === 0 ? "model.vocab is empty" : piece === undefined ? undefined : `the id of ${JSON.stringify(piece)} in model.vocab is ${JSON.stringify(vocab[piece])}`;
 }
 
 function choose(templates: ReadonlyMap<string, string>, name = templates.size === 1 ? [...templates.keys()][0] : "default"): string {

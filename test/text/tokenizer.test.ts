@@ -59,6 +59,13 @@ test("one of several templates is chosen by name", () => {
   assert.throws(() => createTokenizer(bpe()).chat([]), /no chat template/);
 });
 
+test("a vocabulary that is none is refused by what was seen", () => {
+  const withVocab = (vocab: unknown) => () => createTokenizer({ ...bpe(), model: { ...(bpe() as { model: object }).model, vocab } });
+  for (const [vocab, seen] of [[7, /model\.vocab is 7/], [undefined, /not there/], [null, /is null/], ["a", /is "a"/], [{}, /empty/], [[], /empty/], [{ a: -1 }, /"a" in model\.vocab is -1/], [{ a: 0.5 }, /0\.5/], [{ a: 0, b: "1" }, /"b" in model\.vocab is "1"/], [[["a", 0], ["b"]], /model\.vocab\[1\] is \["b"\]/]] as const) {
+    assert.throws(withVocab(vocab), seen);
+  }
+});
+
 test("the template may be a file of its own, and other files may be missing", async () => {
   const folder = mkdtempSync(join(tmpdir(), "moelab-tokenizer-"));
   try {
