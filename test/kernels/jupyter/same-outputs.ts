@@ -43,7 +43,8 @@ function joined(value: unknown): string {
 }
 
 function steady(text: string): string {
-  return text.replace(/[\d.,]+\s?(ms|s|min|h|\w+\/s)(?![\w/])/g, "<time>").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>");
+  return text.replace(/[\d.,]+\s?(ms|s|min|h|\w+\/s)(?![\w/])/g, "<time>").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>")
+    .replace(/ {2,}/g, "  ").replace(/─+/g, "─"); // a column of times is as wide as its times
 }
 
 function tell(about: string, what: string, a: unknown, b: unknown): void {

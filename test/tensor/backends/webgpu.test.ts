@@ -75,11 +75,11 @@ for (const one of cases) {
   for (const backend of ["cpu", "webgpu"]) {
     if (backend === "webgpu") await activate(webgpu, true);
     else await useBackend(backend);
-    const [start, grad] = [randomTensor([3, 4], 1), randomTensor([3, 4], 2)];
-    const [param, first, second] = [tf.variable(start), tf.variable(tf.zeros([3, 4])), tf.variable(tf.zeros([3, 4]))];
+    const [start, grad, zeros] = [randomTensor([3, 4], 1), randomTensor([3, 4], 2), tf.zeros([3, 4])];
+    const [param, first, second] = [tf.variable(start), tf.variable(zeros), tf.variable(zeros)];
     adamW([param], [grad], [first], [second], 1, { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: [0.1] });
     after.push(Float32Array.from(await param.data()));
-    tf.dispose([start, grad, param, first, second]);
+    tf.dispose([start, grad, zeros, param, first, second]);
   }
   close(after[1], after[0], 1e-5);
 });
