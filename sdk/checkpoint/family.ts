@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
-import type { Activation, MoeFfnSpec, ModelSpec } from "../model/spec.js";
+import type { Activation, ExpertSpec, MoeFfnSpec, ModelSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import type { Layout } from "./place.js";
@@ -107,7 +107,7 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
 /** A family file gives the number and width of experts; in a spec every router output has its slot. */
 function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
   const { width, experts } = ffn;
-  ffn.slots ??= Array.from({ length: experts }, () => ({ form: "dense" as const, width: width as number }));
+  ffn.slots ??= new Array<ExpertSpec>(experts).fill({ form: "dense", width: width as number });
   ffn.expertOf ??= Array.from({ length: experts }, (_, expert) => expert);
   delete ffn.width;
 }

@@ -1,8 +1,7 @@
+import { Literal, viewOf } from "./literal.js";
 import { partOf } from "./tensor-summary.js";
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, ZERO = 0x30;
-/** what stands for a number in a pattern; no plain name has it */
-const NUMBER = 0;
 /** A published checkpoint has a hundred. */
 const MAX_KINDS = 4096;
 const MAX_NAME = 4000;
@@ -10,7 +9,7 @@ const MAX_NAME = 4000;
 const COMBINATIONS = 2 ** 40;
 const LIMITS = [1, 2 ** 40, 2 ** 20, 2 ** 13, 2 ** 10];
 
-interface Kind { part: string; pattern: Uint8Array; limit: number; base: number; /** kind of the name that came after one of this kind the last time */ next: number }
+interface Kind { part: string; /** what stands between numbers */ literals: Literal[]; limit: number; base: number; /** kind of the name that came after one of this kind the last time */ next: number }
 
 /**
  * Reads names of tensors as they stand in JSON. Nearly all differ from one before them by the numbers of layer and expert
@@ -20,6 +19,8 @@ interface Kind { part: string; pattern: Uint8Array; limit: number; base: number;
 export class NameKinds {
   private readonly kinds: Kind[] = [];
   private readonly byPart = new Map<string, number>();
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view = viewOf(this.bytes);
   /** of the name that was read last */
   kind = 0;
   /** … and what tells it from all others: an integer from 0 to 2^53 */
@@ -27,6 +28,7 @@ export class NameKinds {
 
   /** @returns where the name's closing quote is; -1 for one with escapes, beyond ASCII, or with numbers that no model has */
   read(bytes: Uint8Array, start: number): number {
+    if (bytes !== this.bytes) [this.bytes, this.view] = [bytes, viewOf(bytes)];
     const last = this.kinds[this.kind] as Kind | undefined;
     const end = last ? this.match(last.next, bytes, start) : -1;
     if (end >= 0) {
@@ -45,22 +47,22 @@ export class NameKinds {
     return this.kinds[kind].part;
   }
 
-  /** Compares with a pattern, and sets the key if it fits. */
+  /** Compares with the names of a kind, and sets the key if it fits. */
   private match(kind: number, bytes: Uint8Array, start: number): number {
-    const { pattern, limit, base } = this.kinds[kind];
+    const { literals, limit, base } = this.kinds[kind];
+    const { view } = this;
     let at = start, key = base;
-    for (let i = 0; i < pattern.length; i++) {
-      const expected = pattern[i];
-      if (expected !== NUMBER) {
-        if (bytes[at++] !== expected) return -1;
-        continue;
+    for (let i = 0; i < literals.length; i++) {
+      if (i > 0) {
+        const first = at;
+        let number = 0;
+        for (let digit = bytes[at] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) number = number * 10 + digit;
+        // 007 and 7 are two names
+        if (at === first || number >= limit || (at - first > 1 && bytes[first] === ZERO)) return -1;
+        key = key * limit + number;
       }
-      const first = at;
-      let number = 0;
-      for (let digit = bytes[at] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) number = number * 10 + digit;
-      // 007 and 7 are two names
-      if (at === first || number >= limit || (at - first > 1 && bytes[first] === ZERO)) return -1;
-      key = key * limit + number;
+      if (!literals[i].isAt(view, at)) return -1;
+      at += literals[i].length;
     }
     this.key = key;
     return at - 1;
@@ -75,9 +77,9 @@ export class NameKinds {
     if (known !== undefined) return known;
     const numbers = part.split("*").length - 1;
     if (this.kinds.length === MAX_KINDS || numbers >= LIMITS.length) return -1;
-    const pattern = new TextEncoder().encode(`${part.replaceAll("*", String.fromCharCode(NUMBER))}"`);
+    const literals = `${part}"`.split("*").map((piece) => new Literal(new TextEncoder().encode(piece)));
     const kind = this.kinds.length, limit = LIMITS[numbers];
-    this.kinds.push({ part, pattern, limit, base: kind * (COMBINATIONS / limit ** numbers), next: kind });
+    this.kinds.push({ part, literals, limit, base: kind * (COMBINATIONS / limit ** numbers), next: kind });
     this.byPart.set(part, kind);
     return kind;
   }

@@ -1,4 +1,5 @@
 import { dtypeSizeBytes } from "./dtype-size.js";
+import { Literal, viewOf } from "./literal.js";
 import type { NameKinds } from "./name-kinds.js";
 import type { TensorGroup } from "./tensor-summary.js";
 import type { Dtype } from "./weight-source.js";
@@ -25,7 +26,7 @@ interface Alike extends Pick<TensorGroup, "part" | "dtype" | "shape" | "tensors"
   elements: number;
   sizeBytes: number;
   /** the bytes from the name's closing quote to data_offsets */
-  text: Uint8Array;
+  text: Literal;
 }
 
 const MAX_RANK = 64, MAX_DIGITS = 15, MAX_SHAPES = 64;
@@ -58,7 +59,7 @@ export class PlainHeaders {
    * @returns false for any other header: `parseHeader` reads it, or says what is wrong
    */
   scan(header: Uint8Array, dataBytes: number, visit: (entry: PlainEntry) => boolean): boolean {
-    const { entry } = this;
+    const { entry } = this, view = viewOf(header);
     let at = 0, covered = 0, metadata = 0;
     if (header[at++] !== 0x7b) return false;
     while (header[at] !== BRACE || at === 1) {
@@ -73,7 +74,7 @@ export class PlainHeaders {
         if (at < 0) return false;
         continue;
       }
-      const tensor = this.tensorOf(header, at);
+      const tensor = this.tensorOf(header, view, at);
       if (!tensor) return false;
       const end = covered + tensor.sizeBytes;
       at = this.scanOffsets(header, at + tensor.text.length, covered, end);
@@ -108,10 +109,10 @@ export class PlainHeaders {
   }
 
   /** Dtype and shape after a name: most often those of the last of its kind. */
-  private tensorOf(header: Uint8Array, at: number): Alike | undefined {
+  private tensorOf(header: Uint8Array, view: DataView, at: number): Alike | undefined {
     const { kind } = this.names;
     const known = (this.alike[kind] ??= []);
-    const found = known.findIndex(({ text }) => isHere(header, at, text));
+    const found = known.findIndex(({ text }) => text.isAt(view, at));
     if (found === 0) return known[0];
     const tensor = found > 0 ? known.splice(found, 1)[0] : parse(header, at, this.names.part(kind));
     if (!tensor || known.length === MAX_SHAPES) return undefined;
@@ -160,12 +161,7 @@ function parse(header: Uint8Array, at: number, part: string): Alike | undefined 
   if (shape.length > MAX_RANK || shape.some((length) => length.length > MAX_DIGITS || /^0\d/.test(length))) return undefined;
   const elements = shape.reduce((product, length) => product * Number(length), 1);
   if (!Number.isSafeInteger(elements * size)) return undefined;
-  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", lengths: shape.map(Number), tensors: 0, elements, sizeBytes: elements * size, text: header.slice(at, at + whole.length) };
-}
-
-function isHere(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
-  return true;
+  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", lengths: shape.map(Number), tensors: 0, elements, sizeBytes: elements * size, text: new Literal(header.subarray(at, at + whole.length)) };
 }
 
 function text(bytes: Uint8Array, start: number, end: number): string {

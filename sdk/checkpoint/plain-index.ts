@@ -1,3 +1,4 @@
+import { Literal, viewOf } from "./literal.js";
 import type { NameKinds } from "./name-kinds.js";
 import { isInside, MAX_SHARDS } from "./safetensors-index.js";
 
@@ -13,8 +14,9 @@ const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c, BRACE = 0x7d;
 export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: number, file: number) => boolean): string[] | undefined {
   let at = findMap(json);
   if (at < 0) return undefined;
-  const files: string[] = [];
-  let number = -1, fileStart = 0, fileEnd = 0;
+  const files: string[] = [], view = viewOf(json);
+  /** the file of the name before, with its closing quote */
+  let last: Literal | undefined, number = -1;
   for (at = skipSpace(json, at + 1); ; at = skipSpace(json, at + 1)) {
     if (json[at] !== QUOTE) return undefined;
     const end = names.read(json, at + 1);
@@ -23,11 +25,11 @@ export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: 
     if (json[at] !== COLON) return undefined;
     at = skipSpace(json, at + 1);
     if (json[at++] !== QUOTE) return undefined;
-    // most often the file of the name before
-    if (!isSame(json, at, fileStart, fileEnd)) {
-      [fileStart, fileEnd] = [at, json.indexOf(QUOTE, at)];
-      const file = fileEnd < 0 || fileEnd - at > MAX_PATH ? undefined : plainText(json.subarray(fileStart, fileEnd));
-      if (file === undefined) return undefined;
+    if (!last?.isAt(view, at)) {
+      const fileEnd = json.indexOf(QUOTE, at);
+      const file = fileEnd < 0 || fileEnd - at > MAX_PATH ? undefined : plainText(json.subarray(at, fileEnd));
+      if (!file) return undefined;
+      last = new Literal(json.subarray(at, fileEnd + 1));
       number = files.indexOf(file);
       if (number < 0) {
         if (!isInside(file) || files.length === MAX_SHARDS) return undefined;
@@ -35,17 +37,11 @@ export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: 
       }
     }
     if (!visit(names.key, number)) return undefined;
-    at = skipSpace(json, at + fileEnd - fileStart + 1);
+    at = skipSpace(json, at + last.length);
     if (json[at] === BRACE) break;
     if (json[at] !== COMMA) return undefined;
   }
   return isTail(json, at + 1) ? files : undefined;
-}
-
-/** Whether the text at `at` is the one at `start`, its closing quote included. */
-function isSame(json: Uint8Array, at: number, start: number, end: number): boolean {
-  for (let i = 0; i <= end - start; i++) if (json[at + i] !== json[start + i]) return false;
-  return end > start;
 }
 
 const MAX_PATH = 4096;

@@ -105,14 +105,18 @@ function runsPerToken({ experts, expertOf, slots, router }: MoeFfnSpec, usage?: 
   const masked = new Set(router.masked);
   const open = experts - masked.size;
   const choices = Math.min(router.topK, open);
-  const outputsOf: number[][] = slots.map(() => []);
-  expertOf.forEach((slot, output) => { if (slot >= 0 && !masked.has(output)) outputsOf[slot].push(output); });
-  return outputsOf.map((outputs) => {
-    if (usage) return choices * outputs.reduce((sum, output) => sum + usage[output], 0);
-    if (!router.combine) return (choices * outputs.length) / open;
+  const outputsOf = slots.map(() => 0), shares = slots.map(() => 0);
+  expertOf.forEach((slot, output) => {
+    if (slot < 0 || masked.has(output)) return;
+    outputsOf[slot]++;
+    if (usage) shares[slot] += usage[output];
+  });
+  return outputsOf.map((outputs, slot) => {
+    if (usage) return choices * shares[slot];
+    if (!router.combine) return (choices * outputs) / open;
     // one minus the chance that no choice, drawn without replacement, falls on the slot
     let missed = 1;
-    for (let drawn = 0; drawn < choices; drawn++) missed *= Math.max(0, open - outputs.length - drawn) / (open - drawn);
+    for (let drawn = 0; drawn < choices; drawn++) missed *= Math.max(0, open - outputs - drawn) / (open - drawn);
     return 1 - missed;
   });
 }
