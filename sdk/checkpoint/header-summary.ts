@@ -3,7 +3,7 @@ import { openTensors } from "./safetensors.js";
 import { tensorSummary, type TensorGroup } from "./tensor-summary.js";
 
 /**
- * What a checkpoint holds by part and dtype, from its headers alone; half a million tensors take about a second.
+ * What a checkpoint holds by part and dtype, from its headers alone. How long half a million tensors take is in `test/bench/checkpoint`.
  *
  * @param path a folder, a .safetensors or a .gguf file
  * @throws as `openTensors`

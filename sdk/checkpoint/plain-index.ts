@@ -6,7 +6,7 @@ const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c, BRACE = 0x7d;
 
 /**
  * Walks a model.safetensors.index.json as its writers write it: `metadata` and one `weight_map` from name to file, nothing
- * else and no escapes. Half a million names take a tenth of a second.
+ * else and no escapes.
  *
  * @param visit called with the key of each name and the number of its file; false stops
  * @returns the files; undefined for any other index: `openIndex` reads it, or says what is wrong

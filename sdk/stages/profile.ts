@@ -114,10 +114,11 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
 /** Shows every event of a sweep over the calibration data to the observers. */
 export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[], signal?: AbortSignal, options: Pick<SweepOptions, "state" | "onLayer"> = {}): Promise<void> {
   let bar: ReturnType<typeof progress> | undefined;
+  const running = observers.filter(({ name }) => runsExperts(name));
   try {
     await model.sweep(calibration.batches, {
       ...options, signal,
-      experts: observers.some(({ name, loads }) => runsExperts(name) && !loads) || (observers.some(({ name }) => runsExperts(name)) && "loaded"),
+      experts: running.some(({ loads }) => !loads) || (running.length > 0 && "loaded"),
       onMoe: async (record, { rows }) => {
         const event = eventOf(record, rows);
         try {
