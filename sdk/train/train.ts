@@ -81,8 +81,7 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
       const loss = tf.tidy(() => {
         const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options, choices), params);
         for (const { name, variable } of trained) if (options.pruning?.reads(name)) read[name] = tf.keep(tf.clone(grads[variable.name] ?? tf.zerosLike(variable)));
-        const clipped = clipByNorm(params.map((param) => grads[param.name] ?? null), options.clip);
-        adamW(params, clipped, state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps, decay: decays });
+        adamW(params, params.map((param) => grads[param.name] ?? null), state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps, decay: decays, clip: options.clip });
         return value;
       });
       teacher?.dispose();
@@ -149,14 +148,6 @@ function labelWeights(labels: number[][], weighting: "token" | "example"): Float
     if (label >= 0) weights[b * T + t] = weighting === "token" ? 1 / total : 1 / (labels.length * asked[b]);
   }));
   return weights;
-}
-
-function clipByNorm(grads: (Tensor | null)[], limit?: number): (Tensor | null)[] {
-  if (!limit) return grads;
-  const squares = grads.filter((grad) => grad !== null).map((grad) => tf.sum(tf.square(grad as Tensor)));
-  const norm = tf.sqrt(tf.addN(squares));
-  const factor = tf.minimum(tf.div(limit, tf.maximum(norm, 1e-12)), 1);
-  return grads.map((grad) => (grad ? tf.mul(grad, factor) : null));
 }
 
 function tokensOf(batch: TrainingBatch): number {

@@ -10,6 +10,8 @@ export interface AdamWOptions {
   eps: number;
   /** decoupled weight decay of each parameter */
   decay: number[];
+  /** largest norm of all gradients together: larger ones are scaled down to it; 0 and undefined set no limit */
+  clip?: number;
 }
 
 /**
@@ -29,11 +31,12 @@ export function adamW(params: Variable[], grads: (Tensor | null)[], first: Varia
     return;
   }
   const { lr, beta1, beta2, eps } = options;
+  const factor = clipFactor(pick(grads) as Tensor[], options.clip);
   const unbias1 = 1 - beta1 ** step;
   const unbias2 = 1 - beta2 ** step;
   for (const i of present) {
     tf.tidy(() => {
-      const grad = grads[i]!;
+      const grad = factor ? tf.mul(grads[i]!, factor) : grads[i]!;
       const m = tf.add(tf.mul(first[i], beta1), tf.mul(grad, 1 - beta1));
       const v = tf.add(tf.mul(second[i], beta2), tf.mul(tf.square(grad), 1 - beta2));
       const move = tf.div(m, tf.add(tf.sqrt(tf.mul(v, 1 / unbias2)), eps));
@@ -42,4 +45,14 @@ export function adamW(params: Variable[], grads: (Tensor | null)[], first: Varia
       params[i].assign(tf.sub(tf.mul(params[i], 1 - lr * options.decay[i]), tf.mul(move, lr / unbias1)));
     });
   }
+  factor?.dispose();
+}
+
+/** What brings gradients down to the largest norm, a scalar; none without a limit. */
+function clipFactor(grads: Tensor[], clip?: number): Tensor | undefined {
+  if (!clip) return undefined;
+  return tf.tidy(() => {
+    const norm = tf.sqrt(tf.addN(grads.map((grad) => tf.sum(tf.square(grad)))));
+    return tf.minimum(tf.div(clip, tf.maximum(norm, 1e-12)), 1);
+  });
 }

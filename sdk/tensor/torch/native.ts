@@ -113,7 +113,9 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   crossEntropyGrad(dy: Handle, logits: Handle, labels: Handle, logSumExp: Handle): Handle;
   addRows(x: Handle, rows: Handle, count: number): Handle;
   topkGrad(dy: Handle, indices: Handle, width: number): Handle;
-  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number, beta1: number, beta2: number, eps: number, decay: number): void;
+  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number, beta1: number, beta2: number, eps: number, decay: number, factor: number): void;
+  /** the norm of all gradients together */
+  gradientNorm(grads: Float64Array): number;
   // experts.h; bank: up, down, gate, upBias, gateBias, downBias
   experts(x: Handle, choice: Handle, gates: Handle, activation: number, ...bank: Handle[]): Handle[];
   expertsGrad(dy: Handle, gates: Handle, activation: number, ...bankAndSaved: Handle[]): Handle[];
@@ -129,7 +131,7 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "fill", "resetPeak", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
+const REQUIRED: (keyof Native)[] = ["create", "fill", "resetPeak", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "gradientNorm", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

@@ -152,6 +152,24 @@ for (const backend of testedBackends) {
     for (const variable of [...p, ...m, ...v]) variable.dispose();
   });
 
+  test("adamW scales gradients down to the largest norm, all of them together", async () => {
+    const stepped = async (grads: number[][], clip?: number) => {
+      const [p, m, v] = [0, 1, 2].map(() => grads.map((g) => tf.tidy(() => tf.variable(tf.zeros([g.length])))));
+      const options = { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: grads.map((_, i) => 0.1 * i), clip };
+      const tensors = grads.map((g) => tf.tensor1d(g));
+      adamW(p, tensors, m, v, 1, options);
+      const values = (await Promise.all([...m, ...v].map((x) => x.data()))).flatMap((x) => [...x]);
+      const left = (await Promise.all(tensors.map((x) => x.data()))).map((x) => [...x]);
+      tf.dispose([...p, ...m, ...v, ...tensors]);
+      assert.equal(left, grads.map((g) => [...Float32Array.from(g)]), "the gradients stay as they are");
+      return values;
+    };
+    const close = (a: number[], b: number[]) => a.forEach((x, i) => assert.ok(Math.abs(x - b[i]) <= 1e-6 * Math.abs(b[i]), `${a} is not ${b}`));
+    close(await stepped([[3, 0], [0, 4]], 1), await stepped([[0.6, 0], [0, 0.8]]));
+    close(await stepped([[3, 0], [0, 4]], 10), await stepped([[3, 0], [0, 4]]));
+    close(await stepped([[3, 0], [0, 4]], 0), await stepped([[3, 0], [0, 4]]));
+  });
+
   on.run();
 }
 

@@ -72,7 +72,8 @@ const templates: Record<string, () => unknown[]> = {
   stridedSlice: () => [made([3, 4]), 0, 0, 3, 4, 1, 2],
   matmul: () => [made([2, 3, 4]), made([2, 4, 5]), false, false],
   searchSorted: () => [made([2, 4]), made([2, 3]), true],
-  adamW: () => [...Array.from({ length: 4 }, () => Float64Array.of(made([3, 2]))), 1, 0.1, 0.9, 0.99, 1e-8, 0],
+  adamW: () => [...Array.from({ length: 4 }, () => Float64Array.of(made([3, 2]))), 1, 0.1, 0.9, 0.99, 1e-8, 0, 1],
+  gradientNorm: () => [Float64Array.of(made([3, 2]))],
 };
 const templated = Object.keys(templates);
 
@@ -86,7 +87,7 @@ function nearlyRight(name: string): unknown[] {
 /** An argument list that starts the way the operation wants it more often than not. */
 function argumentsOf(name: string): unknown[] {
   if (name === "create") return [new (pick(arrays))(below(9)), number(), ...Array.from({ length: below(4) }, number)];
-  const lists = ["cat", "stack", "adamW"].includes(name) ? 1 : 0;
+  const lists = ["cat", "stack", "adamW", "gradientNorm"].includes(name) ? 1 : 0;
   const tensors = pick([1, 1, 2, 2, 3, 3, 4, 6, 17]);
   const start = lists ? (name === "adamW" ? [list(), list(), list(), list()] : [list()]) : name === "einsum" ? [pick(["ij,jk->ik", "i,i", "bij->bji", "->", "é"]), list()] : Array.from({ length: tensors }, tensor);
   const rest = Array.from({ length: below(9) }, () => (rng.next() < 0.35 ? rng.next() < 0.5 : rng.next() < 0.08 ? junk() : number()));
@@ -106,7 +107,7 @@ for (let call = 0; call < calls; call++) {
     const result = native[name](...args);
     if (result instanceof Promise) await result.catch(() => {});
     answered++;
-    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW", "assign", "toFloat32", "fill", "readLater", "useDevice"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
+    const results = ["create", "release", "read", "shape", "dtypeOf", "isSole", "memory", "adamW", "gradientNorm", "assign", "toFloat32", "fill", "readLater", "useDevice"].includes(name) ? [] : ((Array.isArray(result) ? result : [result]) as Handle[]);
     if (name === "create") results.push(result as Handle);
     if (name === "release") live.splice(live.indexOf(args[0] as Handle), 1);
     if (name === "release") released.push(args[0] as Handle);

@@ -7,11 +7,12 @@ import { handleList } from "../native.js";
 /** One native call for all parameters of the same weight decay, in place. */
 export function adamW(torch: TorchBackend): FusedOps["adamW"] {
   const { native } = torch;
-  return (params, grads, first, second, step, { lr, beta1, beta2, eps, decay }) => {
+  return (params, grads, first, second, step, { lr, beta1, beta2, eps, decay, clip }) => {
     for (const variable of [...params, ...first, ...second]) own(torch, variable);
+    const factor = clip ? Math.min(1, clip / Math.max(native.gradientNorm(handleList(grads.map((grad) => torch.handle(grad)))), 1e-12)) : 1;
     for (const rate of new Set(decay)) {
       const list = (tensors: tf.Tensor[]) => handleList(tensors.filter((_, i) => decay[i] === rate).map((t) => torch.handle(t)));
-      native.adamW(list(params), list(grads), list(first), list(second), step, lr, beta1, beta2, eps, rate);
+      native.adamW(list(params), list(grads), list(first), list(second), step, lr, beta1, beta2, eps, rate, factor);
     }
     torch.dropWidened();
   };

@@ -36,6 +36,16 @@ static Tensor cast(const Tensor& x, at::ScalarType dtype) {
 
 // 1 above 0, `alpha` otherwise; not-a-number stays.
 static Tensor step(const Tensor& x, double alpha) {
+  if (x.is_cpu() && x.scalar_type() == at::kFloat && x.is_non_overlapping_and_dense()) {
+    Tensor y = at::empty_like(x);
+    const float *X = x.const_data_ptr<float>(), low = (float)alpha;
+    float* Y = y.data_ptr<float>();
+    at::parallel_for(0, x.numel(), 1 << 15, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; i++) Y[i] = X[i] > 0 ? 1 : X[i] <= 0 ? low : X[i];
+    });
+    return y;
+  }
   Tensor y = at::where(at::gt(x, 0), at::scalar_tensor(1., at::kFloat), at::scalar_tensor(alpha, at::kFloat));
   if (!at::isFloatingType(x.scalar_type())) return y.to(x.scalar_type());
   return at::where(at::isnan(x), x, y);

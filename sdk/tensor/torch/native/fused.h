@@ -1,10 +1,10 @@
 // Operations of a transformer in one call each, with what their gradients need.
 #pragma once
+#include "adam-w.h"
 #include "elementwise.h"
+#include "few-positions.h"
 #include <ATen/Parallel.h>
 #include <cmath>
-
-static void requireFloat(const Tensor& x, const char* what) { TORCH_CHECK(x.scalar_type() == at::kFloat, what, ": float32 is needed, seen ", x.scalar_type()); }
 
 // ---- root mean square norm: y = x / sqrt(mean(x^2) + eps) * gain --------------------------------------------
 static std::vector<Tensor> rmsNorm(const Tensor& input, const Tensor& weight, double eps) {  // -> y, 1 / rms of each row
@@ -92,11 +92,12 @@ static Tensor rotate(const Tensor& x0, const Tensor& cosines, const Tensor& sine
 // q [B,H,T,d], k [B,G,S,d], v [B,G,S,e]: head h reads key head h G / H. mask: broadcastable to [B,H,T,S].
 // Causal: query t sees the keys 0 … t. A query that sees nothing gives zeros.
 struct Attention {
-  Tensor q, k, v;  // widened to H heads and to one head size, as torch's kernel needs them
+  Tensor q, k, v;  // as given for few positions; otherwise widened to H heads and to one head size, as torch's kernel needs them
   std::optional<Tensor> mask;
   int64_t groups, d, e;
   double scale;
   bool causal;
+  std::optional<FewPositions> few;
 
   Attention(const Tensor& q0, const Tensor& k0, const Tensor& v0, double scale, bool causal, const std::optional<Tensor>& mask0) : scale(scale), causal(causal) {
     for (const Tensor* t : {&q0, &k0, &v0}) {
@@ -105,15 +106,22 @@ struct Attention {
     }
     groups = k0.size(1), d = q0.size(3), e = v0.size(3);
     TORCH_CHECK(k0.sizes().slice(0, 3) == v0.sizes().slice(0, 3) && q0.size(0) == k0.size(0) && d == k0.size(3) && q0.size(1) % groups == 0, "attention: q ", q0.sizes(), ", k ", k0.sizes(), ", v ", v0.sizes());
+    if (mask0) {
+      requireFloat(*mask0, "attention");
+      Tensor m = *mask0;
+      while (m.dim() < 4) m = m.unsqueeze(0);
+      TORCH_CHECK(m.dim() == 4, "attention: mask ", m.sizes());
+      TORCH_CHECK((m.size(0) == 1 || m.size(0) == q0.size(0)) && (m.size(1) == 1 || m.size(1) == q0.size(1)), "attention: mask ", m.sizes(), " for q ", q0.sizes());
+      mask = m.expand({m.size(0), m.size(1), q0.size(2), k0.size(2)});
+    }
+    if (FewPositions::suits(q0, k0)) {
+      q = q0, k = k0;
+      few.emplace(q0, k0, v0, scale, causal, mask ? std::optional(mask->expand({q.size(0), q.size(1), q.size(2), k.size(2)})) : std::nullopt);
+      return;
+    }
     int64_t size = std::max(d, e);
     q = padLast(q0, size), k = padLast(widen(k0, q0.size(1)), size), v = padLast(widen(v0, q0.size(1)), size);
-    if (!mask0) return;
-    requireFloat(*mask0, "attention");
-    Tensor m = *mask0;
-    while (m.dim() < 4) m = m.unsqueeze(0);
-    TORCH_CHECK(m.dim() == 4, "attention: mask ", m.sizes());
-    mask = m.expand({m.size(0), m.size(1), q.size(2), k.size(2)}).contiguous();
-    TORCH_CHECK((m.size(0) == 1 || m.size(0) == q.size(0)) && (m.size(1) == 1 || m.size(1) == q.size(1)), "attention: mask ", m.sizes(), " for q ", q.sizes());
+    if (mask) mask = mask->contiguous();
   }
   static Tensor padLast(const Tensor& x, int64_t size) {
     Tensor y = x.size(3) == size ? x : at::constant_pad_nd(x, {0, size - x.size(3)}, 0);
@@ -132,6 +140,7 @@ struct Attention {
 static Tensor seesNothing(const Tensor& logSumExp) { return at::logical_not(at::gt(logSumExp, -1e8)); }
 
 static std::vector<Tensor> attention(const Attention& a) {  // -> y [B,H,T,e], log-sum-exp [B,H,T]
+  if (a.few) return a.few->forward();
   auto [y, lse] = at::_scaled_dot_product_flash_attention_for_cpu(a.q, a.k, a.v, 0., a.causal, a.mask, a.scale);
   if (a.mask) {
     Tensor hidden = seesNothing(lse);
@@ -147,6 +156,7 @@ static void requireAttentionResult(const Attention& a, const Tensor& dy, const T
 // Where a query sees nothing, log-sum-exp is 0: its weights exp(score - 0) are 0, and so is its gradient.
 static std::vector<Tensor> attentionGrad(const Attention& a, const Tensor& dy, const Tensor& y, const Tensor& lse) {
   requireAttentionResult(a, dy, y, lse);
+  if (a.few) return a.few->grad(dy, y, lse);
   int64_t size = a.q.size(3);
   auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(Attention::padLast(dy, size), a.q, a.k, a.v, Attention::padLast(y, size), lse, 0., a.causal, a.mask, a.scale);
   return {a.narrow(dq, a.d, false), a.narrow(dk, a.d, true), a.narrow(dv, a.e, true)};
@@ -154,6 +164,7 @@ static std::vector<Tensor> attentionGrad(const Attention& a, const Tensor& dy, c
 static Tensor attentionMaskGrad(const Attention& a, const Tensor& dy, const Tensor& y, const Tensor& lse, const Tensor& mask) {
   requireAttentionResult(a, dy, y, lse);
   TORCH_CHECK(a.mask, "attentionMaskGrad without a mask");
+  if (a.few) return at::sum_to(a.few->maskGrad(dy, y, lse), mask.sizes());
   Tensor scores = at::matmul(a.q, a.k.transpose(-1, -2)).mul_(a.scale).add_(*a.mask);
   Tensor weights = scores.sub_(lse.unsqueeze(-1)).exp_();
   if (a.causal) weights = at::tril(weights);
@@ -214,22 +225,6 @@ static Tensor topkGrad(const Tensor& dy, const Tensor& indices, int64_t width) {
   return at::zeros(shape, dy.options()).scatter_(-1, indices.to(at::kLong), dy);
 }
 
-// ---- AdamW over all parameters ------------------------------------------------------------------------------
-// (parameters, gradients, first moments, second moments; step, lr, beta1, beta2, eps, weight decay), in place
-static napi_value adamW(Call& c) {
-  std::vector<Tensor> p = c.tensors(0), g = c.tensors(1), m = c.tensors(2), v = c.tensors(3);
-  TORCH_CHECK(p.size() == g.size() && p.size() == m.size() && p.size() == v.size(), "adamW: lists of different length");
-  if (p.empty()) return nothing(c.env);
-  for (size_t i = 0; i < p.size(); i++) {
-    for (const Tensor* t : {&p[i], &g[i], &m[i], &v[i]}) requireFloat(*t, "adamW"), requireSameShape(*t, p[i], "adamW");
-    for (const Tensor* t : {&p[i], &m[i], &v[i]}) TORCH_CHECK(t->is_contiguous(), "adamW: a parameter or moment is a view");
-    g[i] = g[i].contiguous();
-  }
-  std::vector<Tensor> steps(p.size(), at::full({}, c.number(4), p[0].options()));
-  at::_fused_adamw_(p, g, m, v, {}, steps, c.number(5), c.number(6), c.number(7), c.number(9), c.number(8), false, false);
-  return nothing(c.env);
-}
-
 #define ATTENTION Attention(c.tensor(0), c.tensor(1), c.tensor(2), c.number(3), c.flag(4), c.maybe(5))
 static const Operation fusedOperations[] = {
     MANY(rmsNorm, rmsNorm(c.tensor(0), c.tensor(1), c.number(2))), MANY(rmsNormGrad, rmsNormGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3))),
@@ -238,5 +233,5 @@ static const Operation fusedOperations[] = {
     MANY(crossEntropy, crossEntropy(c.tensor(0), c.tensor(1))), OP(crossEntropyGrad, crossEntropyGrad(c.tensor(0), c.tensor(1), c.tensor(2), c.tensor(3))),
     OP(addRows, addRows(c.tensor(0), c.tensor(1), c.integer(2))), OP(topkGrad, topkGrad(c.tensor(0), c.tensor(1), c.integer(2))),
     OP(rotate, rotate(c.tensor(0), c.tensor(1), c.tensor(2), c.flag(3), c.flag(4))),
-    VALUE(adamW, adamW),
+    VALUE(adamW, adamW), VALUE(gradientNorm, gradientNorm),
 };

@@ -201,6 +201,7 @@ napi_value giveValue(napi_env env, napi_callback_info info) {
 #define MANY(name, ...) {#name, giveTensors<+[](Call& c) -> std::vector<Tensor> { return __VA_ARGS__; }>}
 #define VALUE(name, function) {#name, giveValue<function>}
 
+inline void requireFloat(const Tensor& x, const char* what) { TORCH_CHECK(x.scalar_type() == at::kFloat, what, ": float32 is needed, seen ", x.scalar_type()); }
 inline void requireSameShape(const Tensor& a, const Tensor& b, const char* what) {
   TORCH_CHECK(a.sizes() == b.sizes(), what, ": shapes ", a.sizes(), " and ", b.sizes(), " differ");
 }
