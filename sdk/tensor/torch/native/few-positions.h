@@ -78,7 +78,7 @@ struct FewPositions {
   float scale;
   bool causal;
 
-  static bool suits(const Tensor& q, const Tensor& k) { return q.is_cpu() && q.size(2) <= 64 && k.size(2) <= 64; }
+  static bool suits(const Tensor& q, const Tensor& k) { return q.is_cpu() && q.size(2) <= 16 && k.size(2) <= 16; }
   static Tensor packed(const Tensor& x) { return x.stride(3) == 1 ? x : x.contiguous(); }
   // zeros [B,H,T,d], positions before heads in memory, so that joining the heads copies nothing
   static Tensor headsInside(int64_t B, int64_t H, int64_t T, int64_t d) { return at::zeros({B, T, H, d}, at::kFloat).transpose(1, 2); }
