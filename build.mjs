@@ -13,6 +13,7 @@ rmSync("dist/cli", { recursive: true, force: true });
 await Promise.all([
   build({ ...common, entryPoints: ["sdk/index.ts"], format: "esm", outfile: "dist/index.js" }),
   build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
+  build({ ...common, entryPoints: ["sdk/checkpoint/count-shards-worker.ts"], format: "esm", outdir: "dist" }),
   // in chunks: in one bundle the imports of all subcommands would be loaded for each of them
   build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist", chunkNames: "cli/[name]-[hash]", banner: { js: "#!/usr/bin/env node" } }),
   ...(existsSync("kernels/moelab/build.mjs") ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())] : []),

@@ -6,10 +6,10 @@ const QUOTE = 0x22, BACKSLASH = 0x5c, ZERO = 0x30;
 const MAX_KINDS = 4096;
 const MAX_NAME = 4000;
 /** How many combinations of numbers a kind has at most, and by how many numbers a name has what each stays below. */
-const COMBINATIONS = 2 ** 40;
+export const COMBINATIONS = 2 ** 40;
 const LIMITS = [1, 2 ** 40, 2 ** 20, 2 ** 13, 2 ** 10];
 
-interface Kind { part: string; /** what stands between numbers */ literals: Literal[]; limit: number; base: number; /** kind of the name that came after one of this kind the last time */ next: number }
+interface Kind { part: string; /** what stands between numbers */ literals: Literal[]; limit: number; base: number; /** kind of the name that came after one of this kind the last time */ next: number; /** see `hash` */ hash?: number }
 
 /**
  * Reads names of tensors as they stand in JSON. Nearly all differ from one before them by the numbers of layer and expert
@@ -45,6 +45,12 @@ export class NameKinds {
   /** The common name of a kind, with * for numbers. */
   part(kind: number): string {
     return this.kinds[kind].part;
+  }
+
+  /** A number that stands for the common name, the same wherever it is read. */
+  hash(kind: number, seed: number): number {
+    const known = this.kinds[kind];
+    return (known.hash ??= [...known.part].reduce((hash, character) => mix(hash ^ character.charCodeAt(0)), seed));
   }
 
   /** Compares with the names of a kind, and sets the key if it fits. */
@@ -83,4 +89,11 @@ export class NameKinds {
     this.byPart.set(part, kind);
     return kind;
   }
+}
+
+/** The finaliser of MurmurHash3. */
+export function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -62,7 +62,7 @@ export async function scanPlainCheckpoint(folder: string, see?: SeeEntry): Promi
 }
 
 /** Undefined where there is no such file. */
-async function readHeader(path: string, opened: Set<ByteFile>): Promise<PlainFile | undefined> {
+export async function readHeader(path: string, opened: Set<ByteFile>): Promise<PlainFile | undefined> {
   const file = await openIfThere(path);
   if (!file) return undefined;
   opened.add(file);
@@ -71,7 +71,8 @@ async function readHeader(path: string, opened: Set<ByteFile>): Promise<PlainFil
   return { file, json: Buffer.from(json.buffer, json.byteOffset, json.length), dataStart };
 }
 
-async function readIndex(path: string): Promise<Uint8Array | undefined> {
+/** Undefined where there is none, or one larger than any. */
+export async function readIndex(path: string): Promise<Uint8Array | undefined> {
   const file = await openIfThere(path);
   if (!file) return undefined;
   try {

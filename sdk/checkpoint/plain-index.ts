@@ -15,33 +15,40 @@ export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: 
   let at = findMap(json);
   if (at < 0) return undefined;
   const files: string[] = [], view = viewOf(json);
-  /** the file of the name before, with its closing quote */
-  let last: Literal | undefined, number = -1;
-  for (at = skipSpace(json, at + 1); ; at = skipSpace(json, at + 1)) {
-    if (json[at] !== QUOTE) return undefined;
-    const end = names.read(json, at + 1);
+  /** what stood between two names, by the number of the file in it: most often it stands there again */
+  const between: Literal[] = [];
+  let number = -1;
+  at = skipSpace(json, at + 1);
+  if (json[at++] !== QUOTE) return undefined;
+  for (;;) {
+    const end = names.read(json, at);
     if (end < 0) return undefined;
+    const known = between[number] as Literal | undefined;
+    if (known?.isAt(view, end)) {
+      if (!visit(names.key, number)) return undefined;
+      at = end + known.length;
+      continue;
+    }
     at = skipSpace(json, end + 1);
     if (json[at] !== COLON) return undefined;
     at = skipSpace(json, at + 1);
     if (json[at++] !== QUOTE) return undefined;
-    if (!last?.isAt(view, at)) {
-      const fileEnd = json.indexOf(QUOTE, at);
-      const file = fileEnd < 0 || fileEnd - at > MAX_PATH ? undefined : plainText(json.subarray(at, fileEnd));
-      if (!file) return undefined;
-      last = new Literal(json.subarray(at, fileEnd + 1));
-      number = files.indexOf(file);
-      if (number < 0) {
-        if (!isInside(file) || files.length === MAX_SHARDS) return undefined;
-        number = files.push(file) - 1;
-      }
+    const fileEnd = json.indexOf(QUOTE, at);
+    const file = fileEnd < 0 || fileEnd - at > MAX_PATH ? undefined : plainText(json.subarray(at, fileEnd));
+    if (!file) return undefined;
+    number = files.indexOf(file);
+    if (number < 0) {
+      if (!isInside(file) || files.length === MAX_SHARDS) return undefined;
+      number = files.push(file) - 1;
     }
     if (!visit(names.key, number)) return undefined;
-    at = skipSpace(json, at + last.length);
-    if (json[at] === BRACE) break;
+    at = skipSpace(json, fileEnd + 1);
+    if (json[at] === BRACE) return isTail(json, at + 1) ? files : undefined;
     if (json[at] !== COMMA) return undefined;
+    at = skipSpace(json, at + 1);
+    if (json[at++] !== QUOTE) return undefined;
+    if (!between[number]?.isAt(view, end)) between[number] = new Literal(json.subarray(end, at));
   }
-  return isTail(json, at + 1) ? files : undefined;
 }
 
 const MAX_PATH = 4096;

@@ -54,13 +54,23 @@ export class Inspection implements Displayable {
  */
 export async function inspectModel(model: string): Promise<Inspection> {
   const path = await resolveModel(model);
-  const tensors = await headerSummary(path);
-  if (!(await stat(join(path, "config.json")).catch(() => undefined))) return new Inspection(model, [], tensors);
+  // the card is made while the headers are read
+  const counting = headerSummary(path);
+  counting.catch(() => undefined);
+  const card = await cardOf(path);
+  const tensors = await counting;
+  if (typeof card === "string") return new Inspection(model, [], tensors, card);
+  return new Inspection(model, card ? [...card, bytesByDtype(tensors)] : [], tensors);
+}
+
+/** The architecture card; why there is none, in words; undefined without a config.json. */
+async function cardOf(path: string): Promise<ReturnType<typeof architectureCard> | string | undefined> {
+  if (!(await stat(join(path, "config.json")).catch(() => undefined))) return undefined;
   try {
-    return new Inspection(model, [...architectureCard(await specFromConfig(await readConfig(path))), bytesByDtype(tensors)], tensors);
+    return architectureCard(await specFromConfig(await readConfig(path)));
   } catch (error) {
     if (!(error instanceof MoeError)) throw error;
-    return new Inspection(model, [], tensors, error.message);
+    return error.message;
   }
 }
 

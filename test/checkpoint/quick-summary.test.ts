@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MoeError } from "../../sdk/errors.js";
+import { countByTwo } from "../../sdk/checkpoint/count-by-two.js";
 import { headerSummary } from "../../sdk/checkpoint/header-summary.js";
 import { quickSummary } from "../../sdk/checkpoint/quick-summary.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { tensorSummary, type TensorGroup } from "../../sdk/checkpoint/tensor-summary.js";
+import { largestFirst, tensorSummary, type TensorGroup } from "../../sdk/checkpoint/tensor-summary.js";
 import { HALF_A_MILLION, writeManyTensors } from "../support/many-tensors.js";
 import { mutateJson, mutation } from "../support/mutate.js";
 import { fixture } from "../support/shared.js";
@@ -64,6 +65,16 @@ test("an index of half a million tensors is counted", async () => {
   assert.is(groups.reduce((sum, { tensors }) => sum + tensors, 0), count);
   assert.equal(groups[0], { part: "model.layers.*.mlp.experts.*.down_proj.weight", dtype: "BF16", tensors: layers * experts, shape: `${width} x ${expertWidth}`, elements: layers * experts * width * expertWidth, sizeBytes: 2 * layers * experts * width * expertWidth });
   assert.is(groups.length, 15);
+  assert.equal(largestFirst((await countByTwo(many))!), groups, "two threads count as one");
+  // two names change places in the index: each is in a shard, but not in the one that the index says
+  const path = join(many, "model.safetensors.index.json");
+  const index = readFileSync(path, "utf8");
+  const names = [...index.matchAll(/"(model\.layers\.\d+\.mlp\.experts\.\d+\.up_proj\.weight)": "(model-[^"]+)"/g)].map(([, name]) => name);
+  const [first, last] = [names[0], names[names.length - 1]];
+  writeFileSync(path, index.replace(`"${first}"`, '"swap"').replace(`"${last}"`, `"${first}"`).replace('"swap"', `"${last}"`));
+  assert.is(await countByTwo(many), undefined);
+  assert.is(await quickSummary(many), undefined);
+  writeFileSync(path, index);
   // one name less in a header: the index names a tensor that is in no shard
   const shard = join(many, "model-00007-of-00064.safetensors");
   const bytes = readFileSync(shard);
