@@ -28,6 +28,8 @@ export function moelabSpec(): KernelSpec {
     display_name: "TypeScript (moelab)",
     language: "typescript",
     interrupt_mode: "message",
+    // glibc would keep what the threads have freed, in a store of each thread
+    env: { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_MMAP_THRESHOLD_: "131072" },
     metadata: { debugger: false },
   };
 }

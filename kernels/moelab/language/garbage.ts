@@ -1,5 +1,8 @@
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+
+/** Memory that holds nothing, above which moving what is left together is worth a tenth of a second. */
+const MUCH_WASTE_BYTES = 12e6;
 
 /**
  * Frees what checked cells have left behind. V8 alone would let it grow until the heap is twice as large, since it measures by
@@ -8,6 +11,15 @@ import { runInNewContext } from "node:vm";
 export function collectGarbage(): void {
   collect ??= exposed();
   collect();
+}
+
+/** Gives memory back that only holds the gaps between what is in use: V8 itself would wait until it is nine tenths gaps. */
+export function closeGaps(): void {
+  const { total_heap_size, used_heap_size } = getHeapStatistics();
+  if (total_heap_size - used_heap_size < MUCH_WASTE_BYTES) return;
+  setFlagsFromString("--compact-on-every-full-gc");
+  collectGarbage();
+  setFlagsFromString("--no-compact-on-every-full-gc");
 }
 
 let collect: (() => void) | undefined;

@@ -5,7 +5,7 @@ import type { LanguageService } from "../threads.js";
 import { Compiler } from "./compile.js";
 import { complete } from "./complete.js";
 import { keepCompiled } from "./fast-typescript.js";
-import { collectGarbage } from "./garbage.js";
+import { closeGaps, collectGarbage } from "./garbage.js";
 import { GLOBALS } from "./globals.js";
 import { IdleWork } from "./idle-work.js";
 import { importsMoelab } from "./imports-moelab.js";
@@ -31,11 +31,12 @@ const service: LanguageService = {
 serve(port, service);
 compiler.compileExpression("0"); // reads the libraries' types before the first cell asks
 
-const idle = new IdleWork();
+const idle = new IdleWork(300), longIdle = new IdleWork(1000);
 let questions = 0;
 port.on("message", () => {
   if (++questions % QUESTIONS_OF_GARBAGE === 0) idle.add(collectGarbage);
   else idle.postpone();
+  longIdle.add(closeGaps);
 });
 // before the user comes to the cell that imports it
 if (importsMoelab(process.env.JPY_SESSION_NAME)) idle.add(() => compiler.compileExpression('import("moelab")'));
