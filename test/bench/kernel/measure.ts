@@ -5,7 +5,7 @@ import { KernelClient } from "../../../kernels/headless/kernel-client.js";
 import type { Peer } from "./peers.js";
 import { residentMb } from "./process-tree.js";
 
-const REST_MS = 1500;
+const REST_MS = 3000;
 
 export interface Measured {
   version: string;
