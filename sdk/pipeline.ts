@@ -11,6 +11,7 @@ import { loadStage, type LoadOptions } from "./stages/load.js";
 import { profileStage, type ProfileOptions } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import type { MemoryOptions } from "./stages/memory.js";
+import { memoryStage, type MemoryForecast, type StageMemoryOptions } from "./stages/stage-memory.js";
 import { Study, type StudyState } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import type { ModelSpec } from "./model/spec.js";
@@ -19,6 +20,8 @@ import type { ModelSpec } from "./model/spec.js";
 export interface Anywhere extends PromiseLike<Study> {
   /** Scores the model on test items, beside the model as it was loaded. */
   evaluate(options?: EvaluateOptions): Evaluated;
+  /** Forecasts the most memory that profiling, scoring and training the model as it is now will hold, from a trial with a few rows. */
+  memory(options?: StageMemoryOptions): Promise<MemoryForecast>;
   /** Writes the model as it is now to a new folder that `moe.load` opens again. */
   save(folder: string, options?: SaveStageOptions): Promise<Saved>;
 }
@@ -89,6 +92,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
   evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
   async forecast() { return forecastStage(await this.settled()); }
+  async memory(options?: StageMemoryOptions) { return memoryStage(await this.settled(), options); }
   async compare(arms: readonly Arm[], options?: CompareOptions) {
     for (const { arm: _, ...change } of arms) checkChange(change);
     return compareStage(await this.settled(), arms, options);

@@ -149,7 +149,8 @@ function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
   };
 }
 
-function withDecoderMask(batch: TaskBatch) {
+/** Padding of the decoder does not count. */
+export function withDecoderMask(batch: TaskBatch) {
   return { ...batch, ...(batch.decoderIds && { decoderMask: batch.labels.map((row) => row.map((label) => (label >= 0 ? 1 : 0))) }) };
 }
 
