@@ -1,6 +1,7 @@
 /**
  * What is measured: each part's sides run one after the other in every round. The first side is the engine (further
  * engine sides name their own `peer`); `value` picks the number of a result that counts, larger is better.
+ * `inTurns`: the sides are asked case by case, not one after the other.
  * `beside` names peers that are shown and not asked for. A part without a peer has a `floor` in its own unit; so have single numbers that are not asked for beside a peer (`floors`).
  */
 const peer = (script, ...args) => ({ script, args });
@@ -22,7 +23,7 @@ export const parts = {
     sides: { engine: { script: "train-step.ts", args: ["narrow", "6"], backend: "wasm" } },
     floor: 600,
   },
-  operations: { about: "single operations", sides: { engine: engine("operations.ts"), peer: peer("operations.py") }, target: { engine: 0.95 }, floors: { "tiny add, per ms": 1000 / 3, "bf16 to f32, GB/s read": 2 } },
+  operations: { about: "single operations", inTurns: true, sides: { engine: engine("operations.ts"), peer: peer("operations.py") }, target: { engine: 0.95 }, floors: { "tiny add, per ms": 1000 / 3, "bf16 to f32, GB/s read": 2 } },
   linalg: { about: "1,024 beside LAPACK and SciPy", sides: { engine: engine("linalg.ts", "1024"), peer: peer("linalg.py", "1024") }, target: { engine: 1 / 1.5 } },
   "linalg-large": { about: "3,072 beside LAPACK and SciPy", sides: { engine: engine("linalg.ts", "3072"), peer: peer("linalg.py", "3072") }, target: { engine: 1 / 1.5 } },
   forward: {

@@ -8,6 +8,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { inTurns } from "./in-turns.mjs";
 import { parts } from "./parts.mjs";
 import { table } from "./table.mjs";
 
@@ -19,16 +20,23 @@ const names = values.part ? values.part.split(",") : Object.keys(parts);
 const unknown = names.find((name) => !(name in parts));
 if (unknown) throw new Error(`bench: no part is named ${unknown}; accepted are ${Object.keys(parts).join(", ")}.`);
 
-/** Runs one side; the last line of its output is JSON. */
-function run({ script, args = [], backend = "torch" }) {
+/** What starts one side; undefined for a peer without a Python. */
+function commandOf({ script, args = [], backend = "torch" }) {
   const isPython = script.endsWith(".py");
   if (isPython && !values.python) return undefined;
   const program = isPython ? values.python : process.execPath;
   const path = fileURLToPath(new URL(script, import.meta.url));
   const full = [...(isPython ? [] : ["--import", "tsx"]), path, ...args.map((arg) => (arg === "MODEL" ? values.model : arg))];
   // the setting that the engine has, for both: waiting threads sleep instead of spinning
-  const { status, stdout, stderr } = spawnSync(program, full, { encoding: "utf8", env: { ...process.env, GOMP_SPINCOUNT: "1000", MOELAB_BACKEND: backend } });
-  if (status !== 0) throw new Error(`${program} ${full.join(" ")}: ${stderr}`);
+  return { program, args: full, env: { ...process.env, GOMP_SPINCOUNT: "1000", MOELAB_BACKEND: backend } };
+}
+
+/** Runs one side; the last line of its output is JSON. */
+function run(side) {
+  const command = commandOf(side);
+  if (!command) return undefined;
+  const { status, stdout, stderr } = spawnSync(command.program, command.args, { encoding: "utf8", env: command.env });
+  if (status !== 0) throw new Error(`${command.program} ${command.args.join(" ")}: ${stderr}`);
   return JSON.parse(stdout.trim().split("\n").pop());
 }
 
@@ -44,7 +52,8 @@ for (const name of names) {
     const sides = Object.keys(part.sides);
     const turned = sides.map((_, i) => sides[(i + report.rounds.length) % sides.length]);
     const round = { date: new Date().toISOString(), load: os.loadavg()[0] };
-    for (const side of turned) round[side] = run(part.sides[side]);
+    if (part.inTurns) Object.assign(round, await inTurns(Object.fromEntries(turned.map((side) => [side, commandOf(part.sides[side])]).filter(([, command]) => command))));
+    else for (const side of turned) round[side] = run(part.sides[side]);
     report.rounds.push(round);
     writeFileSync(`${path}.tmp`, JSON.stringify(report, undefined, 1) + "\n");
     renameSync(`${path}.tmp`, path);
