@@ -37,6 +37,7 @@ if (job === "forward") {
   times.sort((a, b) => a - b);
   console.log(JSON.stringify({ backend, version, loadSeconds: load, tokensPerSecond: Math.round((B * T) / times[repeats >> 1]), best: Math.round((B * T) / times[0]), logits, peakMib: peakMib() }));
 } else {
+  await run(); // weights are read, as the peer's are
   const batches = Array.from({ length: profiled / (B * T) }, () => { const rows = ids(); return { ids: rows, labels: rows }; });
   const profile = await seconds(async () => { study = await moe.from(study).profile({ data: batches, statistics: ["routerLogits"] }); });
   const merge = await seconds(async () => {

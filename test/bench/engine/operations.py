@@ -37,7 +37,7 @@ product("vector [2048,2048] x [2048,1]", (2048, 2048), (2048, 1))
 
 def tiny():
     small, other = random(8), random(8)
-    return 100 / best(lambda: [torch.add(small, other) for _ in range(100)], 1000)
+    return 1 / best(lambda: torch.add(small, other), 1000)
 
 
 def copy():

@@ -10,11 +10,11 @@ export const products: KernelGroup = (torch, define) => {
   const { native } = torch;
 
   const product = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) => {
-    const [ra, rb] = [a.shape.length, b.shape.length];
-    const [rows, innerA] = transposeA ? [a.shape[ra - 1], a.shape[ra - 2]] : [a.shape[ra - 2], a.shape[ra - 1]];
-    const [innerB, columns] = transposeB ? [b.shape[rb - 1], b.shape[rb - 2]] : [b.shape[rb - 2], b.shape[rb - 1]];
-    tf.util.assert(innerA === innerB, () => `Error in matMul: inner shapes (${innerA}) and (${innerB}) of Tensors with shapes ${a.shape} and ${b.shape} and transposeA=${transposeA} and transposeB=${transposeB} must match.`);
-    const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    const left = a.shape, right = b.shape, ra = left.length, rb = right.length;
+    const rows = left[ra - (transposeA ? 1 : 2)], innerA = left[ra - (transposeA ? 2 : 1)];
+    const innerB = right[rb - (transposeB ? 1 : 2)], columns = right[rb - (transposeB ? 2 : 1)];
+    if (innerA !== innerB) throw new Error(`Error in matMul: inner shapes (${innerA}) and (${innerB}) of Tensors with shapes ${left} and ${right} and transposeA=${transposeA} and transposeB=${transposeB} must match.`);
+    const batch = ra === 2 && rb === 2 ? [] : broadcast(left.slice(0, -2), right.slice(0, -2));
     return { handle: native.matmul(torch.handle(a), torch.handle(b), transposeA, transposeB), shape: [...batch, rows, columns], dtype: a.dtype };
   };
 
