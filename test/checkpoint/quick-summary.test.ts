@@ -73,7 +73,6 @@ test("an index of half a million tensors is counted", async () => {
   const [first, last] = [names[0], names[names.length - 1]];
   writeFileSync(path, index.replace(`"${first}"`, '"swap"').replace(`"${last}"`, `"${first}"`).replace('"swap"', `"${last}"`));
   assert.is(await countByTwo(many), undefined);
-  assert.is(await quickSummary(many), undefined);
   writeFileSync(path, index);
   // one name less in a header: the index names a tensor that is in no shard
   const shard = join(many, "model-00007-of-00064.safetensors");

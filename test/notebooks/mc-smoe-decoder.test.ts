@@ -1,3 +1,3 @@
 import { testNotebook } from "../support/test-notebook.js";
 
-testNotebook("papers/mc-smoe-decoder");
+testNotebook("papers/mc-smoe-decoder", "budget=glance");

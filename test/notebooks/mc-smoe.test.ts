@@ -12,4 +12,4 @@ test("npm start prints the cell of the notebook that compares arms", () => {
   assert.match(shown.source.join(""), "moe.from(teacher).compare(");
 });
 
-testNotebook("papers/mc-smoe");
+testNotebook("papers/mc-smoe", "budget=glance");

@@ -8,14 +8,18 @@ import { packageFile } from "../../sdk/package-file.js";
 
 interface Cell { cell_type: string; source: string; outputs?: { output_type: string; data?: Record<string, unknown> }[] }
 
-/** The tests of one shipped notebook, `papers/mc-smoe`: each has a file of its own, so that they run side by side. */
-export function testNotebook(name: string): void {
+/**
+ * The tests of one shipped notebook, `papers/mc-smoe`: each has a file of its own, so that they run side by side.
+ *
+ * @param parameter that makes it short, e.g. "budget=glance"; `.ci/parts/20-kernel` runs it as it is
+ */
+export function testNotebook(name: string, parameter: string): void {
   const notebook = packageFile(`notebooks/${name}.ipynb`);
   const cellsOf = (path: string): Cell[] => JSON.parse(readFileSync(path, "utf8")).cells;
 
   test(`${basename(notebook)} runs in our kernel and shows something in every cell that asks for it`, () => {
     const out = mkdtempSync(join(tmpdir(), "moelab-"));
-    execFileSync(process.execPath, [packageFile("dist/cli.js"), "run", notebook, "--out", out, "--html"], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync(process.execPath, [packageFile("dist/cli.js"), "run", notebook, "-p", parameter, "--out", out, "--html"], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
     for (const { cell_type, source, outputs } of cellsOf(join(out, basename(notebook)))) {
       if (cell_type !== "code") continue;
       assert.not(outputs!.some(({ output_type }) => output_type === "error"), source);
