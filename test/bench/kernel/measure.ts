@@ -33,7 +33,7 @@ export async function measure(peer: Peer): Promise<Measured> {
     const trivialCellMs = median(await times(100, (i) => run(kernel, peer.trivial(i))));
     await rest();
     const idleMb = residentMb(kernel.pid!);
-    const long = await times(500, (i) => run(kernel, peer.declaring(i)));
+    const long = await times(peer.cells ?? 500, (i) => run(kernel, peer.declaring(i)));
     await rest();
     const growthMb = residentMb(kernel.pid!) - idleMb;
     const version = `${kernel.info.implementation} ${kernel.info.implementation_version}, ${kernel.info.language_info?.name} ${kernel.info.language_info?.version}`;

@@ -12,6 +12,8 @@ export interface Peer {
   /** code whose end is completed, and code whose end is explained */
   complete: string[];
   inspect: string[];
+  /** cells of the long notebook; default 500 */
+  cells?: number;
 }
 
 export interface PeerPaths {
@@ -49,8 +51,8 @@ export function peers({ python, tslab, deno }: PeerPaths): Record<string, Peer> 
         inspect: ["x99", "losses.append", "os.path.join", "json.dumps("],
       },
     }),
-    // tslab finds Node's types only where a notebook has them installed
-    ...(tslab && { tslab: { ...typescript, imports: "const losses = [3, 2, 1]", complete: ["x9", "losses.", "losses.map((loss) => loss.to"], inspect: ["x99", "losses.map"], spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]) } }),
+    // tslab 1.0.22 stopped answering after some 150 cells; it finds Node's types only where a notebook has them installed
+    ...(tslab && { tslab: { ...typescript, cells: 20, imports: "const losses = [3, 2, 1]", complete: ["x9", "losses.", "losses.map((loss) => loss.to"], inspect: ["x99", "losses.map"], spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]) } }),
     ...(deno && { deno: { ...typescript, spec: spec("Deno", [deno, "jupyter", "--kernel", "--conn", "{connection_file}"]) } }),
   };
 }
