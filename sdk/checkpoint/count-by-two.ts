@@ -11,7 +11,7 @@ import { NameSum } from "./name-sum.js";
 import { NameTable } from "./name-table.js";
 import { readIndex } from "./plain-checkpoint.js";
 import { scanPlainIndex } from "./plain-index.js";
-import type { TensorGroup } from "./tensor-summary.js";
+import { joinGroups, type TensorGroup } from "./tensor-summary.js";
 
 /** From here on a second thread saves more than its start costs. */
 const LARGE_INDEX_BYTES = 8e6;
@@ -40,7 +40,7 @@ export async function countByTwo(folder: string): Promise<TensorGroup[] | undefi
       const [seen, said] = [sums.get(number), expected.get(file)];
       if (!seen || !said || seen.low !== said.low || seen.high !== said.high) return undefined;
     }
-    return merged([...counted[0].groups, ...counted[1].groups]);
+    return joinGroups([...counted[0].groups, ...counted[1].groups]);
   } finally {
     await thread.terminate();
   }
@@ -55,20 +55,4 @@ async function sumsOfIndex(path: string, seed: number): Promise<Map<string, Name
     return seen.add(key, file);
   });
   return files && new Map(files.map((file, number) => [file, sums[number]]));
-}
-
-function merged(parts: TensorGroup[]): TensorGroup[] {
-  const groups = new Map<string, TensorGroup>();
-  for (const part of parts) {
-    const key = `${part.part} ${part.dtype}`, group = groups.get(key);
-    if (!group) {
-      groups.set(key, { ...part });
-      continue;
-    }
-    if (group.shape !== part.shape) group.shape = "mixed";
-    group.tensors += part.tensors;
-    group.elements += part.elements;
-    group.sizeBytes += part.sizeBytes;
-  }
-  return [...groups.values()];
 }

@@ -1,7 +1,7 @@
 import { dtypeSizeBytes } from "./dtype-size.js";
 import { Literal, viewOf } from "./literal.js";
 import type { NameKinds } from "./name-kinds.js";
-import type { TensorGroup } from "./tensor-summary.js";
+import { joinGroups, type TensorGroup } from "./tensor-summary.js";
 import type { Dtype } from "./weight-source.js";
 
 /** A tensor as it passes by. */
@@ -93,18 +93,7 @@ export class PlainHeaders {
 
   /** What was counted, by name and dtype. */
   groups(): TensorGroup[] {
-    const groups = new Map<string, TensorGroup>();
-    // the shape of a group is that of its first tensors
-    for (const { part, dtype, shape, tensors, elements, sizeBytes } of this.alike.flatMap((kind) => kind ?? [])) {
-      const key = `${part} ${dtype}`;
-      const group = groups.get(key) ?? { part, dtype, tensors: 0, shape, elements: 0, sizeBytes: 0 };
-      groups.set(key, group);
-      if (group.shape !== shape) group.shape = "mixed";
-      group.tensors += tensors;
-      group.elements += tensors * elements;
-      group.sizeBytes += tensors * sizeBytes;
-    }
-    return [...groups.values()];
+    return joinGroups(this.alike.flatMap((kind) => kind ?? []).map(({ tensors, elements, sizeBytes, ...alike }) => ({ ...alike, tensors, elements: tensors * elements, sizeBytes: tensors * sizeBytes })));
   }
 
   /** Dtype and shape after a name: most often those of the last of its kind. */

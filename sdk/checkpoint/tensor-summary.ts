@@ -19,20 +19,32 @@ export interface TensorGroup {
  * @example tensorSummary(await openTensors("OLMoE-1B-7B-0924"))[0]
  */
 export function tensorSummary(store: TensorStore): TensorGroup[] {
-  const groups = new Map<string, TensorGroup>();
+  return largestFirst(joinGroups(ungrouped(store)));
+}
+
+function* ungrouped(store: TensorStore): Iterable<TensorGroup> {
   for (const name of store.names()) {
     const { dtype, shape, sizeBytes } = store.info(name);
-    const part = partOf(name);
+    yield { part: partOf(name), dtype, tensors: 1, shape: shape.join(" x ") || "scalar", elements: shape.reduce((product, length) => product * length, 1), sizeBytes };
+  }
+}
+
+/** Adds up groups of one part and dtype; the shape of the first is that of all, unless they differ. */
+export function joinGroups(parts: Iterable<Readonly<TensorGroup>>): TensorGroup[] {
+  const groups = new Map<string, TensorGroup>();
+  for (const { part, dtype, tensors, shape, elements, sizeBytes } of parts) {
     const key = `${part} ${dtype}`;
-    const shapeText = shape.join(" x ") || "scalar";
-    const group = groups.get(key) ?? { part, dtype, tensors: 0, shape: shapeText, elements: 0, sizeBytes: 0 };
-    groups.set(key, group);
-    if (group.shape !== shapeText) group.shape = "mixed";
-    group.tensors++;
-    group.elements += shape.reduce((product, length) => product * length, 1);
+    const group = groups.get(key);
+    if (!group) {
+      groups.set(key, { part, dtype, tensors, shape, elements, sizeBytes });
+      continue;
+    }
+    if (group.shape !== shape) group.shape = "mixed";
+    group.tensors += tensors;
+    group.elements += elements;
     group.sizeBytes += sizeBytes;
   }
-  return largestFirst([...groups.values()]);
+  return [...groups.values()];
 }
 
 /** Switch and NLLB write expert_17 where others write 17. @example partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight" */

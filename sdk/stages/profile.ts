@@ -36,7 +36,7 @@ export interface ProfileOptions extends DataOptions, MemoryOptions {
   signal?: AbortSignal;
 }
 
-const USUAL: Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"];
+export const USUAL: readonly Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"];
 
 /** Measures the model on training items: which experts run, how alike their router logits are, and what else is asked for. */
 export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
@@ -47,7 +47,7 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options, items: options.items ?? 256 });
   const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
   const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
-  const statistics = options.statistics ?? USUAL;
+  const statistics = options.statistics ?? [...USUAL];
   const tensors = await measureTensors(model, calibration, statistics, options.signal);
   const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;

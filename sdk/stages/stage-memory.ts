@@ -5,13 +5,16 @@ import { Trainable } from "../model/trainable.js";
 import { tf } from "../tensor/index.js";
 import { watchMemory } from "../tensor/peak-memory.js";
 import { train, type TrainingBatch } from "../train/train.js";
+import type { Statistic } from "../plan/plan.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { table, type Table } from "../view/table.js";
-import { measure, withDecoderMask } from "./profile.js";
+import { measure, USUAL, withDecoderMask } from "./profile.js";
 import type { StudyState } from "./study.js";
 import { taskData, type DataOptions } from "./task-data.js";
 
 export interface StageMemoryOptions extends DataOptions {
+  /** of the profile; default those that it measures by itself */
+  statistics?: Statistic[];
   /** sequences of a training step; default 32 */
   batch?: number;
 }
@@ -46,12 +49,11 @@ export async function memoryStage(study: StudyState, options: StageMemoryOptions
   const batchesOf = async (part: "train" | "test", items: number) => (await taskData(study.opened, part, { ...options, items: options.items ?? items })).groups.flatMap(({ batches }) => batches);
   const profiled = calibration?.batches ?? (await batchesOf("train", 256)).map(withDecoderMask), scored = await batchesOf("test", 400);
   const { id, fingerprint, seed } = calibration ?? { id: "trial", fingerprint: "", seed: 0 };
-  const statistics = ["usage", "routerLogits", "coactivation", "gateMass"] as const;
 
   const stages: MemoryForecast["stages"][number][] = [];
   if (model.spec.decoder.layers.some(({ ffn }) => ffn?.kind === "moe")) {
     const largest = largestOf(profiled);
-    const one = await atRows(largest, largest.ids.length, (batch) => measure(model, { id, fingerprint, seed, batches: [batch] }, [...statistics]));
+    const one = await atRows(largest, largest.ids.length, (batch) => measure(model, { id, fingerprint, seed, batches: [batch] }, options.statistics ?? [...USUAL]));
     // between layers all batches wait
     const waiting = profiled.reduce((sum, batch) => sum + (batch === largest ? 0 : batch.ids.length * tokensOf(batch)), 0);
     stages.push({ stage: "profile", peakBytes: one + 4 * model.spec.width * waiting });

@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { measure, median, type Measured } from "./measure.js";
 import { peers } from "./peers.js";
 
-/** What is asked of moelab's kernel; how far memory grows at all is in `growth.ts`. */
+/** What is asked of moelab's kernel; how far memory grows at all is in `growth.ts`. 500 cells may leave what they leave in Deno, 20 MB. */
 const TARGETS: Partial<Record<string, number>> = { readyMs: 1200, trivialCellMs: 8, idleMb: 250, shutdownMs: 500, "help.completeWorstMs": 200, "help.inspectWorstMs": 200, "long.growthMb": 20 };
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" }, python: { type: "string" }, tslab: { type: "string" }, deno: { type: "string" }, only: { type: "string" } } });
