@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { install, build } from "../setup.mjs";
+import { bundled } from "./bundle.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 install();
@@ -15,6 +16,7 @@ const files = readdirSync(join(root, "test"), { recursive: true })
   .map((name) => join("test", name))
   .filter((name) => name.endsWith(".test.ts") && (filters.length === 0 || filters.some((part) => name.includes(part))))
   .sort();
+const scripts = await bundled(root, files);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 // what runs whole notebooks and kernels comes first, so that neither worker ends up alone with a long file
@@ -42,7 +44,7 @@ async function worker() {
 
 function run(file) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, ["--import", "tsx", file], { cwd: root, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" } });
+    const child = spawn(process.execPath, ["--enable-source-maps", scripts.get(file)], { cwd: root, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" } });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));
