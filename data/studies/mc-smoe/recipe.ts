@@ -30,7 +30,7 @@ export const pretraining = {
 /** A teacher is the pre-trained model fine-tuned on one task, router frozen, no balance loss. */
 export const finetuning = { steps: 300, batch: 48, lr: 5e-4, warmup: 30, clip: 1, decay: 0.01 };
 export const teachers = [1, 2, 3, 4, 5];
-/** pron carries the claims; span says whether they hold on another generative task */
+/** pron has every arm; span says whether what the main ones show holds on another generative task */
 export const tasks = ["pron", "span"] as const;
 /**
  * One or two symbols to write, too few for what a change costs to show. They carry claim 5 alone, on usage in the decoder:
@@ -99,10 +99,12 @@ export const arms: Arm[] = [
   { name: "dense", of: "paper", model: "dense", keep: [1], recover: { keep: [1], draws: 2 } },
 ];
 
-const labelArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
+const mainArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
 
-/** The arms of a task's pieces. */
+/** The arms of a task's pieces: all for `pron`; the main ones for `span`, trained on at 4; these right after the change for label tasks. */
 export function armsOf(task: string): Arm[] {
-  if (!labelTasks.some((name) => name === task)) return arms;
-  return arms.filter(({ name }) => labelArms.includes(name)).map(({ recover: _, keep, ...arm }) => ({ ...arm, keep: keep.filter((experts) => experts === 4 || experts === 16) }));
+  const main = arms.filter(({ name }) => mainArms.includes(name));
+  if (task === "span") return main.map((arm) => ({ ...arm, keep: arm.keep.filter((experts) => experts !== 8), recover: { keep: [4, 16], draws: 2 } }));
+  if (labelTasks.some((name) => name === task)) return main.map(({ recover: _, keep, ...arm }) => ({ ...arm, keep: keep.filter((experts) => experts === 4 || experts === 16) }));
+  return arms;
 }

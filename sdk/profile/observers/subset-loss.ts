@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs";
 import { MoeError } from "../../errors.js";
 import type { LayerId, MoeFfnSpec } from "../../model/spec.js";
 import { keepPerLayer } from "../../plan/keep.js";
@@ -55,25 +55,15 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
       seen.set(layer, order + 1);
 
       const target = targets?.[layer]?.[order] ?? event.output;
-      const each: Tensor[] = [];
+      const outputs: Float32Array[] = [];
       for (const slot of spec.expertOf) {
         if (slot >= 0) await event.load?.([slot]);
-        each.push(slot < 0 ? tf.zerosLike(input) : expert(slot).run(input));
+        const output = slot < 0 ? tf.zerosLike(input) : expert(slot).run(input);
+        outputs.push(await output.data() as Float32Array);
+        output.dispose();
       }
-      const outputs = tf.stack(each, 1);
-      tf.dispose(each);
-      const logits = await event.logits.data();
-      for (let index = 0; index < tried.length; index++) {
-        const dropped = new Set([...tried[index], ...(spec.router.masked ?? [])]);
-        const change = tf.tidy(() => {
-          const weights = tf.tensor(gatesWithout(logits, spec, dropped), [input.shape[0], 1, spec.experts]);
-          const output = tf.reshape(tf.matMul(weights, outputs as Tensor), target.shape);
-          return tf.norm(tf.sub(output, target));
-        });
-        loss[index] += (await change.data())[0];
-        change.dispose();
-      }
-      outputs.dispose();
+      const change = changes(await event.logits.data(), spec, await target.data() as Float32Array, outputs);
+      for (let index = 0; index < tried.length; index++) loss[index] += change([...tried[index], ...(spec.router.masked ?? [])]);
     },
     result() {
       const results = sums.map((sum) => ({ keep: sum("kept").length, losses: Array.from(sum("loss")) }));
@@ -84,20 +74,60 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
   };
 }
 
-/** [N, E] weights of the experts when some are masked: softmax over the rest, the K largest, divided by their sum */
-function gatesWithout(logits: ArrayLike<number>, spec: MoeFfnSpec, dropped: Set<number>): Float32Array {
-  const [E, K] = [spec.experts, spec.router.topK];
-  const gates = new Float32Array(logits.length);
-  const open = Array.from({ length: E }, (_, e) => e).filter((e) => !dropped.has(e));
-  for (let row = 0; row < logits.length; row += E) {
-    const order = [...open].sort((a, b) => logits[row + b] - logits[row + a] || a - b);
-    const most = logits[row + order[0]];
-    const mass = (experts: number[]) => experts.reduce((sum, e) => sum + Math.exp(logits[row + e] - most), 0);
-    const chosen = order.slice(0, K);
-    const total = mass(spec.router.normalize ? chosen : open);
-    for (const e of chosen) gates[row + e] = (Math.exp(logits[row + e] - most) / total) * spec.router.scale;
+/**
+ * How far the layer's output is from `target` when some experts are masked: softmax over the rest, the K largest, divided by
+ * their sum. The distance of a weighted sum of outputs follows from their products with each other and with the target, which
+ * are taken once for all subsets; float64, as differences of them are small.
+ */
+function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, target: Float32Array, outputs: Float32Array[]): (dropped: readonly number[]) => number {
+  const N = logits.length / E;
+  const D = target.length / N;
+  const size = E + 1;
+  const vectors = [...outputs, target];
+  const products = new Float64Array(N * size * size);
+  const masses = new Float64Array(N * E);
+  const byMass = new Uint16Array(N * E);
+  for (let n = 0; n < N; n++) {
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j <= i; j++) {
+        const [one, other] = [vectors[i], vectors[j]];
+        let product = 0;
+        for (let d = n * D; d < (n + 1) * D; d++) product += one[d] * other[d];
+        products[(n * size + i) * size + j] = products[(n * size + j) * size + i] = product;
+      }
+    }
+    const row = Array.from({ length: E }, (_, e) => logits[n * E + e]);
+    const most = Math.max(...row);
+    masses.set(row.map((logit) => Math.exp(logit - most)), n * E);
+    byMass.set(row.map((_, e) => e).sort((a, b) => row[b] - row[a] || a - b), n * E);
   }
-  return gates;
+
+  const isDropped = new Uint8Array(E);
+  const chosen = new Uint16Array(router.topK);
+  return (dropped) => {
+    isDropped.fill(0);
+    for (const e of dropped) isDropped[e] = 1;
+    let squares = 0;
+    for (let n = 0; n < N; n++) {
+      let K = 0, total = 0;
+      for (let at = n * E; at < (n + 1) * E && (K < router.topK || !router.normalize); at++) {
+        const e = byMass[at];
+        if (isDropped[e]) continue;
+        if (K < router.topK) chosen[K++] = e;
+        total += masses[n * E + e];
+      }
+      const product = (i: number, j: number) => products[(n * size + i) * size + j];
+      const scale = router.scale / total;
+      let square = product(E, E);
+      for (let i = 0; i < K; i++) {
+        const weight = scale * masses[n * E + chosen[i]];
+        square -= 2 * weight * product(chosen[i], E);
+        for (let j = 0; j < K; j++) square += weight * scale * masses[n * E + chosen[j]] * product(chosen[i], chosen[j]);
+      }
+      squares += Math.max(0, square);
+    }
+    return Math.sqrt(squares);
+  };
 }
 
 /** every choice of `count` of the experts, in lexicographic order */
