@@ -63,7 +63,8 @@ export class Comparison implements Displayable {
 export async function compareStage(study: StudyState, arms: readonly Arm[], options: CompareOptions = {}): Promise<Comparison> {
   limitMemory(study.original, options);
   const bed = await testBed(study, options);
-  const profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
+  // what one arm's method measures beyond the profile serves the next
+  let profiled = study.profile ? study : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
   bed.bar = progress({ label: "compare", total: (arms.length + 1) * bed.items, unit: "items", signal: options.signal });
   const batches = bed.groups.flatMap((group) => group.batches);
   // a model that does not stay in memory is read once for all arms
@@ -71,7 +72,9 @@ export async function compareStage(study: StudyState, arms: readonly Arm[], opti
     const full = await evaluateStage(profiled, { ...options, before: false }, bed);
     const rows: ArmRow[] = [row("full", full)];
     for (const { arm, ...change } of arms) {
-      const changed = await evaluateStage(await changeStage(profiled, change, undefined), { ...options, before: false }, bed);
+      const planned = await changeStage(profiled, change, undefined);
+      profiled = { ...profiled, profile: planned.profile, tensors: planned.tensors };
+      const changed = await evaluateStage(planned, { ...options, before: false }, bed);
       rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) => 100 * (right - perItem(full)[item]))) });
       await changed.model.dispose();
     }

@@ -43,7 +43,8 @@ export async function runPiece(piece: Piece): Promise<void> {
   const items = draw(pool.train, calibrationItems, new Rng(`${study} ${task} calibration ${seed} ${number}`));
   const batches = Array.from({ length: calibrationItems / 64 }, (_, at) => toBatch(items, Array.from({ length: 64 }, (_, row) => 64 * at + row)));
   const start: StudyState = { model: teacher, original: teacher, opened, steps: [] };
-  const profiled = await profileStage(start, { data: batches, seed: number });
+  // what a method wants to know beyond this is measured once
+  let profiled = await profileStage(start, { data: batches, seed: number });
   const about = provenance({ model: { id: pieceName(piece), fingerprint: await teacher.weights.fingerprint() }, seed: number, options: { regime, pretraining_seed: seed }, command: `npm run study:mc-smoe -- ${pieceName(piece)}` });
   const began = performance.now();
   const measured = found?.measurements ?? (task === "pron" ? await measurements(profiled, number) : usageOf(profiled));
@@ -76,7 +77,8 @@ export async function runPiece(piece: Piece): Promise<void> {
     if (arm.model === "dense") return { model: (await finetuned("dense", seed, pool, number)).model };
     if (arm.compress) return factored(arm.compress, keep);
     const { method, ...options } = arm.change!;
-    const { model } = await changeStage(profiled, { method, ...options, keep, ...(seeded.has(method) && { seed: number }) }, undefined);
+    const { model, profile, tensors } = await changeStage(profiled, { method, ...options, keep, ...(seeded.has(method) && { seed: number }) }, undefined);
+    profiled = { ...profiled, profile, tensors };
     return { model, ...(arm.eager && { from: teacher }) };
   }
 

@@ -116,13 +116,14 @@ function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, 
         if (K < router.topK) chosen[K++] = e;
         total += masses[n * E + e];
       }
-      const product = (i: number, j: number) => products[(n * size + i) * size + j];
       const scale = router.scale / total;
-      let square = product(E, E);
+      const first = n * size * size;
+      let square = products[first + E * size + E];
       for (let i = 0; i < K; i++) {
         const weight = scale * masses[n * E + chosen[i]];
-        square -= 2 * weight * product(chosen[i], E);
-        for (let j = 0; j < K; j++) square += weight * scale * masses[n * E + chosen[j]] * product(chosen[i], chosen[j]);
+        const row = first + chosen[i] * size;
+        square -= 2 * weight * products[row + E];
+        for (let j = 0; j < K; j++) square += weight * scale * masses[n * E + chosen[j]] * products[row + chosen[j]];
       }
       squares += Math.max(0, square);
     }
