@@ -98,7 +98,7 @@ function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, 
     }
     const row = Array.from({ length: E }, (_, e) => logits[n * E + e]);
     const most = Math.max(...row);
-    masses.set(row.map((logit) => Math.exp(logit - most)), n * E);
+    masses.set(row.map((logit) => Math.exp(Math.max(-700, logit - most))), n * E); // never 0, whoever is left
     byMass.set(row.map((_, e) => e).sort((a, b) => row[b] - row[a] || a - b), n * E);
   }
 
