@@ -13,7 +13,7 @@ def product(name, left, right, transpose_a=False, transpose_b=False):
         a, b = random(*left), random(*right)
         a, b = a.mT if transpose_a else a, b.mT if transpose_b else b
         batch = max(a.numel() // (a.shape[-2] * a.shape[-1]), b.numel() // (b.shape[-2] * b.shape[-1]))
-        return 2 * batch * a.shape[-2] * a.shape[-1] * b.shape[-1] / best(lambda: a @ b, 150) / 1e6
+        return 2 * batch * a.shape[-2] * a.shape[-1] * b.shape[-1] / best(lambda: a @ b, 50) / 1e6
 
     cases[f"{name}, GF/s"] = run
 
@@ -37,17 +37,17 @@ product("vector [2048,2048] x [2048,1]", (2048, 2048), (2048, 1))
 
 def tiny():
     small, other = random(8), random(8)
-    return 1 / best(lambda: torch.add(small, other), 1000)
+    return 1 / best(lambda: torch.add(small, other), 100)
 
 
 def copy():
     numbers = torch.zeros(64 * 2**20 // 4)
-    return 2 * numbers.numel() * 4 / best(lambda: numbers * 1, 200) / 1e6
+    return 2 * numbers.numel() * 4 / best(lambda: numbers * 1, 50) / 1e6
 
 
 def widen():
     codes = torch.zeros(128_000_000, dtype=torch.bfloat16)
-    return 256e6 / best(lambda: codes.float(), 500) / 1e6
+    return 256e6 / best(lambda: codes.float(), 100) / 1e6
 
 
 cases |= {"tiny add, per ms": tiny, "copy, GB/s read and written": copy, "bf16 to f32, GB/s read": widen}

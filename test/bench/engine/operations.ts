@@ -15,7 +15,7 @@ const product = (name: string, left: number[], right: number[], transposeA = fal
     const [a, b] = [some(...left), some(...right)];
     const rows = left[left.length - (transposeA ? 1 : 2)]!, inner = left[left.length - (transposeA ? 2 : 1)]!, columns = right[right.length - (transposeB ? 2 : 1)]!;
     const batch = Math.max(a.size / (rows * inner), b.size / (inner * columns));
-    const ms = best(() => tf.matMul(a, b, transposeA, transposeB).dispose(), 150);
+    const ms = best(() => tf.matMul(a, b, transposeA, transposeB).dispose(), 50);
     tf.dispose([a, b]);
     return (2 * batch * rows * inner * columns) / ms / 1e6;
   };
@@ -37,11 +37,11 @@ product("vector [1,2048] x [2048,2048]", [1, 2048], [2048, 2048]);
 product("vector [2048,2048] x [2048,1]", [2048, 2048], [2048, 1]);
 cases["tiny add, per ms"] = () => {
   const [small, other] = [some(8), some(8)];
-  return 1 / best(() => tf.add(small, other).dispose(), 1000);
+  return 1 / best(() => tf.add(small, other).dispose(), 100);
 };
 cases["copy, GB/s read and written"] = () => {
   const copy = tf.zeros([(64 << 20) / 4]);
-  const ms = best(() => tf.mul(copy, 1).dispose(), 200);
+  const ms = best(() => tf.mul(copy, 1).dispose(), 50);
   copy.dispose();
   return (2 * copy.size * 4) / ms / 1e6;
 };
@@ -52,7 +52,7 @@ cases["bf16 to f32, GB/s read"] = () => {
     const tensor = fillTensor([bytes.length / 2]);
     tensor.put(0, bytes, "BF16");
     tensor.done().dispose();
-  }, 500) / 1e6;
+  }, 100) / 1e6;
 };
 
 console.log(JSON.stringify({ backend, version, cases: Object.keys(cases) }));
