@@ -29,9 +29,9 @@ export const pretraining = {
 
 /** A teacher is the pre-trained model fine-tuned on one task, router frozen, no balance loss. */
 export const finetuning = { steps: 300, batch: 48, lr: 5e-4, warmup: 30, clip: 1, decay: 0.01 };
-export const teachers = [1, 2, 3, 4, 5];
-/** pron has every arm; span says whether what the main ones show holds on another generative task */
+/** `pron` has every arm; `span` says whether what the main ones show holds on another generative task */
 export const tasks = ["pron", "span"] as const;
+export const teachersOf = { pron: [1, 2, 3, 4, 5], span: [1, 2] };
 /**
  * One or two symbols to write, too few for what a change costs to show. They carry claim 5 alone, on usage in the decoder:
  * the pieces hold the teacher's usage, and a few arms right after the change that show why they carry no more.
