@@ -50,7 +50,7 @@ export class ByteFile {
    * @throws FormatError `file-changed` if the file became shorter after it was opened
    */
   async read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
-    const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
+    const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : fresh(end - start);
     const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, READ)));
     for (let filled = 0; filled < bytes.length; ) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
@@ -72,4 +72,9 @@ export class ByteFile {
     forgotten.register(this, descriptor, this);
     return (this.descriptor = descriptor);
   }
+}
+
+/** Memory that nobody clears first, since all of it is read into, and that starts at a multiple of 8 bytes. */
+function fresh(sizeBytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
 }

@@ -1,8 +1,9 @@
 // Sequential reading of a sharded bfloat16 checkpoint: bytes alone, decoded to float32, and one expert in sixteen by its range.
 // usage: node --import tsx test/bench/checkpoint/read.ts [MB = 1024]   (MOELAB_BACKEND chooses where tensors go)
-// Beside it, plain reading of the same files from end to end, 16 MB at a time: into one buffer, and into fresh memory, which
-// the operating system has to give and to clear. All bytes come from its page cache when they fit there. Last line as JSON.
-import { closeSync, mkdtempSync, openSync, readSync, readdirSync, rmSync } from "node:fs";
+// Beside it, plain reading of the same files from end to end by node:fs, as many bytes at a time as a tensor has: into one buffer,
+// which may stay in the processor's cache, and into fresh memory. All bytes come from its page cache when they fit there. Last line as JSON.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WeightSource } from "../../../sdk/checkpoint/weight-source.js";
@@ -23,11 +24,11 @@ const rates: Record<string, number> = {};
 
 /** Reads the shards from end to end. */
 async function readPlainly(fresh: boolean): Promise<void> {
-  const one = Buffer.alloc(16 << 20);
+  const one = Buffer.alloc(sizeBytes);
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".safetensors"))) {
-    const file = openSync(join(folder, name), "r");
-    while (readSync(file, fresh ? Buffer.allocUnsafeSlow(one.length) : one) > 0);
-    closeSync(file);
+    const file = await open(join(folder, name), "r");
+    while ((await file.read(fresh ? Buffer.allocUnsafeSlow(one.length) : one)).bytesRead > 0);
+    await file.close();
   }
 }
 
@@ -46,6 +47,7 @@ try {
   console.log(`${tensors.length} tensors, ${(all / 1e9).toFixed(2)} GB, shards of 0.5 GB; node ${process.version}`);
   await measure("write, with fsync", all, () => writeSharded(folder, tensors, tensors.map(({ name }) => ({ name, bytes: content })), { maxShardBytes: 5e8 }));
   await measure("plain, one buffer", all, () => readPlainly(false));
+  await readPlainly(true); // the process grows to what this takes
   await measure("plain, fresh memory", all, () => readPlainly(true));
   const store = await openTensors(folder);
   await measure("read bytes", all, async () => { for (const { name } of tensors) await store.bytes(name); });
