@@ -104,7 +104,7 @@ const mainArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
 /** The arms of a task's pieces: all for `pron`; the main ones for `span`, trained on at 4; these right after the change for label tasks. */
 export function armsOf(task: string): Arm[] {
   const main = arms.filter(({ name }) => mainArms.includes(name));
-  if (task === "span") return main.map((arm) => ({ ...arm, keep: arm.keep.filter((experts) => experts !== 8), recover: { keep: [4, 16], draws: 2 } }));
+  if (task === "span") return main.map((arm) => ({ ...arm, keep: arm.keep.filter((experts) => experts !== 8), recover: { keep: [4, 16], draws: 1 } }));
   if (labelTasks.some((name) => name === task)) return main.map(({ recover: _, keep, ...arm }) => ({ ...arm, keep: keep.filter((experts) => experts === 4 || experts === 16) }));
   return arms;
 }
