@@ -5,7 +5,6 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { install, build } from "../setup.mjs";
-import { bundled } from "./bundle.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 install();
@@ -16,6 +15,7 @@ const files = readdirSync(join(root, "test"), { recursive: true })
   .map((name) => join("test", name))
   .filter((name) => name.endsWith(".test.ts") && (filters.length === 0 || filters.some((part) => name.includes(part))))
   .sort();
+const { bundled } = await import("./bundle.mjs"); // esbuild is there once all is installed
 const scripts = await bundled(root, files);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
