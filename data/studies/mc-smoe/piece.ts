@@ -9,7 +9,7 @@ import type { StudyState } from "../../../sdk/stages/study.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { toBatch } from "../../../sdk/text/task-batch.js";
 import { draw, loadPool } from "./pool.js";
-import { armsOf, calibrationItems, compression, study, type Arm, type Regime } from "./recipe.js";
+import { armsOf, calibrationItems, compression, study, tasks, type Arm, type Regime } from "./recipe.js";
 import { measurements, usageOf } from "./measurements.js";
 import { recover, RecoveryData } from "./recover.js";
 import { Bed } from "./score.js";
@@ -47,7 +47,7 @@ export async function runPiece(piece: Piece): Promise<void> {
   let profiled = await profileStage(start, { data: batches, seed: number });
   const about = provenance({ model: { id: pieceName(piece), fingerprint: await teacher.weights.fingerprint() }, seed: number, options: { regime, pretraining_seed: seed }, command: `npm run study:mc-smoe -- ${pieceName(piece)}` });
   const began = performance.now();
-  const measured = found?.measurements ?? (task === "pron" ? await measurements(profiled, number) : usageOf(profiled));
+  const measured = found?.measurements ?? (tasks[task].usageAlone ? usageOf(profiled) : await measurements(profiled, number));
 
   for (const arm of wanted) {
     for (const keep of arm.keep) {

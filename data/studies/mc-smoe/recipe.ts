@@ -29,15 +29,31 @@ export const pretraining = {
 
 /** A teacher is the pre-trained model fine-tuned on one task, router frozen, no balance loss. */
 export const finetuning = { steps: 300, batch: 48, lr: 5e-4, warmup: 30, clip: 1, decay: 0.01 };
-/** `pron` has every arm; `span` says whether what the main ones show holds on another generative task */
-export const tasks = ["pron", "span"] as const;
-export const teachersOf = { pron: [1, 2, 3, 4, 5], span: [1, 2] };
+export interface StudyTask {
+  teachers: number[];
+  /** arms by name; default all */
+  arms?: string[];
+  /** ratios of these arms; default their own */
+  keep?: number[];
+  /** ratios at which they are trained on, and with how many draws; default their own */
+  recover?: Arm["recover"];
+  /** usage alone is read off the teacher, without stable ranks and alignment */
+  usageAlone?: true;
+}
+
+const mainArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
 /**
- * One or two symbols to write, too few for what a change costs to show. They carry claim 5 alone, on usage in the decoder:
- * the pieces hold the teacher's usage, and a few arms right after the change that show why they carry no more.
+ * One or two symbols to write, too few for what a change costs to show. Such tasks carry claim 5 alone, on usage in the decoder:
+ * the pieces hold the teacher's usage, and the main arms right after the change, which show why they carry no more.
  */
-export const labelTasks = ["century", "kind", "name"] as const;
-export const labelTeachers = [1, 2, 3];
+const label: StudyTask = { teachers: [1, 2, 3], arms: mainArms, keep: [4, 16], recover: { keep: [], draws: 0 }, usageAlone: true };
+
+/** `pron` has every arm and carries the claims; `span` says whether what the main ones show holds on another generative task. */
+export const tasks: Record<string, StudyTask> = {
+  pron: { teachers: [1, 2, 3, 4, 5] },
+  span: { teachers: [1, 2], arms: mainArms, keep: [4, 2, 16], recover: { keep: [4, 16], draws: 1 }, usageAlone: true },
+  century: label, kind: label, name: label,
+};
 export const calibrationItems = 256;
 /** teacher-forced items, and items written freely for the symbol (phoneme) error rate */
 export const testItems = { scored: 400, written: 200 };
@@ -99,12 +115,8 @@ export const arms: Arm[] = [
   { name: "dense", of: "paper", model: "dense", keep: [1], recover: { keep: [1], draws: 2 } },
 ];
 
-const mainArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
-
-/** The arms of a task's pieces: all for `pron`; the main ones for `span`, trained on at 4; these right after the change for label tasks. */
+/** The arms of a task's pieces. */
 export function armsOf(task: string): Arm[] {
-  const main = arms.filter(({ name }) => mainArms.includes(name));
-  if (task === "span") return main.map((arm) => ({ ...arm, keep: arm.keep.filter((experts) => experts !== 8), recover: { keep: [4, 16], draws: 1 } }));
-  if (labelTasks.some((name) => name === task)) return main.map(({ recover: _, keep, ...arm }) => ({ ...arm, keep: keep.filter((experts) => experts === 4 || experts === 16) }));
-  return arms;
+  const { arms: names, keep, recover } = tasks[task];
+  return arms.filter(({ name }) => !names || names.includes(name)).map((arm) => ({ ...arm, ...(keep && { keep: arm.keep.filter((experts) => keep.includes(experts)) }), ...(recover && { recover }) }));
 }

@@ -7,14 +7,13 @@ import { ready } from "../../../sdk/tensor/index.js";
 import { exclusively } from "./exclusive.js";
 import { pieceName, runPiece, type Piece } from "./piece.js";
 import { work } from "./pretrain.js";
-import { labelTasks, labelTeachers, pretrainingSeeds, regimes, tasks, teachersOf } from "./recipe.js";
+import { pretrainingSeeds, regimes, tasks } from "./recipe.js";
 
 const positionals = process.argv.slice(2);
 await ready();
 
 // teachers last: after each round every model has one more
-const piecesOf = (task: string, numbers: number[]): Piece[] => numbers.flatMap((teacher) => pretrainingSeeds.flatMap((seed) => regimes.map((regime) => ({ regime, seed, task, teacher }))));
-const pieces = [...tasks.flatMap((task) => piecesOf(task, teachersOf[task])), ...labelTasks.flatMap((task) => piecesOf(task, labelTeachers))];
+const pieces: Piece[] = Object.entries(tasks).flatMap(([task, { teachers }]) => teachers.flatMap((teacher) => pretrainingSeeds.flatMap((seed) => regimes.map((regime) => ({ regime, seed, task, teacher })))));
 const named = new Map(pieces.map((piece) => [pieceName(piece), piece]));
 const unknown = positionals.find((name) => !named.has(name));
 if (unknown) throw new MoeError("unknown-piece", `study: there is no piece "${unknown}"; accepted are names such as ${pieceName(pieces[0])}, see recipe.ts.`);
