@@ -287,8 +287,9 @@ def main():
             print(f"{len(names) - at} of {len(names)} left out after {options.seconds:.0f} s: {', '.join(names[at:])}")
             break
         meta = make_models.build(name, family(name), options.folder)
-        # with these biases transformers lets padding on the left into the states of convolutions and state spaces: its own numbers change
-        leaky = any(family(name).config.get(key) for key in ("conv_bias", "mamba_proj_bias"))
+        # transformers' own numbers change with padding on the left: with these biases it enters the states of convolutions and state
+        # spaces, and Llama 4 counts it as positions where it scales queries (`floor_scale`). There the model must equal itself unpadded
+        leaky = any(family(name).config.get(key) for key in ("conv_bias", "mamba_proj_bias", "attn_temperature_tuning"))
         if family(name).kind == "causal" and not leaky:
             add_left_padded(name, options.folder / name)
         if SHAPES[name][0] == "deepseek":
