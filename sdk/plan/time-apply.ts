@@ -4,50 +4,80 @@ import { slotWorks } from "./apply-work.js";
 import type { Plan } from "./plan.js";
 
 export interface TimeApplyOptions extends ApplyOptions {
-  /** longest that the trial may take by the counted work; default 2,000. Slower slots are not tried, and the counted time stands */
+  /** about how long the trial takes by the counted work; default 2,000. With 0 nothing is tried, and the counted time stands */
   trialMs?: number;
 }
 
 /**
- * Forecasts how long making all changed weights takes on this machine: the smallest slot and the largest that is not too slow are
- * made for a trial, and the others take what their counted work comes to by the line through these two. How long an
- * assignment or a decomposition takes depends on the numbers, so that counting alone is wrong by a factor.
+ * Forecasts how long making all changed weights takes on this machine: slots of all sizes are made for a trial, as many as there is
+ * time for, and the others take what lies between those of the next smaller and the next larger size. How long an assignment or a
+ * decomposition takes depends on the numbers, so that counting alone is wrong by a factor.
  *
  * @param speeds as `applySpeeds` measures them
  */
 export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: ApplySpeeds, { trialMs = 2000, ...options }: TimeApplyOptions = {}): Promise<number> {
-  const trial = await applyPlan(model, plan, options);
-  const works = slotWorks(model.spec, plan, trial.spec);
+  const { spec: planned } = await applyPlan(model, plan, options);
+  const works = slotWorks(model.spec, plan, planned);
   const counted = works.map(({ work }) => timeOf(work, speeds));
-  const total = counted.reduce((sum, ms) => sum + ms, 0);
-  const order = works.map((_, at) => at).sort((a, b) => counted[a] - counted[b]);
-  if (order.length === 0) return 0;
-  const small = order[0];
-  const large = order.findLast((at) => 2 * counted[small] + counted[at] <= trialMs);
-  if (large === undefined) return total;
+  const sumOf = (slots: number[]) => slots.reduce((sum, at) => sum + counted[at], 0);
+  const bySize = works.map((_, at) => at).sort((a, b) => counted[a] - counted[b]);
+  // the engine's first call of anything is slow, and a single pass tells little: three times what is chosen, or more
+  const tried = mostThatFit(bySize, (slots) => 3 * sumOf(slots) <= trialMs);
+  if (tried.length === 0) return sumOf(bySize);
 
-  await make(small); // the engine compiles and warms up
-  const [first, second] = [await make(small), await make(large)];
-  const slope = (second - first) / (counted[large] - counted[small]);
-  // two slots of about the same size tell nothing about the slope
-  if (counted[large] < 1.3 * counted[small] || !(slope > 0)) return (total * (first + second)) / (counted[small] + counted[large]);
-  return counted.reduce((sum, ms) => sum + Math.max(0, first + slope * (ms - counted[small])), 0);
+  await pass();
+  const said: number[] = [];
+  const started = performance.now();
+  do said.push(whole(await pass()));
+  while (said.length < 15 && (performance.now() - started) * (1 + 1 / said.length) < (trialMs * 2) / 3);
+  return median(said);
 
-  /** milliseconds of one slot, the mean over as many as fit into a moment, so that collecting garbage counts */
-  async function make(at: number): Promise<number> {
-    const times: number[] = [];
-    do times.push(await makeOnce(at)); while (times.length < 8 && times.reduce((sum, ms) => sum + ms, 0) < 60);
-    return times.reduce((sum, ms) => sum + ms, 0) / times.length;
-  }
-
-  /** from new weights, which remember nothing */
-  async function makeOnce(at: number): Promise<number> {
-    const { layer, slot } = works[at];
+  /** milliseconds of each slot that is tried, made in running order from new weights, which remember nothing */
+  async function pass(): Promise<Map<number, number>> {
     const { weights } = await applyPlan(model, plan, options);
-    const prefix = `${layer}.experts.${slot}.`;
-    const names = [...weights.names()].filter((name) => name.startsWith(prefix));
-    const started = performance.now();
-    for (const name of names) await weights.values(name);
-    return performance.now() - started;
+    const took = new Map<number, number>();
+    for (const at of [...tried].sort((a, b) => a - b)) {
+      const prefix = `${works[at].layer}.experts.${works[at].slot}.`;
+      const names = [...weights.names()].filter((name) => name.startsWith(prefix));
+      const begun = performance.now();
+      for (const name of names) await weights.values(name);
+      took.set(at, performance.now() - begun);
+    }
+    return took;
   }
+
+  /** milliseconds of all slots after a pass */
+  function whole(took: Map<number, number>): number {
+    const sizes = [...new Set([...took.keys()].map((at) => counted[at]))].sort((a, b) => a - b);
+    const known = sizes.map((size): [number, number] => [size, mean([...took].filter(([at]) => counted[at] === size).map(([, ms]) => ms))]);
+    return counted.reduce((sum, size, at) => sum + (took.get(at) ?? between(known, size)), 0);
+  }
+}
+
+/** The most slots, evenly spread over the sizes, that pass: with the smallest, and with the largest where it fits. */
+function mostThatFit(bySize: number[], fits: (slots: number[]) => boolean): number[] {
+  for (let end = bySize.length; end > 0; end = Math.floor(0.8 * end)) {
+    for (let count = end; count > 1; count = Math.floor(0.8 * count)) {
+      const spread = Array.from({ length: count }, (_, i) => bySize[Math.round((i * (end - 1)) / (count - 1))]);
+      if (fits(spread)) return spread;
+    }
+  }
+  return fits(bySize.slice(0, 1)) ? bySize.slice(0, 1) : [];
+}
+
+/** Milliseconds of a size by the line through its neighbours; beyond them, in proportion to the nearest. */
+function between(known: [number, number][], size: number): number {
+  const upper = known.findIndex(([other]) => other >= size);
+  const [nearSize, nearMs] = known[upper === -1 ? known.length - 1 : upper];
+  if (upper <= 0) return (nearMs * size) / nearSize;
+  const [lowSize, lowMs] = known[upper - 1];
+  return lowMs + ((nearMs - lowMs) * (size - lowSize)) / (nearSize - lowSize);
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }

@@ -40,7 +40,7 @@ export class Forecast implements Displayable {
   }
 }
 
-/** Forecasts the plan of a study before it is carried out; for the time, two of the new experts are made for a trial. */
+/** Forecasts the plan of a study before it is carried out; for the time, some of the new experts are made for a trial. */
 export async function forecastStage(study: StudyState): Promise<Forecast> {
   if (!study.plan) throw new MoeError("wrong-order", "forecast: there is no plan yet. Call .plan({ method }) before.");
   const { model: { spec, weights }, plan, tensors } = study;

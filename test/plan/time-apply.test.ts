@@ -1,16 +1,21 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { create, from } from "../../sdk/pipeline.js";
+import { moeLayers } from "../../sdk/model/spec.js";
 import { forecast } from "../../sdk/plan/forecast.js";
-import { usualSpeeds } from "../../sdk/plan/apply-speeds.js";
+import { slotWorks } from "../../sdk/plan/apply-work.js";
+import { timeOf, usualSpeeds } from "../../sdk/plan/apply-speeds.js";
+import type { Plan } from "../../sdk/plan/plan.js";
+import { plannedSpec } from "../../sdk/plan/planned-spec.js";
 import { timeApply } from "../../sdk/plan/time-apply.js";
 import { noLeaks } from "../support/tensors.js";
 
 // What it says is measured in test/bench/forecast; here, when it tries and when it counts.
-const profiled = await create({
+const config = {
   model_type: "mixtral", vocab_size: 16, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 2, num_local_experts: 4,
   num_experts_per_tok: 2, max_position_embeddings: 16, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: true,
-}).profile({ data: [{ ids: [[1, 2, 3, 4, 5, 6, 7, 8]], labels: [[2, 3, 4, 5, 6, 7, 8, 9]] }] as never });
+};
+const profiled = await create(config).profile({ data: [{ ids: [[1, 2, 3, 4, 5, 6, 7, 8]], labels: [[2, 3, 4, 5, 6, 7, 8, 9]] }] as never });
 const { model } = profiled;
 const { plan } = await from(profiled).plan({ method: "m-smoe", keep: 2 });
 
@@ -26,6 +31,29 @@ test("a trial measures, whatever the counted speeds say, and leaves no tensor", 
     const [tried, counted] = [await timeApply(model, plan!, slow, { trialMs: 1e9 }), forecast(model.spec, plan!, { speeds: slow }).applyMs];
     assert.ok(tried > 0 && tried !== counted);
   });
+});
+
+test("where there is time for two slots, the smallest and the largest are made and no other is read", async () => {
+  const [two, one, three] = [[0, 1], [2], [3, 4, 5]];
+  const wide = await create({ ...config, num_local_experts: 6 });
+  const slots = [two, one, three].map((experts) => ({ from: experts.map((expert) => ({ expert, weight: 1 / experts.length })) }));
+  const plan: Plan = { version: 1, for: await wide.model.weights.fingerprint(), method: "by hand", options: {}, layers: { [moeLayers(wide.model.spec)[0].id]: { slots, expertOf: [0, 0, 1, 2, 2, 2] } } };
+  const read = new Set<number>();
+  const weights = new Proxy(wide.model.weights, {
+    get(source, key) {
+      const value = Reflect.get(source, key, source);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (key === "read" || key === "values") read.add(Number(/experts\.(\d+)/.exec(String(args[0]))![1]));
+        return value.apply(source, args);
+      };
+    },
+  });
+  const [first, second, third] = slotWorks(wide.model.spec, plan, plannedSpec(wide.model.spec, plan)).map(({ work }) => timeOf(work, usualSpeeds));
+  assert.ok(second < first && first < third);
+  const ms = await timeApply({ spec: wide.model.spec, weights }, plan, usualSpeeds, { trialMs: 3.1 * (second + third) });
+  assert.equal([...read].sort(), [...one, ...three]);
+  assert.ok(ms > 0);
 });
 
 test("a plan without new experts takes no time", async () => {

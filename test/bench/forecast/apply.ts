@@ -8,30 +8,31 @@ import { methodList } from "../../../sdk/plan/methods.js";
 import { Rng, ready } from "../../../sdk/tensor/index.js";
 
 // How long apply takes, beside what the forecast said, for every method that makes new weights:
-//   node --import tsx test/bench/forecast/apply.ts [D F E]
-// Each method runs in a process of its own; forecast and apply alternate nine times: medians, and the median of the pairs' ratios. Memory is compared in
+//   node --import tsx test/bench/forecast/apply.ts [D F E LAYERS]
+// Each method runs in a process of its own; forecast and apply alternate, fifteen times or for half a minute: medians, and the median of the pairs' ratios. Memory is compared in
 // test/plan/apply-work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts. results/ holds what was measured.
 
-const [D, F, E] = process.argv.slice(2, 5).map(Number).filter(Number.isFinite).length === 3 ? process.argv.slice(2, 5).map(Number) : [256, 512, 8];
-const method = process.argv[5];
+const sizes = process.argv.slice(2).map(Number).filter(Number.isFinite);
+const [D, F, E, layers] = [256, 512, 8, 8].map((usual, at) => sizes[at] ?? usual);
+const method = process.argv.slice(2).find((arg) => !Number.isFinite(Number(arg)));
 const config = {
-  model_type: "mixtral", vocab_size: 64, hidden_size: D, intermediate_size: F, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 4,
+  model_type: "mixtral", vocab_size: 64, hidden_size: D, intermediate_size: F, num_hidden_layers: layers, num_attention_heads: 4, num_key_value_heads: 4,
   num_local_experts: E, num_experts_per_tok: 2, max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: true,
 };
 
-const rounds = 9;
+const rounds = 15, enoughMs = 30e3;
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 if (method) await one(method);
 else {
   const engine = await ready();
   const rows = methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(({ name }) => JSON.parse(
-    execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), String(D), String(F), String(E), name], { encoding: "utf8", env: process.env, stdio: ["ignore", "pipe", "inherit"] }).trimEnd().split("\n").pop()!));
+    execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), String(D), String(F), String(E), String(layers), name], { encoding: "utf8", env: process.env, stdio: ["ignore", "pipe", "inherit"] }).trimEnd().split("\n").pop()!));
   console.table(rows);
-  const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E}`, D, F, E, layers: 2, rounds, rows };
+  const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, rows };
   const folder = fileURLToPath(new URL("results", import.meta.url));
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/${engine.name}-${D}-${F}-${E}.json`, `${JSON.stringify(record, null, 1)}\n`);
+  writeFileSync(`${folder}/${engine.name}-${D}-${F}-${E}-${layers}.json`, `${JSON.stringify(record, null, 1)}\n`);
 }
 
 async function one(name: string): Promise<void> {
@@ -41,7 +42,7 @@ async function one(name: string): Promise<void> {
   const options = kind === "compress" ? { rank: 16 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.5 };
   const planned = await from(await create(config).profile({ data: data as never })).plan({ method: name, ...options });
   const said: number[] = [], took: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (const begun = performance.now(); took.length < 3 || (took.length < rounds && performance.now() - begun < enoughMs);) {
     said.push((await from(planned).forecast()).applyMs);
     const { model } = await from(planned).apply();
     const changed = [...model.weights.names()].filter((tensor) => tensor.includes(".experts."));
@@ -49,5 +50,5 @@ async function one(name: string): Promise<void> {
     for (const tensor of changed) await model.weights.values(tensor);
     took.push(performance.now() - started);
   }
-  console.log(JSON.stringify({ method: name, ms: Number(median(took).toFixed(1)), forecast: Number(median(said).toFixed(1)), ratio: Number(median(said.map((ms, round) => ms / took[round]!)).toFixed(2)) }));
+  console.log(JSON.stringify({ method: name, rounds: took.length, ms: Number(median(took).toFixed(1)), forecast: Number(median(said).toFixed(1)), ratio: Number(median(said.map((ms, round) => ms / took[round]!)).toFixed(2)) }));
 }
