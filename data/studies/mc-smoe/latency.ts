@@ -19,7 +19,7 @@ import { denseConfig, study } from "./recipe.js";
 import { draw, loadPool, tokenizer } from "./pool.js";
 
 const batchSizes = [16, 64, 256];
-const rounds = 25;
+const rounds = 150;
 
 await ready();
 const pool = await loadPool("pron");
@@ -35,6 +35,13 @@ const arms: [string, number, Model][] = [
   ["m-smoe, router cut to the leaders", 4, new Model("cut", cut.spec, cut.weights)],
 ];
 
+/** Median with its distribution-free 95 % interval: order statistics of a sign test. */
+function middle(values: number[]): [number, number, number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const reach = 0.98 * Math.sqrt(rounds);
+  return [0, -reach, reach].map((by) => sorted[Math.max(0, Math.min(rounds - 1, Math.round(rounds / 2 + by - 0.5)))]) as [number, number, number];
+}
+
 const results: TaskResult[] = [];
 for (const size of batchSizes) {
   const batch = batchOf(size);
@@ -48,13 +55,14 @@ for (const size of batchSizes) {
       logits.dispose();
     }
   }
+  const full = arms.findIndex(([arm]) => arm === "full");
   arms.forEach(([arm, keep, model], at) => {
-    const sorted = times[at].sort((a, b) => a - b);
-    // distribution-free 95 % interval of the median: order statistics of a sign test
-    const reach = 0.98 * Math.sqrt(rounds);
-    const [median, low, high] = [rounds / 2 - 0.5, rounds / 2 - reach - 0.5, rounds / 2 + reach - 0.5].map((rank) => sorted[Math.max(0, Math.min(rounds - 1, Math.round(rank)))]);
-    console.log(`${size} words, ${arm}: ${(1000 * median).toFixed(1)} ms [${(1000 * low).toFixed(1)}, ${(1000 * high).toFixed(1)}]`);
-    results.push({ task: `batch of ${size} ${arm} ${keep} changed`, n: rounds, metrics: [{ metric: "seconds", value: median }, { metric: "seconds_low", value: low }, { metric: "seconds_high", value: high }], config: { task: `batch of ${size}`, arm, keep, stage: "changed", repeats: rounds, load_average: Number(loadavg()[0].toFixed(1)), parameters: cost(model.spec).parameters.total } });
+    const [median, low, high] = middle(times[at]);
+    // of the same round, so that a machine whose speed wanders does not speak
+    const [ratio, ratioLow, ratioHigh] = middle(times[at].map((seconds, round) => seconds / times[full][round]));
+    console.log(`${size} words, ${arm}: ${(1000 * median).toFixed(1)} ms [${(1000 * low).toFixed(1)}, ${(1000 * high).toFixed(1)}], ${ratio.toFixed(3)} of full [${ratioLow.toFixed(3)}, ${ratioHigh.toFixed(3)}]`);
+    const metrics = Object.entries({ seconds: median, seconds_low: low, seconds_high: high, of_full: ratio, of_full_low: ratioLow, of_full_high: ratioHigh }).map(([metric, value]) => ({ metric, value }));
+    results.push({ task: `batch of ${size} ${arm} ${keep} changed`, n: rounds, metrics, config: { task: `batch of ${size}`, arm, keep, stage: "changed", repeats: rounds, load_average: Number(loadavg()[0].toFixed(1)), parameters: cost(model.spec).parameters.total } });
   });
 }
 await writeReport(packageFile(`data/results/${study}/latency.json`), report(results, { provenance: provenance({ model: { id: "nano-switch-pron", fingerprint: await opened.model.weights.fingerprint() }, options: { regime: "latency" }, command: "node --import tsx data/studies/mc-smoe/latency.ts" }) }));

@@ -26,17 +26,20 @@ export function intervalForest(rows: readonly IntervalRow[], { difference, ...wo
 }
 
 export function intervalForestSpec(rows: readonly IntervalRow[], { difference = "difference, 95 % interval" }: IntervalForestOptions = {}): ChartSpec {
-  const claims = rows.map(({ claim }) => claim);
-  const values = rows.map((row) => ({ ...row, verdict: verdictOf(row), written: written(row) }));
+  const digits = middleDigits(rows);
+  // lines of a claim are apart by a line break, which the axis turns into lines
+  const values = rows.map((row) => ({ ...row, label: lines(row.claim).join("\n"), verdict: verdictOf(row), written: written(row, digits) }));
+  const labels = values.map(({ label }) => label);
+  const mostLines = Math.max(1, ...labels.map((label) => label.split("\n").length));
   const verdicts: Verdict[] = ["reproduced", "not resolved", "refuted"];
   const width = 360;
   const x = { type: "quantitative", title: difference };
-  const y = { field: "claim", type: "nominal", sort: claims, title: null, axis: { ticks: false, domain: false, labelLimit: 320, labelPadding: 8 } };
+  const y = { field: "label", type: "nominal", sort: labels, title: null, axis: { ticks: false, domain: false, labelExpr: "split(datum.label, '\\n')", labelLimit: 0, labelBaseline: "middle", labelOffset: { expr: "-7 * (length(split(datum.label, '\\n')) - 1)" }, labelPadding: 8 } };
   const color = { field: "verdict", type: "nominal", title: null, scale: { domain: verdicts, range: ["#009E73", GREY, "#D55E00"] } };
   const shape = { ...color, scale: { domain: verdicts, range: ["circle", "square", "triangle-down"] } };
   return {
     width,
-    height: Math.max(60, 28 * rows.length),
+    height: Math.max(60, (12 + 16 * mostLines) * rows.length),
     data: { values },
     layer: [
       { data: { values: [{ zero: 0 }] }, mark: { type: "rule", stroke: GREY, strokeDash: [4, 3] }, encoding: { x: { ...x, field: "zero" } } },
@@ -52,10 +55,27 @@ function verdictOf({ low, high, verdict }: IntervalRow): Verdict {
   return verdict ?? (low > 0 ? "reproduced" : high < 0 ? "refuted" : "not resolved");
 }
 
-function written({ difference, low, high }: IntervalRow): string {
-  const digits = Math.max(0, errorDigits((high - low) / 4 || Math.abs(difference) || 1));
+function written({ difference, low, high }: IntervalRow, digits: number): string {
   const signed = (value: number) => `${value > 0 ? "+" : ""}${fixed(value, digits)}`;
   return `${signed(difference)} [${signed(low)}, ${signed(high)}]`;
+}
+
+/** Decimals for all rows: what the interval of the middle one leaves meaning to. */
+function middleDigits(rows: readonly IntervalRow[]): number {
+  const digits = rows.map(({ difference, low, high }) => Math.max(0, errorDigits((high - low) / 4 || Math.abs(difference) || 1))).sort((a, b) => a - b);
+  return digits[digits.length >> 1] ?? 0;
+}
+
+/** Breaks between words into lines of about equal length, none longer than `most` letters where words allow it. */
+function lines(text: string, most = 44): string[] {
+  const even = text.length / Math.ceil(text.length / most);
+  const broken: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = broken.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= most && last.length < even) broken[broken.length - 1] = `${last} ${word}`;
+    else broken.push(word);
+  }
+  return broken;
 }
 
 function verdictCounts(rows: readonly IntervalRow[]): string {
