@@ -51,7 +51,7 @@ const label: StudyTask = { teachers: [1, 2, 3], arms: mainArms, keep: [4, 16], r
 /** `pron` has every arm and carries the claims; `span` says whether what the main ones show holds on another generative task. */
 export const tasks: Record<string, StudyTask> = {
   pron: { teachers: [1, 2, 3, 4, 5] },
-  span: { teachers: [1, 2], arms: mainArms, keep: [4, 2, 16], recover: { keep: [4, 16], draws: 1 }, usageAlone: true },
+  span: { teachers: [1, 2, 3, 4, 5], arms: mainArms, keep: [4, 2, 16], recover: { keep: [4, 16], draws: 1 }, usageAlone: true },
   century: label, kind: label, name: label,
 };
 export const calibrationItems = 256;
