@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-
-interface Counting { memory(): [liveTensors: number, bytes: number, peakBytes: number]; resetPeak(): void }
+import type { TorchBackend } from "./torch/backend.js";
+import type { Native } from "./torch/native.js";
 
 /** What the watches that run have seen so far. */
 const watches = new Set<{ peakBytes: number }>();
@@ -16,7 +16,7 @@ const watches = new Set<{ peakBytes: number }>();
  * peak();  // 8388608
  */
 export function watchMemory(): () => number | undefined {
-  const native = tf.getBackend() === "torch" ? (tf.findBackend("torch") as unknown as { native: Counting }).native : undefined;
+  const native = tf.getBackend() === "torch" ? (tf.findBackend("torch") as TorchBackend).native : undefined;
   if (!native) return () => undefined;
   look(native);
   const watch = { peakBytes: 0 };
@@ -29,7 +29,7 @@ export function watchMemory(): () => number | undefined {
 }
 
 /** Hands the peak since the last look to every watch. */
-function look(native: Counting): void {
+function look(native: Native): void {
   const [, , peakBytes] = native.memory();
   for (const watch of watches) watch.peakBytes = Math.max(watch.peakBytes, peakBytes);
   native.resetPeak();
