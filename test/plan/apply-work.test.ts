@@ -65,4 +65,13 @@ for (const [kind, config] of Object.entries(configs)) {
   }
 }
 
+for (const [keep, alignTo, assignments] of [[0.4, "first", E - 1], [0.9, "first", E - 1], [0.9, "leader", 1]] as const) {
+  test(`m-smoe, keep ${keep}, to the ${alignTo}: every expert that is put in order is assigned once, one alone too`, async () => {
+    const study = await from(await create(configs.gated).profile({ data: data.gated as never })).plan({ method: "m-smoe", keep, alignTo });
+    const slots = Object.values(study.plan!.layers)[0].slots!;
+    assert.ok(keep === 0.4 || slots.filter(({ from }) => from.length === 1).length >= E - 2);
+    assert.is(forecast(study.model.spec, study.plan!).work.assignments.length, assignments);
+  });
+}
+
 test.run();
