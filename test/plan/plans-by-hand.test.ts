@@ -28,6 +28,17 @@ test("redirect has the groups of M-SMoE, each its leader alone", async () => {
   assert.equal(led.slots!.map(({ from }) => from), [[{ expert: 0, weight: 1 }], [{ expert: 1, weight: 1 }]]);
 });
 
+test("m-smoe takes the permutations to the expert that its groups are aligned to", async () => {
+  // [reference][expert]: neurons of an expert in the order of the reference, here told apart by one number
+  const all = Array.from({ length: 4 }, (_, reference) => Array.from({ length: 4 }, (_, expert) => [10 * reference + expert]));
+  // used 1, 2, 3 and 4 times: the leaders 2 and 3 are not the lowest of their groups
+  const turned: Profile = { ...profile, layers: { "layers.0": { ...profile.layers["layers.0"], counts: [1, 2, 3, 4], activationMatching: { 0: all[0] }, "activationMatching.all": Object.fromEntries(all.entries()) } } };
+  const permutations = async (alignTo: "first" | "leader" | "lowest") => (await mSmoe.plan(turned, { keep: 2, ratio: "uniform", align: "activations", alignTo })).layers["layers.0"].slots!.map(({ from, align }) => from.map(({ expert }) => align!.permutations![expert][0]));
+  assert.equal(await permutations("first"), [[3, 1], [2, 0]]);
+  assert.equal(await permutations("leader"), [[33, 31], [22, 20]]);
+  assert.equal(await permutations("lowest"), [[13, 11], [2, 0]]);
+});
+
 test("meo for a task adds up the experts of the largest gate mass, in proportion to it", async () => {
   const { slots, expertOf } = (await meo.plan(profile, { keep: 2, level: "task" })).layers["layers.0"];
   assert.equal(slots, [{ from: [{ expert: 1, weight: 0.75 }, { expert: 2, weight: 0.25 }] }]);
