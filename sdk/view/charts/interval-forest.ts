@@ -67,7 +67,7 @@ function middleDigits(rows: readonly IntervalRow[]): number {
 }
 
 /** Breaks between words into lines of about equal length, none longer than `most` letters where words allow it. */
-function lines(text: string, most = 44): string[] {
+function lines(text: string, most = 52): string[] {
   const even = text.length / Math.ceil(text.length / most);
   const broken: string[] = [];
   for (const word of text.split(" ")) {

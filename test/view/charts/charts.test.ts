@@ -127,7 +127,7 @@ test("forest: long claims stand in lines, and all rows have the decimals of the 
   const chart = intervalForest([{ claim, difference: 1, low: 0.9, high: 1.1 }, { claim: "b", difference: 0.00123, low: 0.001, high: 0.002 }, { claim: "c", difference: 2, low: 1.8, high: 2.3 }]);
   const values = json(chart).data.values as { label: string; written: string }[];
   assert.is(values[0].label.replaceAll("\n", " "), claim);
-  assert.ok(values[0].label.split("\n").every((line) => line.length <= 44));
+  assert.ok(values[0].label.split("\n").every((line) => line.length <= 52));
   assert.equal(values.map(({ written }) => written), ["+1.00 [+0.90, +1.10]", "+0.00 [+0.00, +0.00]", "+2.00 [+1.80, +2.30]"]);
   const svg = await chart.toSvg();
   for (const line of values[0].label.split("\n")) assert.ok(svg.includes(`>${line}<`), line);
