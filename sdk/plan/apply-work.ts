@@ -1,5 +1,6 @@
 import { moeLayers, type ExpertSpec, type LayerId, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import type { Plan, SlotRecipe } from "./plan.js";
+import { referenceSlot } from "./reference-slot.js";
 
 /** What apply does while every new weight is made once, counted from the architecture. */
 export interface ApplyWork {
@@ -60,7 +61,8 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
   const matrices = ffn.gated ? 3 : 2;
   const size = matrices * F * D;
   const sources = recipe.from.length;
-  const made = sources > 1 || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse" || isMoved(ffn, recipe, recipe.from[0].expert);
+  const moved = recipe.align !== undefined && referenceSlot(ffn, recipe.align, recipe.from) !== ffn.expertOf[recipe.from[0].expert];
+  const made = sources > 1 || moved || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse";
   // what is handed out as it is lies in memory once, as an array
   work.numbers += size * (made ? sources + 1 : 1);
   if (!made) return holds(work, 0, size);
@@ -80,20 +82,19 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
 interface Sizes { F: number; D: number; /** numbers of an expert */ size: number }
 
 /** The weighted sum of sources, each in the order of neurons that it is given: `SlotWeights.slot` step by step. */
-function addSum(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, { F, D, size }: Sizes, matched: Set<string>): void {
-  const { from, align, elementwise } = recipe;
+function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe, { F, D, size }: Sizes, matched: Set<string>): void {
   const matrix = F * D;
   const sums = size * (elementwise ? 2 : 1);
   // each source is moved and weighed, then added; elementwise weights twice
   work.numbers += size * from.length * (elementwise ? 6 : 2);
-  const reference = referenceOf(ffn, recipe);
+  const reference = align && !align.permutations ? referenceSlot(ffn, align, from) : undefined;
   const array = align?.to === "first" && reference !== undefined ? size : 0; // the layer's first expert is kept
   from.forEach(({ expert }, at) => {
     const slot = ffn.expertOf[expert];
     const leads = reference !== undefined && align!.to === "leader" && at > 0;
     // this source and the next, the sums so far, the leader
     const held = size * (at + 1 < from.length ? 2 : 1) + (at > 0 ? sums : 0) + (leads ? size : 0);
-    const moved = isMoved(ffn, recipe, expert);
+    const moved = align?.permutations ? align.permutations[expert] !== undefined : reference !== undefined && slot !== reference;
     if (moved && reference !== undefined && !matched.has(`${reference} ${slot}`)) {
       matched.add(`${reference} ${slot}`);
       work.multiplies += F * size;
@@ -128,18 +129,4 @@ function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size }: Size
 function holds(work: ApplyWork, tensors: number, arrays: number): void {
   work.peakTensorBytes = Math.max(work.peakTensorBytes, 4 * tensors);
   work.peakBytes = Math.max(work.peakBytes, 4 * (tensors + arrays));
-}
-
-/** Whether the neurons of a source are brought into another order. */
-function isMoved(ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number): boolean {
-  if (recipe.align?.permutations) return recipe.align.permutations[expert] !== undefined;
-  const reference = referenceOf(ffn, recipe);
-  return reference !== undefined && ffn.expertOf[expert] !== reference;
-}
-
-/** the stored slot whose order of neurons is the common one, where apply has to find the order itself */
-function referenceOf(ffn: MoeFfnSpec, { align, from }: SlotRecipe): number | undefined {
-  if (!align || align.permutations) return undefined;
-  if (align.to === "first") return ffn.expertOf.find((slot) => slot >= 0)!;
-  return ffn.expertOf[align.to === "leader" ? from[0].expert : Math.min(...from.map(({ expert }) => expert))];
 }

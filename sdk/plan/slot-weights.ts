@@ -10,6 +10,7 @@ import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
 import type { RecipeForm, SlotRecipe } from "./plan.js";
+import { firstSlot, referenceSlot } from "./reference-slot.js";
 
 /** One tensor of a slot that a recipe makes. */
 export interface SlotTensor {
@@ -50,7 +51,7 @@ export class SlotWeights {
   tensors(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec): Record<string, SlotTensor> {
     const first = ffn.expertOf[recipe.from[0].expert];
     const alone = recipe.from.length === 1 && recipe.from[0].weight === 1 && !recipe.elementwise && !recipe.zip;
-    const unmoved = alone && (!recipe.align || (this.orderOf(ffn, recipe) === first && ffn.slots[first].form === "dense"));
+    const unmoved = alone && (!recipe.align || (referenceSlot(ffn, recipe.align, recipe.from) === first && ffn.slots[first].form === "dense"));
     const prefix = `${layer}.experts.${first}.`;
     const reform = recipe.form?.form === "low-rank-sparse" || (recipe.form !== undefined && ffn.slots[first].form !== "dense");
     if (unmoved && !reform) return this.same(layer, ffn, first, needsMatching(recipe) && recipe.align!.to === "first");
@@ -247,18 +248,11 @@ export class SlotWeights {
     return places;
   }
 
-  /** the stored slot whose neuron order is the common one */
-  private orderOf(ffn: MoeFfnSpec, recipe: SlotRecipe): number {
-    const { to } = recipe.align!;
-    if (to === "first") return firstSlot(ffn);
-    return ffn.expertOf[to === "leader" ? recipe.from[0].expert : Math.min(...recipe.from.map(({ expert }) => expert))];
-  }
-
   /** Which neuron of a source takes each place; absent: they are in order. */
   private async order(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number, parts: Parts, leader?: Parts): Promise<number[] | undefined> {
     if (!recipe.align) return undefined;
     if (recipe.align.permutations) return recipe.align.permutations[expert];
-    const [reference, target] = [this.orderOf(ffn, recipe), ffn.expertOf[expert]];
+    const [reference, target] = [referenceSlot(ffn, recipe.align, recipe.from), ffn.expertOf[expert]];
     if (reference === target) return undefined;
     const key = `${layer} ${reference} ${target}`;
     let order = this.permutations.get(key);
@@ -279,10 +273,6 @@ function matricesOf(parts: Parts): ExpertMatrices {
 /** Whether apply has to find the order of neurons itself. */
 function needsMatching({ align }: SlotRecipe): boolean {
   return align !== undefined && !align.permutations;
-}
-
-function firstSlot(ffn: MoeFfnSpec): number {
-  return ffn.expertOf.find((slot) => slot >= 0)!;
 }
 
 /** total + weight * source with its neurons in a new order; takes both */

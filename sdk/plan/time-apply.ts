@@ -1,3 +1,4 @@
+import { mean } from "../evaluate/statistics/mean.js";
 import { applyPlan, type ApplyOptions, type SpecAndWeights } from "./apply.js";
 import { timeOf, type ApplySpeeds } from "./apply-speeds.js";
 import { slotWorks } from "./apply-work.js";
@@ -16,8 +17,8 @@ export interface TimeApplyOptions extends ApplyOptions {
  * @param speeds as `applySpeeds` measures them
  */
 export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: ApplySpeeds, { trialMs = 2000, ...options }: TimeApplyOptions = {}): Promise<number> {
-  const { spec: planned } = await applyPlan(model, plan, options);
-  const works = slotWorks(model.spec, plan, planned);
+  const planned = await applyPlan(model, plan, options);
+  const works = slotWorks(model.spec, plan, planned.spec);
   const counted = works.map(({ work }) => timeOf(work, speeds));
   const sumOf = (slots: number[]) => slots.reduce((sum, at) => sum + counted[at], 0);
   const bySize = works.map((_, at) => at).sort((a, b) => counted[a] - counted[b]);
@@ -25,6 +26,8 @@ export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: Apply
   const tried = mostThatFit(bySize, (slots) => 3 * sumOf(slots) <= trialMs);
   if (tried.length === 0) return sumOf(bySize);
 
+  const names = [...planned.weights.names()];
+  const running = [...tried].sort((a, b) => a - b).map((at) => ({ at, names: names.filter((name) => name.startsWith(`${works[at].layer}.experts.${works[at].slot}.`)) }));
   await pass();
   const said: number[] = [];
   const started = performance.now();
@@ -36,9 +39,7 @@ export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: Apply
   async function pass(): Promise<Map<number, number>> {
     const { weights } = await applyPlan(model, plan, options);
     const took = new Map<number, number>();
-    for (const at of [...tried].sort((a, b) => a - b)) {
-      const prefix = `${works[at].layer}.experts.${works[at].slot}.`;
-      const names = [...weights.names()].filter((name) => name.startsWith(prefix));
+    for (const { at, names } of running) {
       const begun = performance.now();
       for (const name of names) await weights.values(name);
       took.set(at, performance.now() - begun);
@@ -72,10 +73,6 @@ function between(known: [number, number][], size: number): number {
   if (upper <= 0) return (nearMs * size) / nearSize;
   const [lowSize, lowMs] = known[upper - 1];
   return lowMs + ((nearMs - lowMs) * (size - lowSize)) / (nearSize - lowSize);
-}
-
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function median(values: number[]): number {

@@ -26,7 +26,7 @@ export function intervalForest(rows: readonly IntervalRow[], { difference, ...wo
 }
 
 export function intervalForestSpec(rows: readonly IntervalRow[], { difference = "difference, 95 % interval" }: IntervalForestOptions = {}): ChartSpec {
-  const digits = middleDigits(rows);
+  const digits = finestDigits(rows);
   // lines of a claim are apart by a line break, which the axis turns into lines
   const values = rows.map((row) => ({ ...row, label: lines(row.claim).join("\n"), verdict: verdictOf(row), written: written(row, digits) }));
   const labels = values.map(({ label }) => label);
@@ -60,10 +60,9 @@ function written({ difference, low, high }: IntervalRow, digits: number): string
   return `${signed(difference)} [${signed(low)}, ${signed(high)}]`;
 }
 
-/** Decimals for all rows: what the interval of the middle one leaves meaning to. */
-function middleDigits(rows: readonly IntervalRow[]): number {
-  const digits = rows.map(({ difference, low, high }) => Math.max(0, errorDigits((high - low) / 4 || Math.abs(difference) || 1))).sort((a, b) => a - b);
-  return digits[digits.length >> 1] ?? 0;
+/** Decimals for all rows: what the narrowest interval leaves meaning to, so that no bound beside zero is written as zero. */
+function finestDigits(rows: readonly IntervalRow[]): number {
+  return Math.max(0, ...rows.map(({ difference, low, high }) => errorDigits((high - low) / 4 || Math.abs(difference) || 1)));
 }
 
 /** Breaks between words into lines of about equal length, none longer than `most` letters where words allow it. */

@@ -122,13 +122,13 @@ test("forest: the verdict follows the interval unless it is given", () => {
   assert.is(samples().forest.finding, "Of 3 claims 1 reproduced, 1 not resolved, 1 refuted.");
 });
 
-test("forest: long claims stand in lines, and all rows have the decimals of the middle one", async () => {
+test("forest: long claims stand in lines, and all rows have the decimals of the narrowest interval", async () => {
   const claim = "similarity of router logits does no worse than that of random numbers, before and after equal recovery";
   const chart = intervalForest([{ claim, difference: 1, low: 0.9, high: 1.1 }, { claim: "b", difference: 0.00123, low: 0.001, high: 0.002 }, { claim: "c", difference: 2, low: 1.8, high: 2.3 }]);
   const values = json(chart).data.values as { label: string; written: string }[];
   assert.is(values[0].label.replaceAll("\n", " "), claim);
   assert.ok(values[0].label.split("\n").every((line) => line.length <= 52));
-  assert.equal(values.map(({ written }) => written), ["+1.00 [+0.90, +1.10]", "+0.00 [+0.00, +0.00]", "+2.00 [+1.80, +2.30]"]);
+  assert.equal(values.map(({ written }) => written), ["+1.00000 [+0.90000, +1.10000]", "+0.00123 [+0.00100, +0.00200]", "+2.00000 [+1.80000, +2.30000]"]);
   const svg = await chart.toSvg();
   for (const line of values[0].label.split("\n")) assert.ok(svg.includes(`>${line}<`), line);
 });
