@@ -1,4 +1,5 @@
 import { mean } from "../evaluate/statistics/mean.js";
+import { median } from "../evaluate/statistics/median.js";
 import { applyPlan, type ApplyOptions, type SpecAndWeights } from "./apply.js";
 import { timeOf, type ApplySpeeds } from "./apply-speeds.js";
 import { slotWorks } from "./apply-work.js";
@@ -73,8 +74,4 @@ function between(known: [number, number][], size: number): number {
   if (upper <= 0) return (nearMs * size) / nearSize;
   const [lowSize, lowMs] = known[upper - 1];
   return lowMs + ((nearMs - lowMs) * (size - lowSize)) / (nearSize - lowSize);
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }

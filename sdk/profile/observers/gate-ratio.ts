@@ -1,3 +1,5 @@
+import { mean } from "../../evaluate/statistics/mean.js";
+import { median } from "../../evaluate/statistics/median.js";
 import type { LayerId } from "../../model/spec.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 
@@ -19,12 +21,7 @@ export function gateRatioObserver(): MergeableObserver<GateRatio> & { readonly r
       const [weights, chosen] = await Promise.all([gates.data(), choice.data()]);
       for (let i = 0; i < weights.length; i += K) if (chosen[i] >= 0 && chosen[i + 1] >= 0) of(layer).push(weights[i + 1] / weights[i]);
     },
-    result: () => Object.fromEntries([...ratios].map(([layer, all]) => {
-      const sorted = Float64Array.from(all).sort();
-      const middle = sorted.length >> 1;
-      const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-      return [layer, { median, mean: sorted.reduce((sum, ratio) => sum + ratio, 0) / sorted.length }];
-    })),
+    result: () => Object.fromEntries([...ratios].map(([layer, all]) => [layer, { median: median(all), mean: mean(all) }])),
     merge(other) {
       for (const [layer, more] of (other as unknown as { ratios: ReadonlyMap<LayerId, number[]> }).ratios) for (const ratio of more) of(layer).push(ratio);
     },

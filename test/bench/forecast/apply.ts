@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { median } from "../../../sdk/evaluate/statistics/median.js";
 import type { Batch } from "../../../sdk/model/batch.js";
 import { create, from } from "../../../sdk/pipeline.js";
 import { methodList } from "../../../sdk/plan/methods.js";
@@ -9,8 +10,9 @@ import { Rng, ready } from "../../../sdk/tensor/index.js";
 
 // How long apply takes, beside what the forecast said, for every method that makes new weights:
 //   node --import tsx test/bench/forecast/apply.ts [D F E LAYERS]
-// Each method runs in a process of its own; forecast and apply alternate, fifteen times or for most of a minute: medians, and the median of the pairs' ratios. Memory is compared in
-// test/plan/apply-work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts. results/ holds what was measured.
+// Each method runs in a process of its own; forecast and apply alternate fifteen times: medians, and the median of the
+// pairs' ratios. Takes a quarter of an hour. Memory is compared in test/plan/apply-work.test.ts, sizes and FLOPs in
+// test/plan/forecast.test.ts. results/ holds what was measured.
 
 const sizes = process.argv.slice(2).map(Number).filter(Number.isFinite);
 const [D, F, E, layers] = [256, 512, 8, 8].map((usual, at) => sizes[at] ?? usual);
@@ -20,8 +22,7 @@ const config = {
   num_local_experts: E, num_experts_per_tok: 2, max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: true,
 };
 
-const rounds = 15, enoughMs = 40e3;
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const rounds = 15;
 
 if (method) await one(method);
 else {
@@ -29,7 +30,7 @@ else {
   const rows = methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(({ name }) => JSON.parse(
     execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), String(D), String(F), String(E), String(layers), name], { encoding: "utf8", env: process.env, stdio: ["ignore", "pipe", "inherit"] }).trimEnd().split("\n").pop()!));
   console.table(rows);
-  const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, rows };
+  const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, rounds, rows };
   const folder = fileURLToPath(new URL("results", import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/${engine.name}-${D}-${F}-${E}-${layers}.json`, `${JSON.stringify(record, null, 1)}\n`);
@@ -49,12 +50,14 @@ async function one(name: string): Promise<void> {
     for (const tensor of changed) await model.weights.values(tensor);
     return performance.now() - started;
   };
-  for (const begun = performance.now(); took.length < 3 || (took.length < rounds && performance.now() - begun < enoughMs);) {
-    said.push((await from(planned).forecast()).applyMs);
+  const applied = async () => {
     // what is over in a moment is done for a second, as the trial of the forecast is
     const times: number[] = [];
     do times.push(await make()); while (times.reduce((sum, ms) => sum + ms, 0) < 1000);
     took.push(median(times));
-  }
-  console.log(JSON.stringify({ method: name, rounds: took.length, ms: Number(median(took).toFixed(1)), forecast: Number(median(said).toFixed(1)), ratio: Number(median(said.map((ms, round) => ms / took[round]!)).toFixed(2)) }));
+  };
+  const foretold = async () => void said.push((await from(planned).forecast()).applyMs);
+  // in turns, so that a machine that slows down or heats up favours neither
+  for (let round = 0; round < rounds; round++) for (const side of round % 2 ? [applied, foretold] : [foretold, applied]) await side();
+  console.log(JSON.stringify({ method: name, ms: Number(median(took).toFixed(1)), forecast: Number(median(said).toFixed(1)), ratio: Number(median(said.map((ms, round) => ms / took[round]!)).toFixed(2)) }));
 }
