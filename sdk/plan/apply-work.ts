@@ -111,11 +111,10 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
 
 /** Neurons merged in their places, one matrix of a source at a time. */
 function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size }: Sizes): void {
-  // each neuron of a source times its place
-  work.multiplies += from.length * F * size;
+  // each neuron of a source is added in its place
   work.numbers += 2 * size * from.length;
-  // source, sum so far, product and new sum; the mixing matrix twice, as an array too
-  holds(work, (from.length > 1 ? 4 : 2) * F * D + F * F, F * F);
+  // a source, as an array too, and the sum
+  holds(work, F * D, 2 * F * D);
   if (zip !== "weights") return;
   const n = from.length * F;
   work.multiplies += (n * n * size) / F;

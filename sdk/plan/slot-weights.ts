@@ -60,7 +60,7 @@ export class SlotWeights {
     for (const suffix of Object.keys(neuronAxis)) {
       const stored = this.stored(`${prefix}${suffix}`);
       if (!stored) continue;
-      const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix).then(takeValues) : this.sum(layer, ffn, recipe, suffix));
+      const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix) : this.sum(layer, ffn, recipe, suffix));
       if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored), bytes: async () => encode(await sum(), storedInfo(stored).dtype) };
       else Object.assign(made, this.factored(suffix, stored, recipe.form, planned.form === "low-rank-sparse" ? planned.rows[suffix] : 0, sum));
     }
@@ -194,7 +194,7 @@ export class SlotWeights {
   }
 
   /** sum_e A_e W_e for what comes in, sum_e W_e B_e for what goes out: the neurons of each source in their places, weighed as the recipe says */
-  private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Tensor> {
+  private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Float32Array> {
     const axis = neuronAxis[suffix];
     const zip = recipe.zip === "weights" ? await this.zipOf(layer, ffn, recipe) : recipe.zip!;
     const F = zip[recipe.from[0].expert].length;
@@ -206,20 +206,15 @@ export class SlotWeights {
     // a place whose neurons all weigh nothing is their plain mean
     const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
-    let total: Tensor | undefined;
+    let total: Float32Array | undefined;
     for (const { expert, weight } of recipe.from) {
-      const source = await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`);
-      const before = total;
-      total = disposing(before ? [before, source] : [source], () => {
-        const mixing = new Float32Array(F * F);
-        zip[expert].forEach((place, neuron) => (mixing[place * F + neuron] = axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
-        const mix = tf.tensor2d(mixing, [F, F]);
-        const part = axis === undefined ? tf.mul(source, massOf(weight) / totalMass)
-          : axis === 1 ? tf.matMul(source as Tensor2D, mix, false, true)
-          : source.rank === 2 ? tf.matMul(mix, source as Tensor2D)
-          : tf.reshape(tf.matMul(mix, tf.reshape(source, [F, 1])), source.shape);
-        return before ? tf.add(before, part) : part;
-      });
+      const values = await takeValues(await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`));
+      total ??= new Float32Array(values.length);
+      const places = zip[expert];
+      const shares = places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
+      if (axis === undefined) addTimes(total, 0, values, 0, values.length, massOf(weight) / totalMass);
+      else if (axis === 0) places.forEach((place, neuron) => addTimes(total!, (place * values.length) / F, values, (neuron * values.length) / F, values.length / F, shares[neuron]));
+      else for (let row = 0; row < values.length; row += F) for (let neuron = 0; neuron < F; neuron++) total[row + places[neuron]] += shares[neuron] * values[row + neuron];
     }
     return total!;
   }
@@ -288,6 +283,11 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
   const result = tf.tidy(compute);
   tf.dispose(inputs);
   return result;
+}
+
+/** to[i] += factor * from[i], for `count` numbers from either place on */
+function addTimes(to: Float32Array, toStart: number, from: Float32Array, fromStart: number, count: number, factor: number): void {
+  for (let i = 0; i < count; i++) to[toStart + i] += factor * from[fromStart + i];
 }
 
 async function takeValues(tensor: Tensor): Promise<Float32Array> {

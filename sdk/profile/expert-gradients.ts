@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor2D, Variable } from "@tensorflow/tfjs";
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
@@ -15,8 +15,14 @@ import type { TrainingBatch } from "../train/train.js";
  * - `gradients`: the gradient of the mean cross-entropy over all asked tokens
  * - `fisher`: the mean over sequences of the squared gradient of the sequence's mean cross-entropy, the empirical Fisher
  *   information as arXiv:2310.01334 takes it for its table 8 (one sample a time)
+ * - `fisher.classes`: the mean over sequences of the squared gradients of log p(c), each by p(c), the exact Fisher
+ *   information of a classifier (its code's form for SST-2 and MRPC). Classes are the tokens that the labels of the data
+ *   begin with, and p is a softmax over these alone at the first asked place
  */
-export type GradientKind = "gradients" | "fisher";
+export type GradientKind = "gradients" | "fisher" | "fisher.classes";
+
+/** classes that `fisher.classes` goes through, a backward pass each, for every sequence */
+const MOST_CLASSES = 64;
 
 /**
  * Adds up gradients of the task loss with respect to every expert weight, in double precision. How sequences are cut
@@ -32,16 +38,17 @@ export class ExpertGradients {
   private readonly sums = new Map<string, Float64Array>();
   private count = 0;
 
-  private constructor(readonly kind: GradientKind, private readonly model: Trainable, private readonly experts: { variable: Variable; names: string[] }[]) {}
+  private constructor(readonly kind: GradientKind, private readonly model: Trainable, private readonly experts: { variable: Variable; names: string[] }[], private readonly classes: number[]) {}
 
-  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource }): Promise<ExpertGradients> {
+  /** @param classes token ids, for `fisher.classes`; `classesOf` finds those of a data set */
+  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource }, classes: number[] = []): Promise<ExpertGradients> {
     const model = await Trainable.from(spec, weights);
     const variables = new Map(model.variables().map(({ name, variable }) => [name, variable]));
     const experts = (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).flatMap((layer, index) => {
       const path = layerId(stack, index);
       return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({ variable: variables.get(`${path}.${key}`)!, names: from.map((name) => `${path}.${name}`) }));
     }));
-    return new ExpertGradients(kind, model, experts);
+    return new ExpertGradients(kind, model, experts, classes);
   }
 
   /** Bytes that the gradients of a model need: all weights on the device, and of each expert weight the gradient and its sum. */
@@ -51,9 +58,9 @@ export class ExpertGradients {
 
   /** @throws MoeError `labels-missing` */
   async see(batch: TrainingBatch): Promise<void> {
-    if (!batch.labels) throw new MoeError("labels-missing", "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 where nothing is asked. Give labelled data, or a task.");
-    if (this.kind === "gradients") return this.add(batch, false);
-    for (let row = 0; row < batch.ids.length; row++) await this.add(sequence(batch, row), true);
+    mustHave(batch.labels);
+    if (this.kind === "gradients") return this.add(batch);
+    for (let row = 0; row < batch.ids.length; row++) await (this.kind === "fisher" ? this.add(sequence(batch, row)) : this.addClasses(sequence(batch, row)));
   }
 
   merge(other: ExpertGradients): void {
@@ -80,22 +87,41 @@ export class ExpertGradients {
     this.model.dispose();
   }
 
-  private async add(batch: TrainingBatch, squared: boolean): Promise<void> {
+  private async add(batch: TrainingBatch): Promise<void> {
     const labels = Int32Array.from(batch.labels.flat());
     const asked = labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
     if (asked === 0) return;
-    const params = this.experts.map(({ variable }) => variable);
-    const grads: (Tensor | undefined)[] = tf.tidy(() => {
-      const { grads } = tf.variableGrads(() => {
-        const rows = crossEntropy(this.model.logits(flattenBatch(batch, this.model.spec)), tf.tensor1d(labels, "int32"));
-        return (squared ? tf.div(tf.sum(rows), asked) : tf.sum(rows)) as never;
-      }, params);
-      return params.map((param) => grads[param.name] && (squared ? tf.square(grads[param.name]) : grads[param.name]));
-    });
+    const squared = this.kind === "fisher";
+    await this.addGradients(() => {
+      const rows = crossEntropy(this.model.logits(flattenBatch(batch, this.model.spec)), tf.tensor1d(labels, "int32"));
+      return squared ? tf.div(tf.sum(rows), asked) : tf.sum(rows);
+    }, (gradient) => (squared ? tf.square(gradient) : gradient));
     this.count += squared ? 1 : asked;
+  }
+
+  private async addClasses(batch: TrainingBatch): Promise<void> {
+    const place = batch.labels[0].findIndex((label) => label >= 0);
+    if (place < 0) return;
+    for (let index = 0; index < this.classes.length; index++) {
+      await this.addGradients(() => {
+        const logits = this.model.logits(flattenBatch(batch, this.model.spec));
+        const ofClasses = tf.gather(tf.slice(logits, [place, 0], [1, -1]), tf.tensor1d(this.classes, "int32"), 1) as Tensor2D;
+        return tf.sum(crossEntropy(ofClasses, tf.tensor1d([index], "int32")));
+      }, (gradient, loss) => tf.mul(tf.exp(tf.neg(loss)), tf.square(gradient)));
+    }
+    this.count += 1;
+  }
+
+  /** Adds what `of` makes of each expert weight's gradient of a loss. */
+  private async addGradients(loss: () => Tensor, of: (gradient: Tensor, loss: Tensor) => Tensor): Promise<void> {
+    const params = this.experts.map(({ variable }) => variable);
+    const terms: (Tensor | undefined)[] = tf.tidy(() => {
+      const { value, grads } = tf.variableGrads(loss as () => Scalar, params);
+      return params.map((param) => grads[param.name] && of(grads[param.name], value));
+    });
     for (const [index, { names }] of this.experts.entries()) {
-      const values = await grads[index]?.data();
-      grads[index]?.dispose();
+      const values = await terms[index]?.data();
+      terms[index]?.dispose();
       if (!values) continue;
       const size = values.length / names.length;
       names.forEach((name, slot) => {
@@ -105,6 +131,25 @@ export class ExpertGradients {
       });
     }
   }
+}
+
+/**
+ * The tokens that the labels of a data set begin with, in rising order.
+ *
+ * @throws MoeError `too-many-classes` above 64, `labels-missing`
+ * @example classesOf([{ ids, labels: [[-1, 7, 1], [-1, 9, 1]] }])  // [7, 9]
+ */
+export function classesOf(batches: readonly TrainingBatch[]): number[] {
+  const classes = new Set(batches.flatMap(({ labels }) => mustHave(labels).flatMap((row) => row.find((label) => label >= 0) ?? [])));
+  if (classes.size > MOST_CLASSES) {
+    throw new MoeError("too-many-classes", `profile: the labels begin with ${classes.size} different tokens, and "fisher.classes" goes through each of them for every sequence; accepted are up to ${MOST_CLASSES}, as in a task of classification. Choose "fisher", which takes the labels as they are.`);
+  }
+  return [...classes].sort((a, b) => a - b);
+}
+
+function mustHave(labels: number[][] | undefined): number[][] {
+  if (!labels) throw new MoeError("labels-missing", "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 where nothing is asked. Give labelled data, or a task.");
+  return labels;
 }
 
 /** one row of a batch */

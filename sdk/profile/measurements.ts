@@ -19,7 +19,7 @@ export interface Measurements {
 }
 
 /** Statistics as large as the weights themselves: they stand beside a profile, not in it. See `ExpertGradients`. */
-export const tensorStatistics = ["gradients", "fisher"] as const;
+export const tensorStatistics = ["gradients", "fisher", "fisher.classes"] as const;
 
 /** Whether a statistic is made from gradients of the task loss, which `measurements` is then given. */
 export function needsGradients(statistic: Statistic): boolean {

@@ -11,7 +11,7 @@ import type { SweepOptions } from "../model/sweep.js";
 import type { Statistic } from "../plan/plan.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
-import { ExpertGradients, type GradientKind } from "../profile/expert-gradients.js";
+import { classesOf, ExpertGradients, type GradientKind } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
 import { runsExperts } from "../profile/observers/named.js";
 import type { Profile } from "../profile/profile.js";
@@ -94,7 +94,7 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
     throw new MoeError("model-too-large", `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert weight its gradient and the sum, beside the activations; the memory is ${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a method or statistics without gradients.`);
   }
   const bar = progress({ label: `${kind} of ${model.id}`, total: calibration.batches.length, unit: "batches", signal });
-  const sums = await ExpertGradients.of(kind, model);
+  const sums = await ExpertGradients.of(kind, model, kind === "fisher.classes" ? classesOf(calibration.batches) : []);
   try {
     for (const batch of calibration.batches) {
       if (signal?.aborted) throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);

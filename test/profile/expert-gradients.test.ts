@@ -6,7 +6,7 @@ import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { flattenBatch } from "../../sdk/model/batch.js";
-import { ExpertGradients } from "../../sdk/profile/expert-gradients.js";
+import { classesOf, ExpertGradients, type GradientKind } from "../../sdk/profile/expert-gradients.js";
 import type { TrainingBatch } from "../../sdk/train/train.js";
 import { withSensitivity } from "../../sdk/profile/sensitivity.js";
 import { crossEntropy, ready, Rng, tf } from "../../sdk/tensor/index.js";
@@ -28,8 +28,12 @@ function batchOf(rows: number[][], pad = 0): TrainingBatch {
   return { ids: rows.map((row) => fill(row.slice(0, -1), 0)), mask: rows.map((row) => fill(row.slice(1).map(() => 1), 0)), labels: rows.map((row) => fill(row.slice(1), -1)) };
 }
 const sentence = fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 2, maxLength: 6 });
-async function seen(kind: "gradients" | "fisher", ...batches: TrainingBatch[]): Promise<ExpertGradients> {
-  const sums = await ExpertGradients.of(kind, model);
+const everyToken = Array.from({ length: spec.vocab }, (_, id) => id);
+async function seen(kind: GradientKind, ...batches: TrainingBatch[]): Promise<ExpertGradients> {
+  return seenOf(kind, everyToken, batches);
+}
+async function seenOf(kind: GradientKind, classes: number[], batches: TrainingBatch[]): Promise<ExpertGradients> {
+  const sums = await ExpertGradients.of(kind, model, classes);
   for (const batch of batches) await sums.see(batch);
   return sums;
 }
@@ -79,7 +83,28 @@ test("fisher: the mean of the squared gradients of single sequences", () => noLe
   sums.dispose();
 }));
 
-for (const kind of ["gradients", "fisher"] as const) {
+test("fisher.classes of two classes: p0 p1 times the squared gradient of the difference of their logits", () => noLeaks(async () => {
+  const asked = (label: number): TrainingBatch => ({ ids: [[1, 4, 7, 2]], labels: [[-1, -1, label, 5]] });
+  const [first, second] = await Promise.all([4, 9].map(async (label) => {
+    const batch: TrainingBatch = { ids: [[1, 4, 7, 2]], labels: [[-1, -1, label, -1]] };
+    const sums = await seen("gradients", batch);
+    sums.dispose();
+    return { loss: await loss(batch), gradient: await flat(sums.result()) };
+  }));
+  const p = 1 / (1 + Math.exp(first.loss - second.loss));
+  const sums = await seenOf("fisher.classes", classesOf([asked(9), asked(4)]), [asked(4), { ids: [[3, 3]], labels: [[-1, -1]] }]);
+  // losses in float32 give p to some 1e-6
+  close(await flat(sums.result()), first.gradient.map((g, i) => p * (1 - p) * (g - second.gradient[i]) ** 2), 1e-4);
+  sums.dispose();
+}));
+
+test("fisher.classes of a text, whose labels begin with anything, is refused", () => {
+  const labels = Array.from({ length: 65 }, (_, id) => [-1, id, 1]);
+  assert.equal(classesOf([{ ids: [], labels: labels.slice(1) }]).length, 64);
+  assert.throws(() => classesOf([{ ids: [], labels }]), (error: { code: string; message: string }) => error.code === "too-many-classes" && error.message.includes("65"));
+});
+
+for (const kind of ["gradients", "fisher", "fisher.classes"] as const) {
   test(`${kind}: batches, padding and shards change nothing beyond rounding`, () => noLeaks(async () => {
     await fc.assert(fc.asyncProperty(fc.array(sentence, { minLength: 2, maxLength: 5 }), fc.nat(), fc.nat(3), async (rows, cut, pad) => {
       const at = 1 + (cut % (rows.length - 1));

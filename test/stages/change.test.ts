@@ -13,19 +13,21 @@ const data = [0, 1].map((k) => {
 });
 const profiled = () => load(fixture("models/switch_transformers")).profile({ data });
 
-test("fisher weights: measured, applied, and every number of a merged expert is their weighted mean", async () => {
-  const study = await profiled().merge({ method: "m-smoe", keep: 0.5, weights: "fisher", align: "none", exclude: [] });
-  const { tensors, plan, original, model } = study.state;
-  const [layer, change] = Object.entries(plan!.layers)[0];
-  const at = change.slots!.findIndex(({ from }) => from.length > 1);
-  const { from: members, elementwise } = change.slots![at];
-  assert.is(elementwise, "fisher");
-  const read = (source: { values(name: string): Promise<Float32Array> }) => Promise.all(members.map(({ expert }) => source.values(`${layer}.experts.${expert}.up`)));
-  const [weights, fisher] = [await read(original.weights), await read(tensors!.fisher)];
-  const expected = weights[0].map((_, i) => members.reduce((sum, _, m) => sum + fisher[m][i] * weights[m][i] / members.length, 0) / (members.reduce((sum, _, m) => sum + fisher[m][i] / members.length, 0) + 1e-7));
-  close(await model.weights.values(`${layer}.experts.${at}.up`), expected, 1e-5);
-  assert.ok(fisher.some((values) => values.some((value) => value > 0)));
-});
+for (const kind of ["fisher", "fisher.classes"] as const) {
+  test(`${kind} weights: measured, applied, and every number of a merged expert is their weighted mean`, async () => {
+    const study = await profiled().merge({ method: "m-smoe", keep: 0.5, weights: kind, align: "none", exclude: [] });
+    const { tensors, plan, original, model } = study.state;
+    const [layer, change] = Object.entries(plan!.layers)[0];
+    const at = change.slots!.findIndex(({ from }) => from.length > 1);
+    const { from: members, elementwise } = change.slots![at];
+    assert.is(elementwise, kind);
+    const read = (source: { values(name: string): Promise<Float32Array> }) => Promise.all(members.map(({ expert }) => source.values(`${layer}.experts.${expert}.up`)));
+    const [weights, fisher] = [await read(original.weights), await read(tensors![kind])];
+    const expected = weights[0].map((_, i) => members.reduce((sum, _, m) => sum + fisher[m][i] * weights[m][i] / members.length, 0) / (members.reduce((sum, _, m) => sum + fisher[m][i] / members.length, 0) + 1e-7));
+    close(await model.weights.values(`${layer}.experts.${at}.up`), expected, 1e-5);
+    assert.ok(fisher.some((values) => values.some((value) => value > 0)));
+  });
+}
 
 for (const similarity of ["gradient", "weight-gradient"] as const) {
   test(`similarity ${similarity}: measured when a method asks for it`, async () => {
