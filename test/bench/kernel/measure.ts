@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { median } from "../../../sdk/evaluate/statistics/median.js";
 import { KernelClient } from "../../../kernels/headless/kernel-client.js";
 import type { Peer } from "./peers.js";
 import { residentMb } from "./process-tree.js";
@@ -85,7 +86,3 @@ async function times(count: number, run: (i: number) => Promise<unknown>): Promi
 }
 
 export const rest = () => new Promise((resolve) => setTimeout(resolve, REST_MS));
-
-export function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}

@@ -8,7 +8,8 @@ import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { measure, median, type Measured } from "./measure.js";
+import { median } from "../../../sdk/evaluate/statistics/median.js";
+import { measure, type Measured } from "./measure.js";
 import { peers } from "./peers.js";
 
 /** What is asked of moelab's kernel; how far memory grows at all is in `growth.ts`. 500 cells may leave what they leave in Deno, 20 MB. */
