@@ -12,10 +12,10 @@ import { Rng, ready } from "../../../sdk/tensor/index.js";
 
 // How long apply takes, beside what the forecast said, for every method that makes new weights:
 //   node --import tsx test/bench/forecast/apply.ts [D F E LAYERS] [--passes 3]
-// In a pass each method runs in a process of its own, where forecast and apply alternate five times; a pass takes four
-// minutes, on a machine that does nothing else. results/ keeps all pairs, and further passes join them: medians, and of the
-// pairs' ratios the median with its distribution-free 95 % interval. Memory is compared in test/plan/apply-work.test.ts,
-// sizes and FLOPs in test/plan/forecast.test.ts.
+// In a pass each method runs in a process of its own, where forecast and apply alternate for a minute, five times at least; on
+// a machine that does nothing else. results/ keeps all pairs, and further passes join them: medians, and of the pairs' ratios
+// the median with its distribution-free 95 % interval (neighbours are alike, so that it is a little narrow). Memory is
+// compared in test/plan/apply-work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts.
 
 const { values: { passes }, positionals } = parseArgs({ allowPositionals: true, options: { passes: { type: "string", default: "1" } } });
 const sizes = positionals.map(Number).filter(Number.isFinite);
@@ -28,7 +28,7 @@ const config = {
 
 /** milliseconds of a forecast and of what was then measured */
 interface Pair { forecast: number; apply: number }
-const rounds = 5;
+const rounds = 5, enoughMs = 60e3;
 
 if (method) await one(method);
 else {
@@ -82,6 +82,7 @@ async function one(name: string): Promise<void> {
   };
   const forecast = async () => void forecasts.push((await from(planned).forecast()).applyMs);
   // in turns, so that a machine that slows down or heats up favours neither
-  for (let turn = 0; turn < rounds; turn++) for (const side of turn % 2 ? [apply, forecast] : [forecast, apply]) await side();
+  const begun = performance.now();
+  for (let turn = 0; turn < rounds || performance.now() - begun < enoughMs; turn++) for (const side of turn % 2 ? [apply, forecast] : [forecast, apply]) await side();
   console.log(JSON.stringify(forecasts.map((ms, turn): Pair => ({ forecast: round(ms, 1), apply: round(applied[turn]!, 1) }))));
 }
