@@ -60,7 +60,7 @@ export class ExpertGradients {
   async see(batch: TrainingBatch): Promise<void> {
     mustHave(batch.labels);
     if (this.kind === "gradients") return this.add(batch);
-    for (let row = 0; row < batch.ids.length; row++) await (this.kind === "fisher" ? this.add(sequence(batch, row)) : this.addClasses(sequence(batch, row)));
+    for (const sequence of sequences(batch)) await (this.kind === "fisher" ? this.add(sequence) : this.addClasses(sequence));
   }
 
   merge(other: ExpertGradients): void {
@@ -152,9 +152,11 @@ function mustHave(labels: number[][] | undefined): number[][] {
   return labels;
 }
 
-/** one row of a batch */
-function sequence(batch: TrainingBatch, row: number): TrainingBatch {
+/** The rows of a batch, each as a batch of its own. */
+export function sequences(batch: TrainingBatch): TrainingBatch[] {
   const { ids, mask, tokenTypes, decoderIds, decoderMask, labels } = batch;
-  const one = (rows?: number[][]) => (rows ? [rows[row]] : undefined);
-  return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds), decoderMask: one(decoderMask), labels: [labels[row]] };
+  return ids.map((_, row) => {
+    const one = (rows?: number[][]) => (rows ? [rows[row]] : undefined);
+    return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds), decoderMask: one(decoderMask), labels: [labels[row]] };
+  });
 }

@@ -11,7 +11,7 @@ import type { SweepOptions } from "../model/sweep.js";
 import type { Statistic } from "../plan/plan.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
-import { classesOf, ExpertGradients, type GradientKind } from "../profile/expert-gradients.js";
+import { classesOf, ExpertGradients, sequences, type GradientKind } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
 import { runsExperts } from "../profile/observers/named.js";
 import type { Profile } from "../profile/profile.js";
@@ -93,10 +93,12 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
   if (neededBytes > model.memory.bytes) {
     throw new MoeError("model-too-large", `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert weight its gradient and the sum, beside the activations; the memory is ${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a method or statistics without gradients.`);
   }
-  const bar = progress({ label: `${kind} of ${model.id}`, total: calibration.batches.length, unit: "batches", signal });
+  // what is squared is taken sequence by sequence, so that it can be seen and stopped on the way
+  const parts = kind === "gradients" ? calibration.batches : calibration.batches.flatMap((batch) => (batch.labels ? sequences(batch) : batch));
+  const bar = progress({ label: `${kind} of ${model.id}`, total: parts.length, unit: kind === "gradients" ? "batches" : "sequences", signal });
   const sums = await ExpertGradients.of(kind, model, kind === "fisher.classes" ? classesOf(calibration.batches) : []);
   try {
-    for (const batch of calibration.batches) {
+    for (const batch of parts) {
       if (signal?.aborted) throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);
       await sums.see(batch);
       bar.advance();
