@@ -1,3 +1,4 @@
+import { dot } from "../tensor/linalg/matrix.js";
 import { Rng } from "../tensor/rng.js";
 import type { LayerId } from "../model/spec.js";
 import type { Profile } from "../profile/profile.js";
@@ -64,12 +65,6 @@ const EPSILON = 1e-7;
 export function cosineSimilarity(rows: ArrayLike<number>[]): number[][] {
   const norms = rows.map((row) => Math.sqrt(dot(row, row)));
   return rows.map((a, i) => rows.map((b, j) => (i === j ? 1 : toUnit(dot(a, b) / (norms[i] * norms[j] + EPSILON)))));
-}
-
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
 }
 
 function toUnit(cosine: number): number {

@@ -1,5 +1,5 @@
 import { eigh } from "../tensor/linalg/eigh.js";
-import { matrix, product, transposed } from "../tensor/linalg/matrix.js";
+import { dot, matrix, product, transposed } from "../tensor/linalg/matrix.js";
 import { svd } from "../tensor/linalg/svd.js";
 
 /**
@@ -41,10 +41,6 @@ function mostIndependent(rows: number[][]): number[] {
     }
     return pivot;
   });
-}
-
-function dot(a: number[], b: number[]): number {
-  return a.reduce((sum, x, i) => sum + x * b[i], 0);
 }
 
 function largest(values: ArrayLike<number>): number {

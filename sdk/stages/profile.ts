@@ -93,10 +93,11 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
   if (neededBytes > model.memory.bytes) {
     throw new MoeError("model-too-large", `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert weight its gradient and the sum, beside the activations; the memory is ${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a method or statistics without gradients.`);
   }
+  const classes = kind === "fisher.classes" ? classesOf(calibration.batches) : [];
   // what is squared is taken sequence by sequence, so that it can be seen and stopped on the way
   const parts = kind === "gradients" ? calibration.batches : calibration.batches.flatMap((batch) => (batch.labels ? sequences(batch) : batch));
   const bar = progress({ label: `${kind} of ${model.id}`, total: parts.length, unit: kind === "gradients" ? "batches" : "sequences", signal });
-  const sums = await ExpertGradients.of(kind, model, kind === "fisher.classes" ? classesOf(calibration.batches) : []);
+  const sums = await ExpertGradients.of(kind, model, classes);
   try {
     for (const batch of parts) {
       if (signal?.aborted) throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);

@@ -33,6 +33,13 @@ export function matrix(from: ArrayLike<ArrayLike<number>> | Float32Array | Float
   return { rows, columns: width, data };
 }
 
+/** sum_i a_i b_i in float64 */
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
 /** C = A B in float64 */
 export function product(a: Matrix, b: Matrix): Matrix {
   if (a.columns !== b.rows) throw new MoeError("matrix-shape", `product: ${a.rows} x ${a.columns} times ${b.rows} x ${b.columns}; the inner lengths must agree. Transpose one of them.`);

@@ -5,6 +5,7 @@ import { binomialInterval } from "../../../sdk/evaluate/statistics/binomial-inte
 import { bootstrap } from "../../../sdk/evaluate/statistics/bootstrap.js";
 import { holm } from "../../../sdk/evaluate/statistics/holm.js";
 import { mean, meanStderr } from "../../../sdk/evaluate/statistics/mean.js";
+import { median } from "../../../sdk/evaluate/statistics/median.js";
 import { pairedT } from "../../../sdk/evaluate/statistics/paired-t.js";
 import { pairsNeeded } from "../../../sdk/evaluate/statistics/pairs-needed.js";
 import { ratio } from "../../../sdk/evaluate/statistics/ratio.js";
@@ -12,6 +13,12 @@ import { verdict } from "../../../sdk/evaluate/statistics/verdict.js";
 import { Rng } from "../../../sdk/tensor/rng.js";
 
 const close = (seen: number, wanted: number, digits = 6) => assert.is(seen.toPrecision(digits), wanted.toPrecision(digits));
+
+test("median: the middle, or the mean of the two in the middle", () => {
+  assert.is(median([3, 1, 2]), 2);
+  assert.is(median([10, 1, 3, 2]), 2.5);
+  assert.ok(Number.isNaN(median([])));
+});
 
 test("paired t: the sleep data of Student (1908), as in R's t.test", () => {
   const first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
