@@ -65,7 +65,7 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
   const made = sources > 1 || moved || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse";
   // what is handed out as it is lies in memory once, as an array
   work.numbers += size * (made ? sources + 1 : 1);
-  if (!made) return holds(work, 0, size);
+  if (!made) return holds(work, 0, F * D); // one matrix after another
   if (recipe.zip) addZip(work, recipe, { F, D, size });
   else addSum(work, ffn, recipe, { F, D, size }, matched);
   if (recipe.form?.form === "low-rank-sparse" && planned.form === "low-rank-sparse") {
@@ -73,8 +73,8 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
     for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]), [D, F] as [number, number]]) {
       work.decompositions.push([out, width]);
       work.multiplies += out * width * rank;
-      // the expert, and of one matrix the decomposition in double precision, factors and remainder
-      holds(work, 0, size + 2 * (out * width + (out + width) * Math.min(out, width)) + out * width + (out + width) * rank);
+      // the expert; of one matrix three copies in double precision and the smaller side's vectors, as ml-matrix decomposes
+      holds(work, 0, size + 6 * out * width + 2 * Math.min(out, width) ** 2);
     }
   }
 }
@@ -113,8 +113,8 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
 function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size }: Sizes): void {
   // each neuron of a source is added in its place
   work.numbers += 2 * size * from.length;
-  // a source, as an array too, and the sum
-  holds(work, F * D, 2 * F * D);
+  // a source, as an array too, the sum, and in double precision what takes each place and how many
+  holds(work, F * D, 2 * F * D + 4 * F);
   if (zip !== "weights") return;
   const n = from.length * F;
   work.multiplies += (n * n * size) / F;

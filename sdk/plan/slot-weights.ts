@@ -207,15 +207,17 @@ export class SlotWeights {
     const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
     let total: Float32Array | undefined;
-    for (const { expert, weight } of recipe.from) {
+    // a function of its own, so that nothing keeps the source before
+    const add = async ({ expert, weight }: SlotRecipe["from"][number]) => {
       const values = await takeValues(await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`));
       total ??= new Float32Array(values.length);
       const places = zip[expert];
       const shares = places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
       if (axis === undefined) addTimes(total, 0, values, 0, values.length, massOf(weight) / totalMass);
-      else if (axis === 0) places.forEach((place, neuron) => addTimes(total!, (place * values.length) / F, values, (neuron * values.length) / F, values.length / F, shares[neuron]));
+      else if (axis === 0) for (let neuron = 0; neuron < F; neuron++) addTimes(total, (places[neuron] * values.length) / F, values, (neuron * values.length) / F, values.length / F, shares[neuron]);
       else for (let row = 0; row < values.length; row += F) for (let neuron = 0; neuron < F; neuron++) total[row + places[neuron]] += shares[neuron] * values[row + neuron];
-    }
+    };
+    for (const source of recipe.from) await add(source);
     return total!;
   }
 

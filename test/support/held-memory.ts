@@ -1,0 +1,61 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { tf } from "../../sdk/tensor/index.js";
+
+type Hook = (this: unknown, first: { dataId: object; size: number }, second: unknown) => unknown;
+const engine = tf.engine() as unknown as { trackTensor: Hook; removeDataId: Hook };
+// buffers that were collected are counted until a thread of its own has freed them
+setFlagsFromString("--no-concurrent-array-buffer-sweeping");
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/**
+ * Bytes of tensors, and of tensors and arrays, at the worst moments of a job, what was there before left out; clones share theirs.
+ * Looked at whenever a tensor is made or freed and whenever arrays were made; where the job looks itself, too. The sum means
+ * something where tensors do not lie in arrays: on WebAssembly.
+ *
+ * @param grain numbers of the arrays that are to be seen, in float32; an eighth of that may be missed
+ */
+export async function heldBy(job: (look: () => void) => Promise<void>, grain: number): Promise<{ tensors: number; all: number }> {
+  const own = { trackTensor: engine.trackTensor, removeDataId: engine.removeDataId };
+  const arrays = { Float32Array: globalThis.Float32Array, Float64Array: globalThis.Float64Array };
+  const sizes = new Map<object, number>();
+  let [now, tensors, all, unseen] = [0, 0, 0, 0];
+  const inArrays = async () => {
+    // what is held weakly goes with the turn of events
+    for (let i = 0; i < 3; i++) { collect(); await new Promise((resolve) => setImmediate(resolve)); }
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = await inArrays();
+  const held = () => now + process.memoryUsage().arrayBuffers - before;
+  const look = () => {
+    tensors = Math.max(tensors, now);
+    // with what could be collected it is more in any case: only then it has to be known
+    if (held() <= all) return;
+    collect();
+    all = Math.max(all, held());
+  };
+  engine.trackTensor = function (tensor, backend) {
+    if (!sizes.has(tensor.dataId)) { sizes.set(tensor.dataId, 4 * tensor.size); now += 4 * tensor.size; }
+    look();
+    return own.trackTensor.call(this, tensor, backend);
+  };
+  engine.removeDataId = function (id, backend) {
+    look();
+    now -= sizes.get(id as object) ?? 0;
+    sizes.delete(id as object);
+    return own.removeDataId.call(this, id, backend);
+  };
+  for (const name of ["Float32Array", "Float64Array"] as const) {
+    (globalThis as Record<string, unknown>)[name] = new Proxy(arrays[name], {
+      construct(target, args, as) {
+        const made = Reflect.construct(target, args, as === globalThis[name] ? target : as) as Float32Array;
+        if ((unseen += made.byteLength) >= grain / 2) { unseen = 0; look(); }
+        return made;
+      },
+    });
+  }
+  try { await job(look); } finally { Object.assign(engine, own); Object.assign(globalThis, arrays); }
+  // what the job before had left may have gone only now
+  return { tensors, all: all + Math.max(0, before - (await inArrays())) };
+}
