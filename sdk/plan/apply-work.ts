@@ -106,7 +106,6 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
     const inHand = elementwise ? 2 * matrix : 0;
     holds(work, held + inHand + (moved ? matrix : 0) + (at > 0 ? 2 * matrix : elementwise ? sums - matrix : sums), array);
   });
-  holds(work, sums, array + size);
 }
 
 /** Neurons merged in their places, one matrix of a source at a time. */

@@ -16,7 +16,7 @@ if (!arraysApart) console.log(`skip: arrays that apply holds, of the back end ${
 interface Sizes { D: number; F: number; E: number }
 const sizes: Sizes = { D: 32, F: 80, E: 8 };
 // wide enough for V8 to compile the decomposition, so that it holds nothing for longer than it is used
-const wide: Sizes = { D: 64, F: 192, E: 2 };
+const wide: Sizes = { D: 80, F: 120, E: 2 };
 const family = { vocab_size: 32, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64, tie_word_embeddings: true };
 const configs: Record<string, (sizes: Sizes) => Record<string, unknown>> = {
   gated: ({ D, F, E }) => ({ model_type: "mixtral", ...family, hidden_size: D, intermediate_size: F, num_key_value_heads: 2, num_local_experts: E, num_experts_per_tok: 2, rms_norm_eps: 1e-5, rope_theta: 1e4 }),
