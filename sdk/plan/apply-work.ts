@@ -112,8 +112,8 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
 function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size }: Sizes): void {
   // each neuron of a source is added in its place
   work.numbers += 2 * size * from.length;
-  // a source, as an array too, the sum, and in double precision what takes each place and how many
-  holds(work, F * D, 2 * F * D + 4 * F);
+  // the sum, a source while the next is read, and in double precision what takes each place and how many
+  holds(work, 0, 3 * F * D + 4 * F);
   if (zip !== "weights") return;
   const n = from.length * F;
   work.multiplies += (n * n * size) / F;

@@ -206,19 +206,14 @@ export class SlotWeights {
     // a place whose neurons all weigh nothing is their plain mean
     const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
-    let total: Float32Array | undefined;
-    // a function of its own, so that nothing keeps the source before
-    const add = async ({ expert, weight }: SlotRecipe["from"][number]) => {
-      const values = await takeValues(await this.dense(`${layer}.experts.${ffn.expertOf[expert]}.${suffix}`));
-      total ??= new Float32Array(values.length);
+    const total = new Float32Array(this.stored(`${layer}.experts.${ffn.expertOf[recipe.from[0].expert]}.${suffix}`)!.shape.reduce((a, b) => a * b, 1));
+    for (const { expert, weight } of recipe.from) {
       const places = zip[expert];
-      const shares = places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
-      if (axis === undefined) addTimes(total, 0, values, 0, values.length, massOf(weight) / totalMass);
-      else if (axis === 0) for (let neuron = 0; neuron < F; neuron++) addTimes(total, (places[neuron] * values.length) / F, values, (neuron * values.length) / F, values.length / F, shares[neuron]);
-      else for (let row = 0; row < values.length; row += F) for (let neuron = 0; neuron < F; neuron++) total[row + places[neuron]] += shares[neuron] * values[row + neuron];
-    };
-    for (const source of recipe.from) await add(source);
-    return total!;
+      const shares = axis === undefined ? [massOf(weight) / totalMass] : places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
+      const name = `${layer}.experts.${ffn.expertOf[expert]}.${suffix}`;
+      addPlaced(total, await (this.model.weights.has(name) ? this.model.weights.values(name) : takeValues(await this.dense(name))), places, shares, axis);
+    }
+    return total;
   }
 
   /** Places by the products of weights, found once for a slot. */
@@ -285,6 +280,15 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
   const result = tf.tidy(compute);
   tf.dispose(inputs);
   return result;
+}
+
+/** Adds the neurons of a source in their places, each by its share; what has none, by the one share there is. */
+function addPlaced(total: Float32Array, values: Float32Array, places: number[], shares: number[], axis: number | undefined): void {
+  const F = places.length;
+  const width = values.length / F;
+  if (axis === undefined) addTimes(total, 0, values, 0, values.length, shares[0]);
+  else if (axis === 0) for (let neuron = 0; neuron < F; neuron++) addTimes(total, places[neuron] * width, values, neuron * width, width, shares[neuron]);
+  else for (let row = 0; row < values.length; row += F) for (let neuron = 0; neuron < F; neuron++) total[row + places[neuron]] += shares[neuron] * values[row + neuron];
 }
 
 /** to[i] += factor * from[i], for `count` numbers from either place on */

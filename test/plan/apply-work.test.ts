@@ -10,8 +10,6 @@ import { heldBy } from "../support/held-memory.js";
 // The most that apply holds while every weight is made, in tensors as the engine counts them and in arrays, beside what was forecast.
 const test = suite("work of apply");
 await ready();
-const arraysApart = tf.getBackend() === "wasm";
-if (!arraysApart) console.log(`skip: arrays that apply holds, of the back end ${tf.getBackend()} they may be the buffers of tensors`);
 
 interface Sizes { D: number; F: number; E: number }
 const sizes: Sizes = { D: 32, F: 80, E: 8 };
@@ -55,9 +53,9 @@ for (const [kind, config] of Object.entries(configs)) {
       const within = (said: number, held: number) => held === said || Math.abs(said / held - 1) < 0.1;
       let measured = await heldBy(make, F * D);
       // now and then V8 keeps an array for longer than it is used
-      for (let again = 0; again < 3 && arraysApart && !within(work.peakBytes, measured.all); again++) measured = await heldBy(make, F * D);
+      for (let again = 0; again < 3 && !within(work.peakBytes, measured.all); again++) measured = await heldBy(make, F * D);
       assert.ok(within(work.peakTensorBytes, measured.tensors), `tensors: said ${inMatrices(work.peakTensorBytes)} matrices, held ${inMatrices(measured.tensors)}`);
-      if (arraysApart) assert.ok(within(work.peakBytes, measured.all), `tensors and arrays: said ${inMatrices(work.peakBytes)} matrices, held ${inMatrices(measured.all)}`);
+      assert.ok(within(work.peakBytes, measured.all), `tensors and arrays: said ${inMatrices(work.peakBytes)} matrices, held ${inMatrices(measured.all)}`);
     });
   }
 }

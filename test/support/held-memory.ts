@@ -17,23 +17,33 @@ const collect = runInNewContext("gc") as () => void;
  * @param grain numbers of the arrays that are to be seen, in float32; an eighth of that may be missed
  */
 export async function heldBy(job: (look: () => void) => Promise<void>, grain: number): Promise<{ tensors: number; all: number }> {
+  // a back end that counts its tensors itself may make one later than tfjs says, and until then the array is all there is
+  const { native } = tf.backend() as { native?: Record<string, (...values: unknown[]) => unknown> };
+  const calls = { ...native };
+  const [bytes, peak] = [1, 2].map((at) => () => (calls.memory() as number[])[at]);
   const own = { trackTensor: engine.trackTensor, removeDataId: engine.removeDataId };
   const arrays = { Float32Array: globalThis.Float32Array, Float64Array: globalThis.Float64Array };
+  const copying = Object.getPrototypeOf(Float32Array.prototype) as { slice(this: Float32Array, ...range: number[]): Float32Array };
+  const { slice } = copying;
   const sizes = new Map<object, number>();
   let [now, tensors, all, unseen] = [0, 0, 0, 0];
   const inArrays = async () => {
     // what is held weakly goes with the turn of events
     for (let i = 0; i < 3; i++) { collect(); await new Promise((resolve) => setImmediate(resolve)); }
+    calls.resetPeak?.();
     return process.memoryUsage().arrayBuffers;
   };
   const before = await inArrays();
-  const held = () => now + process.memoryUsage().arrayBuffers - before;
+  const counted = native ? bytes() : 0;
+  const held = () => (native ? peak() - counted : now) + process.memoryUsage().arrayBuffers - before;
   const look = () => {
     tensors = Math.max(tensors, now);
     // with what could be collected it is more in any case: only then it has to be known
-    if (held() <= all) return;
-    collect();
-    all = Math.max(all, held());
+    if (held() > all) {
+      collect();
+      all = Math.max(all, held());
+    }
+    calls.resetPeak?.();
   };
   engine.trackTensor = function (tensor, backend) {
     if (!sizes.has(tensor.dataId)) { sizes.set(tensor.dataId, 4 * tensor.size); now += 4 * tensor.size; }
@@ -46,16 +56,19 @@ export async function heldBy(job: (look: () => void) => Promise<void>, grain: nu
     sizes.delete(id as object);
     return own.removeDataId.call(this, id, backend);
   };
+  // what an operation takes while it runs, before arrays are made for its results
+  for (const [name, call] of Object.entries(calls)) native![name] = (...values) => { const result = call(...values); look(); return result; };
+  const seen = (made: Float32Array) => {
+    if ((unseen += made.byteLength) >= grain / 2) { unseen = 0; look(); }
+    return made;
+  };
+  copying.slice = function (...range) { return seen(slice.apply(this, range)); };
   for (const name of ["Float32Array", "Float64Array"] as const) {
     (globalThis as Record<string, unknown>)[name] = new Proxy(arrays[name], {
-      construct(target, args, as) {
-        const made = Reflect.construct(target, args, as === globalThis[name] ? target : as) as Float32Array;
-        if ((unseen += made.byteLength) >= grain / 2) { unseen = 0; look(); }
-        return made;
-      },
+      construct: (target, args, as) => seen(Reflect.construct(target, args, as === globalThis[name] ? target : as) as Float32Array),
     });
   }
-  try { await job(look); } finally { Object.assign(engine, own); Object.assign(globalThis, arrays); }
+  try { await job(look); } finally { Object.assign(engine, own); Object.assign(globalThis, arrays); copying.slice = slice; Object.assign(native ?? {}, calls); }
   // what the job before had left may have gone only now
   return { tensors, all: all + Math.max(0, before - (await inArrays())) };
 }

@@ -5,18 +5,27 @@ import { dtypes, type Handle, type Native } from "./native.js";
 
 /** LAPACK's decompositions in float64, whatever the input, and the exact assignment. */
 export function nativeLinalg(native: Native): NativeLinalg {
-  /** Runs an operation on matrices and reads its results. */
+  const doubles = ({ rows, columns, data }: Matrix): Handle => {
+    if (data instanceof Float64Array) return native.create(data, dtypes.float64, rows, columns);
+    const short = native.create(data, dtypes.float32, rows, columns);
+    try { return native.cast(short, dtypes.float64); } finally { native.release(short); }
+  };
+  /** Runs an operation on matrices and reads its results; what is done with is released at once, as matrices may be large. */
   const run = (operation: (...inputs: Handle[]) => Handle | Handle[], ...matrices: Matrix[]): Matrix[] => {
-    const inputs = matrices.map(({ rows, columns, data }) => native.create(data instanceof Float64Array ? data : Float64Array.from(data), dtypes.float64, rows, columns));
-    let outputs: Handle[] = [];
+    const held: Handle[] = [];
     try {
-      outputs = [operation(...inputs)].flat();
+      for (const given of matrices) held.push(doubles(given));
+      const outputs = [operation(...held)].flat();
+      held.push(...outputs);
+      for (const handle of held.splice(0, matrices.length)) native.release(handle);
       return outputs.map((handle) => {
         const [rows, columns = 1] = native.shape(handle);
-        return { rows, columns, data: native.read(handle, new Float64Array(rows * columns)) };
+        const data = native.read(handle, new Float64Array(rows * columns));
+        native.release(held.shift()!);
+        return { rows, columns, data };
       });
     } finally {
-      for (const handle of [...inputs, ...outputs]) native.release(handle);
+      for (const handle of held) native.release(handle);
     }
   };
   const numbers = ({ data }: Matrix) => data as Float64Array;
