@@ -28,7 +28,7 @@ export interface Forecast {
 export interface ForecastOptions {
   /** what runs, for the FLOPs; default one token of one sequence */
   shape?: Shape;
-  /** for sizes in the checkpoint's own number formats; default float32 throughout */
+  /** for sizes in the checkpoint's own number formats, and for what reading takes; default float32 throughout, in memory */
   weights?: WeightSource;
   /** of this machine, as `applySpeeds` measures them; default those of a laptop's core */
   speeds?: ApplySpeeds;
@@ -44,7 +44,7 @@ export function forecast(spec: ModelSpec, plan: Plan, { shape, weights, speeds =
   const checked = checkPlan(plan, spec);
   const planned = plannedSpec(spec, checked);
   const [before, after] = [cost(spec, shape), cost(planned, shape)];
-  const work = applyWork(spec, checked, planned);
+  const work = applyWork(spec, checked, planned, weights);
   return {
     before, after, work,
     parameters: { before: before.parameters.total, after: after.parameters.total },

@@ -10,26 +10,25 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 /**
- * Bytes of tensors, and of tensors and arrays, at the worst moments of a job, what was there before left out; clones share theirs.
- * Looked at whenever a tensor is made or freed and whenever arrays were made; where the job looks itself, too. The sum means
- * something where tensors do not lie in arrays: on WebAssembly.
+ * Bytes of tensors and arrays at the worst moment of a job, what was there before left out; clones share theirs.
+ * Looked at whenever a tensor is made or freed and whenever arrays were made; where the job looks itself, too.
  *
  * @param grain numbers of the arrays that are to be seen, in float32; an eighth of that may be missed
  */
-export async function heldBy(job: (look: () => void) => Promise<void>, grain: number): Promise<{ tensors: number; all: number }> {
+export async function heldBy(job: (look: () => void) => Promise<void>, grain: number): Promise<number> {
   // a back end that counts its tensors itself may make one later than tfjs says, and until then the array is all there is
   const { native } = tf.backend() as { native?: Record<string, (...values: unknown[]) => unknown> };
   const calls = { ...native };
   const [bytes, peak] = [1, 2].map((at) => () => (calls.memory() as number[])[at]);
   const own = { trackTensor: engine.trackTensor, removeDataId: engine.removeDataId };
-  const arrays = { Float32Array: globalThis.Float32Array, Float64Array: globalThis.Float64Array };
+  const arrays = { Float32Array: globalThis.Float32Array, Float64Array: globalThis.Float64Array, Uint8Array: globalThis.Uint8Array };
   const copying = Object.getPrototypeOf(Float32Array.prototype) as { slice(this: Float32Array, ...range: number[]): Float32Array };
   const { slice } = copying;
   const sizes = new Map<object, number>();
-  let [now, tensors, all, unseen] = [0, 0, 0, 0];
+  let [now, most, unseen] = [0, 0, 0];
   const inArrays = async () => {
     // what is held weakly goes with the turn of events
-    for (let i = 0; i < 3; i++) { collect(); await new Promise((resolve) => setImmediate(resolve)); }
+    for (let i = 0; i < 2; i++) { collect(); await new Promise((resolve) => setImmediate(resolve)); }
     calls.resetPeak?.();
     return process.memoryUsage().arrayBuffers;
   };
@@ -37,11 +36,10 @@ export async function heldBy(job: (look: () => void) => Promise<void>, grain: nu
   const counted = native ? bytes() : 0;
   const held = () => (native ? peak() - counted : now) + process.memoryUsage().arrayBuffers - before;
   const look = () => {
-    tensors = Math.max(tensors, now);
     // with what could be collected it is more in any case: only then it has to be known
-    if (held() > all) {
+    if (held() > most) {
       collect();
-      all = Math.max(all, held());
+      most = Math.max(most, held());
     }
     calls.resetPeak?.();
   };
@@ -63,12 +61,12 @@ export async function heldBy(job: (look: () => void) => Promise<void>, grain: nu
     return made;
   };
   copying.slice = function (...range) { return seen(slice.apply(this, range)); };
-  for (const name of ["Float32Array", "Float64Array"] as const) {
+  for (const name of ["Float32Array", "Float64Array", "Uint8Array"] as const) {
     (globalThis as Record<string, unknown>)[name] = new Proxy(arrays[name], {
       construct: (target, args, as) => seen(Reflect.construct(target, args, as === globalThis[name] ? target : as) as Float32Array),
     });
   }
   try { await job(look); } finally { Object.assign(engine, own); Object.assign(globalThis, arrays); copying.slice = slice; Object.assign(native ?? {}, calls); }
   // what the job before had left may have gone only now
-  return { tensors, all: all + Math.max(0, before - (await inArrays())) };
+  return most + Math.max(0, before - (await inArrays()));
 }
