@@ -10,12 +10,13 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 /**
- * Bytes of tensors and arrays at the worst moment of a job, what was there before left out; clones share theirs.
+ * Bytes of tensors and arrays at the worst moment of a job, or `atLeast`; what was there before is left out, clones share theirs.
  * Looked at whenever a tensor is made or freed and whenever arrays were made; where the job looks itself, too.
  *
  * @param grain numbers of the arrays that are to be seen, in float32; an eighth of that may be missed
+ * @param atLeast bytes; below that nothing is looked at, as every look collects what is no longer used
  */
-export async function heldBy(job: (look: () => void) => Promise<void>, grain: number): Promise<number> {
+export async function heldBy(job: (look: () => void) => Promise<void>, grain: number, atLeast: number): Promise<number> {
   // a back end that counts its tensors itself may make one later than tfjs says, and until then the array is all there is
   const { native } = tf.backend() as { native?: Record<string, (...values: unknown[]) => unknown> };
   const calls = { ...native };
@@ -25,10 +26,11 @@ export async function heldBy(job: (look: () => void) => Promise<void>, grain: nu
   const copying = Object.getPrototypeOf(Float32Array.prototype) as { slice(this: Float32Array, ...range: number[]): Float32Array };
   const { slice } = copying;
   const sizes = new Map<object, number>();
-  let [now, most, unseen] = [0, 0, 0];
+  let [now, most, unseen] = [0, atLeast, 0];
   const inArrays = async () => {
     // what is held weakly goes with the turn of events
-    for (let i = 0; i < 2; i++) { collect(); await new Promise((resolve) => setImmediate(resolve)); }
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
     calls.resetPeak?.();
     return process.memoryUsage().arrayBuffers;
   };
