@@ -67,7 +67,7 @@ for (const [kind, dtype, some] of [["gated", undefined, variants], ["plain", und
       await make(() => {}); // what is made once and kept is there before
       const { spec, weights } = profiled.model;
       const said = forecast(spec, study.plan!, { weights }).peakBytes;
-      const near = (held: number) => Math.abs(said / held - 1) < 0.1;
+      const near = (held: number) => Math.abs(said / held - 1) < 0.08;
       let held = await heldBy(make, F * D, 0.8 * said);
       // now and then V8 keeps an array for longer than it is used
       for (let again = 0; again < 3 && !near(held); again++) held = await heldBy(make, F * D, 0.8 * said);
