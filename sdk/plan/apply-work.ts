@@ -81,7 +81,7 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
     for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]), [D, F] as [number, number]]) {
       work.decompositions.push([out, width]);
       work.multiplies += out * width * rank;
-      // the expert; of one matrix three copies in double precision and the smaller side's vectors, as ml-matrix decomposes
+      // the expert; of one matrix three copies in double precision and the vectors of the smaller side, in ml-matrix as in LAPACK
       holds(work, size + 6 * out * width + 2 * Math.min(out, width) ** 2 + sizes.lastRead);
     }
   }
