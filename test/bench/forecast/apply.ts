@@ -44,7 +44,9 @@ else {
     const summary = names.map((name) => ({ method: name, ...summaryOf(pairs[name]!) }));
     console.table(summary);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, summary, pairs }, null, 1)}\n`);
+    const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, summary, pairs };
+    // a pair to a line
+    writeFileSync(file, `${JSON.stringify(record, null, 1).replace(/\{\s+("forecast": [\d.]+),\s+("apply": [\d.]+)\s+\}/g, "{ $1, $2 }")}\n`);
   }
 }
 
