@@ -6,6 +6,8 @@ type Hook = (this: unknown, first: { dataId: object; size: number }, second: unk
 const engine = tf.engine() as unknown as { trackTensor: Hook; removeDataId: Hook };
 // buffers that were collected are counted until a thread of its own has freed them
 setFlagsFromString("--no-concurrent-array-buffer-sweeping");
+// from Node 22 on: code of this compiler keeps arrays for longer than they are used
+setFlagsFromString("--no-maglev");
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
