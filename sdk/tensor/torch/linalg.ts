@@ -5,11 +5,8 @@ import { dtypes, type Handle, type Native } from "./native.js";
 
 /** LAPACK's decompositions in float64, whatever the input, and the exact assignment. */
 export function nativeLinalg(native: Native): NativeLinalg {
-  const doubles = ({ rows, columns, data }: Matrix): Handle => {
-    if (data instanceof Float64Array) return native.create(data, dtypes.float64, rows, columns);
-    const short = native.create(data, dtypes.float32, rows, columns);
-    try { return native.cast(short, dtypes.float64); } finally { native.release(short); }
-  };
+  // a function of its own, so that nothing keeps the numbers; float64 lies on the processor, whatever computes otherwise
+  const doubles = ({ rows, columns, data }: Matrix): Handle => native.create(data instanceof Float64Array ? data : Float64Array.from(data), dtypes.float64, rows, columns);
   /** Runs an operation on matrices and reads its results; what is done with is released at once, as matrices may be large. */
   const run = (operation: (...inputs: Handle[]) => Handle | Handle[], ...matrices: Matrix[]): Matrix[] => {
     const held: Handle[] = [];
