@@ -67,6 +67,18 @@ export class CheckpointSource implements WeightSource {
     return place.diskShape.join() === place.shape.join() && !place.pick && place.transposed === undefined ? this.store.values(place.name, { start, end }) : undefined;
   }
 
+  peakReadBytes(name: string): number {
+    const { diskShape, rows, transposed, pick, shape } = this.place(name);
+    const { dtype, sizeBytes, shape: whole } = this.store.info(this.place(name).name);
+    const share = rows ? (rows.end - rows.start) / (whole[0] || 1) : 1;
+    const [stored, numbers] = [share * sizeBytes, share * 4 * size(diskShape)];
+    // float32 is used as it was read; the rows that are the weight's own come last, when only one form of the block is left
+    const decoded = dtype === "F32" ? stored : stored + numbers;
+    const turned = transposed === undefined ? 0 : numbers;
+    const block = turned ? stored + numbers : decoded;
+    return Math.max(decoded + turned, block + (pick ? 4 * size(shape) : 0));
+  }
+
   async read(name: string): Promise<Tensor> {
     return tf.tensor(await this.values(name), this.info(name).shape, "float32");
   }

@@ -20,6 +20,8 @@ export interface WeightSource {
   rows?(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined;
   /** as they are stored, in the number format of `info`, all or some rows, in `into` if they can be read there; absent or undefined where there are only numbers */
   bytes?(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined;
+  /** most bytes held while the values of a weight are read, with the values; absent or undefined: the values alone */
+  peakReadBytes?(name: string): number | undefined;
   /** sha256 over names, shapes, dtypes and content; stable over machines */
   fingerprint(): Promise<string>;
   /** gives files back; a later read opens them again */

@@ -46,7 +46,7 @@ export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec, weigh
     const matched = new Set<string>();
     return change.slots.map((recipe, slot) => {
       const work = noWork();
-      addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched, inFile(weights, `${id}.experts.${ffn.expertOf[recipe.from[0].expert]}.up`));
+      addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched, reading(weights, `${id}.experts.${ffn.expertOf[recipe.from[0].expert]}`));
       return { layer: id, slot, work };
     });
   });
@@ -56,24 +56,32 @@ function noWork(): ApplyWork {
   return { numbers: 0, multiplies: 0, assignments: [], decompositions: [], pairings: 0, peakBytes: 0 };
 }
 
-/** Of the four bytes of a number in memory, those that it has in the file; undefined: it is in memory. */
-function inFile(weights: WeightSource | undefined, name: string): number | undefined {
-  if (!weights?.bytes || !weights.has(name)) return undefined;
-  const { sizeBytes, shape } = weights.info(name);
-  return sizeBytes / 4 / shape.reduce((a, b) => a * b, 1);
+/** What reading an expert from a file takes; undefined: it is in memory. */
+interface Reading {
+  /** of the four bytes of a number in memory, those that it has in the file */
+  share: number;
+  /** numbers of four bytes held while a matrix is read, with the matrix */
+  matrix: number;
 }
 
-function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number, matched: Set<string>, file: number | undefined): void {
+function reading(weights: WeightSource | undefined, expert: string): Reading | undefined {
+  const held = ["up", "gate", "down"].map((matrix) => (weights?.has(`${expert}.${matrix}`) && weights.peakReadBytes?.(`${expert}.${matrix}`)) || 0);
+  if (Math.max(...held) === 0) return undefined;
+  const { sizeBytes, shape } = weights!.info(`${expert}.up`);
+  return { share: sizeBytes / 4 / shape.reduce((a, b) => a * b, 1), matrix: Math.max(...held) / 4 };
+}
+
+function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number, matched: Set<string>, file: Reading | undefined): void {
   const F = ffn.slots[ffn.expertOf[recipe.from[0].expert]].width;
   const matrices = ffn.gated ? 3 : 2;
   const size = matrices * F * D;
   const sources = recipe.from.length;
-  const sizes = { F, D, size, file, lastRead: (file ?? 0) * F * D };
+  const sizes = { F, D, size, file, lastRead: (file?.share ?? 0) * F * D };
   const moved = recipe.align !== undefined && referenceSlot(ffn, recipe.align, recipe.from) !== ffn.expertOf[recipe.from[0].expert];
   const made = sources > 1 || moved || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse";
   // what is handed out as it is lies in memory once, as an array
   work.numbers += size * (made ? sources + 1 : 1);
-  if (!made) return holds(work, F * D + sizes.lastRead); // one matrix after another
+  if (!made) return holds(work, Math.max(F * D + sizes.lastRead, file?.matrix ?? 0)); // one matrix after another
   if (recipe.zip) addZip(work, recipe, sizes);
   else addSum(work, ffn, recipe, sizes, matched);
   if (recipe.form?.form === "low-rank-sparse" && planned.form === "low-rank-sparse") {
@@ -92,14 +100,13 @@ interface Sizes {
   D: number;
   /** numbers of an expert */
   size: number;
-  /** what a number takes in the file beside float32; undefined: weights are in memory */
-  file: number | undefined;
+  file: Reading | undefined;
   /** what was read last from a file is held until the next is read: a matrix */
   lastRead: number;
 }
 
 /** The weighted sum of sources, each in the order of neurons that it is given: `SlotWeights.slot` step by step. */
-function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe, { F, D, size, file = 1, lastRead }: Sizes, matched: Set<string>): void {
+function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe, { F, D, size, file, lastRead }: Sizes, matched: Set<string>): void {
   const matrix = F * D;
   const sums = size * (elementwise ? 2 : 1);
   // each source is moved and weighed, then added; elementwise weights twice
@@ -110,7 +117,7 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
     const slot = ffn.expertOf[expert];
     const leads = reference !== undefined && align!.to === "leader" && at > 0;
     // this source and the next as it is read, the sums so far, the leader
-    const held = kept + size * (at + 1 < from.length ? 1 + file : 1) + (at > 0 ? sums : 0) + (leads ? size : 0);
+    const held = kept + size * (at + 1 < from.length ? 1 + (file?.share ?? 1) : 1) + (at > 0 ? sums : 0) + (leads ? size : 0);
     const moved = align?.permutations ? align.permutations[expert] !== undefined : reference !== undefined && slot !== reference;
     if (moved && reference !== undefined && !matched.has(`${reference} ${slot}`)) {
       matched.add(`${reference} ${slot}`);
@@ -125,12 +132,12 @@ function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: 
   });
 }
 
-/** Neurons merged in their places, one matrix of a source at a time. */
-function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size, lastRead }: Sizes): void {
+/** Neurons merged in their places, one matrix of a source after another. */
+function addZip(work: ApplyWork, { from, zip }: SlotRecipe, { F, D, size, file, lastRead }: Sizes): void {
   // each neuron of a source is added in its place
   work.numbers += 2 * size * from.length;
-  // the sum, a source while the next is read, and in double precision what takes each place and how many
-  holds(work, 3 * F * D + 4 * F);
+  // the sums, a matrix of a source, and in double precision what takes each place and how many
+  holds(work, size + Math.max(F * D + lastRead, file?.matrix ?? 0) + 4 * F);
   if (zip !== "weights") return;
   const n = from.length * F;
   work.multiplies += (n * n * size) / F;

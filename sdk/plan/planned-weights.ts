@@ -71,6 +71,11 @@ export class PlannedWeights implements WeightSource {
     return origin.from === "slot" && !rows ? origin.tensor.bytes?.() : undefined;
   }
 
+  peakReadBytes(name: string): number | undefined {
+    const origin = this.origin(name);
+    return origin.from === "original" ? this.model.weights.peakReadBytes?.(origin.name) : undefined;
+  }
+
   async values(name: string): Promise<Float32Array> {
     const origin = this.origin(name);
     if (origin.from === "original") return this.model.weights.values(origin.name);

@@ -42,7 +42,6 @@ export class SlotWeights {
   private lastFactors?: { key: object; factors: Promise<Factored> };
   private lastSlot?: { recipe: SlotRecipe; values: Promise<Map<string, Float32Array>> };
   private lastReference?: { key: string; values: Promise<Map<string, Float32Array>> };
-  private lastZip?: { recipe: SlotRecipe; places: Record<number, number[]> };
   private readonly permutations = new Map<string, number[]>();
 
   constructor(private readonly model: SpecAndWeights, private readonly extra: Record<string, WeightSource>) {}
@@ -60,7 +59,7 @@ export class SlotWeights {
     for (const suffix of Object.keys(neuronAxis)) {
       const stored = this.stored(`${prefix}${suffix}`);
       if (!stored) continue;
-      const sum = () => (recipe.zip ? this.zipped(layer, ffn, recipe, suffix) : this.sum(layer, ffn, recipe, suffix));
+      const sum = () => this.sum(layer, ffn, recipe, suffix);
       if (recipe.form?.form !== "low-rank-sparse" || stored.shape.length === 1) made[suffix] = { info: storedInfo(stored), values: async () => asStored(await sum(), stored), bytes: async () => encode(await sum(), storedInfo(stored).dtype) };
       else Object.assign(made, this.factored(suffix, stored, recipe.form, planned.form === "low-rank-sparse" ? planned.rows[suffix] : 0, sum));
     }
@@ -115,10 +114,14 @@ export class SlotWeights {
     return disposing([u, v, s], () => tf.add(tf.matMul(u as Tensor2D, v as Tensor2D), s));
   }
 
+  private async values(name: string): Promise<Float32Array> {
+    return this.model.weights.has(name) ? this.model.weights.values(name) : takeValues(await this.dense(name));
+  }
+
   /** One tensor of a slot; each is handed out once, after that the slot is made anew. */
   private async sum(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Float32Array> {
     for (;;) {
-      const last = this.lastSlot?.recipe === recipe ? this.lastSlot : (this.lastSlot = { recipe, values: this.slot(layer, ffn, recipe) });
+      const last = this.lastSlot?.recipe === recipe ? this.lastSlot : (this.lastSlot = { recipe, values: recipe.zip ? this.zipped(layer, ffn, recipe) : this.slot(layer, ffn, recipe) });
       const forget = () => { if (this.lastSlot === last) this.lastSlot = undefined; };
       const made = await last.values.catch((error) => { forget(); throw error; });
       const found = made.get(suffix);
@@ -194,9 +197,8 @@ export class SlotWeights {
   }
 
   /** sum_e A_e W_e for what comes in, sum_e W_e B_e for what goes out: the neurons of each source in their places, weighed as the recipe says */
-  private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, suffix: string): Promise<Float32Array> {
-    const axis = neuronAxis[suffix];
-    const zip = recipe.zip === "weights" ? await this.zipOf(layer, ffn, recipe) : recipe.zip!;
+  private async zipped(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Promise<Map<string, Float32Array>> {
+    const zip = recipe.zip === "weights" ? await this.placesByWeights(layer, ffn, recipe) : recipe.zip!;
     const F = zip[recipe.from[0].expert].length;
     const byMean = recipe.zipBy === "mean" || recipe.zip === "weights";
     const used = byMean && recipe.from.some(({ weight }) => weight > 0);
@@ -206,19 +208,27 @@ export class SlotWeights {
     // a place whose neurons all weigh nothing is their plain mean
     const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
-    const total = new Float32Array(this.stored(`${layer}.experts.${ffn.expertOf[recipe.from[0].expert]}.${suffix}`)!.shape.reduce((a, b) => a * b, 1));
+    const totals = new Map<string, Float32Array>();
+    // a function of its own, so that nothing of a matrix is left while the next is read
+    const add = async (name: string, suffix: string, places: number[], shares: number[]) => {
+      const values = await this.values(name);
+      if (!totals.has(suffix)) totals.set(suffix, new Float32Array(values.length));
+      addPlaced(totals.get(suffix)!, values, places, shares, neuronAxis[suffix]);
+    };
     for (const { expert, weight } of recipe.from) {
       const places = zip[expert];
-      const shares = axis === undefined ? [massOf(weight) / totalMass] : places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
-      const name = `${layer}.experts.${ffn.expertOf[expert]}.${suffix}`;
-      addPlaced(total, await (this.model.weights.has(name) ? this.model.weights.values(name) : takeValues(await this.dense(name))), places, shares, axis);
+      const prefix = `${layer}.experts.${ffn.expertOf[expert]}.`;
+      for (const [suffix, axis] of Object.entries(neuronAxis)) {
+        if (!this.stored(`${prefix}${suffix}`)) continue;
+        const shares = axis === undefined ? [massOf(weight) / totalMass] : places.map((place) => (axis === 0 || byMean ? share(place, weight) : 1 / recipe.from.length));
+        await add(`${prefix}${suffix}`, suffix, places, shares);
+      }
     }
-    return total;
+    return totals;
   }
 
-  /** Places by the products of weights, found once for a slot. */
-  private async zipOf(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Promise<Record<number, number[]>> {
-    if (this.lastZip?.recipe === recipe) return this.lastZip.places;
+  /** Places of the neurons of a slot's sources by the products of their weights. */
+  private async placesByWeights(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe): Promise<Record<number, number[]>> {
     const neurons: Float32Array[] = [];
     const weights: number[] = [];
     let F = 0;
@@ -235,9 +245,7 @@ export class SlotWeights {
       weights.push(...new Array<number>(F).fill(weight));
     }
     const found = zipByWeights(neurons, weights, F);
-    const places = Object.fromEntries(sources.map(({ expert }, index) => [expert, found.slice(index * F, (index + 1) * F)]));
-    this.lastZip = { recipe, places };
-    return places;
+    return Object.fromEntries(sources.map(({ expert }, index) => [expert, found.slice(index * F, (index + 1) * F)]));
   }
 
   /** Which neuron of a source takes each place; absent: they are in order. */
