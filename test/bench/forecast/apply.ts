@@ -11,13 +11,13 @@ import { methodList } from "../../../sdk/plan/methods.js";
 import { Rng, ready } from "../../../sdk/tensor/index.js";
 
 // How long apply takes, beside what the forecast said, for every method that makes new weights:
-//   node --import tsx test/bench/forecast/apply.ts [D F E LAYERS] [--passes 3]
+//   node --import tsx test/bench/forecast/apply.ts [D F E LAYERS] [--passes 3] [--methods zipit,svd]
 // In a pass each method runs in a process of its own, where forecast and apply alternate for a minute, five times at least; on
 // a machine that does nothing else. results/ keeps all pairs, and further passes join them: medians, and of the pairs' ratios
 // the median with its distribution-free 95 % interval (neighbours are alike, so that it is a little narrow). Memory is
 // compared in test/plan/apply-work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts.
 
-const { values: { passes }, positionals } = parseArgs({ allowPositionals: true, options: { passes: { type: "string", default: "1" } } });
+const { values: { passes, methods }, positionals } = parseArgs({ allowPositionals: true, options: { passes: { type: "string", default: "1" }, methods: { type: "string" } } });
 const sizes = positionals.map(Number).filter(Number.isFinite);
 const [D, F, E, layers] = [256, 512, 8, 8].map((usual, at) => sizes[at] ?? usual);
 const method = positionals.find((arg) => !Number.isFinite(Number(arg)));
@@ -37,11 +37,11 @@ else {
   const pairs: Record<string, Pair[]> = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).pairs : {};
   const names = methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(({ name }) => name);
   for (let pass = 0; pass < Number(passes); pass++) {
-    for (const name of names) {
+    for (const name of methods?.split(",") ?? names) {
       const printed = execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), ...[D, F, E, layers].map(String), name], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
       (pairs[name] ??= []).push(...(JSON.parse(printed.trimEnd().split("\n").pop()!) as Pair[]));
     }
-    const summary = names.map((name) => ({ method: name, ...summaryOf(pairs[name]!) }));
+    const summary = names.filter((name) => pairs[name]).map((name) => ({ method: name, ...summaryOf(pairs[name]!) }));
     console.table(summary);
     mkdirSync(dirname(file), { recursive: true });
     const record = { date: new Date().toISOString().slice(0, 10), machine: `${cpus().length} x ${cpus()[0].model}`, engine: engine.name, node: process.version, command: `node --import tsx test/bench/forecast/apply.ts ${D} ${F} ${E} ${layers}`, D, F, E, layers, summary, pairs };
