@@ -41,6 +41,8 @@ const variants: [string, Record<string, unknown>][] = [
   ["m-smoe", { keep: 0.4, alignTo: "leader" }], ["m-smoe", { keep: 0.4, align: "none" }], ["m-smoe", { keep: 0.4, align: "activations" }],
   ["m-smoe", { keep: 0.4, align: "zip" }], ["m-smoe", { keep: 0.4, weights: "fisher" }], ["m-smoe", { keep: 0.4, weights: "fisher", align: "none" }],
   ["hc-smoe", { keep: 0.4, result: "zipit" }], ["hc-smoe", { keep: 0.4, align: "weights" }],
+  // pruned layers hand out experts as they are; what only changes the router makes none
+  ...methodList().filter(({ kind }) => kind === "prune").map(({ name }): [string, Record<string, unknown>] => [name, { keep: 0.5 }]),
 ];
 const methods = variants.slice(0, variants.findIndex(([, options]) => "alignTo" in options));
 const few = methods.filter(([name]) => ["m-smoe", "redirect", "zipit"].includes(name));
