@@ -205,8 +205,9 @@ export class SlotWeights {
     const massOf = (weight: number) => (used ? weight : 1);
     const mass = new Float64Array(F), size = new Float64Array(F);
     for (const { expert, weight } of recipe.from) for (const place of zip[expert]) { mass[place] += massOf(weight); size[place] += 1; }
-    // a place whose neurons all weigh nothing is their plain mean
-    const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : 1 / size[place]);
+    // a place whose neurons all weigh nothing is their plain mean; by weights it becomes zero where neurons were merged, as in the released code
+    const unweighed = (place: number) => (recipe.zip === "weights" && size[place] > 1 ? 0 : 1 / size[place]);
+    const share = (place: number, weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : unweighed(place));
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
     const totals = new Map<string, Float32Array>();
     // a function of its own, so that nothing of a matrix is left while the next is read

@@ -4,10 +4,8 @@ import { stableRankChange, stableRanks } from "../../sdk/compress/stable-ranks.j
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
 import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
-import { moeLayers, type ModelSpec } from "../../sdk/model/spec.js";
-import { usage, type Profile } from "../../sdk/profile/profile.js";
-import { usageObserver } from "../../sdk/profile/observers/usage.js";
-import { routerLogitsObserver } from "../../sdk/profile/observers/router-logits.js";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { usage } from "../../sdk/profile/profile.js";
 import { withWeightGram } from "../../sdk/profile/gram.js";
 import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
@@ -15,8 +13,7 @@ import { weightMatching, type ExpertMatrices } from "../../sdk/merge/weight-matc
 import { Rng, ready, tf } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
 import { noLeaks } from "../support/tensors.js";
-import type { MemoryWeights } from "../support/memory-weights.js";
-import { oracle, oracleModel, replay, rowOf, stacked, type OracleLayer } from "../support/oracle.js";
+import { oracle, oracleModel, profileOf, replay, rowOf, stacked, type OracleLayer } from "../support/oracle.js";
 
 // Values of the official code on tiny random models. 1e-5: float32 sums in another order.
 const test = suite("m-smoe against the official code");
@@ -263,18 +260,6 @@ function neurons(up: Float32Array, down: Float32Array): number[][] {
 /** cosines mapped to [0, 1] from inner products */
 function cosinesOf(gram: number[][]): number[][] {
   return gram.map((row, i) => row.map((product, j) => (i === j ? 1 : (product / (Math.sqrt(gram[i][i] * gram[j][j]) + 1e-7) + 1) / 2)));
-}
-
-async function profileOf(model: { spec: ModelSpec; weights: MemoryWeights }, tokens: (id: string) => Parameters<typeof replay>[3], layers: Record<string, OracleLayer>): Promise<Profile> {
-  const observers = [usageObserver(), routerLogitsObserver()] as const;
-  for (const { id, ffn } of moeLayers(model.spec)) {
-    const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
-    for (const observer of observers) await observer.see(event);
-    dispose();
-  }
-  const [counts, cosines] = [observers[0].result(), observers[1].result()];
-  const profiled = Object.fromEntries(Object.keys(counts).map((id) => [id, { experts: counts[id].counts.length, ...counts[id], routerLogitCosine: cosines[id] }]));
-  return { version: 1, model: { id: "oracle", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 }, tokens: { decoder: 0 }, layers: profiled };
 }
 
 function matrices(layer: OracleLayer, e: number): ExpertMatrices {

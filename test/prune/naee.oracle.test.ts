@@ -8,7 +8,6 @@ import { observerNamed } from "../../sdk/profile/observers/named.js";
 import { subsetLossObserver, type SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
 import type { GateRatio } from "../../sdk/profile/observers/gate-ratio.js";
 import type { Profile } from "../../sdk/profile/profile.js";
-import { keptOf, progressiveSubsetLoss, type SweepChanged } from "../../sdk/prune/naee-progressive.js";
 import { naee } from "../../sdk/prune/naee.js";
 import { dynamicSkipping } from "../../sdk/route/dynamic-skipping.js";
 import { ready, tf } from "../../sdk/tensor/index.js";
@@ -75,24 +74,6 @@ if (found) {
         close(await event.output.data(), tensors.get(`r${r}.${id}.output_on_original_input`)!.values, 1e-5, `output ${id}`);
         dispose();
       }
-    });
-  }
-
-  for (const r of params.rs as number[]) {
-    test(`progressive with ${r}: the first layer, the only one whose inputs are recorded`, async () => {
-      const expected = json[`r=${r} progressive`];
-      const sweep: SweepChanged = async (changed, observers) => {
-        assert.equal(Object.keys(changed), []);
-        for (let index = 0; index < params.batches; index++) {
-          const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"], batch("layers.0", index));
-          for (const observer of observers) await observer.see(event);
-          dispose();
-        }
-      };
-      const found = await noLeaks(() => progressiveSubsetLoss(model.spec, ["layers.0"], r, undefined, sweep));
-      const { losses } = found["layers.0"];
-      Object.entries<number>(expected.losses[0]).forEach(([key, loss]) => close([losses[key] / loss], [1], 1e-5, `without ${key}`));
-      assert.equal(keptOf(found["layers.0"], 8), expected.kept[0]);
     });
   }
 

@@ -3,8 +3,11 @@ import { tf } from "../../sdk/tensor/index.js";
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
-import type { MoeFfnSpec, ModelSpec } from "../../sdk/model/spec.js";
+import { moeLayers, type MoeFfnSpec, type ModelSpec } from "../../sdk/model/spec.js";
 import type { MoeEvent } from "../../sdk/profile/observer.js";
+import { routerLogitsObserver } from "../../sdk/profile/observers/router-logits.js";
+import { usageObserver } from "../../sdk/profile/observers/usage.js";
+import type { Profile } from "../../sdk/profile/profile.js";
 import { activate } from "../../sdk/tensor/ops/activate.js";
 import { MemoryWeights } from "./memory-weights.js";
 import { shared } from "./shared.js";
@@ -95,6 +98,19 @@ export function replay(id: string, spec: MoeFfnSpec, layer: OracleLayer, tokens:
     choice: keep(tf.tensor2d(choice, [N, K], "int32")), gates: keep(tf.tensor2d(gates, [N, K])),
   };
   return { event, dispose: () => owned.forEach((tensor) => tensor.dispose()) };
+}
+
+/** Usage and likeness of router logits, from the tokens that an oracle recorded. */
+export async function profileOf(model: { spec: ModelSpec; weights: WeightSource }, tokens: (id: string) => Parameters<typeof replay>[3], layers: Record<string, OracleLayer>): Promise<Profile> {
+  const observers = [usageObserver(), routerLogitsObserver()] as const;
+  for (const { id, ffn } of moeLayers(model.spec)) {
+    const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
+    for (const observer of observers) await observer.see(event);
+    dispose();
+  }
+  const [counts, cosines] = [observers[0].result(), observers[1].result()];
+  const profiled = Object.fromEntries(Object.keys(counts).map((id) => [id, { experts: counts[id].counts.length, ...counts[id], routerLogitCosine: cosines[id] }]));
+  return { version: 1, model: { id: "oracle", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 }, tokens: { decoder: 0 }, layers: profiled };
 }
 
 /** The experts of one layer of any weights, stacked as an oracle stores them. */

@@ -1,0 +1,187 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
+import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
+import { similarityMatrix } from "../../sdk/merge/similarity.js";
+import type { Batch } from "../../sdk/model/batch.js";
+import { Model } from "../../sdk/model/model.js";
+import { moeLayers } from "../../sdk/model/spec.js";
+import { from, load } from "../../sdk/pipeline.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
+import type { SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
+import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
+import { Rng, ready } from "../../sdk/tensor/index.js";
+import { close } from "../support/close.js";
+import { MemoryWeights } from "../support/memory-weights.js";
+import { officialModel } from "../support/official-model.js";
+import { profileOf, type OracleLayer } from "../support/oracle.js";
+
+// What only whole models show: the chain of load, profile, plan and apply on the official code's own models, by their logits.
+const test = suite("whole models of the official code");
+await ready();
+
+interface Stack { shape: number[]; values: Float32Array }
+interface Runs { forward(batch: Batch): Promise<{ logits: { shape: number[]; data(): Promise<ArrayLike<number>> }; dispose(): void }> }
+
+/** a row of ids, or of logits, for each sequence */
+const rowsOf = ({ shape, values }: Stack): number[][] => {
+  const width = shape.at(-1)!;
+  return Array.from({ length: values.length / width }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width)));
+};
+
+/** [B x T][V] */
+async function logitsOf(model: Runs, batch: Batch): Promise<number[][]> {
+  const run = await model.forward(batch);
+  const rows = rowsOf({ shape: run.logits.shape, values: Float32Array.from(await run.logits.data()) });
+  run.dispose();
+  return rows;
+}
+
+const logSoftmax = (row: number[], temperature = 1) => {
+  const scaled = row.map((value) => value / temperature);
+  const top = Math.max(...scaled);
+  const total = Math.log(scaled.reduce((sum, value) => sum + Math.exp(value - top), 0));
+  return scaled.map((value) => value - top - total);
+};
+const klSum = (teacher: number[][], student: number[][], temperature = 1) =>
+  teacher.reduce((sum, row, at) => {
+    const [p, q] = [logSoftmax(row, temperature), logSoftmax(student[at], temperature)];
+    return sum + p.reduce((inner, log, v) => inner + Math.exp(log) * (log - q[v]), 0);
+  }, 0);
+
+for (const [folder, name] of [["mc-smoe", "mixtral"], ["hc-smoe", "mixtral"], ["naee", "mixtral"], ["reap", "mixtral"], ["reap", "qwen3moe"]]) {
+  const found = await officialModel(folder, name);
+  if (!found) continue;
+  const { json, tensors, path } = found;
+  const ids = rowsOf(tensors.get("input_ids")!);
+  const mask = tensors.has("attention_mask") ? rowsOf(tensors.get("attention_mask")!) : undefined;
+  const batch: Batch = { ids, ...(mask && { mask }) };
+  /** logits of the last position, where it is no padding */
+  const last = (rows: number[][]) => ids.flatMap((row, b) => (mask && !mask[b].at(-1) ? [] : [rows[(b + 1) * row.length - 1]]));
+  const expectedLast = (key: string) => rowsOf(tensors.get(key)!).filter((_, b) => !mask || mask[b].at(-1));
+  /** as the official code called its model */
+  const calls = (size: number): Batch[] => Array.from({ length: ids.length / size }, (_, at) => ({ ids: ids.slice(at * size, (at + 1) * size), ...(mask && { mask: mask.slice(at * size, (at + 1) * size) }) }));
+  const profiled = await load(path).profile({ data: calls(json.params.batches ? json.params.b : ids.length) as never });
+  const original = await logitsOf(profiled.model, batch);
+
+  test(`${folder}, ${name}: logits`, () => {
+    close(last(original).flat(), expectedLast(tensors.has("logits") ? "logits" : "logits_last").flat(), 1e-5);
+  });
+
+  const planned: [key: string, method: string, options: object, tolerance: number, kl?: number][] = [];
+  if (folder === "mc-smoe") planned.push(["merged_logits", "m-smoe", { keep: json.average_num_groups, align: "none" }, 1e-5]);
+  if (folder === "hc-smoe") {
+    for (const [how, options, tolerance] of [["freq", { epsilon: 1e-7 }, 1e-5], ["fix-dom-same.act", { result: "fix-dom-same" }, 5e-3], ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, 5e-3], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, 5e-3], ["zipit.act", { result: "zipit" }, 1e-5]] as const) {
+      planned.push([`merged.${how}.logits_last`, "hc-smoe", { keep: json.merge.k, ...options }, tolerance, json.merge.how[how].mean_kl_to_original]);
+    }
+  }
+  if (folder === "reap") {
+    for (const [key, criterion] of [["reap", "reap"], ["frequency", "frequency"]]) {
+      // the KL that the oracle holds is over padding too, for which moelab computes nothing
+      for (const fraction of [0.25, 0.5]) planned.push([`${key}@${fraction}.logits_last`, "reap", { keep: 1 - fraction, criterion, ties: "torch" }, 1e-5]);
+    }
+  }
+  if (folder === "naee") {
+    for (const r of json.params.rs) for (const procedure of ["layerwise", "progressive"]) planned.push([`r${r}.${procedure}.logits_last`, "naee", { keep: r, procedure }, 1e-5]);
+    planned.push(["skip.logits_last", "dynamic-skipping", {}, 1e-5]);
+  }
+  for (const [key, method, options, tolerance, kl] of planned) {
+    test(`${folder}, ${name}: ${method} ${JSON.stringify(options)}: logits`, async () => {
+      const { model } = await from(await from(profiled).plan({ method, ...options })).apply();
+      const logits = await logitsOf(model, batch);
+      close(last(logits).flat(), expectedLast(key).flat(), tolerance, "logits");
+      if (kl !== undefined) close([klSum(original, logits) / logits.length], [kl], tolerance, "KL to the original");
+    });
+  }
+
+  for (const r of folder === "naee" ? json.params.rs : []) {
+    for (const procedure of ["layerwise", "progressive"]) {
+      test(`naee: ${procedure} with ${r}: the loss of every subset, and kept sets, of all layers`, async () => {
+        const { plan, profile } = await from(profiled).plan({ method: "naee", keep: r, procedure });
+        const expected = json[`r=${r} ${procedure}`];
+        for (const [id, { slots }] of Object.entries(plan!.layers)) {
+          const layer = id.split(".")[1];
+          const { losses } = profile!.layers[id][`subsetLoss${procedure === "progressive" ? ".progressive" : ""}.${r}`] as SubsetLoss;
+          assert.equal(Object.keys(losses), Object.keys(expected.losses[layer]));
+          close(Object.values(losses), Object.values(expected.losses[layer]), 1e-5, `${id} losses`);
+          assert.equal(slots!.map(({ from }) => from[0].expert), expected.kept[layer], id);
+        }
+      });
+    }
+  }
+}
+
+const found = await officialModel("mc-smoe", "switch");
+if (found) {
+  const { json, tensors, path } = found;
+  const labels = rowsOf(tensors.get("labels")!);
+  const batch = { ids: rowsOf(tensors.get("input_ids")!), mask: rowsOf(tensors.get("attention_mask")!), decoderIds: labels.map((row) => [0, ...row.slice(0, -1)]) };
+  const { model } = await load(path);
+  const names: string[] = json.moe_layers;
+  const nameOf = (id: string) => names.find((name) => name.startsWith(`${id.startsWith("encoder.") ? "en" : "de"}coder.block.${id.split(".").at(-1)}.`))!;
+  const layers: Record<string, OracleLayer> = Object.fromEntries(moeLayers(model.spec).map(({ id }) => [id, { up: tensors.get(`${nameOf(id)}.wi`)!, down: tensors.get(`${nameOf(id)}.wo`)!, router: tensors.get(`${nameOf(id)}.router`)! }]));
+  // the official code counts padding as tokens, so that what its plans come from is replayed
+  const profile = await profileOf(model, (id) => ({ input: tensors.get(`${nameOf(id)}.hidden`)!, logits: tensors.get(`${nameOf(id)}.router_logits`)!, choice: tensors.get(`${nameOf(id)}.expert_index`)!.values }), layers);
+  const original = await logitsOf(model, batch);
+
+  test("mc-smoe, switch: the loss, and the number of parameters", () => {
+    // with the router losses of each stack, padding counted, 0.001 times each
+    const logits = (stack: string) => names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.router_logits`)!);
+    const choices = (stack: string) => names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.expert_index`)!);
+    const routerLosses = ["encoder", "decoder"].reduce((sum, stack) => sum + zLossOf(logits(stack)) + balanceOf(logits(stack), choices(stack), batch.ids.length), 0);
+    const crossEntropy = labels.flat().reduce((sum, label, at) => sum - logSoftmax(original[at])[label], 0) / original.length;
+    close([crossEntropy + 0.001 * routerLosses], [json.loss_before], 1e-6);
+    assert.is(parametersOf(model.weights), json.merge.normal.parameters_before);
+  });
+
+  test("mc-smoe, switch: bringing experts into the order of the first changes no logit", async () => {
+    const aligned = await applyPlan(model, await mSmoe.plan(profile, { keep: 8, exclude: [] }));
+    close((await logitsOf(new Model("aligned", aligned.spec, aligned.weights), batch)).flat(), original.flat(), 1e-5);
+  });
+
+  const variants: Record<string, Partial<MSmoeOptions>> = { normal: {}, reversed: { weights: "reversed" }, permute_inside_group: { alignTo: "lowest" }, unaligned: { align: "none" }, within_and_across_models: { align: "zip" } };
+  for (const [variant, options] of Object.entries(variants)) {
+    test(`mc-smoe, switch: ${variant}: KL to the original`, async () => {
+      const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: json.average_num_groups, ...options }));
+      const logits = await logitsOf(new Model(variant, merged.spec, merged.weights), batch);
+      const { kl_batchmean_T2_to_original: kl, parameters_after } = json.merge[variant];
+      // "batchmean" divides by the sequences
+      close([klSum(original, logits, 2) / labels.length], [kl], 1e-5, "KL to the original");
+      if (parameters_after) assert.is(parametersOf(merged.weights), parameters_after);
+    });
+  }
+
+  // the official code got no gradients where it ran: what its oracle holds are the similarities of zeros
+  for (const similarity of ["gradient", "weight-gradient"] as const) {
+    test(`mc-smoe, switch: similarity ${similarity} of gradients that are zero`, async () => {
+      const zeros = new MemoryWeights(new Map([...model.weights.names()].map((name) => [name, { shape: model.weights.info(name).shape, values: new Float32Array(model.weights.info(name).shape.reduce((a, b) => a * b, 1)) }])));
+      const measured = await withWeightSimilarity(profile, model, similarity, { gradients: zeros });
+      for (const { id } of moeLayers(model.spec)) close(similarityMatrix(measured, id, similarity, new Rng(0)).flat(), json.similarity[similarity][nameOf(id)].flat(), 1e-5, id);
+    });
+  }
+}
+
+/** mean over tokens of the squared log-sum-exp */
+function zLossOf(layers: Stack[]): number {
+  const rows = layers.flatMap(rowsOf);
+  return rows.reduce((sum, row) => sum + (row[0] - logSoftmax(row)[0]) ** 2, 0) / rows.length;
+}
+
+/** E times the sum over experts of the share that chose it and its mean probability, for each sequence over all layers; the mean of sequences */
+function balanceOf(logits: Stack[], choices: Stack[], sequences: number): number {
+  const E = logits[0].shape.at(-1)!;
+  let sum = 0;
+  for (let b = 0; b < sequences; b++) {
+    const of = <T>(rows: T[]) => rows.slice((b * rows.length) / sequences, ((b + 1) * rows.length) / sequences);
+    const probabilities = logits.flatMap((layer) => of(rowsOf(layer))).map((row) => logSoftmax(row).map(Math.exp));
+    const chosen = choices.flatMap((layer) => of(Array.from(layer.values)));
+    for (let e = 0; e < E; e++) sum += (chosen.filter((expert) => expert === e).length / chosen.length) * (probabilities.reduce((total, row) => total + row[e], 0) / chosen.length);
+  }
+  return (E * sum) / sequences;
+}
+
+function parametersOf(weights: WeightSource): number {
+  return [...weights.names()].reduce((sum, name) => sum + weights.info(name).shape.reduce((a, b) => a * b, 1), 0);
+}
+
+test.run();
