@@ -46,7 +46,7 @@ export interface SlotRecipe {
    * Merges hidden neurons within and across the sources, in place of align and weights: for each source expert the
    * place of every one of its neurons. A place's incoming weights are the mean over its neurons, its outgoing ones
    * their sum divided by the number of sources (ZipIt, arXiv:2305.03053). "weights": apply finds the places by the
-   * products of weights (`zipByWeights`).
+   * products of weights (`zipByWeights`); merged neurons that all weigh nothing become zero, as in the released code.
    */
   zip?: Record<number, number[]> | "weights";
   /** "mean": incoming and outgoing weights of a place are the mean over its neurons, each as heavy as its source; always so with "weights" */

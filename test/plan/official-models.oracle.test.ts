@@ -8,6 +8,7 @@ import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
+import type { Plan } from "../../sdk/plan/plan.js";
 import type { SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
 import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import { Rng, ready } from "../../sdk/tensor/index.js";
@@ -135,7 +136,10 @@ if (found) {
   });
 
   test("mc-smoe, switch: bringing experts into the order of the first changes no logit", async () => {
-    const aligned = await applyPlan(model, await mSmoe.plan(profile, { keep: 8, exclude: [] }));
+    const slots = Array.from({ length: 8 }, (_, expert) => ({ from: [{ expert, weight: 1 }], align: { by: "weights" as const, to: "first" as const } }));
+    const plan: Plan = { version: 1, for: await model.weights.fingerprint(), method: "align", options: {}, layers: Object.fromEntries(moeLayers(model.spec).map(({ id }) => [id, { slots }])) };
+    const aligned = await applyPlan(model, plan);
+    assert.is.not(String(await aligned.weights.values("layers.1.experts.1.up")), String(await model.weights.values("layers.1.experts.1.up")));
     close((await logitsOf(new Model("aligned", aligned.spec, aligned.weights), batch)).flat(), original.flat(), 1e-5);
   });
 
