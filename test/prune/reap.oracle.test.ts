@@ -71,7 +71,7 @@ for (const name of ["qwen3moe", "mixtral"]) {
     });
   }
 
-  for (const [setting, masked] of [["default", false], ["masked", true]] as const) {
+  for (const [setting, masked] of [["default", false], ["masked", true], ["masked_renormalised", true]] as const) {
     test(`${name}: router-logit distances, ${setting}: a mean over the reference's forward calls, weighed by tokens`, async () => {
       const { b, s, batches } = json.params;
       for (const [index, { router_logit_similiarity: expected }] of Object.entries<{ router_logit_similiarity: number[][] }>(json.observer[setting])) {
