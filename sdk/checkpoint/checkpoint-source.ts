@@ -68,9 +68,9 @@ export class CheckpointSource implements WeightSource {
   }
 
   peakReadBytes(name: string): number {
-    const { diskShape, rows, transposed, pick, shape } = this.place(name);
-    const { dtype, sizeBytes, shape: whole } = this.store.info(this.place(name).name);
-    const share = rows ? (rows.end - rows.start) / (whole[0] || 1) : 1;
+    const { name: disk, diskShape, rows, transposed, pick, shape } = this.place(name);
+    const { dtype, sizeBytes } = this.store.info(disk);
+    const share = rows ? (rows.end - rows.start) / (diskShape[0] || 1) : 1;
     const [stored, numbers] = [share * sizeBytes, share * 4 * size(diskShape)];
     // float32 is used as it was read; the rows that are the weight's own come last, when only one form of the block is left
     const decoded = dtype === "F32" ? stored : stored + numbers;
