@@ -22,7 +22,6 @@ const test = suite("whole models of the official code");
 await ready();
 
 interface Stack { shape: number[]; values: Float32Array }
-interface Runs { forward(batch: Batch): Promise<{ logits: { shape: number[]; data(): Promise<ArrayLike<number>> }; dispose(): void }> }
 
 /** a row of ids, or of logits, for each sequence */
 const rowsOf = ({ shape, values }: Stack): number[][] => {
@@ -31,7 +30,7 @@ const rowsOf = ({ shape, values }: Stack): number[][] => {
 };
 
 /** [B x T][V] */
-async function logitsOf(model: Runs, batch: Batch): Promise<number[][]> {
+async function logitsOf(model: Model, batch: Batch): Promise<number[][]> {
   const run = await model.forward(batch);
   const rows = rowsOf({ shape: run.logits.shape, values: Float32Array.from(await run.logits.data()) });
   run.dispose();
@@ -50,7 +49,30 @@ const klSum = (teacher: number[][], student: number[][], temperature = 1) =>
     return sum + p.reduce((inner, log, v) => inner + Math.exp(log) * (log - q[v]), 0);
   }, 0);
 
-for (const [folder, name] of [["mc-smoe", "mixtral"], ["hc-smoe", "mixtral"], ["naee", "mixtral"], ["reap", "mixtral"], ["reap", "qwen3moe"]]) {
+/** What the official code made of its model: logits under a key, the mean KL to the original where padding has no part in it. */
+interface Made { key: string; method: string; options: object; tolerance?: number; kl?: number }
+// the official code averages neurons of fix-dom-same in float16, and two products, a gate and the layers after carry that on
+const HALF = 5e-3;
+const oracles: Record<string, (json: any) => Made[]> = {
+  "mc-smoe/mixtral": (json) => [{ key: "merged_logits", method: "m-smoe", options: { keep: json.average_num_groups, align: "none" } }],
+  "hc-smoe/mixtral": ({ merge }) => ([
+    ["freq", { epsilon: 1e-7 }], ["zipit.act", { result: "zipit" }], ["fix-dom-same.act", { result: "fix-dom-same" }, HALF],
+    ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, HALF], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, HALF],
+  ] as [string, object, number?][]).map(([how, options, tolerance]) => ({ key: `merged.${how}.logits_last`, method: "hc-smoe", options: { keep: merge.k, ...options }, tolerance, kl: merge.how[how].mean_kl_to_original })),
+  "naee/mixtral": ({ params }) => [
+    ...params.rs.flatMap((keep: number) => ["layerwise", "progressive"].map((procedure) => ({ key: `r${keep}.${procedure}.logits_last`, method: "naee", options: { keep, procedure } }))),
+    { key: "skip.logits_last", method: "dynamic-skipping", options: {} },
+  ],
+  "reap/mixtral": byCriterion,
+  "reap/qwen3moe": byCriterion,
+};
+
+function byCriterion(): Made[] {
+  return ["reap", "frequency"].flatMap((criterion) => [0.25, 0.5].map((fraction) => ({ key: `${criterion}@${fraction}.logits_last`, method: "reap", options: { keep: 1 - fraction, criterion, ties: "torch" } })));
+}
+
+for (const [oracle, made] of Object.entries(oracles)) {
+  const [folder, name] = oracle.split("/");
   const found = await officialModel(folder, name);
   if (!found) continue;
   const { json, tensors, path } = found;
@@ -60,55 +82,32 @@ for (const [folder, name] of [["mc-smoe", "mixtral"], ["hc-smoe", "mixtral"], ["
   /** logits of the last position, where it is no padding */
   const last = (rows: number[][]) => ids.flatMap((row, b) => (mask && !mask[b].at(-1) ? [] : [rows[(b + 1) * row.length - 1]]));
   const expectedLast = (key: string) => rowsOf(tensors.get(key)!).filter((_, b) => !mask || mask[b].at(-1));
-  /** as the official code called its model */
-  const calls = (size: number): Batch[] => Array.from({ length: ids.length / size }, (_, at) => ({ ids: ids.slice(at * size, (at + 1) * size), ...(mask && { mask: mask.slice(at * size, (at + 1) * size) }) }));
-  const profiled = await load(path).profile({ data: calls(json.params.batches ? json.params.b : ids.length) as never });
+  // as the official code called its model
+  const size = json.params.batches ? json.params.b : ids.length;
+  const calls = Array.from({ length: ids.length / size }, (_, at) => ({ ids: ids.slice(at * size, (at + 1) * size), ...(mask && { mask: mask.slice(at * size, (at + 1) * size) }) }));
+  const profiled = await load(path).profile({ data: calls as never });
   const original = await logitsOf(profiled.model, batch);
 
-  test(`${folder}, ${name}: logits`, () => {
+  test(`${oracle}: logits`, () => {
     close(last(original).flat(), expectedLast(tensors.has("logits") ? "logits" : "logits_last").flat(), 1e-5);
   });
 
-  const planned: [key: string, method: string, options: object, tolerance: number, kl?: number][] = [];
-  if (folder === "mc-smoe") planned.push(["merged_logits", "m-smoe", { keep: json.average_num_groups, align: "none" }, 1e-5]);
-  if (folder === "hc-smoe") {
-    for (const [how, options, tolerance] of [["freq", { epsilon: 1e-7 }, 1e-5], ["fix-dom-same.act", { result: "fix-dom-same" }, 5e-3], ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, 5e-3], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, 5e-3], ["zipit.act", { result: "zipit" }, 1e-5]] as const) {
-      planned.push([`merged.${how}.logits_last`, "hc-smoe", { keep: json.merge.k, ...options }, tolerance, json.merge.how[how].mean_kl_to_original]);
-    }
-  }
-  if (folder === "reap") {
-    for (const [key, criterion] of [["reap", "reap"], ["frequency", "frequency"]]) {
-      // the KL that the oracle holds is over padding too, for which moelab computes nothing
-      for (const fraction of [0.25, 0.5]) planned.push([`${key}@${fraction}.logits_last`, "reap", { keep: 1 - fraction, criterion, ties: "torch" }, 1e-5]);
-    }
-  }
-  if (folder === "naee") {
-    for (const r of json.params.rs) for (const procedure of ["layerwise", "progressive"]) planned.push([`r${r}.${procedure}.logits_last`, "naee", { keep: r, procedure }, 1e-5]);
-    planned.push(["skip.logits_last", "dynamic-skipping", {}, 1e-5]);
-  }
-  for (const [key, method, options, tolerance, kl] of planned) {
-    test(`${folder}, ${name}: ${method} ${JSON.stringify(options)}: logits`, async () => {
-      const { model } = await from(await from(profiled).plan({ method, ...options })).apply();
+  for (const { key, method, options, tolerance = 1e-5, kl } of made(json)) {
+    test(`${oracle}: ${method} ${JSON.stringify(options)}: logits`, async () => {
+      const study = await from(profiled).plan({ method, ...options });
+      const { model } = await from(study).apply();
       const logits = await logitsOf(model, batch);
       close(last(logits).flat(), expectedLast(key).flat(), tolerance, "logits");
       if (kl !== undefined) close([klSum(original, logits) / logits.length], [kl], tolerance, "KL to the original");
+      // where the oracle holds what led to the plan, of all layers
+      const { keep, procedure } = options as { keep?: number; procedure?: string };
+      for (const [layer, expected] of procedure ? Object.entries<Record<string, number>>(json[`r=${keep} ${procedure}`].losses) : []) {
+        const { losses } = study.profile!.layers[`layers.${layer}`][`subsetLoss${procedure === "progressive" ? ".progressive" : ""}.${keep}`] as SubsetLoss;
+        assert.equal(Object.keys(losses), Object.keys(expected));
+        close(Object.values(losses), Object.values(expected), 1e-5, `losses of ${layer}`);
+        assert.equal(study.plan!.layers[`layers.${layer}`].slots!.map(({ from }) => from[0].expert), json[`r=${keep} ${procedure}`].kept[layer], layer);
+      }
     });
-  }
-
-  for (const r of folder === "naee" ? json.params.rs : []) {
-    for (const procedure of ["layerwise", "progressive"]) {
-      test(`naee: ${procedure} with ${r}: the loss of every subset, and kept sets, of all layers`, async () => {
-        const { plan, profile } = await from(profiled).plan({ method: "naee", keep: r, procedure });
-        const expected = json[`r=${r} ${procedure}`];
-        for (const [id, { slots }] of Object.entries(plan!.layers)) {
-          const layer = id.split(".")[1];
-          const { losses } = profile!.layers[id][`subsetLoss${procedure === "progressive" ? ".progressive" : ""}.${r}`] as SubsetLoss;
-          assert.equal(Object.keys(losses), Object.keys(expected.losses[layer]));
-          close(Object.values(losses), Object.values(expected.losses[layer]), 1e-5, `${id} losses`);
-          assert.equal(slots!.map(({ from }) => from[0].expert), expected.kept[layer], id);
-        }
-      });
-    }
   }
 }
 
