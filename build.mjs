@@ -1,13 +1,16 @@
-// Builds dist/: the SDK as an ES module and as CommonJS with source maps (esbuild), its types (tsc), and the command line.
+// Builds dist/: the SDK as an ES module and as CommonJS with source maps (esbuild), its types (tsc), and the command
+// line.
+import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
-const common = { bundle: true, platform: "node", target: "node20", packages: "external", sourcemap: true, logLevel: "warning" };
+const common = { bundle: true, platform: "node", target: "node20", packages: "external", sourcemap: true,
+  logLevel: "warning" };
 // CommonJS has no import.meta.url; sources that find files next to the package use it
-const cjs = { define: { "import.meta.url": "__moelab_url" }, banner: { js: 'const __moelab_url = require("node:url").pathToFileURL(__filename).href;' } };
+const cjs = { define: { "import.meta.url": "__moelab_url" },
+  banner: { js: "const __moelab_url = require(\"node:url\").pathToFileURL(__filename).href;" } };
 
 rmSync("dist/cli", { recursive: true, force: true });
 await Promise.all([
@@ -15,11 +18,16 @@ await Promise.all([
   build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
   build({ ...common, entryPoints: ["sdk/checkpoint/count-shards-worker.ts"], format: "esm", outdir: "dist" }),
   // in chunks: in one bundle the imports of all subcommands would be loaded for each of them
-  build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist", chunkNames: "cli/[name]-[hash]", banner: { js: "#!/usr/bin/env node" } }),
-  ...(existsSync("kernels/moelab/build.mjs") ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())] : []),
+  build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist",
+    chunkNames: "cli/[name]-[hash]", banner: { js: "#!/usr/bin/env node" } }),
+  ...(existsSync("kernels/moelab/build.mjs")
+    ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())]
+    : []),
 ]);
 if (!process.argv.includes("--no-types")) {
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+    stdio: "inherit",
+  });
   if (existsSync("kernels/moelab/build.mjs")) (await import("./kernels/moelab/build.mjs")).buildKernelTypes();
 }
 writeFileSync("dist/.built", new Date().toISOString());

@@ -9,7 +9,11 @@ import { from, load } from "../sdk/pipeline.js";
 import { ready } from "../sdk/tensor/index.js";
 import { close } from "../test/support/close.js";
 
-interface Record { batch: Batch; logits: number[]; methods: { options: { method: string }; logits: number[] }[] }
+interface Record {
+  batch: Batch;
+  logits: number[];
+  methods: { options: { method: string }; logits: number[] }[];
+}
 
 const test = suite("methods at other shapes");
 await ready();
@@ -20,14 +24,16 @@ for (const name of readdirSync(folder).sort()) {
   const same = async (model: Model, expected: number[]) => {
     const run = await model.forward(batch);
     const [, T, V] = run.logits.shape;
-    const real = (_: number, at: number) => batch.decoderIds !== undefined || !batch.mask || batch.mask[Math.floor(at / T / V)][Math.floor(at / V) % T] === 1;
+    const real = (_: number, at: number) =>
+      batch.decoderIds !== undefined || !batch.mask || batch.mask[Math.floor(at / T / V)][Math.floor(at / V) % T] === 1;
     // float32 through some layers, of logits up to 30
     close(Array.from(await run.logits.data()).filter(real), expected.filter(real), 3e-5, "logits");
     run.dispose();
   };
   test(`${name}: the model`, () => same(profiled.model, logits));
   for (const { options, logits } of methods) {
-    test(`${name}: ${JSON.stringify(options)}`, async () => same((await from(await from(profiled).plan(options)).apply()).model, logits));
+    test(`${name}: ${JSON.stringify(options)}`, async () =>
+      same((await from(await from(profiled).plan(options)).apply()).model, logits));
   }
 }
 test.run();

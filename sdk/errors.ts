@@ -4,7 +4,8 @@ import { closest, distance } from "fastest-levenshtein";
  * The error that every part of moelab throws for bad input or an impossible request.
  * The message has one form: `verb: what was seen, where; what is accepted. What to do.`
  *
- * @example throw new MoeError("keep-out-of-range", "merge: keep is 40 of 16 experts; accepted is 1 to 16, or a share above 0 and up to 1. Lower keep.")
+ * @example throw new MoeError("keep-out-of-range", "merge: keep is 40 of 16 experts; accepted is 1 to 16, or a share
+ *   above 0 and up to 1. Lower keep.")
  */
 export class MoeError extends Error {
   override name = "MoeError";

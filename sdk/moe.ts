@@ -1,12 +1,12 @@
+import { inspectModel, printedTable } from "./evaluate/index.js";
+import { create, from, load } from "./pipeline.js";
 import { defineMethod, methodList } from "./plan/methods.js";
 import { loadPlan } from "./plan/plan-file.js";
-import { create, from, load } from "./pipeline.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import type { Study } from "./stages/study.js";
-import { charts, display, kernelHost, table, type Table } from "./view/index.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
-import { inspectModel, printedTable } from "./evaluate/index.js";
+import { charts, display, kernelHost, type Table, table } from "./view/index.js";
 
 /** The SDK under one name. */
 export const moe = {
@@ -14,8 +14,11 @@ export const moe = {
   create,
   from,
   /** scores several methods on the same items: see `Profiled.compare` */
-  compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> => from(study).compare(arms, options),
-  /** what a checkpoint is and holds, from its configuration and headers alone: `await moe.inspect("OLMoE-1B-7B-0924")` */
+  compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> =>
+    from(study).compare(arms, options),
+  /**
+   * what a checkpoint is and holds, from its configuration and headers alone: `await moe.inspect("OLMoE-1B-7B-0924")`
+   */
   inspect: inspectModel,
   defineMethod,
   /** a plan that `study.plan.save` wrote, checked */
@@ -27,7 +30,9 @@ export const moe = {
   /** A table as a paper prints it: `moe.printed("mc-smoe", "Table 2")`. */
   printed(paper: string, name: string): Table {
     const { columns, rows, source } = printedTable(paper, name);
-    return table(rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]]))), { title: `${source}, as printed` });
+    return table(rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]]))), {
+      title: `${source}, as printed`,
+    });
   },
   table,
   charts,

@@ -1,26 +1,29 @@
 import type { Saved } from "./checkpoint/save-model.js";
+import type { ModelSpec } from "./model/spec.js";
 import type { Plan } from "./plan/plan.js";
-import { applyStage, changeStage, checkChange, planStage, type ChangeOptions } from "./stages/change.js";
-import { compareStage, type Arm, type CompareOptions, type Comparison } from "./stages/compare.js";
-import { createStage, type CreateOptions } from "./stages/create.js";
-import { distillStage, type DistillOptions } from "./stages/distill.js";
-import { evaluateStage, type EvaluateOptions } from "./stages/evaluate.js";
-import { forecastStage, type Forecast } from "./stages/forecast.js";
-import type { CompressMethods, MergeMethods, OptionsFor, PruneMethods, RouteMethods } from "./stages/method-options.js";
-import { loadStage, type LoadOptions } from "./stages/load.js";
-import { profileStage, type ProfileOptions } from "./stages/profile.js";
-import { saveStage, type SaveStageOptions } from "./stages/save.js";
+import { applyStage, type ChangeOptions, changeStage, checkChange, planStage } from "./stages/change.js";
+import { type Arm, type CompareOptions, compareStage, type Comparison } from "./stages/compare.js";
+import { type CreateOptions, createStage } from "./stages/create.js";
+import { type DistillOptions, distillStage } from "./stages/distill.js";
+import { type EvaluateOptions, evaluateStage } from "./stages/evaluate.js";
+import { type Forecast, forecastStage } from "./stages/forecast.js";
+import { type LoadOptions, loadStage } from "./stages/load.js";
 import type { MemoryOptions } from "./stages/memory.js";
-import { memoryStage, type MemoryForecast, type StageMemoryOptions } from "./stages/stage-memory.js";
+import type { CompressMethods, MergeMethods, OptionsFor, PruneMethods, RouteMethods } from "./stages/method-options.js";
+import { type ProfileOptions, profileStage } from "./stages/profile.js";
+import { saveStage, type SaveStageOptions } from "./stages/save.js";
+import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./stages/stage-memory.js";
 import { Study, type StudyState } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
-import type { ModelSpec } from "./model/spec.js";
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
 export interface Anywhere extends PromiseLike<Study> {
   /** Scores the model on test items, beside the model as it was loaded. */
   evaluate(options?: EvaluateOptions): Evaluated;
-  /** Forecasts the most memory that profiling, scoring and training the model as it is now will hold, from a trial with a few rows. */
+  /**
+   * Forecasts the most memory that profiling, scoring and training the model as it is now will hold, from a trial with
+   * a few rows.
+   */
   memory(options?: StageMemoryOptions): Promise<MemoryForecast>;
   /** Writes the model as it is now to a new folder that `moe.load` opens again. */
   save(folder: string, options?: SaveStageOptions): Promise<Saved>;
@@ -81,25 +84,56 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
 
   constructor(private readonly run: () => Promise<StudyState>) {}
 
-  profile(options?: ProfileOptions) { return this.next((study) => profileStage(study, options)); }
-  plan(options: ChangeOptions) { return this.next((study) => planStage(study, options), () => checkChange(options)); }
-  merge(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "merge"), () => checkChange(options, "merge")); }
-  prune(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "prune"), () => checkChange(options, "prune")); }
-  route(options: ChangeOptions) { return this.next((study) => changeStage(study, options, "route"), () => checkChange(options, "route")); }
-  compress(options: ChangeOptions) { return this.next(async (study) => changeStage(study.model === study.original ? study : await remeasured(study), options, "compress"), () => checkChange(options, "compress")); }
-  apply(plan?: Plan, options?: MemoryOptions) { return this.next((study) => applyStage(study, plan, options)); }
-  train(options?: TrainStageOptions) { return this.next((study) => trainStage(study, options)); }
-  distill(options?: DistillOptions) { return this.next((study) => distillStage(study, options)); }
-  evaluate(options?: EvaluateOptions) { return this.next((study) => evaluateStage(study, options)); }
-  async forecast() { return forecastStage(await this.settled()); }
-  async memory(options?: StageMemoryOptions) { return memoryStage(await this.settled(), options); }
+  profile(options?: ProfileOptions) {
+    return this.next((study) => profileStage(study, options));
+  }
+  plan(options: ChangeOptions) {
+    return this.next((study) => planStage(study, options), () => checkChange(options));
+  }
+  merge(options: ChangeOptions) {
+    return this.next((study) => changeStage(study, options, "merge"), () => checkChange(options, "merge"));
+  }
+  prune(options: ChangeOptions) {
+    return this.next((study) => changeStage(study, options, "prune"), () => checkChange(options, "prune"));
+  }
+  route(options: ChangeOptions) {
+    return this.next((study) => changeStage(study, options, "route"), () => checkChange(options, "route"));
+  }
+  compress(options: ChangeOptions) {
+    return this.next(
+      async (study) =>
+        changeStage(study.model === study.original ? study : await remeasured(study), options, "compress"),
+      () => checkChange(options, "compress"),
+    );
+  }
+  apply(plan?: Plan, options?: MemoryOptions) {
+    return this.next((study) => applyStage(study, plan, options));
+  }
+  train(options?: TrainStageOptions) {
+    return this.next((study) => trainStage(study, options));
+  }
+  distill(options?: DistillOptions) {
+    return this.next((study) => distillStage(study, options));
+  }
+  evaluate(options?: EvaluateOptions) {
+    return this.next((study) => evaluateStage(study, options));
+  }
+  async forecast() {
+    return forecastStage(await this.settled());
+  }
+  async memory(options?: StageMemoryOptions) {
+    return memoryStage(await this.settled(), options);
+  }
   async compare(arms: readonly Arm[], options?: CompareOptions) {
     for (const { arm: _, ...change } of arms) checkChange(change);
     return compareStage(await this.settled(), arms, options);
   }
-  async save(folder: string, options?: SaveStageOptions) { return saveStage(await this.settled(), folder, options); }
+  async save(folder: string, options?: SaveStageOptions) {
+    return saveStage(await this.settled(), folder, options);
+  }
 
-  then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
     return this.settled().then((state) => new Study(state)).then(done, failed);
   }
 
@@ -122,7 +156,8 @@ function remeasured(study: StudyState): Promise<StudyState> {
 }
 
 /**
- * Opens a model and begins a chain: a folder, a bundled model, or `org/name[@revision]` of the Hugging Face cache or hub.
+ * Opens a model and begins a chain: a folder, a bundled model, or `org/name[@revision]` of the Hugging Face cache or
+ * hub.
  *
  * @example
  * const study = await load("nano-switch").profile().merge({ method: "m-smoe", keep: 0.25 }).evaluate();
@@ -135,13 +170,17 @@ export function load(ref: string, options?: LoadOptions): Loaded {
  * Begins a chain with a new model of random weights: a Hugging Face configuration or a ModelSpec.
  *
  * @example
- * const study = await create({ model_type: "mixtral", hidden_size: 64, … }, { tokenizer: "nano-decoder" }).train({ corpus: "moby-dick", steps: 200 });
+ * const study = await create({ model_type: "mixtral", hidden_size: 64, … }, { tokenizer: "nano-decoder" }).train({
+ * corpus: "moby-dick", steps: 200 });
  */
 export function create(architecture: Record<string, unknown> | ModelSpec, options?: CreateOptions): Loaded {
   return new Chain(() => createStage(architecture, options));
 }
 
-/** Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.forecast()` after a plan, `.profile()` after a change. */
+/**
+ * Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.forecast()` after a plan,
+ * `.profile()` after a change.
+ */
 export function from(study: Study): Loaded & Profiled & Planned & Changed {
   return new Chain(async () => study.state);
 }

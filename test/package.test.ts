@@ -5,8 +5,11 @@ import * as assert from "uvu/assert";
 import { packageFile } from "../sdk/package-file.js";
 
 const about = JSON.parse(readFileSync(packageFile("package.json"), "utf8"));
-const run = (...args: string[]) => execFileSync(process.execPath, args, { cwd: packageFile("."), encoding: "utf8", env: { ...process.env, MOELAB_BACKEND: "cpu" } });
-const program = `load("test/fixtures/models/mixtral").then(async ({ model }) => { const { logits } = await model.forward({ ids: [[1, 2, 3]] }); console.log(logits.shape.join("x")); })`;
+const run = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: packageFile("."), encoding: "utf8",
+    env: { ...process.env, MOELAB_BACKEND: "cpu" } });
+const program = `load("test/fixtures/models/mixtral").then(async ({ model }) => { const { logits } = await `
+  + `model.forward({ ids: [[1, 2, 3]] }); console.log(logits.shape.join("x")); })`;
 
 test("the build is imported and required by the package's own name", () => {
   assert.match(run("--input-type=module", "-e", `import { load } from "moelab"; ${program}`), "1x3x96");
@@ -14,19 +17,29 @@ test("the build is imported and required by the package's own name", () => {
 });
 
 test("main, types and exports are at the root, where stock tslab looks, and are there", () => {
-  for (const path of [about.main, about.module, about.types, about.bin.moelab]) assert.ok(readFileSync(packageFile(path)).length > 0, path);
+  for (const path of [about.main, about.module, about.types, about.bin.moelab])
+    assert.ok(readFileSync(packageFile(path)).length > 0, path);
 });
 
 test("every version is pinned", () => {
-  for (const [name, version] of Object.entries({ ...about.dependencies, ...about.devDependencies })) assert.match(String(version), /^\d/, name);
+  for (const [name, version] of Object.entries({ ...about.dependencies, ...about.devDependencies }))
+    assert.match(String(version), /^\d/, name);
 });
 
 test("the README's blocks run", () => {
-  const blocks = [...readFileSync(packageFile("README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const blocks = [...readFileSync(packageFile("README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) =>
+    code
+  );
   assert.ok(blocks.length > 0);
   for (const code of blocks) {
     const quick = code.replaceAll("out/merged", `out/readme-${process.pid}`);
-    const output = execFileSync(process.execPath, ["--input-type=module", "-e", `${quick.replace(/^study .*$/m, "console.log(study);")}; await (await import("node:fs/promises")).rm("out/readme-${process.pid}", { recursive: true });`], { cwd: packageFile("."), encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    const output = execFileSync(process.execPath, ["--input-type=module", "-e",
+      `${quick.replace(/^study .*$/m, "console.log(study);")}; await (await `
+      + `import("node:fs/promises")).rm("out/readme-${process.pid}", { recursive: true });`], {
+      cwd: packageFile("."),
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     assert.match(output, "exact match");
   }
 });

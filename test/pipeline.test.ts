@@ -1,17 +1,19 @@
-import { mkdtemp, readFile, rm, writeFile, cp } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { from, load } from "../sdk/pipeline.js";
 import { moe } from "../sdk/moe.js";
+import { from, load } from "../sdk/pipeline.js";
 import { Study } from "../sdk/stages/study.js";
 import { DISPLAY } from "../sdk/view/displayable.js";
 import { fixture } from "./support/shared.js";
 
 /** Batches in the vocabulary of a fixture: words of three tokens to be copied. */
 const data = [0, 1, 2, 3].map((k) => {
-  const words = [0, 1, 2, 3, 4, 5].map((row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3, 4, 5].map((
+    row,
+  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const switchModel = () => load(fixture("models/switch_transformers"));
@@ -73,7 +75,8 @@ test("a plan can be forecast before it is carried out", async () => {
 
 test("arms are compared on the same items", async () => {
   const profiled = await switchModel().profile({ data });
-  const comparison = await from(profiled).compare([{ arm: "a", method: "m-smoe", keep: 2 }, { arm: "b", method: "averaging", keep: 2, seed: 3 }], { data });
+  const comparison = await from(profiled).compare([{ arm: "a", method: "m-smoe", keep: 2 }, { arm: "b",
+    method: "averaging", keep: 2, seed: 3 }], { data });
   assert.equal(comparison.rows.map(({ arm }) => arm), ["full", "a", "b"]);
   assert.is(comparison.rows[1].difference!.n, 24);
   assert.match(String((await comparison[DISPLAY]()).data["text/html"]), "<table");
@@ -82,14 +85,17 @@ test("arms are compared on the same items", async () => {
 test("distilling a merged model brings it nearer to the original", async () => {
   const merged = await switchModel().profile({ data }).merge({ method: "averaging", keep: 2 });
   const scored = await from(merged).evaluate({ data });
-  const recovered = await from(merged).distill({ data, steps: 40, lr: 1e-3, batch: 6, alpha: 100, items: 24 }).evaluate({ data });
+  const recovered = await from(merged).distill({ data, steps: 40, lr: 1e-3, batch: 6, alpha: 100, items: 24 }).evaluate(
+    { data },
+  );
   const kl = (study: Study) => study.evaluation!.after.scores[0].kl!.value;
   assert.ok(kl(recovered) < kl(scored), `KL ${kl(scored)} before, ${kl(recovered)} after`);
 });
 
 test("a study draws itself after every stage", async () => {
   const profiled = await switchModel().profile({ data });
-  for (const study of [await switchModel(), profiled, await from(profiled).plan({ method: "m-smoe", keep: 2 }), await from(profiled).evaluate({ data })]) {
+  for (const study of [await switchModel(), profiled, await from(profiled).plan({ method: "m-smoe", keep: 2 }),
+    await from(profiled).evaluate({ data })]) {
     const { data: shown } = await study[DISPLAY]();
     assert.match(String(shown["text/html"]), "<table");
     assert.ok(String(shown["text/plain"]).length > 40);
@@ -99,19 +105,30 @@ test("a study draws itself after every stage", async () => {
 test("bad input gets one clear error", async () => {
   const profiled = await switchModel().profile({ data });
   await refused(() => load("nano-swich"), "no-such-model", "nano-switch");
-  await refused(() => from(profiled).merge({ method: "m-smo", keep: 2 }), "unknown-method", 'Did you mean "m-smoe"?');
+  await refused(() => from(profiled).merge({ method: "m-smo", keep: 2 }), "unknown-method", "Did you mean \"m-smoe\"?");
   // seen before any stage runs: nothing is loaded or measured for a slip of the pen
   const nowhere = () => load("no such model at all").profile();
   await refused(() => nowhere().merge({ method: "m-smo", keep: 2 }).evaluate(), "unknown-method");
-  await refused(() => nowhere().prune({ method: "reap", keeps: 2 } as never), "unknown-option", 'Did you mean "keep"?');
-  await refused(() => nowhere().compare([{ arm: "a", method: "redirect", keep: 2 }, { arm: "b", method: "redirekt", keep: 2 }]), "unknown-method");
-  for (const keep of [0, -1, 9, NaN]) await refused(() => from(profiled).merge({ method: "m-smoe", keep }), "keep-out-of-range");
-  await refused(() => (switchModel() as never as ReturnType<typeof from>).merge({ method: "m-smoe", keep: 2 }), "wrong-order", ".profile()");
+  await refused(() => nowhere().prune({ method: "reap", keeps: 2 } as never), "unknown-option",
+    "Did you mean \"keep\"?");
+  await refused(
+    () => nowhere().compare([{ arm: "a", method: "redirect", keep: 2 }, { arm: "b", method: "redirekt", keep: 2 }]),
+    "unknown-method",
+  );
+  for (const keep of [0, -1, 9, NaN])
+    await refused(() => from(profiled).merge({ method: "m-smoe", keep }), "keep-out-of-range");
+  await refused(() => (switchModel() as never as ReturnType<typeof from>).merge({ method: "m-smoe", keep: 2 }),
+    "wrong-order", ".profile()");
   await refused(() => (switchModel() as never as ReturnType<typeof from>).apply(undefined as never), "wrong-order");
   const other = await load(fixture("models/mixtral")).profile({ data: [{ ids: [[4, 5, 6]], labels: [[5, 6, 7]] }] });
   const mixed = new Study({ ...profiled.state, profile: other.profile });
   await refused(() => from(mixed).merge({ method: "m-smoe", keep: 2 }), "profile-of-another-model", "mixtral");
-  await refused(() => load(fixture("models/mixtral")).apply({ version: 1, for: "0".repeat(64), method: "m-smoe", options: {}, layers: {} }), "plan-of-another-model");
+  await refused(
+    () =>
+      load(fixture("models/mixtral")).apply({ version: 1, for: "0".repeat(64), method: "m-smoe", options: {},
+        layers: {} }),
+    "plan-of-another-model",
+  );
   await refused(() => load(fixture("models/mixtral")).profile(), "no-data");
   await refused(() => load(tmpdir()), "no-checkpoint");
 });

@@ -2,19 +2,18 @@
 // usage: node test/run.mjs [part of a file name …]
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
-import { install, build } from "../setup.mjs";
+import { fileURLToPath } from "node:url";
+import { build, install } from "../setup.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 install();
 await build();
 
 const filters = process.argv.slice(2);
-const files = readdirSync(join(root, "test"), { recursive: true })
-  .map((name) => join("test", name))
-  .filter((name) => name.endsWith(".test.ts") && (filters.length === 0 || filters.some((part) => name.includes(part))))
-  .sort();
+const files = readdirSync(join(root, "test"), { recursive: true }).map((name) => join("test", name)).filter((name) =>
+  name.endsWith(".test.ts") && (filters.length === 0 || filters.some((part) => name.includes(part)))
+).sort();
 const { bundled } = await import("./bundle.mjs"); // esbuild is there once all is installed
 const scripts = await bundled(root, files);
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -29,14 +28,18 @@ async function worker() {
     const { code, output } = await run(file);
     const count = (word) => Number(output.match(new RegExp(`${word}:\\s+(\\d+)`))?.[1] ?? 0);
     const [total, passed, skipped] = ["Total", "Passed", "Skipped"].map(count);
-    // uvu's total leaves out skipped tests; a file that dies before its summary is one failure, unless it said that it skips itself
+    // uvu's total leaves out skipped tests; a file that dies before its summary is one failure, unless it said that it
+    // skips itself
     const ended = code === 0 && (/Total:/.test(output) || /^skip: /m.test(output));
     const failed = Math.max(total - passed, ended ? 0 : 1);
     totals.passed += passed;
     totals.failed += failed;
     totals.skipped += skipped;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    console.log(`${failed ? "✗" : "✓"} ${file}  ${passed} passed${skipped ? `, ${skipped} skipped` : ""}${failed ? `, ${failed} failed` : ""}  ${seconds} s`);
+    console.log(
+      `${failed ? "✗" : "✓"} ${file}  ${passed} `
+        + `passed${skipped ? `, ${skipped} skipped` : ""}${failed ? `, ${failed} failed` : ""}  ${seconds} s`,
+    );
     for (const line of output.split("\n").filter((line) => /^skip: /.test(line))) console.log(`    ${line}`);
     if (failed) failures.push({ file, output });
   }
@@ -44,12 +47,19 @@ async function worker() {
 
 function run(file) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, ["--enable-source-maps", scripts.get(file)], { cwd: root, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" } });
+    const child = spawn(process.execPath, ["--enable-source-maps", scripts.get(file)], { cwd: root,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" } });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));
-    const limit = setTimeout(() => { output += "\nstopped after 5 minutes"; child.kill("SIGKILL"); }, 300_000);
-    child.on("close", (code) => { clearTimeout(limit); done({ code, output }); });
+    const limit = setTimeout(() => {
+      output += "\nstopped after 5 minutes";
+      child.kill("SIGKILL");
+    }, 300_000);
+    child.on("close", (code) => {
+      clearTimeout(limit);
+      done({ code, output });
+    });
   });
 }
 

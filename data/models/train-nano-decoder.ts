@@ -1,4 +1,5 @@
-// Trains nano-decoder on real text of five domains: a decoder of Mixtral's family, balance loss over the mixture, and beside it
+// Trains nano-decoder on real text of five domains: a decoder of Mixtral's family, balance loss over the mixture, and
+// beside it
 // a dense model of the same active size. Resumes where it was cut off (state in out/train-nano-decoder/).
 //
 //   node --import tsx data/models/train-nano-decoder.ts                  the bundled model (seed 1)
@@ -17,23 +18,33 @@ import { moeLayers } from "../../sdk/model/spec.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { packageFile } from "../../sdk/package-file.js";
 import { engineInfo, ready, Rng } from "../../sdk/tensor/index.js";
-import { domainTexts, DOMAINS, type Domain } from "../../sdk/text/tasks/zero-shot/domain-texts.js";
 import type { Part } from "../../sdk/text/tasks/task.js";
+import { type Domain, DOMAINS, domainTexts } from "../../sdk/text/tasks/zero-shot/domain-texts.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
 import { train, type TrainingBatch } from "../../sdk/train/train.js";
 
-const { values: args } = parseArgs({ allowPositionals: true, options: { seed: { type: "string", default: "1" }, kind: { type: "string", default: "moe" }, steps: { type: "string" } } });
+const { values: args } = parseArgs({ allowPositionals: true,
+  options: { seed: { type: "string", default: "1" }, kind: { type: "string", default: "moe" },
+    steps: { type: "string" } } });
 const { kind, steps: trialSteps } = args;
 const trial = trialSteps !== undefined;
 const name = `nano-decoder${kind === "moe" ? "" : `-${kind}`}`;
 const work = packageFile("out/train-nano-decoder");
 const bundled = packageFile("data/models/nano-decoder");
-const home = kind === "moe" && args.seed === "1" && !trial ? bundled : `${work}/${name}-seed-${args.seed}${trial ? "-trial" : ""}`;
+const home = kind === "moe" && args.seed === "1" && !trial
+  ? bundled
+  : `${work}/${name}-seed-${args.seed}${trial ? "-trial" : ""}`;
 
-/** Three layers; 16 experts, top-2, gates of the two made to sum to 1. The dense model has one expert of twice the width. */
-const shape = { vocab_size: 1024, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 4, max_position_embeddings: 256, hidden_act: "silu", rms_norm_eps: 1e-5, rope_theta: 10_000, tie_word_embeddings: false, bos_token_id: 0, eos_token_id: 0 };
+/**
+ * Three layers; 16 experts, top-2, gates of the two made to sum to 1. The dense model has one expert of twice the
+ * width.
+ */
+const shape = { vocab_size: 1024, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 4,
+  max_position_embeddings: 256, hidden_act: "silu", rms_norm_eps: 1e-5, rope_theta: 10_000, tie_word_embeddings: false,
+  bos_token_id: 0, eos_token_id: 0 };
 const configs: Record<string, Record<string, unknown>> = {
-  moe: { model_type: "mixtral", architectures: ["MixtralForCausalLM"], ...shape, intermediate_size: 96, num_local_experts: 16, num_experts_per_tok: 2, router_aux_loss_coef: 0.01, sliding_window: null },
+  moe: { model_type: "mixtral", architectures: ["MixtralForCausalLM"], ...shape, intermediate_size: 96,
+    num_local_experts: 16, num_experts_per_tok: 2, router_aux_loss_coef: 0.01, sliding_window: null },
   dense: { model_type: "llama", architectures: ["LlamaForCausalLM"], ...shape, intermediate_size: 192 },
 };
 
@@ -42,7 +53,8 @@ const mixture: Record<Domain, number> = { speech: 7, novel: 4, dictionary: 7, co
 const window = 64;
 /** What is read of each domain: some epochs of it are seen. */
 const characters = 1_200_000;
-const recipe = { steps: Number(trialSteps ?? 1500), lr: 2.5e-3, warmup: 100, clip: 1, balance: kind === "moe" ? 0.01 : 0, decay: 0.05, beta2: 0.95 };
+const recipe = { steps: Number(trialSteps ?? 1500), lr: 2.5e-3, warmup: 100, clip: 1,
+  balance: kind === "moe" ? 0.01 : 0, decay: 0.05, beta2: 0.95 };
 
 await ready();
 const tokenizer = await loadTokenizer(bundled);
@@ -58,13 +70,22 @@ async function pretrain(): Promise<void> {
     ...recipe,
     batch: (step) => {
       const rng = new Rng(`nano-decoder batch ${args.seed} ${step}`);
-      return batchOf(DOMAINS.flatMap((domain) => Array.from({ length: mixture[domain] }, () => cutWindow(streams.get(domain)!, rng.int(streams.get(domain)!.length - window - 1)))));
+      return batchOf(
+        DOMAINS.flatMap((domain) =>
+          Array.from({ length: mixture[domain] }, () =>
+            cutWindow(streams.get(domain)!, rng.int(streams.get(domain)!.length - window - 1)))
+        ),
+      );
     },
     state: { folder: `${work}/${name}-seed-${args.seed}${trial ? "-trial" : ""}-state`, every: 100 },
     onStep: ({ step, steps, loss, tokens }) => {
       [sum, count] = [sum + loss, count + 1];
       if (step % 50 && step !== steps) return;
-      console.log(`${name} ${args.seed} step ${step}/${steps}  loss ${(sum / count).toFixed(4)}  ${Math.round((1000 * tokens * count) / (performance.now() - shown))} tokens/s, ${Math.round(process.cpuUsage().user / 1e6)} s of processor time`);
+      console.log(
+        `${name} ${args.seed} step ${step}/${steps}  loss ${(sum / count).toFixed(4)}  `
+          + `${Math.round((1000 * tokens * count) / (performance.now() - shown))} tokens/s, `
+          + `${Math.round(process.cpuUsage().user / 1e6)} s of processor time`,
+      );
       [shown, sum, count] = [performance.now(), 0, 0];
     },
   });
@@ -74,27 +95,41 @@ async function pretrain(): Promise<void> {
 }
 
 /** Saves in float16, opens what was saved, scores it on texts that were held out, and writes the record. */
-async function finish(weights: Awaited<ReturnType<Trainable["snapshot"]>>, losses: number[], timeMs: number): Promise<void> {
+async function finish(weights: Awaited<ReturnType<Trainable["snapshot"]>>, losses: number[],
+  timeMs: number): Promise<void> {
   const folder = `${home}-part`;
-  await saveModel(folder, { spec, weights }, { config, dtype: "F16", filesFrom: bundled, provenance: { trainedBy: "data/models/train-nano-decoder.ts", recipe }, overwrite: true });
+  await saveModel(folder, { spec, weights }, { config, dtype: "F16", filesFrom: bundled,
+    provenance: { trainedBy: "data/models/train-nano-decoder.ts", recipe }, overwrite: true });
   const { model } = await openModel(folder, { id: name });
   const evaluation = [];
   for (const domain of DOMAINS) {
     const tokens = stream(domain, "dev");
     const starts = Array.from({ length: 48 }, (_, i) => Math.floor((i * (tokens.length - window - 1)) / 48));
-    const groups = [starts.slice(0, 24), starts.slice(24)].map((part) => batchOf(part.map((start) => cutWindow(tokens, start))));
+    const groups = [starts.slice(0, 24), starts.slice(24)].map((part) =>
+      batchOf(part.map((start) => cutWindow(tokens, start)))
+    );
     const { nll } = await scoreTask(model, groups);
-    const usage: Record<string, number[]> = Object.fromEntries(moeLayers(spec).map(({ id, ffn }) => [id, new Array<number>(ffn.experts).fill(0)]));
-    await model.sweep(groups, { onMoe: async ({ layer, choice }) => { for (const expert of await choice.data()) usage[layer][expert]++; } });
+    const usage: Record<string, number[]> = Object.fromEntries(
+      moeLayers(spec).map(({ id, ffn }) => [id, new Array<number>(ffn.experts).fill(0)]),
+    );
+    await model.sweep(groups, { onMoe: async ({ layer, choice }) => {
+      for (const expert of await choice.data()) usage[layer][expert]++;
+    } });
     evaluation.push({ domain, windows: 48, nll: round(nll.value), stderr: round(nll.stderr), usage });
   }
   await model.dispose();
   console.table(evaluation.map(({ usage: _, ...row }) => row));
   const curve = losses.flatMap((loss, i) => ((i + 1) % 25 === 0 || i === 0 ? [[i + 1, round(loss)]] : []));
-  const record = { seed: Number(args.seed), engine: engineInfo(), machine: `${cpus().length} x ${cpus()[0].model}`, node: process.version, date: new Date().toISOString().slice(0, 10) };
-  writeFileSync(`${folder}/training.json`, `${JSON.stringify({ ...record, recipe: { ...recipe, window, domains: mixture }, durationSeconds: Math.round(timeMs / 1000), evaluation, lossCurve: curve })}\n`);
+  const record = { seed: Number(args.seed), engine: engineInfo(), machine: `${cpus().length} x ${cpus()[0].model}`,
+    node: process.version, date: new Date().toISOString().slice(0, 10) };
+  writeFileSync(`${folder}/training.json`,
+    `${
+      JSON.stringify({ ...record, recipe: { ...recipe, window, domains: mixture },
+        durationSeconds: Math.round(timeMs / 1000), evaluation, lossCurve: curve })
+    }\n`);
   mkdirSync(home, { recursive: true });
-  for (const file of ["config.json", "model.safetensors", "moelab.json", "tokenizer.json", "tokenizer_config.json", "training.json"]) renameSync(`${folder}/${file}`, `${home}/${file}`);
+  for (const file of ["config.json", "model.safetensors", "moelab.json", "tokenizer.json", "tokenizer_config.json",
+    "training.json"]) renameSync(`${folder}/${file}`, `${home}/${file}`);
   rmSync(folder, { recursive: true });
 }
 

@@ -1,4 +1,5 @@
-// Writes the tokenizer of the bundled models from the installed corpora: node --import tsx data/tasks/build-tokenizer.ts
+// Writes the tokenizer of the bundled models from the installed corpora: node --import tsx
+// data/tasks/build-tokenizer.ts
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { taskTokenizer } from "../../sdk/text/task-tokenizer.js";

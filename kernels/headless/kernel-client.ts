@@ -1,12 +1,12 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Dealer, Subscriber } from "zeromq";
 import { MoeError } from "../../sdk/errors.js";
-import { Wire, type Connection, type Message } from "../moelab/wire.js";
+import { type Connection, type Message, Wire } from "../moelab/wire.js";
 import type { KernelSpec } from "./kernel-spec.js";
 
 export interface ExecuteOptions {
@@ -50,10 +50,13 @@ export class KernelClient {
     this.connection = connection;
     this.wire = new Wire(connection.key);
     this.connectionFile = join(tmpdir(), `kernel-${randomUUID()}.json`);
-    writeFileSync(this.connectionFile, JSON.stringify({ ...connection, signature_scheme: "hmac-sha256", kernel_name: "" }), { mode: 0o600 });
+    writeFileSync(this.connectionFile,
+      JSON.stringify({ ...connection, signature_scheme: "hmac-sha256", kernel_name: "" }), { mode: 0o600 });
     const [command, ...argv] = spec.argv.map((part) => part.replaceAll("{connection_file}", this.connectionFile));
     // in a process group of its own: Ctrl-C in a terminal is for us, we then interrupt the kernel
-    this.process = spawn(command!, argv, { cwd: folder, env: { ...process.env, JPY_PARENT_PID: String(process.pid), ...spec.env }, stdio: ["ignore", "ignore", "inherit"], detached: process.platform !== "win32" });
+    this.process = spawn(command!, argv, { cwd: folder,
+      env: { ...process.env, JPY_PARENT_PID: String(process.pid), ...spec.env }, stdio: ["ignore", "ignore", "inherit"],
+      detached: process.platform !== "win32" });
     this.exited = new Promise((resolve) => {
       const end = (how: string) => {
         this.ended ??= how;
@@ -64,7 +67,8 @@ export class KernelClient {
       this.process.on("exit", (code, signal) => end(`its process ended with ${signal ?? `code ${code}`}`));
     });
     const routing = { routingId: this.wire.session, linger: 0, reconnectInterval: 20 };
-    this.sockets = { shell: new Dealer(routing), control: new Dealer(routing), stdin: new Dealer(routing), iopub: new Subscriber({ linger: 0, reconnectInterval: 20 }) };
+    this.sockets = { shell: new Dealer(routing), control: new Dealer(routing), stdin: new Dealer(routing),
+      iopub: new Subscriber({ linger: 0, reconnectInterval: 20 }) };
     this.sockets.iopub.subscribe("");
     for (const name of ["shell", "control", "stdin", "iopub"] as const) {
       this.sockets[name].connect(`tcp://127.0.0.1:${connection[`${name}_port`]}`);
@@ -73,25 +77,31 @@ export class KernelClient {
   }
 
   /**
-   * Starts a kernel and waits until it answers and its messages arrive. One that ends before it answers is started again
-   * on other ports, twice at most: a port may be taken in between, and tslab ends where a request comes while it still binds.
+   * Starts a kernel and waits until it answers and its messages arrive. One that ends before it answers is started
+   * again
+   * on other ports, twice at most: a port may be taken in between, and tslab ends where a request comes while it still
+   * binds.
    * @param folder its working directory: the notebook's folder
    */
   static async start(spec: KernelSpec, folder: string, timeoutMs = 60_000): Promise<KernelClient> {
     const deadline = Date.now() + timeoutMs;
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0;; attempt++) {
       const client = await KernelClient.launch(spec, folder);
       if (await client.isReady(deadline)) return client;
       const { ended } = client;
       await client.stop();
       if (ended?.startsWith("its process ended") && attempt < 2 && Date.now() < deadline) continue;
-      throw new MoeError("kernel-not-ready", `kernel: ${ended ?? `"${spec.display_name}" did not answer in ${timeoutMs / 1000} s`}; accepted is a kernel that answers kernel_info. Command: ${spec.argv.join(" ")}`);
+      throw new MoeError("kernel-not-ready",
+        `kernel: ${ended ?? `"${spec.display_name}" did not answer in ${timeoutMs / 1000} s`}; accepted is a `
+          + `kernel that answers kernel_info. Command: ${spec.argv.join(" ")}`);
     }
   }
 
   private static async launch(spec: KernelSpec, folder: string): Promise<KernelClient> {
-    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = (await freePorts(5)) as [number, number, number, number, number];
-    return new KernelClient(spec, folder, { transport: "tcp", ip: "127.0.0.1", key: randomBytes(16).toString("hex"), shell_port, iopub_port, stdin_port, control_port, hb_port });
+    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = (await freePorts(5)) as [number, number, number,
+      number, number];
+    return new KernelClient(spec, folder, { transport: "tcp", ip: "127.0.0.1", key: randomBytes(16).toString("hex"),
+      shell_port, iopub_port, stdin_port, control_port, hb_port });
   }
 
   /** Asks for kernel_info until it is answered and heard; false when the process ended or time is over. */
@@ -108,7 +118,8 @@ export class KernelClient {
     return false;
   }
 
-  request(channel: Channel, type: string, content: Record<string, unknown>, onOutput?: (message: Message) => void): Pending {
+  request(channel: Channel, type: string, content: Record<string, unknown>,
+    onOutput?: (message: Message) => void): Pending {
     const header = this.wire.header(type);
     let idleNow = () => {};
     const idle = new Promise<void>((resolve) => (idleNow = resolve));
@@ -124,12 +135,17 @@ export class KernelClient {
   }
 
   private death(): MoeError {
-    return new MoeError("kernel-died", `kernel: ${this.ended} while it was asked for something; accepted is a kernel that keeps running. See its messages above.`);
+    return new MoeError("kernel-died",
+      `kernel: ${this.ended} while it was asked for something; accepted is a kernel that keeps running. `
+        + "See its messages above.");
   }
 
   /** Runs code; several calls in a row are queued by the kernel. */
-  execute(code: string, { onOutput, silent = false, storeHistory = !silent, stopOnError = true, userExpressions = {}, answer }: ExecuteOptions = {}): Pending {
-    const content = { code, silent, store_history: storeHistory, user_expressions: userExpressions, allow_stdin: answer !== undefined, stop_on_error: stopOnError };
+  execute(code: string,
+    { onOutput, silent = false, storeHistory = !silent, stopOnError = true, userExpressions = {}, answer }:
+      ExecuteOptions = {}): Pending {
+    const content = { code, silent, store_history: storeHistory, user_expressions: userExpressions,
+      allow_stdin: answer !== undefined, stop_on_error: stopOnError };
     const pending = this.request("shell", "execute_request", content, onOutput);
     if (answer) this.answers.set(pending.id, answer);
     return pending;
@@ -152,7 +168,8 @@ export class KernelClient {
   /** Asks the kernel to end, and ends it if it does not. */
   async stop(): Promise<void> {
     if (!this.ended) {
-      await Promise.race([this.request("control", "shutdown_request", { restart: false }).reply.catch(() => {}), this.exited, sleep(1500)]);
+      await Promise.race([this.request("control", "shutdown_request", { restart: false }).reply.catch(() => {}),
+        this.exited, sleep(1500)]);
       await Promise.race([this.exited, sleep(3000)]);
       if (!this.ended) this.process.kill("SIGKILL");
     }
@@ -164,7 +181,9 @@ export class KernelClient {
   private readonly sending: Partial<Record<string, Promise<void>>> = {};
 
   private send(channel: Channel | "stdin", message: Parameters<Wire["pack"]>[0]): Promise<void> {
-    const sent = (this.sending[channel] ?? Promise.resolve()).then(() => this.sockets[channel].send(this.wire.pack(message) as Buffer[])).catch(() => {});
+    const sent = (this.sending[channel] ?? Promise.resolve()).then(() =>
+      this.sockets[channel].send(this.wire.pack(message) as Buffer[])
+    ).catch(() => {});
     this.sending[channel] = sent;
     return sent;
   }
@@ -178,7 +197,10 @@ export class KernelClient {
         if (name === "iopub") this.watchers.get(parent)?.(message);
         else if (name === "stdin") {
           // not awaited here: other messages of the channel go on
-          void Promise.resolve(this.answers.get(parent)?.(String(message.content.prompt)) ?? "").then((value) => this.send("stdin", { header: this.wire.header("input_reply"), parent: message.header, content: { status: "ok", value } }));
+          void Promise.resolve(this.answers.get(parent)?.(String(message.content.prompt)) ?? "").then((value) =>
+            this.send("stdin", { header: this.wire.header("input_reply"), parent: message.header,
+              content: { status: "ok", value } })
+          );
         } else {
           this.replies.get(parent)?.resolve(message);
           this.replies.delete(parent);
@@ -191,7 +213,10 @@ export class KernelClient {
 }
 
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<Server>((resolve) => { const server: Server = createServer().listen(0, "127.0.0.1", () => resolve(server)); })));
+  const servers = await Promise.all(Array.from({ length: count }, () =>
+    new Promise<Server>((resolve) => {
+      const server: Server = createServer().listen(0, "127.0.0.1", () => resolve(server));
+    })));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
   return ports;

@@ -40,13 +40,17 @@ export function packageFolder(): string {
     const file = join(folder, "package.json");
     if (existsSync(file) && JSON.parse(readFileSync(file, "utf8")).name === "moelab") return folder;
   }
-  throw new MoeError("no-package", "kernel: no moelab package around the running file; accepted is a command inside its package. Install moelab again.");
+  throw new MoeError("no-package",
+    "kernel: no moelab package around the running file; accepted is a command inside its package. "
+      + "Install moelab again.");
 }
 
 /** Folders in which Jupyter looks for kernels, most personal first. */
 export function kernelFolders(): string[] {
   const fromEnvironment = (process.env.JUPYTER_PATH ?? "").split(delimiter).filter(Boolean);
-  const roots = [...fromEnvironment, userDataFolder(), ...(process.env.VIRTUAL_ENV ? [join(process.env.VIRTUAL_ENV, "share/jupyter")] : []), ...(process.env.CONDA_PREFIX ? [join(process.env.CONDA_PREFIX, "share/jupyter")] : []), ...systemFolders()];
+  const roots = [...fromEnvironment, userDataFolder(),
+    ...(process.env.VIRTUAL_ENV ? [join(process.env.VIRTUAL_ENV, "share/jupyter")] : []),
+    ...(process.env.CONDA_PREFIX ? [join(process.env.CONDA_PREFIX, "share/jupyter")] : []), ...systemFolders()];
   return [...new Set(roots)].map((root) => join(root, "kernels"));
 }
 
@@ -59,7 +63,9 @@ export function userDataFolder(): string {
 }
 
 function systemFolders(): string[] {
-  return process.platform === "win32" ? [join(process.env.PROGRAMDATA ?? "C:/ProgramData", "jupyter")] : ["/usr/local/share/jupyter", "/usr/share/jupyter"];
+  return process.platform === "win32"
+    ? [join(process.env.PROGRAMDATA ?? "C:/ProgramData", "jupyter")]
+    : ["/usr/local/share/jupyter", "/usr/share/jupyter"];
 }
 
 /** Installed kernels by name, as `jupyter kernelspec list` finds them. */
@@ -83,5 +89,7 @@ export function findKernel(name: string): KernelSpec {
   const folder = installed.get(name);
   if (name === "moelab") return moelabSpec();
   if (folder) return JSON.parse(readFileSync(join(folder, "kernel.json"), "utf8"));
-  throw new MoeError("unknown-kernel", `run: kernel "${name}" is not installed. ${suggest(name, [...new Set(["moelab", ...installed.keys()])])} Choose one with --kernel.`);
+  throw new MoeError("unknown-kernel",
+    `run: kernel "${name}" is not installed. `
+      + `${suggest(name, [...new Set(["moelab", ...installed.keys()])])} Choose one with --kernel.`);
 }

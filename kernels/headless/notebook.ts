@@ -28,13 +28,16 @@ export type Output = { output_type: "stream" | "display_data" | "execute_result"
  */
 export function readNotebook(file: string): Notebook {
   const refuse = (seen: string): never => {
-    throw new MoeError("bad-notebook", `run: ${file} ${seen}; accepted is a notebook of nbformat 4. Save it again in a current JupyterLab.`);
+    throw new MoeError("bad-notebook",
+      `run: ${file} ${seen}; accepted is a notebook of nbformat 4. Save it again in a current JupyterLab.`);
   };
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new MoeError("no-notebook", `run: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is the path of an .ipynb file. Check the path.`);
+    throw new MoeError("no-notebook",
+      `run: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is the path of an `
+        + ".ipynb file. Check the path.");
   }
   let notebook: Notebook;
   try {
@@ -45,7 +48,8 @@ export function readNotebook(file: string): Notebook {
   if (notebook?.nbformat !== 4 || !Array.isArray(notebook.cells)) refuse(`has nbformat ${String(notebook?.nbformat)}`);
   const ids = new Set<string>();
   for (const [index, cell] of notebook.cells.entries()) {
-    if (!["code", "markdown", "raw"].includes(cell?.cell_type) || cell.source === undefined) refuse(`has a cell ${index + 1} without type or source`);
+    if (!["code", "markdown", "raw"].includes(cell?.cell_type) || cell.source === undefined)
+      refuse(`has a cell ${index + 1} without type or source`);
     if (cell.id === undefined || ids.has(cell.id)) cell.id = newId();
     ids.add(cell.id);
     cell.metadata ??= {};
@@ -57,7 +61,8 @@ export function readNotebook(file: string): Notebook {
 
 /** Writes a notebook in the layout that Jupyter uses, so that differences stay small. Nothing half-written is left. */
 export function writeNotebook(file: string, notebook: Notebook): void {
-  const sorted = { cells: notebook.cells.map(layoutCell), metadata: notebook.metadata, nbformat: 4, nbformat_minor: notebook.nbformat_minor };
+  const sorted = { cells: notebook.cells.map(layoutCell), metadata: notebook.metadata, nbformat: 4,
+    nbformat_minor: notebook.nbformat_minor };
   writeFileSync(`${file}.part`, `${JSON.stringify(sorted, null, 1)}\n`);
   renameSync(`${file}.part`, file);
 }
@@ -83,5 +88,6 @@ function layoutCell(cell: NotebookCell): Record<string, unknown> {
   const { cell_type, id, metadata, attachments } = cell;
   const source = lines(sourceOf(cell));
   if (cell_type !== "code") return { cell_type, id, ...(attachments ? { attachments } : {}), metadata, source };
-  return { cell_type, execution_count: cell.execution_count ?? null, id, metadata, outputs: cell.outputs ?? [], source };
+  return { cell_type, execution_count: cell.execution_count ?? null, id, metadata, outputs: cell.outputs ?? [],
+    source };
 }

@@ -1,15 +1,26 @@
-// Builds dist/kernel/: one bundle for each thread of the kernel, one for Node's module loader, the script of notebook pages,
+// Builds dist/kernel/: one bundle for each thread of the kernel, one for Node's module loader, the script of notebook
+// pages,
 // and the types that cells are checked against.
+import { build } from "esbuild";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { build } from "esbuild";
 import ts from "typescript";
 import { rollUp } from "./types/roll-up.mjs";
 
 const TYPES = "dist/kernel/types";
 const NODE_TYPES = createRequire(import.meta.url).resolve("@types/node/index.d.ts");
-const OPTIONS = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, customConditions: ["node"], target: ts.ScriptTarget.ES2024, lib: ["lib.es2023.d.ts"], types: ["node"], typeRoots: [dirname(dirname(NODE_TYPES))], skipLibCheck: true, esModuleInterop: true };
+const OPTIONS = {
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  customConditions: ["node"],
+  target: ts.ScriptTarget.ES2024,
+  lib: ["lib.es2023.d.ts"],
+  types: ["node"],
+  typeRoots: [dirname(dirname(NODE_TYPES))],
+  skipLibCheck: true,
+  esModuleInterop: true,
+};
 
 export default async function buildKernel() {
   const page = build({
@@ -59,8 +70,12 @@ function buildNodeTypes() {
 function webTypes() {
   const browser = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), "lib.dom.d.ts"), "utf8");
   const [webAssembly] = /^declare namespace WebAssembly \{$[\s\S]*?^\}$/m.exec(browser);
-  const classes = { Performance: 'import("node:perf_hooks").Performance', Crypto: 'import("node:crypto").webcrypto.Crypto', CryptoKey: 'import("node:crypto").webcrypto.CryptoKey', SubtleCrypto: 'import("node:crypto").webcrypto.SubtleCrypto' };
-  const declared = Object.entries(classes).map(([name, type]) => `type ${name} = ${type};\ndeclare var ${name}: { prototype: ${name}; new (): ${name} };`);
+  const classes = { Performance: "import(\"node:perf_hooks\").Performance",
+    Crypto: "import(\"node:crypto\").webcrypto.Crypto", CryptoKey: "import(\"node:crypto\").webcrypto.CryptoKey",
+    SubtleCrypto: "import(\"node:crypto\").webcrypto.SubtleCrypto" };
+  const declared = Object.entries(classes).map(([name, type]) =>
+    `type ${name} = ${type};\ndeclare var ${name}: { prototype: ${name}; new (): ${name} };`
+  );
   return [webAssembly.replace(/\bBufferSource\b/g, "(ArrayBufferView | ArrayBuffer)"), ...declared].join("\n");
 }
 

@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MoeError, suggest } from "../../sdk/errors.js";
-import { installedKernels, moelabSpec, packageFolder, userDataFolder, type KernelSpec } from "../headless/kernel-spec.js";
+import { installedKernels, type KernelSpec, moelabSpec, packageFolder,
+  userDataFolder } from "../headless/kernel-spec.js";
 import { tslabSpec } from "../tslab/spec.js";
 
 /** Where a kernel is installed: for this user, or in one environment. */
@@ -19,8 +20,12 @@ const ICONS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
  * @returns what was installed
  * @throws MoeError `bad-name`
  */
-export function installKernel({ name, tslab = false, ...place }: Place & { name: string; tslab?: boolean }): { name: string; folder: string }[] {
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new MoeError("bad-name", `kernel install: the name is "${name}"; accepted are letters, digits, ".", "-" and "_". Choose another --name.`);
+export function installKernel(
+  { name, tslab = false, ...place }: Place & { name: string; tslab?: boolean },
+): { name: string; folder: string }[] {
+  if (!/^[A-Za-z0-9._-]+$/.test(name))
+    throw new MoeError("bad-name",
+      `kernel install: the name is "${name}"; accepted are letters, digits, ".", "-" and "_". Choose another --name.`);
   const installed = [{ name, folder: write(name, moelabSpec(), place) }];
   if (tslab) installed.push({ name: "moelab-tslab", folder: write("moelab-tslab", tslabSpec(), place) });
   return installed;
@@ -29,7 +34,9 @@ export function installKernel({ name, tslab = false, ...place }: Place & { name:
 /** @throws MoeError `unknown-kernel` where there is none of that name */
 export function uninstallKernel(name: string, place: Place): string {
   const folder = join(folderOf(place), name);
-  if (!existsSync(join(folder, "kernel.json"))) throw new MoeError("unknown-kernel", `kernel uninstall: ${folder} is not there. ${suggest(name, [...installedKernels().keys()])}`);
+  if (!existsSync(join(folder, "kernel.json")))
+    throw new MoeError("unknown-kernel",
+      `kernel uninstall: ${folder} is not there. ${suggest(name, [...installedKernels().keys()])}`);
   rmSync(folder, { recursive: true });
   return folder;
 }
@@ -54,4 +61,3 @@ function write(name: string, spec: KernelSpec, place: Place): string {
 function folderOf({ prefix }: Place): string {
   return prefix === undefined ? join(userDataFolder(), "kernels") : join(resolve(prefix), "share/jupyter/kernels");
 }
-

@@ -1,9 +1,10 @@
-// The kernel's process: `node main.js CONNECTION_FILE`, started by a front end with the notebook's folder as working directory.
+// The kernel's process: `node main.js CONNECTION_FILE`, started by a front end with the notebook's folder as working
+// directory.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MessageChannel, Worker, type MessagePort, type ResourceLimits } from "node:worker_threads";
+import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from "node:worker_threads";
 import { takeOverDescriptors, tellTerminal } from "./native-output.js";
 import { cellRuns } from "./runner/context.js";
 import { Runner } from "./runner/runner.js";
@@ -14,7 +15,10 @@ const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"))
 const typescriptVersion = createRequire(import.meta.url)("typescript/package.json").version;
 const connectionFile = process.argv[2];
 if (!connectionFile) {
-  console.error("kernel: no connection file was given; accepted is the path of one, which a front end writes. Start a notebook with `moelab lab` or `moelab run`.");
+  console.error(
+    "kernel: no connection file was given; accepted is the path of one, which a front end writes. Start "
+      + "a notebook with `moelab lab` or `moelab run`.",
+  );
   process.exit(2);
 }
 const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
@@ -22,17 +26,25 @@ const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
 const { terminal, readers } = takeOverDescriptors();
 const { port1, port2 } = new MessageChannel();
 // V8 lets garbage grow in proportion to what a thread may use at most: these are no bounds that a notebook meets
-const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2, { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 12 });
-const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal, readers }, port1, { maxOldGenerationSizeMb: 2000, maxYoungGenerationSizeMb: 6 });
+const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2, {
+  maxOldGenerationSizeMb: 1024,
+  maxYoungGenerationSizeMb: 12,
+});
+const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal,
+  readers }, port1, { maxOldGenerationSizeMb: 2000, maxYoungGenerationSizeMb: 6 });
 language.unref();
 
-const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href, (message: ToServer) => server.postMessage(message));
+const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href,
+  (message: ToServer) => server.postMessage(message));
 server.on("message", (message: ToRunner) => {
   if (message.type === "exit") end();
   else runner.receive(message);
 });
 
-/** What listens for the end is told. Node's own way out waits for the other threads and takes V8's memory apart, for up to a second. */
+/**
+ * What listens for the end is told. Node's own way out waits for the other threads and takes V8's memory apart, for up
+ * to a second.
+ */
 function end(): void {
   try {
     process.emit("exit", 0);
@@ -42,7 +54,8 @@ function end(): void {
 }
 
 function thread(file: string, workerData: object, port: MessagePort, resourceLimits?: ResourceLimits): Worker {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never], resourceLimits });
+  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never],
+    resourceLimits });
   worker.on("error", (error) => {
     tellTerminal(terminal, `kernel: ${file} failed: ${error.stack}\n`);
     process.kill(process.pid, "SIGKILL");
@@ -51,11 +64,14 @@ function thread(file: string, workerData: object, port: MessagePort, resourceLim
 }
 
 function packageFolder(start: string): string {
-  for (let folder = dirname(start); ; folder = dirname(folder)) {
+  for (let folder = dirname(start);; folder = dirname(folder)) {
     try {
       if (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).name === "moelab") return folder;
     } catch {
-      if (folder === dirname(folder)) throw new Error(`kernel: no moelab package around ${start}; accepted is a kernel inside its package. Install moelab again.`);
+      if (folder === dirname(folder))
+        throw new Error(
+          `kernel: no moelab package around ${start}; accepted is a kernel inside its package. Install moelab again.`,
+        );
     }
   }
 }

@@ -12,7 +12,8 @@ export interface TakenDescriptors {
 }
 
 /**
- * Native code and programs that inherit them write to the descriptors 1 and 2, past all that JavaScript can capture: they
+ * Native code and programs that inherit them write to the descriptors 1 and 2, past all that JavaScript can capture:
+ * they
  * become named pipes. Node has no dup2, but a file that is opened gets the lowest number that is free.
  * To be called before there are other threads, which might open files meanwhile.
  */
@@ -45,12 +46,16 @@ function namedPipes(): string[] | undefined {
 }
 
 /**
- * A shell that has what standard error was, and says there what it is given; when the process has ended, also what nobody has
+ * A shell that has what standard error was, and says there what it is given; when the process has ended, also what
+ * nobody has
  * read from the pipe: V8 ran out of memory, or a library aborted.
  * @returns the descriptor to write to
  */
 function speaker(reader: number): number {
-  const shell = spawn("sh", ["-c", "cat <&3 >&2; cat <&4 >&2 2>/dev/null"], { stdio: ["ignore", "ignore", "inherit", "pipe", reader], detached: true });
+  const shell = spawn("sh", ["-c", "cat <&3 >&2; cat <&4 >&2 2>/dev/null"], {
+    stdio: ["ignore", "ignore", "inherit", "pipe", reader],
+    detached: true,
+  });
   shell.on("error", () => {}); // a system without sh
   shell.unref();
   const pipe = shell.stdio[3] as (Socket & { _handle?: { fd: number } }) | null | undefined;

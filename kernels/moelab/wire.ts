@@ -44,15 +44,21 @@ export class Wire {
   constructor(private readonly key: string, readonly session: string = randomUUID()) {}
 
   header(type: string): Header {
-    return { msg_id: randomUUID(), session: this.session, username: "moelab", date: new Date().toISOString(), msg_type: type, version: PROTOCOL_VERSION };
+    return { msg_id: randomUUID(), session: this.session, username: "moelab", date: new Date().toISOString(),
+      msg_type: type, version: PROTOCOL_VERSION };
   }
 
   pack(message: Pick<Message, "header" | "content"> & Partial<Message>): Uint8Array[] {
-    const parts = [message.header, message.parent ?? {}, message.metadata ?? {}, message.content].map((part) => Buffer.from(JSON.stringify(part)));
+    const parts = [message.header, message.parent ?? {}, message.metadata ?? {}, message.content].map((part) =>
+      Buffer.from(JSON.stringify(part))
+    );
     return [...(message.idents ?? []), DELIMITER, Buffer.from(this.sign(parts)), ...parts, ...(message.buffers ?? [])];
   }
 
-  /** @returns undefined for frames that are malformed or carry a wrong signature: such messages are dropped without effect */
+  /**
+   * @returns undefined for frames that are malformed or carry a wrong signature: such messages are dropped without
+   *   effect
+   */
   unpack(frames: Uint8Array[]): Message | undefined {
     const at = frames.findIndex((frame) => DELIMITER.equals(frame));
     if (at < 0 || frames.length < at + 6) return undefined;
@@ -61,8 +67,10 @@ export class Wire {
     if (seen.length !== expected.length || !timingSafeEqual(seen, expected)) return undefined;
     try {
       const [header, parent, metadata, content] = parts.map((part) => JSON.parse(Buffer.from(part).toString("utf8")));
-      if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string" || typeof content !== "object" || content === null) return undefined;
-      return { idents: frames.slice(0, at), header, parent: parent ?? {}, metadata: metadata ?? {}, content, buffers: frames.slice(at + 6) };
+      if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string" || typeof content !== "object"
+        || content === null) return undefined;
+      return { idents: frames.slice(0, at), header, parent: parent ?? {}, metadata: metadata ?? {}, content,
+        buffers: frames.slice(at + 6) };
     } catch {
       return undefined;
     }

@@ -1,24 +1,31 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, delimiter, dirname, join } from "node:path";
-import { spawnSync } from "node:child_process";
 import { MoeError } from "../../sdk/errors.js";
-import { packageFolder, type KernelSpec } from "../headless/kernel-spec.js";
+import { type KernelSpec, packageFolder } from "../headless/kernel-spec.js";
 
 /**
- * How stock tslab is started with moelab on its path. tslab's own `install` needs a Python of its choosing; this needs none.
+ * How stock tslab is started with moelab on its path. tslab's own `install` needs a Python of its choosing; this needs
+ * none.
  * @throws MoeError `no-tslab`
  */
 export function tslabSpec(): KernelSpec {
   const home = packageFolder();
   const tslab = findTslab(home);
-  if (!tslab) throw new MoeError("no-tslab", "kernel install: tslab is not installed; accepted is tslab 1.0.22 beside moelab or globally. Get it with `npm install tslab`.");
+  if (!tslab)
+    throw new MoeError("no-tslab",
+      "kernel install: tslab is not installed; accepted is tslab 1.0.22 beside moelab or globally. Get it "
+        + "with `npm install tslab`.");
   linkCheckout(home);
   return {
     argv: [process.execPath, "--no-warnings", join(tslab, "bin/tslab"), "kernel", "--config-path", "{connection_file}"],
     display_name: "TypeScript (tslab, with moelab)",
     language: "typescript",
-    env: { NODE_PATH: [basename(dirname(home)) === "node_modules" ? dirname(home) : join(home, "node_modules"), process.env.NODE_PATH].filter(Boolean).join(delimiter) },
+    env: {
+      NODE_PATH: [basename(dirname(home)) === "node_modules" ? dirname(home) : join(home, "node_modules"),
+        process.env.NODE_PATH].filter(Boolean).join(delimiter),
+    },
   };
 }
 

@@ -31,8 +31,13 @@ export class ByteFile {
       descriptor = await openFile(path, READ);
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
-      if (code === "ENOENT") throw new MoeError("no-such-file", `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, { cause });
-      throw new MoeError("not-readable", `load: ${path} can not be opened (${code}); accepted is a readable file. Check its permissions.`, { cause });
+      if (code === "ENOENT")
+        throw new MoeError("no-such-file",
+          `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, {
+          cause,
+        });
+      throw new MoeError("not-readable",
+        `load: ${path} can not be opened (${code}); accepted is a readable file. Check its permissions.`, { cause });
     }
     const stat = await statFile(descriptor);
     if (!stat.isFile()) {
@@ -52,10 +57,13 @@ export class ByteFile {
   async read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
     const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : fresh(end - start);
     const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, READ)));
-    for (let filled = 0; filled < bytes.length; ) {
+    for (let filled = 0; filled < bytes.length;) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
       const { bytesRead } = await readFile(descriptor, bytes, filled, length, start + filled);
-      if (bytesRead === 0) throw new FormatError("file-changed", `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; accepted is a file that stays. Load it again.`);
+      if (bytesRead === 0)
+        throw new FormatError("file-changed",
+          `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; `
+            + "accepted is a file that stays. Load it again.");
       filled += bytesRead;
     }
     return bytes;

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { FormatError } from "../errors.js";
-import { layerId, type LayerId, type LayerSpec, type MoeFfnSpec, type ModelSpec } from "../model/spec.js";
+import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 
 /**
  * How a model that moelab changed differs from what its Hugging Face configuration says: stored under `moelab` in
@@ -8,23 +8,26 @@ import { layerId, type LayerId, type LayerSpec, type MoeFfnSpec, type ModelSpec 
  */
 export interface Changes {
   version: 1;
-  layers: Record<LayerId, Partial<Pick<MoeFfnSpec, "slots" | "expertOf">> & { masked?: number[]; maskBy?: "released-product"; merge?: "sequence"; topK?: number; skipBelow?: number; combine?: boolean; dropped?: Block[] }>;
+  layers: Record<LayerId,
+    Partial<Pick<MoeFfnSpec, "slots" | "expertOf">> & { masked?: number[]; maskBy?: "released-product";
+      merge?: "sequence"; topK?: number; skipBelow?: number; combine?: boolean; dropped?: Block[] }>;
 }
 
 const BLOCKS = ["attention", "cross", "ffn"] as const;
 type Block = (typeof BLOCKS)[number];
 
 const Whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
-const Slot = v.variant("form", [
-  v.strictObject({ form: v.literal("dense"), width: Whole }),
+const Slot = v.variant("form", [v.strictObject({ form: v.literal("dense"), width: Whole }),
   v.strictObject({ form: v.literal("zero"), width: Whole }),
-  v.strictObject({ form: v.literal("low-rank-sparse"), width: Whole, rank: Whole, rows: v.record(v.string(), Whole) }),
-]);
+  v.strictObject({ form: v.literal("low-rank-sparse"), width: Whole, rank: Whole,
+    rows: v.record(v.string(), Whole) })]);
 const Schema = v.strictObject({
   version: v.literal(1),
   layers: v.record(v.pipe(v.string(), v.regex(/^(encoder\.)?layers\.\d{1,5}$/)), v.strictObject({
     slots: v.optional(v.pipe(v.array(Slot), v.maxLength(1_000_000))),
-    expertOf: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(-1))), v.minLength(1), v.maxLength(1_000_000))),
+    expertOf: v.optional(
+      v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(-1))), v.minLength(1), v.maxLength(1_000_000)),
+    ),
     masked: v.optional(v.array(Whole)),
     maskBy: v.optional(v.literal("released-product")),
     merge: v.optional(v.literal("sequence")),
@@ -42,7 +45,11 @@ export function changesOf(changed: ModelSpec, base: ModelSpec): Changes | undefi
   for (const [id, layer] of allLayers(changed)) {
     const old = before.get(id)!;
     const dropped = BLOCKS.filter((block) => old[block] && !layer[block]);
-    const moe = layer.ffn?.kind === "moe" && old.ffn?.kind === "moe" && JSON.stringify(pick(layer.ffn)) !== JSON.stringify(pick(old.ffn)) ? pick(layer.ffn) : {};
+    const moe =
+      layer.ffn?.kind === "moe" && old.ffn?.kind === "moe"
+        && JSON.stringify(pick(layer.ffn)) !== JSON.stringify(pick(old.ffn))
+        ? pick(layer.ffn)
+        : {};
     if (dropped.length || Object.keys(moe).length) layers[id] = { ...moe, ...(dropped.length ? { dropped } : {}) };
   }
   return Object.keys(layers).length ? { version: 1, layers } : undefined;
@@ -50,11 +57,13 @@ export function changesOf(changed: ModelSpec, base: ModelSpec): Changes | undefi
 
 function pick({ slots, expertOf, router }: MoeFfnSpec): Changes["layers"][string] {
   const { masked, maskBy, merge, topK, skipBelow, combine } = router;
-  return { slots, expertOf, ...(masked?.length ? { masked } : {}), ...(maskBy && { maskBy }), ...(merge && { merge }), topK, ...(skipBelow === undefined ? {} : { skipBelow }), ...(combine === undefined ? {} : { combine }) };
+  return { slots, expertOf, ...(masked?.length ? { masked } : {}), ...(maskBy && { maskBy }), ...(merge && { merge }),
+    topK, ...(skipBelow === undefined ? {} : { skipBelow }), ...(combine === undefined ? {} : { combine }) };
 }
 
 function* allLayers(spec: ModelSpec): Iterable<[LayerId, LayerSpec]> {
-  for (const stack of ["encoder", "decoder"] as const) for (const [index, layer] of (spec[stack]?.layers ?? []).entries()) yield [layerId(stack, index), layer];
+  for (const stack of ["encoder", "decoder"] as const)
+    for (const [index, layer] of (spec[stack]?.layers ?? []).entries()) yield [layerId(stack, index), layer];
 }
 
 /** Puts stored changes onto the spec of a configuration. @throws FormatError `bad-changes` */
@@ -62,7 +71,9 @@ export function withChanges(base: ModelSpec, stored: unknown): ModelSpec {
   const parsed = v.safeParse(Schema, stored);
   if (!parsed.success) {
     const issue = parsed.issues[0];
-    throw new FormatError("bad-changes", `load: config.json's "moelab" entry is wrong at ${v.getDotPath(issue) ?? "its top"}: ${issue.message}; accepted is what moelab's save writes. Save the model again.`);
+    throw new FormatError("bad-changes",
+      `load: config.json's "moelab" entry is wrong at ${v.getDotPath(issue) ?? "its top"}: `
+        + `${issue.message}; accepted is what moelab's save writes. Save the model again.`);
   }
   const spec = structuredClone(base);
   const byId = new Map(allLayers(spec));
@@ -77,7 +88,8 @@ export function withChanges(base: ModelSpec, stored: unknown): ModelSpec {
     if (beyond !== undefined) throw bad(id, `points at expert ${beyond} of ${slots.length}`);
     const masked = router.masked?.find((output) => output >= expertOf.length);
     if (masked !== undefined) throw bad(id, `masks router output ${masked} of ${expertOf.length}`);
-    if ((router.topK ?? layer.ffn.router.topK) > expertOf.length) throw bad(id, `chooses ${router.topK ?? layer.ffn.router.topK} of ${expertOf.length} router outputs`);
+    if ((router.topK ?? layer.ffn.router.topK) > expertOf.length)
+      throw bad(id, `chooses ${router.topK ?? layer.ffn.router.topK} of ${expertOf.length} router outputs`);
     Object.assign(layer.ffn, { experts: expertOf.length, expertOf, slots });
     Object.assign(layer.ffn.router, router);
   }
@@ -95,5 +107,7 @@ function inheritRelativeBias(base: ModelSpec, spec: ModelSpec): void {
 }
 
 function bad(id: string, what: string): FormatError {
-  return new FormatError("bad-changes", `load: "${id}" in config.json's "moelab" entry ${what}; accepted is what moelab's save writes. Save the model again.`);
+  return new FormatError("bad-changes",
+    `load: "${id}" in config.json's "moelab" entry ${what}; accepted is what moelab's save writes. Save `
+      + "the model again.");
 }

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
-import { suggest, MoeError } from "../errors.js";
+import { createHash } from "node:crypto";
+import { MoeError, suggest } from "../errors.js";
 import { tf } from "../tensor/index.js";
-import { ownRows, readBlock, type Place } from "./place.js";
+import { ownRows, type Place, readBlock } from "./place.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 
@@ -19,7 +19,8 @@ export class CheckpointSource implements WeightSource {
 
   /** @param places where each canonical weight lies in the store */
   constructor(private readonly store: TensorStore, private readonly places: Map<string, Place>) {
-    for (const place of places.values()) if (place.pick) this.sharers.set(rowsOf(place), (this.sharers.get(rowsOf(place)) ?? 0) + 1);
+    for (const place of places.values())
+      if (place.pick) this.sharers.set(rowsOf(place), (this.sharers.get(rowsOf(place)) ?? 0) + 1);
   }
 
   names(): Iterable<string> {
@@ -37,7 +38,10 @@ export class CheckpointSource implements WeightSource {
     return { dtype: whole.dtype, shape, sizeBytes: Math.round(whole.sizeBytes * share) };
   }
 
-  /** Weights that take turns in the same rows (gate and up of a fused expert) are read once when they are asked for one after the other. */
+  /**
+   * Weights that take turns in the same rows (gate and up of a fused expert) are read once when they are asked for one
+   * after the other.
+   */
   async values(name: string): Promise<Float32Array> {
     const place = this.place(name);
     if (!place.pick) return readBlock(this.store, place);
@@ -59,12 +63,15 @@ export class CheckpointSource implements WeightSource {
     if (place.pick || place.transposed !== undefined || !FLOATS.includes(dtype)) return undefined;
     const { start, end } = this.byteRange(name);
     const rowBytes = (end - start) / (place.shape[0] || 1);
-    return this.store.bytes(place.name, rows ? { start: start + rows.start * rowBytes, end: start + rows.end * rowBytes } : { start, end }, into);
+    return this.store.bytes(place.name,
+      rows ? { start: start + rows.start * rowBytes, end: start + rows.end * rowBytes } : { start, end }, into);
   }
 
   rows(name: string, { start, end }: Range): Promise<Float32Array> | undefined {
     const place = this.place(name);
-    return place.diskShape.join() === place.shape.join() && !place.pick && place.transposed === undefined ? this.store.values(place.name, { start, end }) : undefined;
+    return place.diskShape.join() === place.shape.join() && !place.pick && place.transposed === undefined
+      ? this.store.values(place.name, { start, end })
+      : undefined;
   }
 
   peakReadBytes(name: string): number {
@@ -72,7 +79,8 @@ export class CheckpointSource implements WeightSource {
     const { dtype, sizeBytes } = this.store.info(disk);
     const share = rows ? (rows.end - rows.start) / (diskShape[0] || 1) : 1;
     const [stored, numbers] = [share * sizeBytes, share * 4 * size(diskShape)];
-    // float32 is used as it was read; the rows that are the weight's own come last, when only one form of the block is left
+    // float32 is used as it was read; the rows that are the weight's own come last, when only one form of the block is
+    // left
     const decoded = dtype === "F32" ? stored : stored + numbers;
     const turned = transposed === undefined ? 0 : numbers;
     const block = turned ? stored + numbers : decoded;
@@ -98,7 +106,8 @@ export class CheckpointSource implements WeightSource {
         const starts = sizeBytes <= 3 * SAMPLE_BYTES ? [0] : [0, Math.floor(sizeBytes / 2), sizeBytes - SAMPLE_BYTES];
         for (const start of starts) {
           const end = starts.length === 1 ? sizeBytes : start + SAMPLE_BYTES;
-          if (end > start) hash.update(await this.store.bytes(this.place(name).name, { start: first + start, end: first + end }));
+          if (end > start)
+            hash.update(await this.store.bytes(this.place(name).name, { start: first + start, end: first + end }));
         }
       }
       return hash.digest("hex");
@@ -115,12 +124,16 @@ export class CheckpointSource implements WeightSource {
     // with the scales of a quantised tensor after its codes, a row's share need not be whole
     const { sizeBytes, shape } = this.store.info(disk);
     const rowBytes = sizeBytes / (shape[0] || 1);
-    return rows ? { start: Math.floor(rows.start * rowBytes), end: Math.floor(rows.end * rowBytes) } : { start: 0, end: sizeBytes };
+    return rows
+      ? { start: Math.floor(rows.start * rowBytes), end: Math.floor(rows.end * rowBytes) }
+      : { start: 0, end: sizeBytes };
   }
 
   private place(name: string): Place {
     const place = this.places.get(name);
-    if (place === undefined) throw new MoeError("unknown-tensor", `read: "${name}" is no weight of this model. ${suggest(name, [...this.places.keys()].slice(0, 200))}`);
+    if (place === undefined)
+      throw new MoeError("unknown-tensor",
+        `read: "${name}" is no weight of this model. ${suggest(name, [...this.places.keys()].slice(0, 200))}`);
     return place;
   }
 }

@@ -4,19 +4,35 @@ const MARK = "\u0001float ";
 
 /**
  * A configuration as JSON text in which floats stay floats: Python tells 7.0 from 7 and transformers refuses the wrong
- * one, JavaScript has one kind of number. A whole number is written as `like` writes the same value under the same keys.
+ * one, JavaScript has one kind of number. A whole number is written as `like` writes the same value under the same
+ * keys.
  *
  * @param like text of the configuration that this one came from
  * @example configText({ swiglu_limit: 7 }, '{"swiglu_limit": 7.0}')  // '{\n  "swiglu_limit": 7.0\n}\n'
  */
 export function configText(config: Record<string, unknown>, like?: string): string {
-  const marked: unknown = like === undefined ? undefined : JSON.parse(like.replace(TOKEN, (token) => (token.startsWith('"') || !Number.isInteger(Number(token)) ? token : JSON.stringify(MARK + token))));
-  return `${JSON.stringify(markFloats(config, marked), null, 2).replace(new RegExp(`"${MARK.replace("\u0001", "\\\\u0001")}([^"]+)"`, "g"), "$1")}\n`;
+  const marked: unknown = like === undefined ? undefined : JSON.parse(
+    like.replace(TOKEN,
+      (token) => (token.startsWith("\"") || !Number.isInteger(Number(token)) ? token : JSON.stringify(MARK + token))),
+  );
+  return `${
+    JSON.stringify(markFloats(config, marked), null, 2).replace(
+      new RegExp(`"${MARK.replace("\u0001", "\\\\u0001")}([^"]+)"`, "g"),
+      "$1",
+    )
+  }\n`;
 }
 
 function markFloats(value: unknown, like: unknown): unknown {
-  if (typeof value === "number") return typeof like === "string" && like.startsWith(MARK) && Number(like.slice(MARK.length)) === value ? like : value;
+  if (typeof value === "number")
+    return typeof like === "string" && like.startsWith(MARK) && Number(like.slice(MARK.length)) === value
+      ? like
+      : value;
   if (Array.isArray(value)) return value.map((item, at) => markFloats(item, (like as unknown[] | undefined)?.[at]));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, markFloats(item, (like as Record<string, unknown> | null | undefined)?.[key])]));
+  return Object.fromEntries(
+    Object.entries(value).map((
+      [key, item],
+    ) => [key, markFloats(item, (like as Record<string, unknown> | null | undefined)?.[key])]),
+  );
 }

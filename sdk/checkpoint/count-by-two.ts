@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { packageFile } from "../package-file.js";
-import { countShards, type CountedShards, type ShardJob } from "./count-shards.js";
+import { type CountedShards, countShards, type ShardJob } from "./count-shards.js";
 import { NameKinds } from "./name-kinds.js";
 import { NameSum } from "./name-sum.js";
 import { NameTable } from "./name-table.js";
@@ -18,7 +18,8 @@ const LARGE_INDEX_BYTES = 8e6;
 const SHARD = /^model-\d+-of-\d+\.safetensors$/;
 
 /**
- * One thread reads the index and the other begins with the shards. Then each shard's names are compared with those that the
+ * One thread reads the index and the other begins with the shards. Then each shard's names are compared with those that
+ * the
  * index has for it, by their sums.
  *
  * @returns undefined where this would gain nothing, or a file is not as its writers write it
@@ -26,12 +27,15 @@ const SHARD = /^model-\d+-of-\d+\.safetensors$/;
 export async function countByTwo(folder: string): Promise<TensorGroup[] | undefined> {
   const worker = packageFile("dist/count-shards-worker.js"), index = join(folder, "model.safetensors.index.json");
   const sizeBytes = (await stat(index).catch(() => undefined))?.size ?? 0;
-  if (sizeBytes < LARGE_INDEX_BYTES || availableParallelism() < 2 || !existsSync(worker) || existsSync(join(folder, "model.safetensors"))) return undefined;
+  if (sizeBytes < LARGE_INDEX_BYTES || availableParallelism() < 2 || !existsSync(worker)
+    || existsSync(join(folder, "model.safetensors"))) return undefined;
   const files = (await readdir(folder)).filter((name) => SHARD.test(name));
   const job: ShardJob = { folder, files, next: new Int32Array(new SharedArrayBuffer(4)), seed: randomInt(2 ** 32) | 0 };
   const thread = new Worker(worker, { workerData: job, execArgv: [] });
   try {
-    const others = new Promise<CountedShards | undefined>((resolve) => thread.once("message", resolve).once("error", () => resolve(undefined)).once("exit", () => resolve(undefined)));
+    const others = new Promise<CountedShards | undefined>((resolve) =>
+      thread.once("message", resolve).once("error", () => resolve(undefined)).once("exit", () => resolve(undefined))
+    );
     const expected = await sumsOfIndex(index, job.seed);
     const counted = expected && [await countShards(job), await others];
     if (!counted || !counted[0] || !counted[1] || expected.size !== files.length) return undefined;

@@ -16,7 +16,10 @@ export interface ShardJob {
   seed: number;
 }
 
-export interface CountedShards { groups: TensorGroup[]; /** of each file that was counted here, by its number */ sums: Map<number, { low: number; high: number }> }
+export interface CountedShards {
+  groups: TensorGroup[]; /** of each file that was counted here, by its number */
+  sums: Map<number, { low: number; high: number }>;
+}
 
 /**
  * Counts the tensors of shards, as many as there are left when it gets to them.
@@ -31,7 +34,8 @@ export async function countShards({ folder, files, next, seed }: ShardJob): Prom
     for (let at = Atomics.add(next, 0, 1); at < files.length; at = Atomics.add(next, 0, 1)) {
       const header = await readHeader(join(folder, files[at]), opened);
       const sum = new NameSum(seed);
-      if (!header || !headers.scan(header.json, header.file.sizeBytes - header.dataStart, () => (sum.add(names), true))) return undefined;
+      if (!header || !headers.scan(header.json, header.file.sizeBytes - header.dataStart, () => (sum.add(names), true)))
+        return undefined;
       await header.file.close();
       sums.set(at, { low: sum.low, high: sum.high });
     }

@@ -5,30 +5,42 @@ import { dtypeSizeBytes } from "./dtype-size.js";
 import type { Family } from "./family.js";
 import { diskLayouts, placer } from "./name-map.js";
 import type { Layout, Place } from "./place.js";
-import type { TensorInfo, Dtype, WeightSource } from "./weight-source.js";
+import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 import { blockOf, blocks } from "./write-place.js";
 
 /** The tensors of a checkpoint that was read: how its names and shapes were. */
-export interface Disk { has(name: string): boolean; info(name: string): { shape: number[] } }
+export interface Disk {
+  has(name: string): boolean;
+  info(name: string): { shape: number[] };
+}
 
 /** A tensor to be written, with the weights that lie in it. */
-export interface DiskTensor { name: string; dtype: Dtype; shape: number[]; parts: { canonical: string; place: Place }[] }
+export interface DiskTensor {
+  name: string;
+  dtype: Dtype;
+  shape: number[];
+  parts: { canonical: string; place: Place }[];
+}
 
 /**
  * What a checkpoint of this model holds: every weight at its place in the family's own layout, so fused and stacked
- * experts are fused and stacked again. Where a family knows several names, the one of the checkpoint that was read is used.
+ * experts are fused and stacked again. Where a family knows several names, the one of the checkpoint that was read is
+ * used.
  *
  * @param dtypeOf number format on disk of a weight
  * @param original the checkpoint that the model came from; absent for a new model
  */
-export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical: string) => Dtype, original?: Disk): DiskTensor[] {
+export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical: string) => Dtype,
+  original?: Disk): DiskTensor[] {
   const tensors = new Map<string, DiskTensor>();
   const choose = chooser(family, original);
   const placed = placer(spec);
   for (const tensor of expectedTensors(spec)) {
     let place = placed(tensor, choose(tensor.name));
     // two weights that were read from one tensor may differ by now: the second gets a tensor of its own
-    const own = !place.rows && !place.pick && tensors.has(place.name) ? diskLayouts(tensor.name, family).find(({ name }) => !tensors.has(name)) : undefined;
+    const own = !place.rows && !place.pick && tensors.has(place.name)
+      ? diskLayouts(tensor.name, family).find(({ name }) => !tensors.has(name))
+      : undefined;
     if (own) place = placed(tensor, own);
     const dtype = dtypeOf(tensor.name);
     const held = tensors.get(place.name) ?? { name: place.name, dtype, shape: place.diskShape, parts: [] };
@@ -40,11 +52,17 @@ export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical
 }
 
 /** Some bytes of a tensor that are made together. */
-export interface Piece { name: string; at: number; sizeBytes: number; bytes(): Promise<Uint8Array> }
+export interface Piece {
+  name: string;
+  at: number;
+  sizeBytes: number;
+  bytes(): Promise<Uint8Array>;
+}
 
 /**
  * The bytes of all tensors in pieces: no fused tensor is whole in memory, and what belongs to one expert follows one
- * another, whatever tensors it lies in, so that its sources are read once. An expert of a fused tensor that is stored in
+ * another, whatever tensors it lies in, so that its sources are read once. An expert of a fused tensor that is stored
+ * in
  * another form leaves zeros.
  */
 export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource): Piece[] {
@@ -60,25 +78,44 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
       if (place.rows) rows = place.rows.end - start;
       filled.add(start);
       // bytes that lie in the file as they lie in the source are only moved
-      const moved = members.length === 1 && !place.pick && place.transposed === undefined && weights.info(canonical).dtype === dtype;
+      const moved = members.length === 1 && !place.pick && place.transposed === undefined
+        && weights.info(canonical).dtype === dtype;
       const stored = (part?: { start: number; end: number }) => (moved ? weights.bytes?.(canonical, part) : undefined);
-      if (members.length === 1 && weights.rows && !canonical.includes(".experts.") && !place.rows && rows * rowBytes > LARGE_BYTES) {
+      if (members.length === 1 && weights.rows && !canonical.includes(".experts.") && !place.rows
+        && rows * rowBytes > LARGE_BYTES) {
         const width = size(shape.slice(1));
-        const own = async (part: { start: number; end: number }) => (await weights.rows!(canonical, part)) ?? (await blockOf([{ place, values: () => weights.values(canonical) }])).subarray(part.start * width, part.end * width);
-        pieceRows(rows, rowBytes).forEach((part) => add(name, {
-          name, at: part.start * rowBytes, sizeBytes: (part.end - part.start) * rowBytes,
-          bytes: async () => (await stored(part)) ?? encode(await own(part), dtype),
-        }));
+        const own = async (part: { start: number; end: number }) =>
+          (await weights.rows!(canonical, part))
+            ?? (await blockOf([{ place, values: () => weights.values(canonical) }])).subarray(part.start * width,
+              part.end * width);
+        pieceRows(rows, rowBytes).forEach((part) =>
+          add(name, {
+            name,
+            at: part.start * rowBytes,
+            sizeBytes: (part.end - part.start) * rowBytes,
+            bytes: async () => (await stored(part)) ?? encode(await own(part), dtype),
+          })
+        );
         continue;
       }
       add(/^.*\.experts\.\d+(?=\.)/.exec(canonical)?.[0] ?? name, {
-        name, at: start * rowBytes, sizeBytes: rows * rowBytes,
-        bytes: async () => (await stored()) ?? encode(await blockOf(members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) }))), dtype),
+        name,
+        at: start * rowBytes,
+        sizeBytes: rows * rowBytes,
+        bytes: async () =>
+          (await stored()) ?? encode(
+            await blockOf(
+              members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })),
+            ),
+            dtype,
+          ),
       });
     }
     if (!parts.some(({ canonical }) => canonical.includes(".experts."))) continue;
     for (let start = 0; start < (shape[0] ?? 0); start += rows) {
-      if (!filled.has(start)) add(name, { name, at: start * rowBytes, sizeBytes: rows * rowBytes, bytes: async () => new Uint8Array(rows * rowBytes) });
+      if (!filled.has(start))
+        add(name, { name, at: start * rowBytes, sizeBytes: rows * rowBytes, bytes: async () =>
+          new Uint8Array(rows * rowBytes) });
     }
   }
   return [...byExpert.values()].flat();
@@ -89,10 +126,14 @@ const LARGE_BYTES = 8 << 20;
 
 function pieceRows(rows: number, rowBytes: number): { start: number; end: number }[] {
   const step = Math.max(1, Math.floor(LARGE_BYTES / rowBytes));
-  return Array.from({ length: Math.ceil(rows / step) }, (_, at) => ({ start: at * step, end: Math.min(rows, (at + 1) * step) }));
+  return Array.from({ length: Math.ceil(rows / step) },
+    (_, at) => ({ start: at * step, end: Math.min(rows, (at + 1) * step) }));
 }
 
-/** Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has, else the first. */
+/**
+ * Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has,
+ * else the first.
+ */
 function chooser(family: Family, original?: Disk): (canonical: string) => Layout {
   const known = new Map<string, number>();
   return (canonical) => {
@@ -100,11 +141,16 @@ function chooser(family: Family, original?: Disk): (canonical: string) => Layout
     const pattern = canonical.replace(/\d+/g, "*");
     const found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
     if (found >= 0) known.set(pattern, found);
-    return layouts[found >= 0 ? found : known.get(pattern) ?? Math.max(0, layouts.findIndex(({ optional }) => !optional))];
+    return layouts[
+      found >= 0 ? found : known.get(pattern) ?? Math.max(0, layouts.findIndex(({ optional }) => !optional))
+    ];
   };
 }
 
-/** The plain float format that a weight is written in: its own; quantised ones get the model's, in which they were computed before. */
+/**
+ * The plain float format that a weight is written in: its own; quantised ones get the model's, in which they were
+ * computed before.
+ */
 export function storedDtype(info: TensorInfo, modelDtype: Dtype): Dtype {
   return ["F64", "F32", "F16", "BF16"].includes(info.dtype) ? info.dtype : modelDtype;
 }

@@ -1,9 +1,23 @@
 import type { Dtype } from "./weight-source.js";
 
-/** Bytes of one element, for the types that a safetensors file may name. MXFP4 has no such size: its blocks are stored as U8. */
+/**
+ * Bytes of one element, for the types that a safetensors file may name. MXFP4 has no such size: its blocks are stored
+ * as U8.
+ */
 export const dtypeSizeBytes: Readonly<Partial<Record<Dtype, number>>> = {
-  F64: 8, I64: 8, U64: 8,
-  F32: 4, I32: 4, U32: 4,
-  F16: 2, BF16: 2, I16: 2, U16: 2,
-  F8_E4M3: 1, F8_E5M2: 1, I8: 1, U8: 1, BOOL: 1,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
 };

@@ -1,12 +1,12 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
-import type { Activation, ExpertSpec, MoeFfnSpec, ModelSpec } from "../model/spec.js";
+import type { Activation, ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import type { Layout } from "./place.js";
 import { ropeConfig } from "./rope-config.js";
-import { checkRepeats, fill, type Bindings } from "./template.js";
+import { type Bindings, checkRepeats, fill } from "./template.js";
 
 /**
  * An architecture as data: how a Hugging Face config.json becomes a ModelSpec, and where each canonical
@@ -24,19 +24,26 @@ export interface Family {
   spec: Record<string, unknown>;
   /** expression for the part of config.json that describes the language model, e.g. "=text_config ?? $" */
   config?: string;
-  /** canonical name pattern -> name(s) or layout(s) in the checkpoint, the first that is there counts; `{l}` layer, `{e}` expert */
+  /**
+   * canonical name pattern -> name(s) or layout(s) in the checkpoint, the first that is there counts; `{l}` layer,
+   * `{e}` expert
+   */
   names: Record<string, string | Layout | (string | Layout)[]>;
   /** what all names may begin with, e.g. ["", "transformer."] */
   prefixes?: string[];
   /** regular expressions of checkpoint names that hold nothing of their own (tied copies, masks, buffers) */
   copies?: string[];
-  /** … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number) */
+  /**
+   * … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number)
+   */
   unused?: string[];
   /** dotted keys of config.json that hold the number of experts and of choices, for models that were pruned */
   save?: { experts: string[]; topK: string[] };
 }
 
-const FAMILY_KEYS = "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to tensor), and optionally extends, let, define, config, prefixes, copies, unused";
+const FAMILY_KEYS =
+  "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to "
+  + "tensor), and optionally extends, let, define, config, prefixes, copies, unused";
 
 let families: Family[] | undefined;
 
@@ -44,8 +51,9 @@ let families: Family[] | undefined;
 export function listFamilies(): Family[] {
   if (!families) {
     const folder = packageFile("data/families");
-    const raw = readdirSync(folder).filter((name) => name.endsWith(".json")).sort()
-      .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Family);
+    const raw = readdirSync(folder).filter((name) => name.endsWith(".json")).sort().map((name) =>
+      JSON.parse(readFileSync(join(folder, name), "utf8")) as Family
+    );
     families = raw.map((family) => inherit(family, raw));
   }
   return families;
@@ -60,11 +68,16 @@ export function readFamily(path: string): Family {
   try {
     family = JSON.parse(readFileSync(path, "utf8")) as Family;
   } catch (error) {
-    throw new MoeError("bad-family", `family: ${path} cannot be read (${(error as Error).message}); accepted is a JSON file. Check the path and the file.`, { cause: error });
+    throw new MoeError("bad-family",
+      `family: ${path} cannot be read (${(error as Error).message}); accepted is a JSON file. Check the `
+        + "path and the file.", { cause: error });
   }
   const whole = isObject(family) ? inherit(family, listFamilies()) : undefined;
   const missing = (["family", "modelTypes", "spec", "names"] as const).filter((key) => whole?.[key] === undefined);
-  if (!whole || missing.length) throw new MoeError("bad-family", `family: ${path} lacks ${missing.join(", ")}; accepted is an object with ${FAMILY_KEYS}. Start from a file in data/families.`);
+  if (!whole || missing.length)
+    throw new MoeError("bad-family",
+      `family: ${path} lacks ${missing.join(", ")}; accepted is an object with ${FAMILY_KEYS}. Start from `
+        + "a file in data/families.");
   return whole;
 }
 
@@ -76,10 +89,15 @@ export function familyOf(config: Record<string, unknown>): Family {
   const found = listFamilies().find((family) => family.modelTypes.includes(String(config.model_type)));
   if (found) return found;
   const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
-  const recognised = ["architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok"]
-    .filter((key) => config[key] !== undefined).map((key) => `${key} ${JSON.stringify(config[key])}`).join(", ") || "none of the usual keys";
-  throw new MoeError("unknown-family", `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is ${recognised}; known are ${known}. ` +
-    `Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How to add an architecture") and try it with \`moelab family check DIR --family FILE\`.`);
+  const recognised =
+    ["architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_experts", "num_local_experts",
+      "n_routed_experts", "num_experts_per_tok"].filter((key) => config[key] !== undefined).map((key) =>
+        `${key} ${JSON.stringify(config[key])}`
+      ).join(", ") || "none of the usual keys";
+  throw new MoeError("unknown-family",
+    `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is `
+      + `${recognised}; known are ${known}. Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How `
+      + `to add an architecture") and try it with \`moelab family check DIR --family FILE\`.`);
 }
 
 /**
@@ -92,8 +110,10 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
   const definitions = family.define ?? {};
   const bindings: Bindings = { rope: ropeConfig(clean), activation };
   await checkRepeats(family.spec, clean);
-  for (const [name, expression] of Object.entries(family.let ?? {})) bindings[name] = await fill(expression, clean, definitions, bindings);
-  const spec = { family: family.family, ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
+  for (const [name, expression] of Object.entries(family.let ?? {}))
+    bindings[name] = await fill(expression, clean, definitions, bindings);
+  const spec = { family: family.family,
+    ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
   const count = slotCounter(family.family);
   for (const layer of [...(spec.encoder?.layers ?? []), ...(spec.decoder?.layers ?? [])]) {
     if (layer.ffn?.kind !== "moe") continue;
@@ -114,20 +134,30 @@ function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
 
 /** Activation functions by the names that configurations use. */
 const ACTIVATIONS: Record<string, Activation> = {
-  relu: "relu", silu: "silu", swish: "silu", gelu: "gelu", gelu_new: "gelu-tanh", gelu_pytorch_tanh: "gelu-tanh", gelu_fast: "gelu-tanh",
+  relu: "relu",
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "gelu-tanh",
+  gelu_pytorch_tanh: "gelu-tanh",
+  gelu_fast: "gelu-tanh",
 };
 
 /** `$activation(name)` in the expressions of family files. */
 function activation(name: unknown): Activation {
   const found = ACTIVATIONS[String(name)];
-  if (!found) throw new Error(`the activation is ${JSON.stringify(name)}; accepted are ${Object.keys(ACTIVATIONS).join(", ")}`);
+  if (!found)
+    throw new Error(`the activation is ${JSON.stringify(name)}; accepted are ${Object.keys(ACTIVATIONS).join(", ")}`);
   return found;
 }
 
 function inherit(family: Family, all: Family[], depth = 0): Family {
   if (!family.extends) return family;
   const parent = all.find((other) => other.family === family.extends);
-  if (!parent || depth > 8) throw new MoeError("bad-family", `load: family "${family.family}" extends "${family.extends}", which ${parent ? "nests too deeply" : "is not there"}.`);
+  if (!parent || depth > 8)
+    throw new MoeError("bad-family",
+      `load: family "${family.family}" extends "${family.extends}", which `
+        + `${parent ? "nests too deeply" : "is not there"}.`);
   return merge(inherit(parent, all, depth + 1), family) as Family;
 }
 
@@ -149,5 +179,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
+  return Object.fromEntries(
+    Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]),
+  );
 }

@@ -1,9 +1,10 @@
 import { quickSummary } from "./quick-summary.js";
 import { openTensors } from "./safetensors.js";
-import { tensorSummary, type TensorGroup } from "./tensor-summary.js";
+import { type TensorGroup, tensorSummary } from "./tensor-summary.js";
 
 /**
- * What a checkpoint holds by part and dtype, from its headers alone. How long half a million tensors take is in `test/bench/checkpoint`.
+ * What a checkpoint holds by part and dtype, from its headers alone. How long half a million tensors take is in
+ * `test/bench/checkpoint`.
  *
  * @param path a folder, a .safetensors or a .gguf file
  * @throws as `openTensors`

@@ -1,5 +1,5 @@
-import { readdir, stat } from "node:fs/promises";
 import { distance } from "fastest-levenshtein";
+import { readdir, stat } from "node:fs/promises";
 import { MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
 import type { DownloadOptions } from "./hub/download-model.js";
@@ -14,12 +14,15 @@ export interface ResolveModelOptions extends DownloadOptions {
 /**
  * Finds a model's folder.
  *
- * @param ref in this order: an existing folder (or a .safetensors or .gguf file); the name of a bundled model; `org/name[@revision]`
- *   of the Hugging Face hub, or `name` alone where the hub's oldest models have no more, whose files come from the cache, or into it
+ * @param ref in this order: an existing folder (or a .safetensors or .gguf file); the name of a bundled model;
+ *   `org/name[@revision]`
+ * of the Hugging Face hub, or `name` alone where the hub's oldest models have no more, whose files come from the cache,
+ * or into it
  * @throws MoeError `no-such-model`, `offline`, and those of the download
  * @example await resolveModel("nano-switch")
  */
-export async function resolveModel(ref: string, { env = process.env, ...options }: ResolveModelOptions = {}): Promise<string> {
+export async function resolveModel(ref: string,
+  { env = process.env, ...options }: ResolveModelOptions = {}): Promise<string> {
   if (await stat(ref).catch(() => undefined)) return ref;
   const bundled = await bundledModels();
   if (bundled.includes(ref)) return packageFile(`data/models/${ref}`);
@@ -27,14 +30,17 @@ export async function resolveModel(ref: string, { env = process.env, ...options 
   // the hub's client is loaded when it is needed: a folder is inspected in less time than that takes
   const oneWord = id !== undefined && !id.name.includes("/");
   const none = (why: string, cause?: unknown) =>
-    new MoeError("no-such-model", `load: "${ref}" is neither a folder nor a bundled model nor a hub id${why}; accepted is a path that exists, a bundled name, or org/name[@revision]. ${suggest(ref, bundled)}`, { cause });
+    new MoeError("no-such-model",
+      `load: "${ref}" is neither a folder nor a bundled model nor a hub id${why}; accepted is a path that `
+        + `exists, a bundled name, or org/name[@revision]. ${suggest(ref, bundled)}`, { cause });
   // a slip in a bundled name is no reason to ask the hub
   if (!id || (oneWord && isSlip(id.name, bundled))) throw none("");
   try {
     return await (await import("./hub/download-model.js")).downloadModel(id, hubEnvironment(env), options);
   } catch (error) {
     // the hub answers 401 for a model that is not there, as for one that is private
-    if (oneWord && error instanceof MoeError && ["not-found", "not-allowed"].includes(error.code)) throw none(` (the hub has no "${ref}" that it shows)`, error);
+    if (oneWord && error instanceof MoeError && ["not-found", "not-allowed"].includes(error.code))
+      throw none(` (the hub has no "${ref}" that it shows)`, error);
     throw error;
   }
 }

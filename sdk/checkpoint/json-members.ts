@@ -4,7 +4,8 @@ const MAX_DEPTH = 32;
 /**
  * Yields the members of a JSON object in order, each value as its text, without building the object.
  * JSON.parse keeps only the last of two equal names, and would hold the names of an index with half a million
- * tensors a second time. Values are cut out by their brackets and quotes; whoever parses them finds what is wrong inside.
+ * tensors a second time. Values are cut out by their brackets and quotes; whoever parses them finds what is wrong
+ * inside.
  *
  * @throws SyntaxError if the text is not one JSON object
  * @example [...jsonMembers('{"a": [1, 2], "a": 3}')]  // [["a", "[1, 2]"], ["a", "3"]]
@@ -32,11 +33,22 @@ function valueEnd(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
-      case 0x22: at = stringEnd(text, at) - 1; break; // "
-      case 0x5b: case 0x7b: if (++depth > MAX_DEPTH) throw new SyntaxError(`more than ${MAX_DEPTH} brackets in each other`); break; // [ {
-      case 0x5d: depth--; break; // ]
-      case 0x7d: if (depth-- === 0) return at; break; // }
-      case 0x2c: if (depth === 0) return at; break; // ,
+      case 0x22:
+        at = stringEnd(text, at) - 1;
+        break; // "
+      case 0x5b:
+      case 0x7b:
+        if (++depth > MAX_DEPTH) throw new SyntaxError(`more than ${MAX_DEPTH} brackets in each other`);
+        break; // [ {
+      case 0x5d:
+        depth--;
+        break; // ]
+      case 0x7d:
+        if (depth-- === 0) return at;
+        break; // }
+      case 0x2c:
+        if (depth === 0) return at;
+        break; // ,
     }
   }
   throw new SyntaxError("the object has no end");
@@ -44,8 +56,8 @@ function valueEnd(text: string, start: number): number {
 
 /** Index after the closing quote. */
 function stringEnd(text: string, start: number): number {
-  if (text[start] !== '"') throw new SyntaxError(`no name at character ${start}`);
-  for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+  if (text[start] !== "\"") throw new SyntaxError(`no name at character ${start}`);
+  for (let quote = text.indexOf("\"", start + 1); quote !== -1; quote = text.indexOf("\"", quote + 1)) {
     let backslashes = 0;
     while (text[quote - 1 - backslashes] === "\\") backslashes++;
     if (backslashes % 2 === 0) return quote + 1;

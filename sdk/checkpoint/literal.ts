@@ -1,5 +1,6 @@
 /**
- * Bytes that are known, to be compared with a place of a file: eight at once, the last few one by one. Text in ASCII alone, as
+ * Bytes that are known, to be compared with a place of a file: eight at once, the last few one by one. Text in ASCII
+ * alone, as
  * eight bytes are compared as one number, and other bytes can stand for no number, or for two zeros.
  */
 export class Literal {
@@ -19,7 +20,8 @@ export class Literal {
     const { words, rest } = this;
     if (start + this.length > view.byteLength) return false;
     let at = start;
-    for (let word = 0; word < words.length; word++, at += 8) if (view.getFloat64(at, true) !== words[word]) return false;
+    for (let word = 0; word < words.length; word++, at += 8)
+      if (view.getFloat64(at, true) !== words[word]) return false;
     for (let byte = 0; byte < rest.length; byte++, at++) if (view.getUint8(at) !== rest[byte]) return false;
     return true;
   }

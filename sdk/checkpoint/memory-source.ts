@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
+import { createHash } from "node:crypto";
 import { MoeError, suggest } from "../errors.js";
 import { tf } from "../tensor/index.js";
 import type { TensorInfo, WeightSource } from "./weight-source.js";
@@ -38,7 +38,9 @@ export class MemorySource implements WeightSource {
     const hash = createHash("sha256");
     for (const name of [...this.tensors.keys()].sort()) {
       const { shape, values } = this.get(name);
-      hash.update(`${name} F32 ${shape.join("x")}\n`).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      hash.update(`${name} F32 ${shape.join("x")}\n`).update(
+        new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      );
     }
     return (this.print = hash.digest("hex"));
   }
@@ -47,7 +49,9 @@ export class MemorySource implements WeightSource {
 
   private get(name: string) {
     const found = this.tensors.get(name);
-    if (!found) throw new MoeError("unknown-tensor", `read: "${name}" is no weight of this model. ${suggest(name, [...this.tensors.keys()].slice(0, 200))}`);
+    if (!found)
+      throw new MoeError("unknown-tensor",
+        `read: "${name}" is no weight of this model. ${suggest(name, [...this.tensors.keys()].slice(0, 200))}`);
     return found;
   }
 }

@@ -1,5 +1,5 @@
 import { cost } from "../evaluate/cost.js";
-import { moeLayers, type ModelSpec } from "../model/spec.js";
+import { type ModelSpec, moeLayers } from "../model/spec.js";
 import { formatBytes, formatCount } from "../view/format.js";
 
 export interface ModelCardInput {
@@ -17,19 +17,38 @@ export interface ModelCardInput {
 /** README.md of a saved model: what it is, where it comes from, what was done to it. */
 export function modelCard({ name, before, after, layout, layouts, leftOut, provenance }: ModelCardInput): string {
   const { parameters, active } = cost(after);
-  const steps = (provenance.steps ?? []) as { stage: string; options?: Record<string, unknown>; plan?: { method: string; paper?: string } }[];
-  const experts = moeLayers(after).map(({ id, ffn }) => `| ${id} | ${ffn.experts} | ${new Set(ffn.expertOf.filter((slot) => slot >= 0)).size} | ${ffn.router.topK} |`);
-  const sizes = Object.entries(layouts).flatMap(([which, bytes]) => (bytes === undefined ? [] : [`${which} ${formatBytes(bytes)}`]));
-  return [
-    "---", "tags:", "- mixture-of-experts", "- moelab", "---", "",
-    `# ${name}`, "",
-    `${formatCount(parameters.total)} parameters, ${formatCount(active.total)} active per token; architecture ${String((before.architectures as string[] | undefined)?.[0] ?? before.model_type)}.`, "",
-    ...(provenance.model ? ["## Where it comes from", "", `Made from ${String(provenance.model)}${provenance.original ? ` (weights ${String(provenance.original).slice(0, 16)})` : ""}.`, ""] : []),
-    ...(steps.length ? ["## What was done", "", ...steps.map(({ stage, options, plan }, at) => `${at + 1}. ${stage}${plan ? `, ${plan.method}${plan.paper ? ` (${plan.paper})` : ""}` : ""}${options && Object.keys(options).length ? `: \`${JSON.stringify(options)}\`` : ""}`), "", "The whole plans are in moelab.json.", ""] : []),
-    ...(experts.length ? ["## Experts", "", "| layer | router outputs | stored experts | per token |", "| --- | --- | --- | --- |", ...experts, ""] : []),
-    "## Files", "",
+  const steps = (provenance.steps ?? []) as { stage: string; options?: Record<string, unknown>;
+    plan?: { method: string; paper?: string } }[];
+  const experts = moeLayers(after).map(({ id, ffn }) =>
+    `| ${id} | ${ffn.experts} | ${new Set(ffn.expertOf.filter((slot) => slot >= 0)).size} | ${ffn.router.topK} |`
+  );
+  const sizes = Object.entries(layouts).flatMap((
+    [which, bytes],
+  ) => (bytes === undefined ? [] : [`${which} ${formatBytes(bytes)}`]));
+  return ["---", "tags:", "- mixture-of-experts", "- moelab", "---", "", `# ${name}`, "",
+    `${formatCount(parameters.total)} parameters, ${formatCount(active.total)} active per token; `
+    + `architecture ${String((before.architectures as string[] | undefined)?.[0] ?? before.model_type)}.`, "",
+    ...(provenance.model
+      ? ["## Where it comes from", "",
+        "Made from "
+        + `${String(provenance.model)}${
+          provenance.original ? " (weights " + `${String(provenance.original).slice(0, 16)})` : ""
+        }.`, ""]
+      : []),
+    ...(steps.length
+      ? ["## What was done", "", ...steps.map(({ stage, options, plan }, at) =>
+        `${at + 1}. `
+        + `${stage}${plan ? `, ${plan.method}${plan.paper ? ` (${plan.paper})` : ""}` : ""}${
+          options && Object.keys(options).length ? `: \`${JSON.stringify(options)}\`` : ""
+        }`
+      ), "", "The whole plans are in moelab.json.", ""]
+      : []),
+    ...(experts.length
+      ? ["## Experts", "", "| layer | router outputs | stored experts | per token |", "| --- | --- | --- | --- |",
+        ...experts, ""]
+      : []), "## Files", "",
     `Layout \`${layout}\`. Weights by layout: ${sizes.join(", ")}. A sha256 of every file is in moelab.json.`,
-    ...(leftOut.length ? ["", `Left out: ${leftOut.length} tensors that the model does not run, listed in moelab.json.`] : []),
-    "",
-  ].join("\n");
+    ...(leftOut.length
+      ? ["", `Left out: ${leftOut.length} tensors that the model does not run, listed in moelab.json.`]
+      : []), ""].join("\n");
 }

@@ -9,11 +9,20 @@ const MAX_NAME = 4000;
 export const COMBINATIONS = 2 ** 40;
 const LIMITS = [1, 2 ** 40, 2 ** 20, 2 ** 13, 2 ** 10];
 
-interface Kind { part: string; /** what stands between numbers */ literals: Literal[]; limit: number; base: number; /** kind of the name that came after one of this kind the last time */ next: number; /** see `hash` */ hash?: number }
+interface Kind {
+  part: string; /** what stands between numbers */
+  literals: Literal[];
+  limit: number;
+  base: number; /** kind of the name that came after one of this kind the last time */
+  next: number; /** see `hash` */
+  hash?: number;
+}
 
 /**
- * Reads names of tensors as they stand in JSON. Nearly all differ from one before them by the numbers of layer and expert
- * alone: such names are of one kind, and a name is its kind and its numbers. Which kind comes next is known from the last
+ * Reads names of tensors as they stand in JSON. Nearly all differ from one before them by the numbers of layer and
+ * expert
+ * alone: such names are of one kind, and a name is its kind and its numbers. Which kind comes next is known from the
+ * last
  * time, so a name is compared and not looked up, and no string is made of it.
  */
 export class NameKinds {
@@ -26,7 +35,10 @@ export class NameKinds {
   /** … and what tells it from all others: an integer from 0 to 2^53 */
   key = 0;
 
-  /** @returns where the name's closing quote is; -1 for one with escapes, beyond ASCII, or with numbers that no model has */
+  /**
+   * @returns where the name's closing quote is; -1 for one with escapes, beyond ASCII, or with numbers that no model
+   *   has
+   */
   read(bytes: Uint8Array, start: number): number {
     if (bytes !== this.bytes) [this.bytes, this.view] = [bytes, viewOf(bytes)];
     const last = this.kinds[this.kind] as Kind | undefined;
@@ -62,7 +74,8 @@ export class NameKinds {
       if (i > 0) {
         const first = at;
         let number = 0;
-        for (let digit = bytes[at] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) number = number * 10 + digit;
+        for (let digit = bytes[at] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO)
+          number = number * 10 + digit;
         // 007 and 7 are two names
         if (at === first || number >= limit || (at - first > 1 && bytes[first] === ZERO)) return -1;
         key = key * limit + number;
@@ -77,7 +90,8 @@ export class NameKinds {
   private kindOf(bytes: Uint8Array, start: number): number {
     const end = bytes.indexOf(QUOTE, start);
     if (end < 0 || end - start > MAX_NAME) return -1;
-    for (let at = start; at < end; at++) if (bytes[at] < 0x20 || bytes[at] > 0x7e || bytes[at] === BACKSLASH || bytes[at] === 0x2a) return -1;
+    for (let at = start; at < end; at++)
+      if (bytes[at] < 0x20 || bytes[at] > 0x7e || bytes[at] === BACKSLASH || bytes[at] === 0x2a) return -1;
     const part = partOf(new TextDecoder().decode(bytes.subarray(start, end)));
     const known = this.byPart.get(part);
     if (known !== undefined) return known;

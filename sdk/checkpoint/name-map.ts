@@ -1,8 +1,8 @@
 import { MoeError } from "../errors.js";
-import { expectedTensors, type ExpectedTensor } from "../model/expected-tensors.js";
+import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
 import type { Family } from "./family.js";
-import { placeOf, type Layout, type Place } from "./place.js";
+import { type Layout, type Place, placeOf } from "./place.js";
 
 /**
  * The layouts a canonical weight may have on disk, best first. Layer and expert numbers are carried over; the factors
@@ -14,7 +14,11 @@ export function diskLayouts(canonical: string, family: Family): Layout[] {
 }
 
 /** A canonical name with {l} and {e} for its numbers, and the numbers. */
-interface Numbered { pattern: string; layer: string; expert: string }
+interface Numbered {
+  pattern: string;
+  layer: string;
+  expert: string;
+}
 
 /** @example numbersOf("layers.3.experts.5.up")  // { pattern: "layers.{l}.experts.{e}.up", layer: "3", expert: "5" } */
 function numbersOf(canonical: string): Numbered {
@@ -22,7 +26,8 @@ function numbersOf(canonical: string): Numbered {
   if (start < "layers.".length) return { pattern: canonical, layer: "", expert: "" };
   const end = canonical.indexOf(".", start), from = end + ".experts.".length;
   const [head, layer] = [canonical.slice(0, start), canonical.slice(start, end)];
-  if (!canonical.startsWith(".experts.", end)) return { pattern: `${head}{l}${canonical.slice(end)}`, layer, expert: "" };
+  if (!canonical.startsWith(".experts.", end))
+    return { pattern: `${head}{l}${canonical.slice(end)}`, layer, expert: "" };
   const to = canonical.indexOf(".", from);
   return { pattern: `${head}{l}.experts.{e}${canonical.slice(to)}`, layer, expert: canonical.slice(from, to) };
 }
@@ -36,14 +41,18 @@ function layoutsOf(pattern: string, family: Family): Layout[] {
   const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = pattern.slice(0, pattern.length - factor.length);
   const found = family.names[whole] ?? biasOf(whole, family);
-  const layouts = (found === undefined ? [] : [found].flat()).map((entry): Layout => (typeof entry === "string" ? { name: entry } : entry));
+  const layouts = (found === undefined ? [] : [found].flat()).map((
+    entry,
+  ): Layout => (typeof entry === "string" ? { name: entry } : entry));
   // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
   const apart = factor ? `.{e}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
-  return layouts.flatMap((layout) => (family.prefixes ?? [""]).map((prefix) => {
-    const name = prefix + layout.name;
-    if (factor && layout.expert) return { name: name + apart };
-    return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
-  }));
+  return layouts.flatMap((layout) =>
+    (family.prefixes ?? [""]).map((prefix) => {
+      const name = prefix + layout.name;
+      if (factor && layout.expert) return { name: name + apart };
+      return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
+    })
+  );
 }
 
 /**
@@ -58,13 +67,23 @@ export function diskNames(canonical: string, family: Family): string[] {
 function biasOf(pattern: string, family: Family): Family["names"][string] | undefined {
   if (!pattern.endsWith(".bias")) return undefined;
   const matrix = family.names[pattern.slice(0, -".bias".length)];
-  const beside = (entry: string | Layout): string | Layout =>
-    (typeof entry === "string" ? entry.replace(/\.weight$/, ".bias") : { ...entry, squeeze: undefined, name: entry.name.replace(/\.weight$/, ".bias") });
+  const beside = (
+    entry: string | Layout,
+  ):
+    | string
+    | Layout => (typeof entry === "string"
+      ? entry.replace(/\.weight$/, ".bias")
+      : { ...entry, squeeze: undefined, name: entry.name.replace(/\.weight$/, ".bias") });
   return matrix === undefined ? undefined : [matrix].flat().map(beside);
 }
 
 /** The tensors of a checkpoint, as far as their names and shapes go. */
-interface Disk { names(): Iterable<string>; has(name: string): boolean; own?(name: string): string; info(name: string): { shape: number[] } }
+interface Disk {
+  names(): Iterable<string>;
+  has(name: string): boolean;
+  own?(name: string): string;
+  info(name: string): { shape: number[] };
+}
 
 /**
  * Finds every weight of a spec on disk and accounts for every tensor of the disk.
@@ -86,26 +105,38 @@ export function mapNames(spec: ModelSpec, family: Family, disk: Disk): Map<strin
     const place = placed(tensor, layout);
     const seen = disk.info(place.name).shape;
     if (!isSame(seen, place.diskShape)) {
-      throw new MoeError("shape-mismatch", `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${tensor.name}); the checkpoint and its config disagree. Check that both come from the same revision.`);
+      throw new MoeError("shape-mismatch",
+        `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${tensor.name}); `
+          + "the checkpoint and its config disagree. Check that both come from the same revision.");
     }
     asked.add(place.name);
     places.set(tensor.name, place);
   }
-  if (missing.length) throw new MoeError("missing-tensors", `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} tensors. Check that all shards are there.`);
+  if (missing.length)
+    throw new MoeError("missing-tensors",
+      `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} `
+        + "tensors. Check that all shards are there.");
   const explained = explainer(spec, family);
   const unknown: string[] = [];
   for (const name of disk.names()) if (!asked.has(name) && !explained(name)) unknown.push(name);
-  if (unknown.length) throw new MoeError("unknown-tensors", `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its ${asked.size} tensors. Check model_type, or name them under "copies" if they hold nothing of their own, under "unused" if the model does not run them.`);
+  if (unknown.length)
+    throw new MoeError("unknown-tensors",
+      `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its `
+        + `${asked.size} tensors. Check model_type, or name them under "copies" if they hold nothing of their `
+        + `own, under "unused" if the model does not run them.`);
   return places;
 }
 
-/** Finds the layout of a weight that the disk has, or gives the name that it should have. Weights whose names differ by numbers alone most often have one layout. */
+/**
+ * Finds the layout of a weight that the disk has, or gives the name that it should have. Weights whose names differ by
+ * numbers alone most often have one layout.
+ */
 function finder(family: Family, disk: Disk): (canonical: string) => Layout | string {
   const known = new Map<string, { layouts: Layout[]; last: number }>();
   return (canonical) => {
     const numbered = numbersOf(canonical);
     let kind = known.get(numbered.pattern);
-    if (!kind) known.set(numbered.pattern, (kind = { layouts: layoutsOf(numbered.pattern, family), last: 0 }));
+    if (!kind) known.set(numbered.pattern, kind = { layouts: layoutsOf(numbered.pattern, family), last: 0 });
     const { layouts } = kind;
     for (const at of [kind.last, ...layouts.keys()]) {
       const name = layouts[at] && nameOf(layouts[at], numbered);
@@ -128,7 +159,8 @@ export function placer(spec: ModelSpec): (tensor: ExpectedTensor, layout: Layout
     if (!layout.stack && !layout.expert) return placeOf(layout, "", shape, { "": shape[0] });
     neighbours ??= neighboursOf(spec);
     const { owner, part, layer, expert } = parts(name);
-    return placeOf(layout, part, shape, neighbours.heights.get(owner) ?? {}, expert === undefined ? undefined : { at: expert, of: neighbours.counts.get(layer) ?? 0 });
+    return placeOf(layout, part, shape, neighbours.heights.get(owner) ?? {},
+      expert === undefined ? undefined : { at: expert, of: neighbours.counts.get(layer) ?? 0 });
   };
 }
 
@@ -152,11 +184,13 @@ function parts(name: string): { owner: string; part: string; layer: string; expe
   const words = (bias ? name.slice(0, -".bias".length) : name).split(".");
   const part = words.pop() as string;
   const expert = name.match(/^(.*)\.experts\.(\d+)\./);
-  return { owner: `${words.join(".")}${bias ? " bias" : ""}`, part, layer: expert?.[1] ?? "", expert: expert ? Number(expert[2]) : undefined };
+  return { owner: `${words.join(".")}${bias ? " bias" : ""}`, part, layer: expert?.[1] ?? "",
+    expert: expert ? Number(expert[2]) : undefined };
 }
 
 /**
- * What a tensor that no weight asks for is: a "copy" that holds nothing of its own, "unused" by the model, part of a layer
+ * What a tensor that no weight asks for is: a "copy" that holds nothing of its own, "unused" by the model, part of a
+ * layer
  * "beyond" the last (`{beyond}` in a family's pattern is its number), or unknown.
  */
 export function explainer(spec: ModelSpec, family: Family): (name: string) => "copy" | "unused" | "beyond" | undefined {
@@ -175,5 +209,7 @@ export function explainer(spec: ModelSpec, family: Family): (name: string) => "c
 
 function some(names: string[]): string {
   const shown = names.slice(0, 5).join(", ");
-  return names.length > 5 ? `${shown} and ${names.length - 5} more are` : `${shown} ${names.length === 1 ? "is" : "are"}`;
+  return names.length > 5
+    ? `${shown} and ${names.length - 5} more are`
+    : `${shown} ${names.length === 1 ? "is" : "are"}`;
 }

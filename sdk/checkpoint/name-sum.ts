@@ -1,7 +1,8 @@
 import { COMBINATIONS, mix, type NameKinds } from "./name-kinds.js";
 
 /**
- * A sum over names that says whether two lists hold the same ones, whatever their order: 64 bits of a hash whose seed is
+ * A sum over names that says whether two lists hold the same ones, whatever their order: 64 bits of a hash whose seed
+ * is
  * drawn anew each time, so that no file can be made to fit.
  */
 export class NameSum {

@@ -6,7 +6,8 @@ const KIND = 2 ** 40;
 const RECENT = 64;
 
 /**
- * Which shard each name is in, by its key (see `NameKinds`). Keys of neighbours are neighbours, so the table is made of pages
+ * Which shard each name is in, by its key (see `NameKinds`). Keys of neighbours are neighbours, so the table is made of
+ * pages
  * of them: two bytes a name, where a Map of strings takes some two hundred.
  */
 export class NameTable {
@@ -44,7 +45,7 @@ export class NameTable {
     let page = this.pages.get(number);
     if (!page) {
       if (!make || this.pages.size === MAX_PAGES) return undefined;
-      this.pages.set(number, (page = new Uint16Array(PAGE)));
+      this.pages.set(number, page = new Uint16Array(PAGE));
     }
     this.recent[way] = number;
     this.recentPages[way] = page;

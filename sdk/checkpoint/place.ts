@@ -1,6 +1,9 @@
 import type { Range, TensorStore } from "./tensor-store.js";
 
-/** How a canonical weight lies in a tensor that holds more than it, or holds it differently: a value of a family file's `names`. */
+/**
+ * How a canonical weight lies in a tensor that holds more than it, or holds it differently: a value of a family file's
+ * `names`.
+ */
 export interface Layout {
   /** name on disk */
   name: string;
@@ -40,9 +43,11 @@ export interface Place {
  * @param shape of the weight
  * @param heights number of rows of each weight that is stacked with it, by last word
  * @param expert index of the expert and the number of stored experts
- * @example placeOf({ name: "input_linear.weight", expert: "first-axis", stack: ["gate", "up"] }, "up", [20, 32], { gate: 20, up: 20 }, { at: 5, of: 6 })
+ * @example placeOf({ name: "input_linear.weight", expert: "first-axis", stack: ["gate", "up"] }, "up", [20, 32], {
+ *   gate: 20, up: 20 }, { at: 5, of: 6 })
  */
-export function placeOf(layout: Layout, part: string, shape: number[], heights: Record<string, number>, expert?: { at: number; of: number }): Place {
+export function placeOf(layout: Layout, part: string, shape: number[], heights: Record<string, number>,
+  expert?: { at: number; of: number }): Place {
   const { name, transpose = false, squeeze, stack = [part], interleaved } = layout;
   const total = stack.reduce((sum, other) => sum + heights[other], 0);
   const before = stack.slice(0, stack.indexOf(part)).reduce((sum, other) => sum + heights[other], 0);
@@ -51,7 +56,8 @@ export function placeOf(layout: Layout, part: string, shape: number[], heights: 
   const diskShape = squeeze === undefined ? block : [...block.slice(0, squeeze), 1, ...block.slice(squeeze)];
   const place: Place = { name, shape, diskShape };
   if (turned) place.transposed = total;
-  if (stack.length > 1) place.pick = interleaved ? { start: stack.indexOf(part), step: stack.length } : { start: before, step: 1 };
+  if (stack.length > 1)
+    place.pick = interleaved ? { start: stack.indexOf(part), step: stack.length } : { start: before, step: 1 };
   if (expert && layout.expert === "first-axis") {
     place.diskShape = [expert.of, ...block];
     place.rows = { start: expert.at, end: expert.at + 1 };

@@ -3,31 +3,43 @@ import { MoeError } from "../errors.js";
 import { ByteFile } from "./byte-file.js";
 import { NameKinds } from "./name-kinds.js";
 import { NameTable } from "./name-table.js";
-import { PlainHeaders, type PlainEntry } from "./plain-header.js";
+import { type PlainEntry, PlainHeaders } from "./plain-header.js";
 import { scanPlainIndex } from "./plain-index.js";
 import { headerLength } from "./safetensors-header.js";
 import { MAX_INDEX_BYTES } from "./safetensors-index.js";
 
-/** Sees each tensor of a checkpoint with the file and the header that it is in; the entry is the same object each time. */
+/**
+ * Sees each tensor of a checkpoint with the file and the header that it is in; the entry is the same object each time.
+ */
 export type SeeEntry = (entry: PlainEntry, header: PlainFile) => void;
-export interface PlainFile { file: ByteFile; json: Buffer; /** position of the first byte after the header */ dataStart: number }
+export interface PlainFile {
+  file: ByteFile;
+  json: Buffer; /** position of the first byte after the header */
+  dataStart: number;
+}
 
 /**
- * Walks the headers of a checkpoint as its writers write it, without keeping more of a tensor than a number that stands for
- * its name. An index is checked too: each of its names is in the shard that it says, in no other, and said once; and each
+ * Walks the headers of a checkpoint as its writers write it, without keeping more of a tensor than a number that stands
+ * for
+ * its name. An index is checked too: each of its names is in the shard that it says, in no other, and said once; and
+ * each
  * tensor of a shard is in it.
  *
  * @param folder with model.safetensors or its index
  * @param see called for each tensor; the files then stay open, in `files`
- * @returns undefined where a file is not as its writers write it, or is not there: `openTensors` reads it, or says what is wrong
+ * @returns undefined where a file is not as its writers write it, or is not there: `openTensors` reads it, or says what
+ *   is wrong
  */
-export async function scanPlainCheckpoint(folder: string, see?: SeeEntry): Promise<{ headers: PlainHeaders; files: ByteFile[] } | undefined> {
+export async function scanPlainCheckpoint(folder: string,
+  see?: SeeEntry): Promise<{ headers: PlainHeaders; files: ByteFile[] } | undefined> {
   const names = new NameKinds(), headers = new PlainHeaders(names);
   const opened = new Set<ByteFile>();
   const reading: (Promise<PlainFile | undefined> | undefined)[] = [];
   let whole = false;
   try {
-    const scan = (header: PlainFile, visit: (key: number) => boolean) => headers.scan(header.json, header.file.sizeBytes - header.dataStart, (entry) => visit(entry.key) && (see?.(entry, header), true));
+    const scan = (header: PlainFile, visit: (key: number) => boolean) =>
+      headers.scan(header.json, header.file.sizeBytes - header.dataStart, (entry) =>
+        visit(entry.key) && (see?.(entry, header), true));
     const single = await readHeader(join(folder, "model.safetensors"), opened);
     if (single) {
       const seen = new NameTable();
@@ -38,7 +50,9 @@ export async function scanPlainCheckpoint(folder: string, see?: SeeEntry): Promi
       const shards = index && scanPlainIndex(index, names, (key, shard) => expected.add(key, shard));
       if (!shards) return undefined;
       // two headers are read while one is scanned
-      const begin = (at: number) => (reading[at] ??= at < shards.length ? readHeader(join(folder, shards[at]), opened) : undefined);
+      const begin = (
+        at: number,
+      ) => (reading[at] ??= at < shards.length ? readHeader(join(folder, shards[at]), opened) : undefined);
       for (let at = 0; at < shards.length; at++) {
         begin(at + 1)?.catch(() => undefined);
         begin(at + 2)?.catch(() => undefined);

@@ -1,19 +1,23 @@
 import type { Tensor } from "@tensorflow/tfjs";
+import { readRemainder } from "../compress/remainder.js";
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
-import { moeLayers, type LayerId, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
-import { readRemainder } from "../compress/remainder.js";
+import { type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
 import type { TensorInfo, WeightSource } from "./weight-source.js";
 
 /** A model to be written. */
-export interface SpecAndWeights { spec: ModelSpec; weights: WeightSource }
+export interface SpecAndWeights {
+  spec: ModelSpec;
+  weights: WeightSource;
+}
 
 /**
  * The same model in the words of any consumer: every router output has a dense expert of its own, none is masked.
  * Router rows of masked outputs are cut out. Runs nothing and reads nothing until weights are asked for.
  *
- * @param shared what becomes of an expert that several outputs lead to: a copy for each (`copy`), or an error (`refuse`)
+ * @param shared what becomes of an expert that several outputs lead to: a copy for each (`copy`), or an error
+ *   (`refuse`)
  * @throws MoeError `not-exportable` where the result could not compute the same
  */
 export function plainExperts({ spec, weights }: SpecAndWeights, shared: "copy" | "refuse"): SpecAndWeights {
@@ -29,7 +33,11 @@ export function plainExperts({ spec, weights }: SpecAndWeights, shared: "copy" |
       for (const { name, shape } of expertTensors("", { form: "dense", width }, ffn, spec.width)) {
         const slot = ffn.expertOf[output];
         const from = `${id}.experts.${slot}${name}`;
-        changed.set(`${id}.experts.${index}${name}`, slot < 0 || ffn.slots[slot].form === "zero" ? { zeros: shape } : ffn.slots[slot].form === "dense" || shape.length === 1 ? { from } : { factors: from, shape });
+        changed.set(`${id}.experts.${index}${name}`, slot < 0 || ffn.slots[slot].form === "zero"
+          ? { zeros: shape }
+          : ffn.slots[slot].form === "dense" || shape.length === 1
+          ? { from }
+          : { factors: from, shape });
       }
     });
     ffn.experts = open.length;
@@ -47,28 +55,48 @@ function openOutputs(id: LayerId, ffn: MoeFfnSpec, shared: "copy" | "refuse"): n
   const open = ffn.expertOf.flatMap((_, output) => (masked.has(output) ? [] : [output]));
   const slots = open.map((output) => ffn.expertOf[output]);
   if (shared === "refuse") {
-    if (slots.includes(-1)) throw notExportable(`output ${open[slots.indexOf(-1)]} of the router of ${id} can be chosen and leads to no expert`, 'Save with { layout: "expanded" } or "moelab"');
+    if (slots.includes(-1))
+      throw notExportable(
+        `output ${open[slots.indexOf(-1)]} of the router of ${id} can be chosen and leads to no expert`,
+        "Save with { layout: \"expanded\" } or \"moelab\"",
+      );
     const twice = slots.findIndex((slot, index) => slots.indexOf(slot) !== index);
-    if (twice >= 0) throw notExportable(`outputs ${open[slots.indexOf(slots[twice])]} and ${open[twice]} of the router of ${id} share an expert`, 'A merged model is saved with { layout: "expanded" } or "moelab"');
+    if (twice >= 0)
+      throw notExportable(
+        `outputs ${open[slots.indexOf(slots[twice])]} and ${open[twice]} of the router of ${id} share an expert`,
+        "A merged model is saved with { layout: \"expanded\" } or \"moelab\"",
+      );
   }
   const { groups } = ffn.router;
   if (groups && open.length < ffn.experts) {
     const size = ffn.experts / groups.count;
-    const left = Array.from({ length: groups.count }, (_, group) => open.filter((output) => Math.floor(output / size) === group).length);
+    const left = Array.from({ length: groups.count }, (_, group) =>
+      open.filter((output) => Math.floor(output / size) === group).length);
     if (left.some((count) => count !== left[0]) || (groups.rank === "best-two" && left[0] < 2)) {
-      throw notExportable(`the groups of experts in ${id} keep ${left.join(", ")} experts, and the router chooses by groups of equal size${groups.rank === "best-two" ? " from 2" : ""}`, 'Prune the same number in every group, or save with { layout: "moelab" }');
+      throw notExportable(
+        `the groups of experts in ${id} keep ${left.join(", ")} experts, and the router chooses by groups of `
+          + `equal size${groups.rank === "best-two" ? " from 2" : ""}`,
+        "Prune the same number in every group, or save with { layout: \"moelab\" }",
+      );
     }
-    if (left[0] * groups.keep < ffn.router.topK) throw notExportable(`${groups.keep} groups of ${left[0]} experts are left to choose ${ffn.router.topK} from in ${id}`, 'Prune fewer experts, or save with { layout: "moelab" }');
+    if (left[0] * groups.keep < ffn.router.topK)
+      throw notExportable(
+        `${groups.keep} groups of ${left[0]} experts are left to choose ${ffn.router.topK} from in ${id}`,
+        "Prune fewer experts, or save with { layout: \"moelab\" }",
+      );
   }
   return open;
 }
 
 export function notExportable(what: string, todo: string): MoeError {
-  return new MoeError("not-exportable", `save: ${what}; accepted is a model that the family's own configuration can say. ${todo}.`);
+  return new MoeError("not-exportable",
+    `save: ${what}; accepted is a model that the family's own configuration can say. ${todo}.`);
 }
 
 /** How a weight of the plain model comes about; every other weight is the model's own. */
-type Origin = { from: string } | { from: string; rows: number[] } | { factors: string; shape: number[] } | { zeros: number[] };
+type Origin = { from: string } | { from: string; rows: number[] } | { factors: string; shape: number[] } | {
+  zeros: number[];
+};
 
 class PlainWeights implements WeightSource {
   constructor(private readonly model: WeightSource, private readonly changed: Map<string, Origin>) {}
@@ -88,7 +116,10 @@ class PlainWeights implements WeightSource {
     if ("zeros" in origin) return { dtype: this.someDtype(name), shape: origin.zeros, sizeBytes: 0 };
     if ("factors" in origin) return { ...this.model.info(`${origin.factors}.u`), shape: origin.shape };
     const info = this.model.info(origin.from);
-    return "rows" in origin ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)], sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length } : info;
+    return "rows" in origin
+      ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)],
+        sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length }
+      : info;
   }
 
   rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {
@@ -129,7 +160,8 @@ class PlainWeights implements WeightSource {
 
   /** U V + S */
   private async product(matrix: string, shape: number[]): Promise<Float32Array> {
-    const [u, v, s] = [await this.model.read(`${matrix}.u`), await this.model.read(`${matrix}.v`), tf.tensor(await readRemainder(this.model, `${matrix}.s`, shape), shape)];
+    const [u, v, s] = [await this.model.read(`${matrix}.u`), await this.model.read(`${matrix}.v`),
+      tf.tensor(await readRemainder(this.model, `${matrix}.s`, shape), shape)];
     const sum = tf.tidy(() => tf.add(tf.matMul(u as tf.Tensor2D, v as tf.Tensor2D), s));
     const values = (await sum.data()) as Float32Array;
     tf.dispose([u, v, s, sum]);

@@ -46,7 +46,8 @@ export class PlainHeaders {
   private readonly alike: Alike[][] = [];
   /** the number that `scanCount` read last */
   private count = 0;
-  private readonly entry: PlainEntry = { key: 0, nameStart: 0, nameEnd: 0, start: 0, dtype: "F32", lengths: [], sizeBytes: 0 };
+  private readonly entry: PlainEntry = { key: 0, nameStart: 0, nameEnd: 0, start: 0, dtype: "F32", lengths: [],
+    sizeBytes: 0 };
   /** `__metadata__` of all headers together */
   readonly metadata: Record<string, string> = {};
 
@@ -93,7 +94,11 @@ export class PlainHeaders {
 
   /** What was counted, by name and dtype. */
   groups(): TensorGroup[] {
-    return joinGroups(this.alike.flatMap((kind) => kind ?? []).map(({ tensors, elements, sizeBytes, ...alike }) => ({ ...alike, tensors, elements: tensors * elements, sizeBytes: tensors * sizeBytes })));
+    return joinGroups(
+      this.alike.flatMap((kind) => kind ?? []).map(({ tensors, elements, sizeBytes, ...alike }) => ({ ...alike, tensors,
+        elements: tensors * elements, sizeBytes: tensors * sizeBytes })
+      ),
+    );
   }
 
   /** Dtype and shape after a name: most often those of the last of its kind. */
@@ -146,10 +151,12 @@ function parse(header: Uint8Array, at: number, part: string): Alike | undefined 
   const size = whole !== undefined && Object.hasOwn(dtypeSizeBytes, dtype) ? dtypeSizeBytes[dtype as Dtype] : undefined;
   if (whole === undefined || size === undefined) return undefined;
   const shape = lengths === "" ? [] : lengths.split(",");
-  if (shape.length > MAX_RANK || shape.some((length) => length.length > MAX_DIGITS || /^0\d/.test(length))) return undefined;
+  if (shape.length > MAX_RANK || shape.some((length) => length.length > MAX_DIGITS || /^0\d/.test(length)))
+    return undefined;
   const elements = shape.reduce((product, length) => product * Number(length), 1);
   if (!Number.isSafeInteger(elements * size)) return undefined;
-  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", lengths: shape.map(Number), tensors: 0, elements, sizeBytes: elements * size, text: new Literal(header.subarray(at, at + whole.length)) };
+  return { part, dtype: dtype as Dtype, shape: shape.join(" x ") || "scalar", lengths: shape.map(Number), tensors: 0,
+    elements, sizeBytes: elements * size, text: new Literal(header.subarray(at, at + whole.length)) };
 }
 
 function text(bytes: Uint8Array, start: number, end: number): string {

@@ -5,13 +5,16 @@ import { isInside, MAX_SHARDS } from "./safetensors-index.js";
 const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c, BRACE = 0x7d;
 
 /**
- * Walks a model.safetensors.index.json as its writers write it: `metadata` and one `weight_map` from name to file, nothing
+ * Walks a model.safetensors.index.json as its writers write it: `metadata` and one `weight_map` from name to file,
+ * nothing
  * else and no escapes.
  *
  * @param visit called with the key of each name and the number of its file; false stops
  * @returns the files; undefined for any other index: `openIndex` reads it, or says what is wrong
  */
-export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: number, file: number) => boolean): string[] | undefined {
+export function scanPlainIndex(json: Uint8Array, names: NameKinds, visit: (key: number, file: number) => boolean):
+  | string[]
+  | undefined {
   let at = findMap(json);
   if (at < 0) return undefined;
   const files: string[] = [], view = viewOf(json);
@@ -55,7 +58,9 @@ const MAX_PATH = 4096;
 
 /** Undefined for a text with escapes, control characters or anything beyond ASCII. */
 function plainText(bytes: Uint8Array): string | undefined {
-  return bytes.every((code) => code >= 0x20 && code < 0x7f && code !== BACKSLASH) ? new TextDecoder().decode(bytes) : undefined;
+  return bytes.every((code) => code >= 0x20 && code < 0x7f && code !== BACKSLASH)
+    ? new TextDecoder().decode(bytes)
+    : undefined;
 }
 
 const METADATA = String.raw`"metadata"\s*:\s*(\{[\s\w":,.+-]*\})`;

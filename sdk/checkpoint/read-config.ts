@@ -12,13 +12,19 @@ export async function readConfig(folder: string): Promise<Record<string, unknown
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new MoeError("no-checkpoint", `load: ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is a folder with config.json and safetensors. Check the path.`, { cause: error });
+    throw new MoeError("no-checkpoint",
+      `load: ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is a folder with `
+        + "config.json and safetensors. Check the path.", { cause: error });
   }
-  if (text.length > MAX_CONFIG_BYTES) throw new FormatError("bad-config", `load: ${path} has ${text.length} bytes; accepted are ${MAX_CONFIG_BYTES}. This is no model configuration.`);
+  if (text.length > MAX_CONFIG_BYTES)
+    throw new FormatError("bad-config",
+      `load: ${path} has ${text.length} bytes; accepted are ${MAX_CONFIG_BYTES}. This is no model configuration.`);
   try {
     for (const _ of jsonMembers(text)); // refuses what is no object, and what nests deeper than the stack
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new FormatError("bad-config", `load: ${path} is not a JSON object (${(error as Error).message}); accepted is a JSON object. Fetch the file again.`, { cause: error });
+    throw new FormatError("bad-config",
+      `load: ${path} is not a JSON object (${(error as Error).message}); accepted is a JSON object. Fetch `
+        + "the file again.", { cause: error });
   }
 }

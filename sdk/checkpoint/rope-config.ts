@@ -35,7 +35,9 @@ export function ropeConfig(config: Keys): RopeConfig {
 function settings(config: Keys, key: string): Keys {
   const value = config[key] ?? {};
   if (typeof value === "object" && !Array.isArray(value)) return value as Keys;
-  throw new MoeError("bad-config", `load: ${key} is ${JSON.stringify(value).slice(0, 80)} in config.json; accepted is an object. Check the configuration.`);
+  throw new MoeError("bad-config",
+    `load: ${key} is ${JSON.stringify(value).slice(0, 80)} in config.json; accepted is an object. Check `
+      + "the configuration.");
 }
 
 function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {
@@ -44,21 +46,36 @@ function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {
   const length = number(rope.original_max_position_embeddings ?? config.original_max_position_embeddings, trained);
   const factor = number(rope.factor, trained / length);
   switch (kind) {
-    case "default": return undefined;
-    case "linear": return { kind: "linear", factor };
-    case "dynamic": return rope.alpha ? { kind: "ntk", alpha: number(rope.alpha, 1) } : { kind: "dynamic", factor, length: trained };
-    case "llama3": return { kind: "llama3", factor, low: number(rope.low_freq_factor, 1), high: number(rope.high_freq_factor, 4), length };
-    case "yarn": return { kind: "yarn", factor, length, fast: number(rope.beta_fast, 32), slow: number(rope.beta_slow, 1), truncate: rope.truncate !== false, amplitude: yarnAmplitude(rope, factor) };
-    case "longrope": case "su": {
+    case "default":
+      return undefined;
+    case "linear":
+      return { kind: "linear", factor };
+    case "dynamic":
+      return rope.alpha ? { kind: "ntk", alpha: number(rope.alpha, 1) } : { kind: "dynamic", factor, length: trained };
+    case "llama3":
+      return { kind: "llama3", factor, low: number(rope.low_freq_factor, 1), high: number(rope.high_freq_factor, 4),
+        length };
+    case "yarn":
+      return { kind: "yarn", factor, length, fast: number(rope.beta_fast, 32), slow: number(rope.beta_slow, 1),
+        truncate: rope.truncate !== false, amplitude: yarnAmplitude(rope, factor) };
+    case "longrope":
+    case "su": {
       const extended = number(rope.factor, trained / length);
-      const amplitude = number(rope.attention_factor, extended <= 1 ? 1 : Math.sqrt(1 + Math.log(extended) / Math.log(length)));
+      const amplitude = number(rope.attention_factor,
+        extended <= 1 ? 1 : Math.sqrt(1 + Math.log(extended) / Math.log(length)));
       return {
-        kind: "longrope", length, short: rope.short_factor as number[], long: rope.long_factor as number[],
-        shortAmplitude: number(rope.short_mscale, amplitude), longAmplitude: number(rope.long_mscale, amplitude),
+        kind: "longrope",
+        length,
+        short: rope.short_factor as number[],
+        long: rope.long_factor as number[],
+        shortAmplitude: number(rope.short_mscale, amplitude),
+        longAmplitude: number(rope.long_mscale, amplitude),
       };
     }
     default:
-      throw new MoeError("bad-config", `load: rope_type is "${kind}" in config.json; accepted are default, linear, dynamic, llama3, yarn and longrope. Check the configuration.`);
+      throw new MoeError("bad-config",
+        `load: rope_type is "${kind}" in config.json; accepted are default, linear, dynamic, llama3, yarn `
+          + "and longrope. Check the configuration.");
   }
 }
 

@@ -4,7 +4,10 @@ import { FormatError, MoeError } from "../errors.js";
 import { ByteFile } from "./byte-file.js";
 import { jsonMembers } from "./json-members.js";
 
-/** Half a million names (256 experts x 3 matrices with scales x 61 layers of DeepSeek-V3: 90 thousand) of 200 characters. */
+/**
+ * Half a million names (256 experts x 3 matrices with scales x 61 layers of DeepSeek-V3: 90 thousand) of 200
+ * characters.
+ */
 export const MAX_INDEX_BYTES = 200_000_000;
 /** The largest published checkpoints have some 200 shards; each costs an open file. */
 export const MAX_SHARDS = 4096;
@@ -17,7 +20,8 @@ export interface SafetensorsIndex {
 }
 
 /**
- * Opens a model.safetensors.index.json. Its `weight_map` is parsed while it is walked, so that no second list of names arises.
+ * Opens a model.safetensors.index.json. Its `weight_map` is parsed while it is walked, so that no second list of names
+ * arises.
  * A shard's path may not leave the folder: no absolute path, no "..", no backslash.
  *
  * @throws FormatError `safetensors-index`, at the latest while walking
@@ -38,15 +42,17 @@ function* walk(text: string, refuse: SafetensorsIndex["refuse"]): Generator<[nam
       for (const [name, shardText] of jsonMembers(value)) {
         // the text of the file name is the key: 200 shards are parsed and checked once, not once a tensor
         if (!shards.has(shardText)) shards.set(shardText, checkShard(JSON.parse(shardText), refuse));
-        if (shards.size > MAX_SHARDS) throw refuse(`weight_map names more than ${MAX_SHARDS} files`, `at most ${MAX_SHARDS}`);
+        if (shards.size > MAX_SHARDS)
+          throw refuse(`weight_map names more than ${MAX_SHARDS} files`, `at most ${MAX_SHARDS}`);
         yield [name, shards.get(shardText)!];
       }
     }
   } catch (error) {
     if (error instanceof MoeError) throw error;
-    throw refuse(`the index is not a JSON object: ${(error as Error).message}`, 'a JSON object with "weight_map" from tensor name to file name');
+    throw refuse(`the index is not a JSON object: ${(error as Error).message}`,
+      "a JSON object with \"weight_map\" from tensor name to file name");
   }
-  if (maps === 0) throw refuse("weight_map is missing", '"weight_map" from tensor name to file name');
+  if (maps === 0) throw refuse("weight_map is missing", "\"weight_map\" from tensor name to file name");
 }
 
 /** Whether a shard's path stays inside the folder of its index. */
@@ -55,14 +61,16 @@ export function isInside(shard: string): boolean {
 }
 
 function checkShard(shard: unknown, refuse: SafetensorsIndex["refuse"]): string {
-  if (typeof shard !== "string" || !isInside(shard)) throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
+  if (typeof shard !== "string" || !isInside(shard))
+    throw refuse(`weight_map names the file ${JSON.stringify(shard)?.slice(0, 200)}`, "file names inside the folder");
   return shard;
 }
 
 async function readText(path: string, refuse: SafetensorsIndex["refuse"]): Promise<string> {
   const file = await ByteFile.open(path);
   try {
-    if (file.sizeBytes > MAX_INDEX_BYTES) throw refuse(`the index has ${file.sizeBytes} bytes`, `at most ${MAX_INDEX_BYTES}`);
+    if (file.sizeBytes > MAX_INDEX_BYTES)
+      throw refuse(`the index has ${file.sizeBytes} bytes`, `at most ${MAX_INDEX_BYTES}`);
     const bytes = await file.read(0, file.sizeBytes);
     if (!isUtf8(bytes)) throw refuse("the index is not UTF-8", "JSON in UTF-8");
     return new TextDecoder("utf-8").decode(bytes);

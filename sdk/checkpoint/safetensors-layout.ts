@@ -2,7 +2,11 @@ import { MoeError } from "../errors.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
 import type { Dtype } from "./weight-source.js";
 
-export interface TensorToWrite { name: string; dtype: Dtype; shape: readonly number[] }
+export interface TensorToWrite {
+  name: string;
+  dtype: Dtype;
+  shape: readonly number[];
+}
 
 /** A tensor with its place; `start` counts from the first byte of the data. */
 export type PlacedTensor = TensorToWrite & { start: number; sizeBytes: number };
@@ -14,8 +18,13 @@ export type PlacedTensor = TensorToWrite & { start: number; sizeBytes: number };
 export function layOut(tensors: readonly TensorToWrite[]): PlacedTensor[] {
   const seen = new Set<string>();
   for (const { name } of tensors) {
-    if (name === "__metadata__") throw new MoeError("reserved-name", `save: a tensor is named "__metadata__", which the format keeps for itself; accepted is any other name. Rename it.`);
-    if (seen.has(name)) throw new MoeError("duplicate-name", `save: tensor "${name}" is announced twice; accepted is each name once. Rename one.`);
+    if (name === "__metadata__")
+      throw new MoeError("reserved-name",
+        `save: a tensor is named "__metadata__", which the format keeps for itself; accepted is any other `
+          + "name. Rename it.");
+    if (seen.has(name))
+      throw new MoeError("duplicate-name",
+        `save: tensor "${name}" is announced twice; accepted is each name once. Rename one.`);
     seen.add(name);
   }
   const placed = tensors.map((tensor) => ({ ...tensor, start: 0, sizeBytes: tensorSizeBytes(tensor) }));
@@ -31,7 +40,8 @@ export function layOut(tensors: readonly TensorToWrite[]): PlacedTensor[] {
 /** The 8 bytes of the length and the JSON, padded with spaces so that the data begins at a multiple of 8. */
 export function encodeHeader(tensors: readonly PlacedTensor[], metadata: Record<string, string>): Uint8Array {
   const entries = tensors.map(({ name, dtype, shape, start, sizeBytes }) =>
-    `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [start, start + sizeBytes] })}`);
+    `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [start, start + sizeBytes] })}`
+  );
   if (Object.keys(metadata).length > 0) entries.unshift(`"__metadata__":${JSON.stringify(metadata)}`);
   const json = new TextEncoder().encode(`{${entries.join(",")}}`);
   const length = Math.ceil(json.length / 8) * 8;
@@ -47,6 +57,8 @@ export function tensorSizeBytes({ shape, ...tensor }: TensorToWrite): number {
 
 function elementBytes({ name, dtype }: Pick<TensorToWrite, "name" | "dtype">): number {
   const bytes = dtypeSizeBytes[dtype];
-  if (bytes === undefined) throw new MoeError("dtype", `save: tensor "${name}" has dtype ${dtype}; accepted are ${Object.keys(dtypeSizeBytes).join(", ")}. Convert it.`);
+  if (bytes === undefined)
+    throw new MoeError("dtype",
+      `save: tensor "${name}" has dtype ${dtype}; accepted are ${Object.keys(dtypeSizeBytes).join(", ")}. Convert it.`);
   return bytes;
 }

@@ -1,11 +1,11 @@
+import { closest } from "fastest-levenshtein";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { closest } from "fastest-levenshtein";
 import { MoeError } from "../errors.js";
 import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
 import { scanPlainCheckpoint } from "./plain-checkpoint.js";
-import { headerLength, parseHeader, type HeaderEntry, type SafetensorsHeader } from "./safetensors-header.js";
+import { type HeaderEntry, headerLength, parseHeader, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 import type { TensorInfo } from "./weight-source.js";
@@ -15,9 +15,11 @@ export type { Range, TensorStore };
 /**
  * Opens a checkpoint and reads its headers; no weight is read.
  *
- * @param path a .safetensors or .gguf file, a folder with model.safetensors, or one with model.safetensors.index.json (sharded);
+ * @param path a .safetensors or .gguf file, a folder with model.safetensors, or one with model.safetensors.index.json
+ *   (sharded);
  *   if a folder has both, the single file is read, as transformers does
- * @param options.carefully false: headers that are as their writers write them are read at a glance, the others with care; true: all with care
+ * @param options.carefully false: headers that are as their writers write them are read at a glance, the others with
+ *   care; true: all with care
  * @throws FormatError `safetensors`, `safetensors-index` with the file and the fault; MoeError `no-checkpoint`
  * @example
  * const store = await openTensors("OLMoE-1B-7B-0924");
@@ -31,8 +33,11 @@ export async function openTensors(path: string, { carefully = false } = {}): Pro
     if (kind === "file") await store.add(path);
     else if (!carefully && (await store.addPlain(path))) return store;
     else if (await exists(join(path, "model.safetensors"))) await store.add(join(path, "model.safetensors"));
-    else if (await exists(join(path, "model.safetensors.index.json"))) await store.addSharded(path, "model.safetensors.index.json");
-    else throw new MoeError("no-checkpoint", `load: ${path} has no weights; accepted is a folder with model.safetensors or model.safetensors.index.json. Check the folder.`);
+    else if (await exists(join(path, "model.safetensors.index.json")))
+      await store.addSharded(path, "model.safetensors.index.json");
+    else throw new MoeError("no-checkpoint",
+        `load: ${path} has no weights; accepted is a folder with model.safetensors or `
+          + "model.safetensors.index.json. Check the folder.");
     return store;
   } catch (error) {
     await store.close();
@@ -51,10 +56,11 @@ class SafetensorsStore implements TensorStore {
 
   /** @returns false for a checkpoint that is not as its writers write it: it is to be read with care */
   async addPlain(folder: string): Promise<boolean> {
-    const scanned = await scanPlainCheckpoint(folder, ({ nameStart, nameEnd, dtype, lengths, sizeBytes, start }, { file, json, dataStart }) => {
-      const name = json.toString("latin1", nameStart, nameEnd);
-      this.entries.set(name, { name, dtype, shape: lengths as number[], sizeBytes, file, start: dataStart + start });
-    });
+    const scanned = await scanPlainCheckpoint(folder,
+      ({ nameStart, nameEnd, dtype, lengths, sizeBytes, start }, { file, json, dataStart }) => {
+        const name = json.toString("latin1", nameStart, nameEnd);
+        this.entries.set(name, { name, dtype, shape: lengths as number[], sizeBytes, file, start: dataStart + start });
+      });
     if (!scanned) {
       this.entries.clear();
       return false;
@@ -81,7 +87,8 @@ class SafetensorsStore implements TensorStore {
       this.entries.set(entry.name, entry); // the header's own string, so that no second copy of the name stays
     }
     // loaders read whole shards, so a tensor that the index forgot belongs to the checkpoint too
-    for (const shard of shards.values()) for (const entry of shard.values()) if (!this.entries.has(entry.name)) this.entries.set(entry.name, entry);
+    for (const shard of shards.values())
+      for (const entry of shard.values()) if (!this.entries.has(entry.name)) this.entries.set(entry.name, entry);
   }
 
   private async read(path: string): Promise<Stored[]> {
@@ -133,7 +140,9 @@ class SafetensorsStore implements TensorStore {
     const entry = this.entries.get(name);
     if (entry) return entry;
     const nearest = closest(name, [...this.entries.keys()]);
-    throw new MoeError("unknown-tensor", `read: tensor "${name}" is not in the checkpoint; accepted are its ${this.entries.size} names, the nearest is "${nearest}". Correct the name.`);
+    throw new MoeError("unknown-tensor",
+      `read: tensor "${name}" is not in the checkpoint; accepted are its ${this.entries.size} names, the `
+        + `nearest is "${nearest}". Correct the name.`);
   }
 }
 
@@ -152,7 +161,9 @@ async function readHeader(file: ByteFile): Promise<SafetensorsHeader<ByteFile>> 
 function checkRange(name: string, unit: string, range: Range | undefined, limit: number): Range {
   const { start, end } = range ?? { start: 0, end: limit };
   if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= limit)) {
-    throw new MoeError("range", `read: ${unit} ${start} to ${end} of tensor "${name}"; accepted is 0 <= start <= end <= ${limit}. Correct the range.`);
+    throw new MoeError("range",
+      `read: ${unit} ${start} to ${end} of tensor "${name}"; accepted is 0 <= start <= end <= ${limit}. `
+        + "Correct the range.");
   }
   return { start, end };
 }

@@ -6,14 +6,22 @@ import { isRunning } from "../is-running.js";
 
 const JOURNAL = "moelab-unfinished.json";
 
-interface Entry { version: 1; /** says what is being written, from which weights */ key: string; process: number; pieces: number; of: number }
+interface Entry {
+  version: 1; /** says what is being written, from which weights */
+  key: string;
+  process: number;
+  pieces: number;
+  of: number;
+}
 
 /** Folders that this process is writing. */
 const active = new Set<string>();
 
 /**
- * How far a save has come, in the folder that it writes to: its first pieces, in the order that follows from its key, are
- * on the disk. The folder holds this file from the first moment until it is whole, so that nothing takes it for a model.
+ * How far a save has come, in the folder that it writes to: its first pieces, in the order that follows from its key,
+ * are
+ * on the disk. The folder holds this file from the first moment until it is whole, so that nothing takes it for a
+ * model.
  */
 export class SaveJournal {
   private constructor(private readonly folder: string, private readonly entry: Entry) {}
@@ -26,13 +34,16 @@ export class SaveJournal {
   static async open(folder: string, key: string, of: number): Promise<SaveJournal> {
     const left = await read(folder);
     if (active.has(folder) || (left && left.process !== process.pid && isRunning(left.process))) {
-      throw new MoeError("being-written", `save: ${folder} is being written by process ${left?.process ?? process.pid}; accepted is one save at a time. Wait for it, or stop it and save again.`);
+      throw new MoeError("being-written",
+        `save: ${folder} is being written by process ${left?.process ?? process.pid}; accepted is one save `
+          + "at a time. Wait for it, or stop it and save again.");
     }
     active.add(folder);
     const goesOn = left?.key === key && left.of === of;
     if (!goesOn) await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    const journal = new SaveJournal(folder, { version: 1, key, process: process.pid, pieces: goesOn ? left.pieces : 0, of });
+    const journal = new SaveJournal(folder, { version: 1, key, process: process.pid, pieces: goesOn ? left.pieces : 0,
+      of });
     await journal.write();
     return journal;
   }
@@ -83,7 +94,10 @@ export function isJournal(name: string): boolean {
 export async function refuseHalfWritten(folder: string): Promise<void> {
   if (!existsSync(join(folder, JOURNAL))) return;
   const entry = await read(folder);
-  throw new MoeError("half-written", `load: ${folder} was left half-written by a save that was cut off${entry ? ` after ${entry.pieces} of ${entry.of} pieces` : ""}; accepted is a whole checkpoint. Save the model again: it goes on from there.`);
+  throw new MoeError("half-written",
+    `load: ${folder} was left half-written by a save that was cut `
+      + `off${entry ? ` after ${entry.pieces} of ${entry.of} pieces` : ""}; accepted is a whole checkpoint. `
+      + "Save the model again: it goes on from there.");
 }
 
 async function read(folder: string): Promise<Entry | undefined> {

@@ -8,9 +8,9 @@ import { encode } from "../tensor/formats/index.js";
 import { trimHeap } from "../tensor/index.js";
 import { changesOf } from "./changed-layers.js";
 import { configText } from "./config-text.js";
-import { diskTensors, piecesOf, size, storedDtype, type DiskTensor, type Piece } from "./disk-tensors.js";
+import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype } from "./disk-tensors.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
-import { familyOf, specFromConfig, type Family } from "./family.js";
+import { type Family, familyOf, specFromConfig } from "./family.js";
 import { modelCard } from "./model-card.js";
 import { explainer } from "./name-map.js";
 import { plainConfig } from "./plain-config.js";
@@ -22,8 +22,10 @@ import { ShardedWriter } from "./write-sharded.js";
 
 /**
  * How changed experts are written:
- * - `moelab` (default): as they are, each stored once; config.json's `moelab` entry says how they hang together. moelab opens it
- * - `expanded`: one dense expert for every router output, so merged experts are written several times; anyone's code runs it
+ * - `moelab` (default): as they are, each stored once; config.json's `moelab` entry says how they hang together. moelab
+ *   opens it
+ * - `expanded`: one dense expert for every router output, so merged experts are written several times; anyone's code
+ *   runs it
  * - `pruned`: experts that cannot be chosen are left out, with their router rows; anyone's code runs it
  */
 export type SaveLayout = "moelab" | "expanded" | "pruned";
@@ -33,7 +35,9 @@ export interface SaveOptions {
   /** Hugging Face configuration that the spec came from */
   config: Record<string, unknown>;
   layout?: SaveLayout;
-  /** number format of the weights; default what each tensor is stored in, for quantised ones that of the configuration */
+  /**
+   * number format of the weights; default what each tensor is stored in, for quantised ones that of the configuration
+   */
   dtype?: Extract<Dtype, "F32" | "F16" | "BF16">;
   /** a file of weights holds at most this, or one tensor that is larger; default 5 GB */
   maxShardBytes?: number;
@@ -70,21 +74,30 @@ export interface Saved {
 const TORCH_NAMES: Partial<Record<Dtype, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 /** written last, when all others are there */
 const OWN_FILES = ["moelab.json", "config.json"];
-const KEPT_FILES = /^((tokenizer.*|added_tokens|special_tokens_map|vocab|merges|spiece|sentencepiece.*|generation_config|chat_template|preprocessor_config)\.(json|txt|model|jinja)|(LICENSE|NOTICE).*)$/;
+const KEPT_FILES = new RegExp(
+  "^((tokenizer.*|added_tokens|special_tokens_map|vocab|merges|spiece|sentencepiece.*|generation_config|chat_template"
+    + "|preprocessor_config)\\.(json|txt|model|jinja)|(LICENSE|NOTICE).*)$",
+);
 
 /**
- * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance and a
- * sha256 of every file, and config.json last. The folder appears when it is whole. A save that fails leaves nothing. One that
- * is stopped or killed leaves what it wrote under another name (`FOLDER.part`), which nothing takes for a model; the same
+ * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance
+ * and a
+ * sha256 of every file, and config.json last. The folder appears when it is whole. A save that fails leaves nothing.
+ * One that
+ * is stopped or killed leaves what it wrote under another name (`FOLDER.part`), which nothing takes for a model; the
+ * same
  * save (the same weights, plan and options) goes on from there.
  *
- * @throws MoeError `folder-exists`, `being-written`, `not-exportable` when the layout cannot say this model, `disk-full`, `aborted`
+ * @throws MoeError `folder-exists`, `being-written`, `not-exportable` when the layout cannot say this model,
+ *   `disk-full`, `aborted`
  */
 export async function saveModel(folder: string, model: SpecAndWeights, options: SaveOptions): Promise<Saved> {
   const layout = options.layout ?? "moelab";
-  if (!LAYOUTS.includes(layout)) throw new MoeError("bad-layout", `save: the layout is "${layout}". ${suggest(String(layout), LAYOUTS)}`);
+  if (!LAYOUTS.includes(layout))
+    throw new MoeError("bad-layout", `save: the layout is "${layout}". ${suggest(String(layout), LAYOUTS)}`);
   if (existsSync(folder) && !options.overwrite) {
-    throw new MoeError("folder-exists", `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);
+    throw new MoeError("folder-exists",
+      `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);
   }
   const { moelab: _, quantization_config: __, ...plain } = options.config;
   const family = options.family ?? familyOf(plain);
@@ -94,40 +107,65 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
   const { copied, leftOut } = unrun(model, family, layout, options);
   const all = [...tensors, ...copied];
   const layouts = { [layout]: bytesOf(all) } as Saved["layouts"];
-  for (const other of LAYOUTS) layouts[other] ??= await inLayout(other, model, plain, family).then((one) => bytesOf([...tensorsOf(one.model, config, family, options), ...copied]), () => undefined);
+  for (const other of LAYOUTS)
+    layouts[other] ??= await inLayout(other, model, plain, family).then(
+      (one) => bytesOf([...tensorsOf(one.model, config, family, options), ...copied]),
+      () => undefined,
+    );
 
-  const pieces = [...piecesOf(tensors, written.model.weights), ...copied.map((tensor) => verbatim(tensor, options.original!))];
-  const key = createHash("sha256").update(JSON.stringify([await model.weights.fingerprint(), layout, config, options.maxShardBytes, all.map(({ name, dtype, shape }) => [name, dtype, shape])])).digest("hex");
+  const pieces = [...piecesOf(tensors, written.model.weights),
+    ...copied.map((tensor) => verbatim(tensor, options.original!))];
+  const key = createHash("sha256").update(
+    JSON.stringify([await model.weights.fingerprint(), layout, config, options.maxShardBytes,
+      all.map(({ name, dtype, shape }) => [name, dtype, shape])]),
+  ).digest("hex");
   const part = unfinishedFolder(resolve(folder));
   const journal = await SaveJournal.open(part, key, pieces.length);
   try {
     const resumedBytes = pieces.slice(0, journal.pieces).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     await writePieces(part, all, pieces, journal, options);
     if (options.filesFrom) {
-      for (const file of await readdir(options.filesFrom)) if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
+      for (const file of await readdir(options.filesFrom))
+        if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
     }
-    await writeFile(join(part, "README.md"), modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut, provenance: options.provenance ?? {} }));
-    const text = configText(config, options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
+    await writeFile(join(part, "README.md"),
+      modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut,
+        provenance: options.provenance ?? {} }));
+    const text = configText(config,
+      options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
     const names = (await readdir(part)).filter((name) => !isJournal(name) && !OWN_FILES.includes(name));
-    const files = await Promise.all(names.map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size, sha256: await sha256(join(part, name)) })));
-    files.push({ name: "config.json", sizeBytes: Buffer.byteLength(text), sha256: createHash("sha256").update(text).digest("hex") });
+    const files = await Promise.all(
+      names.map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size,
+        sha256: await sha256(join(part, name)) })
+      ),
+    );
+    files.push({ name: "config.json", sizeBytes: Buffer.byteLength(text),
+      sha256: createHash("sha256").update(text).digest("hex") });
     files.sort((a, b) => (a.name < b.name ? -1 : 1));
     const hashes = Object.fromEntries(files.map(({ name, sha256: hash }) => [name, hash]));
-    await writeFile(join(part, "moelab.json"), `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
+    await writeFile(join(part, "moelab.json"),
+      `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
     await writeFile(join(part, "config.json"), text);
     await journal.finish();
     await takePlace(part, folder);
-    return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut, resumedBytes };
+    return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut,
+      resumedBytes };
   } catch (error) {
     const stopped = error instanceof MoeError && error.code === "aborted";
     const kept = await journal.leave(stopped);
-    if (stopped) throw new MoeError("aborted", `save: stopped at the caller's request; ${kept ? "what was written waits in " + part + ", and the same save goes on from there" : "nothing was left behind"}.`);
+    if (stopped)
+      throw new MoeError("aborted", "save: stopped at the caller's request; " + `${
+        kept
+          ? "what was written waits in " + part + ", and the same save goes on from there"
+          : "nothing was left behind"
+      }.`);
     throw error;
   }
 }
 
 /** Writes what is not there yet, and notes from time to time how far it is. */
-async function writePieces(part: string, tensors: readonly DiskTensor[], pieces: readonly Piece[], journal: SaveJournal, { signal, onProgress, maxShardBytes, noteBytes = 256 * 2 ** 20 }: SaveOptions): Promise<void> {
+async function writePieces(part: string, tensors: readonly DiskTensor[], pieces: readonly Piece[], journal: SaveJournal,
+  { signal, onProgress, maxShardBytes, noteBytes = 256 * 2 ** 20 }: SaveOptions): Promise<void> {
   const totalBytes = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const begun = journal.pieces;
   const writer = new ShardedWriter(part, tensors, { maxShardBytes, resume: begun > 0 });
@@ -172,11 +210,19 @@ function withDtype(config: Record<string, unknown>, dtype: SaveOptions["dtype"])
   return { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: TORCH_NAMES[dtype] };
 }
 
-function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unknown>, family: Family, { dtype, original }: SaveOptions): DiskTensor[] {
+function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unknown>, family: Family,
+  { dtype, original }: SaveOptions): DiskTensor[] {
   const expected = new Set(expectedTensors(spec).map(({ name }) => name));
   const unknown = [...weights.names()].filter((name) => !expected.has(name));
-  if (unknown.length) throw new MoeError("unknown-tensors", `save: the model holds ${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, which its architecture does not name; accepted are the ${expected.size} tensors of the architecture. Save with the spec that belongs to the weights.`);
-  return diskTensors(spec, family, (name) => (name.endsWith(".s.rows") ? "I32" : dtype ?? storedDtype(weights.info(name), modelDtype(config))), original);
+  if (unknown.length)
+    throw new MoeError("unknown-tensors",
+      "save: the model holds "
+        + `${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, `
+        + `which its architecture does not name; accepted are the ${expected.size} tensors of the `
+        + "architecture. Save with the spec that belongs to the weights.");
+  return diskTensors(spec, family,
+    (name) => (name.endsWith(".s.rows") ? "I32" : dtype ?? storedDtype(weights.info(name), modelDtype(config))),
+    original);
 }
 
 function modelDtype(config: Record<string, unknown>): Dtype {
@@ -184,8 +230,12 @@ function modelDtype(config: Record<string, unknown>): Dtype {
   return (Object.keys(TORCH_NAMES) as Dtype[]).find((dtype) => TORCH_NAMES[dtype] === named) ?? "F32";
 }
 
-/** Tensors that the model does not run are copied as they are, but for layers after the last when the number of experts has changed. */
-function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout, { original }: SaveOptions): { copied: DiskTensor[]; leftOut: string[] } {
+/**
+ * Tensors that the model does not run are copied as they are, but for layers after the last when the number of experts
+ * has changed.
+ */
+function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout,
+  { original }: SaveOptions): { copied: DiskTensor[]; leftOut: string[] } {
   const explain = explainer(spec, family);
   const copied: DiskTensor[] = [], leftOut: string[] = [];
   for (const name of original?.names() ?? []) {
@@ -193,15 +243,21 @@ function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout, { o
     if (kind === undefined || kind === "copy") continue;
     const { dtype, shape } = original!.info(name);
     if (kind === "beyond" && layout === "pruned") leftOut.push(name);
-    else copied.push({ name, dtype: dtypeSizeBytes[dtype] && !original!.has(`${name}_scale_inv`) ? dtype : "BF16", shape, parts: [] });
+    else copied.push({ name, dtype: dtypeSizeBytes[dtype] && !original!.has(`${name}_scale_inv`) ? dtype : "BF16",
+        shape, parts: [] });
   }
   return { copied, leftOut };
 }
 
 function verbatim({ name, dtype, shape }: DiskTensor, original: TensorStore): Piece {
   return {
-    name, at: 0, sizeBytes: size(shape) * dtypeSizeBytes[dtype]!,
-    bytes: async () => (original.info(name).dtype === dtype ? original.bytes(name) : encode(await original.values(name), dtype)),
+    name,
+    at: 0,
+    sizeBytes: size(shape) * dtypeSizeBytes[dtype]!,
+    bytes:
+      async () => (original.info(name).dtype === dtype
+        ? original.bytes(name)
+        : encode(await original.values(name), dtype)),
   };
 }
 

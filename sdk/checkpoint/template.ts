@@ -10,14 +10,17 @@ const MAX_REPEATS = 1000;
 
 /**
  * Fills a family file's template from a configuration.
- * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key out
+ * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key
+ *   out
  * - an expression may refuse a configuration with `$error("what was seen; what is accepted")`
  * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys
  * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
  * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
  */
-export async function fill(template: unknown, config: object, definitions: Record<string, unknown>, bindings: Bindings): Promise<unknown> {
-  if (typeof template === "string") return template.startsWith("=") ? evaluate(template.slice(1), config, bindings) : template;
+export async function fill(template: unknown, config: object, definitions: Record<string, unknown>,
+  bindings: Bindings): Promise<unknown> {
+  if (typeof template === "string")
+    return template.startsWith("=") ? evaluate(template.slice(1), config, bindings) : template;
   if (Array.isArray(template)) {
     const items = await Promise.all(template.map((item) => fill(item, config, definitions, bindings)));
     return items.flat().filter((item) => item !== undefined);
@@ -36,7 +39,9 @@ export async function fill(template: unknown, config: object, definitions: Recor
     return items;
   }
   const { $use, ...own } = node;
-  const base = $use === undefined ? {} : ((await fill(definitions[$use as string], config, definitions, bindings)) as object);
+  const base = $use === undefined
+    ? {}
+    : ((await fill(definitions[$use as string], config, definitions, bindings)) as object);
   const filled: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(own)) {
     const result = await fill(value, config, definitions, bindings);
@@ -55,7 +60,10 @@ export async function fill(template: unknown, config: object, definitions: Recor
 export async function checkRepeats(template: unknown, config: object): Promise<void> {
   if (typeof template !== "object" || template === null) return;
   for (const [key, value] of Object.entries(template)) {
-    if (key !== "$for") { await checkRepeats(value, config); continue; }
+    if (key !== "$for") {
+      await checkRepeats(value, config);
+      continue;
+    }
     const count = await fill(value, config, {}, {});
     if (count !== undefined && !isCount(count)) throw badCount(value, count);
   }
@@ -66,17 +74,23 @@ function isCount(count: unknown): count is number {
 }
 
 function badCount(expression: unknown, count: unknown): MoeError {
-  return new MoeError("bad-config", `load: ${String(expression).replace(/^=/, "")} is ${JSON.stringify(count)?.slice(0, 80) ?? "not there"} in config.json; accepted is a whole number from 0 to ${MAX_REPEATS}. Check the configuration.`);
+  return new MoeError("bad-config",
+    `load: ${String(expression).replace(/^=/, "")} is `
+      + `${JSON.stringify(count)?.slice(0, 80) ?? "not there"} in config.json; accepted is a whole number `
+      + `from 0 to ${MAX_REPEATS}. Check the configuration.`);
 }
 
 async function evaluate(expression: string, config: object, bindings: Bindings): Promise<unknown> {
   let program = compiled.get(expression);
-  if (!program) compiled.set(expression, (program = jsonata(expression)));
+  if (!program) compiled.set(expression, program = jsonata(expression));
   try {
     return await program.evaluate(config, bindings);
   } catch (error) {
     // a family file's own words: $error("what was seen; what is accepted")
-    if ((error as { code?: string }).code === "D3137") throw new MoeError("bad-config", `load: ${(error as Error).message}. Check the configuration.`);
-    throw new MoeError("bad-config", `load: "${expression}" has no value for this config.json (${(error as Error).message}). Check the configuration against the family file.`);
+    if ((error as { code?: string }).code === "D3137")
+      throw new MoeError("bad-config", `load: ${(error as Error).message}. Check the configuration.`);
+    throw new MoeError("bad-config",
+      `load: "${expression}" has no value for this config.json (${(error as Error).message}). Check the `
+        + "configuration against the family file.");
   }
 }

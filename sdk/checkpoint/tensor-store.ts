@@ -1,7 +1,10 @@
 import type { TensorInfo } from "./weight-source.js";
 
 /** A half-open range: `end` is not part of it. */
-export interface Range { start: number; end: number }
+export interface Range {
+  start: number;
+  end: number;
+}
 
 /** Tensors of a checkpoint by the names on disk. Headers are in memory, data is read on demand. */
 export interface TensorStore {
@@ -11,7 +14,10 @@ export interface TensorStore {
   own?(name: string): string;
   /** @throws MoeError `unknown-tensor` */
   info(name: string): TensorInfo;
-  /** Bytes as stored. @param range counts from the tensor's first byte @param into memory that may be read into, instead of fresh one */
+  /**
+   * Bytes as stored. @param range counts from the tensor's first byte @param into memory that may be read into, instead
+   * of fresh one
+   */
   bytes(name: string, range?: Range, into?: Uint8Array): Promise<Uint8Array>;
   /** Numbers as float32. @param rows of the first axis: only their bytes are read */
   values(name: string, rows?: Range): Promise<Float32Array>;

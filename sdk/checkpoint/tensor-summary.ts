@@ -25,7 +25,8 @@ export function tensorSummary(store: TensorStore): TensorGroup[] {
 function* ungrouped(store: TensorStore): Iterable<TensorGroup> {
   for (const name of store.names()) {
     const { dtype, shape, sizeBytes } = store.info(name);
-    yield { part: partOf(name), dtype, tensors: 1, shape: shape.join(" x ") || "scalar", elements: shape.reduce((product, length) => product * length, 1), sizeBytes };
+    yield { part: partOf(name), dtype, tensors: 1, shape: shape.join(" x ") || "scalar",
+      elements: shape.reduce((product, length) => product * length, 1), sizeBytes };
   }
 }
 
@@ -47,11 +48,16 @@ export function joinGroups(parts: Iterable<Readonly<TensorGroup>>): TensorGroup[
   return [...groups.values()];
 }
 
-/** Switch and NLLB write expert_17 where others write 17. @example partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight" */
+/**
+ * Switch and NLLB write expert_17 where others write 17. @example
+ * partOf("model.layers.3.mlp.experts.17.up_proj.weight")  // "model.layers.*.mlp.experts.*.up_proj.weight"
+ */
 export function partOf(name: string): string {
   return name.replace(/(?<=^|\.|\.expert_)\d+(?=\.|$)/g, "*");
 }
 
 export function largestFirst(groups: TensorGroup[]): TensorGroup[] {
-  return groups.sort((a, b) => b.sizeBytes - a.sizeBytes || (a.part < b.part ? -1 : a.part > b.part ? 1 : a.dtype < b.dtype ? -1 : 1));
+  return groups.sort((a, b) =>
+    b.sizeBytes - a.sizeBytes || (a.part < b.part ? -1 : a.part > b.part ? 1 : a.dtype < b.dtype ? -1 : 1)
+  );
 }

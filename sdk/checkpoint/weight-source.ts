@@ -1,8 +1,13 @@
 import type { Tensor } from "@tensorflow/tfjs";
 
-export type Dtype = "F64" | "F32" | "F16" | "BF16" | "F8_E4M3" | "F8_E5M2" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL" | "MXFP4" | "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
+export type Dtype = "F64" | "F32" | "F16" | "BF16" | "F8_E4M3" | "F8_E5M2" | "I64" | "I32" | "I16" | "I8" | "U64"
+  | "U32" | "U16" | "U8" | "BOOL" | "MXFP4" | "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
 
-export interface TensorInfo { dtype: Dtype; shape: number[]; sizeBytes: number }
+export interface TensorInfo {
+  dtype: Dtype;
+  shape: number[];
+  sizeBytes: number;
+}
 
 /**
  * Where numbers come from: canonical names, read on demand, never all at once.
@@ -18,7 +23,10 @@ export interface WeightSource {
   values(name: string): Promise<Float32Array>;
   /** some rows of the first axis alone; absent or undefined where only the whole can be had */
   rows?(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined;
-  /** as they are stored, in the number format of `info`, all or some rows, in `into` if they can be read there; absent or undefined where there are only numbers */
+  /**
+   * as they are stored, in the number format of `info`, all or some rows, in `into` if they can be read there; absent
+   * or undefined where there are only numbers
+   */
   bytes?(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined;
   /** most bytes held while the values of a weight are read, with the values; absent or undefined: the values alone */
   peakReadBytes?(name: string): number | undefined;

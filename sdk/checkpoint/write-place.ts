@@ -11,16 +11,20 @@ export function blocks<T extends { place: Place }>(parts: readonly T[]): T[][] {
 }
 
 /** The numbers of a block as they lie on disk: the inverse of `readPlace` for all weights of the block at once. */
-export async function blockOf(parts: readonly { place: Place; values(): Promise<Float32Array> }[]): Promise<Float32Array> {
+export async function blockOf(
+  parts: readonly { place: Place; values(): Promise<Float32Array> }[],
+): Promise<Float32Array> {
   const [{ place, values }] = parts;
-  if (parts.length === 1 && !place.pick) return place.transposed === undefined ? values() : transpose(await values(), place.transposed);
+  if (parts.length === 1 && !place.pick)
+    return place.transposed === undefined ? values() : transpose(await values(), place.transposed);
   const height = parts.reduce((sum, part) => sum + part.place.shape[0], 0);
   const width = place.shape.slice(1).reduce((product, length) => product * length, 1);
   const block = new Float32Array(height * width);
   for (const part of parts) {
     const { start, step } = part.place.pick!;
     const own = await part.values();
-    for (let row = 0; row < part.place.shape[0]; row++) block.set(own.subarray(row * width, (row + 1) * width), (start + row * step) * width);
+    for (let row = 0; row < part.place.shape[0]; row++)
+      block.set(own.subarray(row * width, (row + 1) * width), (start + row * step) * width);
   }
   return place.transposed === undefined ? block : transpose(block, place.transposed);
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MoeError } from "../errors.js";
 import { encodeHeader, layOut, type TensorToWrite } from "./safetensors-layout.js";
@@ -7,7 +7,11 @@ import { encodeHeader, layOut, type TensorToWrite } from "./safetensors-layout.j
 export type { TensorToWrite };
 
 /** A whole tensor, or a piece of one that begins at byte `at`. Pieces may come in any order. */
-export interface TensorData { name: string; bytes: Uint8Array; at?: number }
+export interface TensorData {
+  name: string;
+  bytes: Uint8Array;
+  at?: number;
+}
 
 export interface WriteOptions {
   /** `__metadata__`; { format: "pt" }, which transformers asks for, unless told */
@@ -23,7 +27,8 @@ export interface WriteOptions {
  * @param tensors every tensor of the file
  * @param data their bytes, little-endian, in any order
  * @throws MoeError `incomplete` if a tensor did not get its bytes, `disk-full`
- * @example await writeTensors("out.safetensors", [{ name: "a", dtype: "F32", shape: [2] }], [{ name: "a", bytes: new Uint8Array(8) }])
+ * @example await writeTensors("out.safetensors", [{ name: "a", dtype: "F32", shape: [2] }], [{ name: "a", bytes: new
+ *   Uint8Array(8) }])
  */
 export async function writeTensors(
   file: string,
@@ -54,10 +59,13 @@ export class TensorWriter {
     for (const [name, { sizeBytes }] of places) if (sizeBytes > 0) this.missing.set(name, sizeBytes);
   }
 
-  static async create(file: string, tensors: readonly TensorToWrite[], { metadata = { format: "pt" }, resume = false }: WriteOptions = {}): Promise<TensorWriter> {
+  static async create(file: string, tensors: readonly TensorToWrite[],
+    { metadata = { format: "pt" }, resume = false }: WriteOptions = {}): Promise<TensorWriter> {
     const laidOut = layOut(tensors);
     const header = encodeHeader(laidOut, metadata);
-    const places = new Map(laidOut.map(({ name, start, sizeBytes }) => [name, { start: header.length + start, sizeBytes }]));
+    const places = new Map(
+      laidOut.map(({ name, start, sizeBytes }) => [name, { start: header.length + start, sizeBytes }]),
+    );
     await mkdir(dirname(file), { recursive: true });
     // a file that was complete may have its final name already
     if (resume && existsSync(file)) await rename(file, partName(file));
@@ -84,7 +92,10 @@ export class TensorWriter {
   /** Counts bytes as written that an earlier writer put there. @throws MoeError `incomplete` if they are not */
   skip(name: string, at: number, sizeBytes: number): void {
     const end = this.take(name, at, sizeBytes) + sizeBytes;
-    if (end > this.foundBytes) throw new MoeError("incomplete", `save: ${partName(this.file)} has ${this.foundBytes} bytes, a save that was cut off had written ${end}; accepted is its file as it was. Remove the folder and save again.`);
+    if (end > this.foundBytes)
+      throw new MoeError("incomplete",
+        `save: ${partName(this.file)} has ${this.foundBytes} bytes, a save that was cut off had written `
+          + `${end}; accepted is its file as it was. Remove the folder and save again.`);
   }
 
   /** Flushes what was written so far. */
@@ -95,12 +106,19 @@ export class TensorWriter {
   /** Marks bytes of a tensor as there; gives their place in the file. */
   private take(name: string, at: number, sizeBytes: number): number {
     const place = this.places.get(name);
-    if (!place) throw new MoeError("unknown-tensor", `save: tensor "${name}" was not announced for ${this.file}; accepted are the ${this.places.size} names of its header. Announce it.`);
+    if (!place)
+      throw new MoeError("unknown-tensor",
+        `save: tensor "${name}" was not announced for ${this.file}; accepted are the ${this.places.size} `
+          + "names of its header. Announce it.");
     if (at < 0 || at + sizeBytes > place.sizeBytes) {
-      throw new MoeError("range", `save: bytes ${at} to ${at + sizeBytes} of tensor "${name}"; accepted is 0 to ${place.sizeBytes}. Check its dtype and shape.`);
+      throw new MoeError("range",
+        `save: bytes ${at} to ${at + sizeBytes} of tensor "${name}"; accepted is 0 to ${place.sizeBytes}. `
+          + "Check its dtype and shape.");
     }
     const left = (this.missing.get(name) ?? 0) - sizeBytes;
-    if (left < 0) throw new MoeError("range", `save: tensor "${name}" is written twice; accepted is each byte once. Write it once.`);
+    if (left < 0)
+      throw new MoeError("range",
+        `save: tensor "${name}" is written twice; accepted is each byte once. Write it once.`);
     if (left === 0) this.missing.delete(name);
     else this.missing.set(name, left);
     return place.start + at;
@@ -115,7 +133,10 @@ export class TensorWriter {
   /** Flushes and closes; the file keeps its temporary name until `rename`. */
   async flush(): Promise<void> {
     const [first] = this.missing;
-    if (first) throw new MoeError("incomplete", `save: ${this.missing.size} of ${this.places.size} tensors of ${this.file} lack bytes, the first is "${first[0]}" with ${first[1]}; accepted is all of them. Write them before the end.`);
+    if (first)
+      throw new MoeError("incomplete",
+        `save: ${this.missing.size} of ${this.places.size} tensors of ${this.file} lack bytes, the first is `
+          + `"${first[0]}" with ${first[1]}; accepted is all of them. Write them before the end.`);
     await this.handle.sync();
     await this.handle.close();
   }
@@ -137,13 +158,16 @@ export class TensorWriter {
 
   private async put(bytes: Uint8Array, position: number): Promise<void> {
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30),
+          position + done);
         done += bytesWritten;
       }
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
-      throw new MoeError("disk-full", `save: the disk of ${this.file} is full; accepted is a disk with room for all of it. Free some space or choose another folder.`, { cause });
+      throw new MoeError("disk-full",
+        `save: the disk of ${this.file} is full; accepted is a disk with room for all of it. Free some space `
+          + "or choose another folder.", { cause });
     }
   }
 }

@@ -2,15 +2,19 @@ import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import { tensorSizeBytes } from "./safetensors-layout.js";
-import { partName, TensorWriter, type TensorData, type TensorToWrite, type WriteOptions } from "./write-safetensors.js";
+import { partName, type TensorData, type TensorToWrite, TensorWriter, type WriteOptions } from "./write-safetensors.js";
 
 const indexName = "model.safetensors.index.json";
 
-export interface WriteShardedOptions extends WriteOptions { /** a shard holds at most this, or one tensor that is larger; 5 GB unless told, as transformers */ maxShardBytes?: number }
+export interface WriteShardedOptions extends WriteOptions {
+  /** a shard holds at most this, or one tensor that is larger; 5 GB unless told, as transformers */ maxShardBytes?:
+    number;
+}
 
 /**
  * Writes model.safetensors, or model-00001-of-0000N.safetensors with their index, in the order of `tensors`.
- * No file has its final name before all are complete, and the index is the last: a folder that was left half-way is no model.
+ * No file has its final name before all are complete, and the index is the last: a folder that was left half-way is no
+ * model.
  *
  * @returns the names of the files
  */
@@ -30,18 +34,26 @@ export async function writeSharded(
   }
 }
 
-interface Shard { file: string; tensors: TensorToWrite[]; writer?: TensorWriter; flushed?: boolean }
+interface Shard {
+  file: string;
+  tensors: TensorToWrite[];
+  writer?: TensorWriter;
+  flushed?: boolean;
+}
 
 /** The same for a caller that pushes. A shard's file is open from its first byte until it is complete. */
 export class ShardedWriter {
   private readonly shards: Shard[];
   private readonly shardOf = new Map<string, Shard>();
 
-  constructor(private readonly folder: string, tensors: readonly TensorToWrite[], private readonly options: WriteShardedOptions = {}) {
+  constructor(private readonly folder: string, tensors: readonly TensorToWrite[],
+    private readonly options: WriteShardedOptions = {}) {
     const groups = split(tensors, options.maxShardBytes ?? 5e9);
     const number = (value: number) => String(value).padStart(5, "0");
     this.shards = groups.map((group, index) => ({
-      file: groups.length === 1 ? "model.safetensors" : `model-${number(index + 1)}-of-${number(groups.length)}.safetensors`,
+      file: groups.length === 1
+        ? "model.safetensors"
+        : `model-${number(index + 1)}-of-${number(groups.length)}.safetensors`,
       tensors: group,
     }));
     for (const shard of this.shards) for (const { name } of shard.tensors) this.shardOf.set(name, shard);
@@ -96,7 +108,9 @@ export class ShardedWriter {
   private shard(name: string): Shard {
     const shard = this.shardOf.get(name);
     if (shard) return shard;
-    throw new MoeError("unknown-tensor", `save: tensor "${name}" was not announced for ${this.folder}; accepted are the ${this.shardOf.size} announced names. Announce it.`);
+    throw new MoeError("unknown-tensor",
+      `save: tensor "${name}" was not announced for ${this.folder}; accepted are the ${this.shardOf.size} `
+        + "announced names. Announce it.");
   }
 
   /** Readers would take an earlier index or single file for this one, and nobody would read the other shards again. */
@@ -117,7 +131,10 @@ export class ShardedWriter {
   }
 
   private index(): string {
-    const totalSize = this.shards.flatMap((shard) => shard.tensors).reduce((sum, tensor) => sum + tensorSizeBytes(tensor), 0);
+    const totalSize = this.shards.flatMap((shard) => shard.tensors).reduce(
+      (sum, tensor) => sum + tensorSizeBytes(tensor),
+      0,
+    );
     const names = [...this.shardOf.keys()].sort();
     const weightMap = Object.fromEntries(names.map((name) => [name, this.shardOf.get(name)!.file]));
     return `${JSON.stringify({ metadata: { total_size: totalSize }, weight_map: weightMap }, null, 2)}\n`;

@@ -1,6 +1,6 @@
 // The `moelab` command. Each subcommand is a file of its own, loaded when it is asked for.
-import { createRequire } from "node:module";
 import { Command } from "commander";
+import { createRequire } from "node:module";
 import { MoeError } from "../errors.js";
 
 interface Entry {
@@ -13,7 +13,8 @@ const commands: Record<string, Entry> = {
   new: { description: "make a notebook from a template", load: () => import("./new.js") },
   clean: { description: "strip what changes with every run from notebooks", load: () => import("./clean.js") },
   lab: { description: "open JupyterLab on the notebooks", load: () => import("./lab.js") },
-  doctor: { description: "what computes here, how fast, and what would make it better", load: () => import("./doctor.js") },
+  doctor: { description: "what computes here, how fast, and what would make it better",
+    load: () => import("./doctor.js") },
   inspect: { description: "what a checkpoint holds, from its headers alone", load: () => import("./inspect.js") },
   family: { description: "try an architecture file against a checkpoint", load: () => import("./family.js") },
   engine: { description: "build and check the native engine", load: () => import("./engine.js") },
@@ -22,7 +23,8 @@ const commands: Record<string, Entry> = {
 
 async function main(argv: string[]): Promise<void> {
   const { version } = createRequire(import.meta.url)("moelab/package.json");
-  const program = new Command("moelab").description("Research on Mixture-of-Experts models in TypeScript notebooks.").version(version);
+  const program = new Command("moelab").description("Research on Mixture-of-Experts models in TypeScript notebooks.")
+    .version(version);
   const asked = argv.find((argument) => !argument.startsWith("-"));
   for (const [name, { description, load }] of Object.entries(commands)) {
     if (name === asked) program.addCommand((await load()).command.name(name).description(description));

@@ -1,15 +1,15 @@
+import { Command, InvalidArgumentError } from "commander";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
-import { MoeError } from "../errors.js";
 import { findKernel } from "../../kernels/headless/kernel-spec.js";
-import { readNotebook, writeNotebook, type Notebook } from "../../kernels/headless/notebook.js";
+import { type Notebook, readNotebook, writeNotebook } from "../../kernels/headless/notebook.js";
 import { notebookToHtml } from "../../kernels/headless/page/page.js";
 import { setParameters } from "../../kernels/headless/parameters.js";
-import { runNotebook, type CellFailure } from "../../kernels/headless/run-notebook.js";
+import { type CellFailure, runNotebook } from "../../kernels/headless/run-notebook.js";
+import { MoeError } from "../errors.js";
 
 interface RunOptions {
   param: Record<string, string>;
@@ -21,16 +21,20 @@ interface RunOptions {
   jobs: number;
 }
 
-export const command = new Command("run")
-  .argument("<notebooks...>", "paths of .ipynb files")
-  .option("-p, --param <name=value>", "set a variable of the cell tagged `parameters`; may be repeated", collectParameter, {})
-  .option("--out <dir>", "folder for the executed notebooks", "out")
-  .option("--html", "write a self-contained page beside each notebook")
-  .option("--timeout <seconds>", "for each cell", positive, 1800)
-  .option("--kernel <name>", "kernel name, or path of a kernel.json (default: moelab for TypeScript, else the notebook's)")
-  .option("--allow-errors", "run on after a cell has failed")
-  .option("--jobs <n>", "notebooks that run at the same time", positive, Math.min(2, availableParallelism()))
-  .action(run);
+export const command = new Command("run").argument("<notebooks...>", "paths of .ipynb files").option(
+  "-p, --param <name=value>",
+  "set a variable of the cell tagged `parameters`; may be repeated",
+  collectParameter,
+  {},
+).option("--out <dir>", "folder for the executed notebooks", "out").option("--html",
+  "write a self-contained page beside each notebook").option("--timeout <seconds>", "for each cell", positive, 1800)
+  .option("--kernel <name>",
+    "kernel name, or path of a kernel.json (default: moelab for TypeScript, else the notebook's)").option(
+    "--allow-errors",
+    "run on after a cell has failed",
+  ).option("--jobs <n>", "notebooks that run at the same time", positive, Math.min(2, availableParallelism())).action(
+    run,
+  );
 
 async function run(notebooks: string[], options: RunOptions): Promise<void> {
   const stop = new AbortController();
@@ -42,7 +46,10 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
   const outputs = new Set<string>();
   for (const file of notebooks) {
     const name = basename(file);
-    if (outputs.has(name)) throw new MoeError("same-name", `run: two notebooks are called ${name}; accepted are different names for one --out folder. Run them one after the other.`);
+    if (outputs.has(name))
+      throw new MoeError("same-name",
+        `run: two notebooks are called ${name}; accepted are different names for one --out folder. Run them `
+          + "one after the other.");
     outputs.add(name);
   }
   // read and checked before anything starts
@@ -53,7 +60,8 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
   });
   let failed = false;
   const worker = async () => {
-    for (let job = jobs.shift(); job && !stop.signal.aborted; job = jobs.shift()) failed = !(await runOne(job.file, job.notebook, options, stop.signal)) || failed;
+    for (let job = jobs.shift(); job && !stop.signal.aborted; job = jobs.shift())
+      failed = !(await runOne(job.file, job.notebook, options, stop.signal)) || failed;
   };
   await Promise.all(Array.from({ length: options.jobs }, worker));
   if (stop.signal.aborted) process.exitCode = 130;
@@ -61,7 +69,8 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
 }
 
 /** @returns whether all cells ran */
-async function runOne(file: string, notebook: Notebook, { out, html, timeout, kernel, allowErrors, param }: RunOptions, signal: AbortSignal): Promise<boolean> {
+async function runOne(file: string, notebook: Notebook, { out, html, timeout, kernel, allowErrors, param }: RunOptions,
+  signal: AbortSignal): Promise<boolean> {
   const spec = findKernel(kernel ?? defaultKernel(notebook));
   const name = basename(file);
   const count = notebook.cells.filter((cell) => cell.cell_type === "code").length;
@@ -73,13 +82,18 @@ async function runOne(file: string, notebook: Notebook, { out, html, timeout, ke
     timeoutMs: timeout * 1000,
     signal,
     allowErrors,
-    onCell: (index, _cell, timeMs) => console.log(`${name}  cell ${index + 1}  (${++done}/${count})  ${(timeMs / 1000).toFixed(1)} s`),
+    onCell: (index, _cell, timeMs) =>
+      console.log(`${name}  cell ${index + 1}  (${++done}/${count})  ${(timeMs / 1000).toFixed(1)} s`),
   });
   notebook.metadata.moelab = {
     version: createRequire(import.meta.url)("moelab/package.json").version,
     date: new Date().toISOString(),
     parameters: param,
-    ...(stopped ? { stopped: `stopped by the user after ${done} of ${count} cells` } : failure ? { stopped: `cell ${failure.cell} failed` } : {}),
+    ...(stopped
+      ? { stopped: `stopped by the user after ${done} of ${count} cells` }
+      : failure
+      ? { stopped: `cell ${failure.cell} failed` }
+      : {}),
   };
   mkdirSync(out, { recursive: true });
   const written = join(out, name);
@@ -88,7 +102,12 @@ async function runOne(file: string, notebook: Notebook, { out, html, timeout, ke
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (failure) tell(file, failure);
   else console.log(`${name}  ${stopped ? "stopped" : "done"} in ${seconds} s`);
-  console.log(`  ${relative(".", written)}${html ? `\n  ${pathToFileURL(resolve(written.replace(/\.ipynb$/, ".html"))).href}` : ""}`);
+  console.log(
+    "  "
+      + `${relative(".", written)}${
+        html ? `\n  ` + `${pathToFileURL(resolve(written.replace(/\.ipynb$/, ".html"))).href}` : ""
+      }`,
+  );
   return !failure && !stopped;
 }
 

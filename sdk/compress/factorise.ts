@@ -41,6 +41,7 @@ export function factorise(weight: Float32Array, [out, width]: readonly [number, 
 
 /** The rows of a remainder that have the largest norms, of equals the lower, in order. */
 export function largestRows(s: Float32Array, width: number, count: number): number[] {
-  const norms = Array.from({ length: s.length / width }, (_, row) => s.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value * value, 0));
+  const norms = Array.from({ length: s.length / width },
+    (_, row) => s.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value * value, 0));
   return norms.map((_, row) => row).sort((a, b) => norms[b] - norms[a] || a - b).slice(0, count).sort((a, b) => a - b);
 }

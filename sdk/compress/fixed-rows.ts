@@ -16,7 +16,8 @@ export class FixedRows implements TrainingPruning {
 
   private constructor(model: Trainable) {
     for (const { name, variable } of model.variables()) {
-      if (/\.bank\.\d+\.(up|gate|down)\.s$/.test(name)) this.masks.set(name, tf.tidy(() => tf.cast(tf.any(tf.notEqual(variable, 0), -1, true), "float32")));
+      if (/\.bank\.\d+\.(up|gate|down)\.s$/.test(name))
+        this.masks.set(name, tf.tidy(() => tf.cast(tf.any(tf.notEqual(variable, 0), -1, true), "float32")));
     }
   }
 
@@ -25,7 +26,8 @@ export class FixedRows implements TrainingPruning {
   }
 
   async after(_: number, { variables }: StepSeen): Promise<void> {
-    for (const [name, { weight }] of Object.entries(variables)) tf.tidy(() => weight.assign(tf.mul(weight, this.masks.get(name)!)));
+    for (const [name, { weight }] of Object.entries(variables))
+      tf.tidy(() => weight.assign(tf.mul(weight, this.masks.get(name)!)));
   }
 
   async state(): Promise<Record<string, Float32Array>> {

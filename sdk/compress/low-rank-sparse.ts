@@ -11,11 +11,15 @@ import { entryQuantile } from "./entry-quantile.js";
 export interface LowRankSparseOptions {
   /** rank of the product U V */
   rank: number;
-  /** share of the remainder's rows that stay, in [0, 1]; default 0.1. While a row pruner trains the model, give 1 and let it drop rows */
+  /**
+   * share of the remainder's rows that stay, in [0, 1]; default 0.1. While a row pruner trains the model, give 1 and
+   * let it drop rows
+   */
   keep?: number;
   /**
    * which rows of the remainders stay, if training does not decide it: "norm" (default), in every matrix those of the
-   * largest norm; "importance", over the whole network those of the largest mean `|s dL/ds|`, the paper's zero-shot form
+   * largest norm; "importance", over the whole network those of the largest mean `|s dL/ds|`, the paper's zero-shot
+   * form
    */
   by?: "norm" | "importance";
   /** which rows stay, by slot and matrix, as a row pruner found them; default: as `by` says */
@@ -41,7 +45,8 @@ export const lowRankSparse: Method<LowRankSparseOptions> = {
   plan(profile, options) {
     const { keep = 0.1 } = options;
     const by = option("compress", "by", options.by, ["norm", "importance"], "norm");
-    return planForm("low-rank-sparse", "arXiv:2310.01334", profile, options, keep, options.rows ?? (by === "importance" ? mostImportant(profile, options, keep) : undefined));
+    return planForm("low-rank-sparse", "arXiv:2310.01334", profile, options, keep,
+      options.rows ?? (by === "importance" ? mostImportant(profile, options, keep) : undefined));
   },
 };
 
@@ -64,21 +69,42 @@ export const svdCompression: Method<SvdOptions> = {
 };
 
 /** the rows that are not below one threshold over the whole network */
-function mostImportant(profile: Profile, { rank, exclude }: LowRankSparseOptions, keep: number): LowRankSparseOptions["rows"] {
-  const layers = mergedLayers(profile, exclude).map((layer) => [layer, statistic<RowImportance>(profile, layer, `rowImportance.${rank}`, `rowImportance.${rank}`)] as const);
-  const threshold = entryQuantile(layers.flatMap(([, slots]) => slots.flatMap((matrices) => Object.values(matrices))), 1 - keep);
+function mostImportant(profile: Profile, { rank, exclude }: LowRankSparseOptions,
+  keep: number): LowRankSparseOptions["rows"] {
+  const layers = mergedLayers(profile, exclude).map((layer) =>
+    [layer, statistic<RowImportance>(profile, layer, `rowImportance.${rank}`, `rowImportance.${rank}`)] as const
+  );
+  const threshold = entryQuantile(layers.flatMap(([, slots]) => slots.flatMap((matrices) => Object.values(matrices))),
+    1 - keep);
   const above = ({ scores }: RowScores) => scores.flatMap((score, row) => (score < threshold ? [] : [row]));
-  return Object.fromEntries(layers.map(([layer, slots]) => [layer, slots.map((matrices) => Object.fromEntries(Object.entries(matrices).map(([matrix, rows]) => [matrix, above(rows)])))]));
+  return Object.fromEntries(
+    layers.map((
+      [layer, slots],
+    ) => [layer,
+      slots.map((matrices) =>
+        Object.fromEntries(Object.entries(matrices).map(([matrix, rows]) => [matrix, above(rows)]))
+      )]
+    ),
+  );
 }
 
-function planForm(method: string, paper: string | undefined, profile: Profile, options: SvdOptions, keep: number, rows?: LowRankSparseOptions["rows"]): Plan {
+function planForm(method: string, paper: string | undefined, profile: Profile, options: SvdOptions, keep: number,
+  rows?: LowRankSparseOptions["rows"]): Plan {
   if (!Number.isInteger(options.rank) || options.rank < 1) {
-    throw new MoeError("rank-out-of-range", `compress: rank is ${options.rank}; accepted is a whole number from 1. Change rank.`);
+    throw new MoeError("rank-out-of-range",
+      `compress: rank is ${options.rank}; accepted is a whole number from 1. Change rank.`);
   }
-  if (!(keep >= 0 && keep <= 1)) throw new MoeError("keep-out-of-range", `compress: keep is ${keep}; accepted is a share of the remainder's rows from 0 to 1. Change keep.`);
-  const plan: Plan = { version: 1, for: profile.model.fingerprint, method, ...(paper && { paper }), options: { ...options }, layers: {} };
+  if (!(keep >= 0 && keep <= 1))
+    throw new MoeError("keep-out-of-range",
+      `compress: keep is ${keep}; accepted is a share of the remainder's rows from 0 to 1. Change keep.`);
+  const plan: Plan = { version: 1, for: profile.model.fingerprint, method, ...(paper && { paper }),
+    options: { ...options }, layers: {} };
   for (const layer of mergedLayers(profile, options.exclude)) {
-    plan.layers[layer] = { slots: storedExperts(profile.layers[layer]).map((expert, slot) => ({ from: [{ expert, weight: 1 }], form: form(layer, slot) })) } satisfies LayerPlan;
+    plan.layers[layer] = {
+      slots: storedExperts(profile.layers[layer]).map((expert, slot) => ({ from: [{ expert, weight: 1 }],
+        form: form(layer, slot) })
+      ),
+    } satisfies LayerPlan;
   }
   return plan;
 

@@ -1,9 +1,10 @@
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { moeLayers, type ExpertSpec, type ModelSpec } from "../model/spec.js";
+import { type ExpertSpec, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { Plan } from "../plan/plan.js";
 
-// A remainder S [out, in] is stored as its rows that are not zero, `….s` [kept, in], and their numbers, `….s.rows` [kept];
+// A remainder S [out, in] is stored as its rows that are not zero, `….s` [kept, in], and their numbers, `….s.rows`
+// [kept];
 // without numbers it is whole, and without both it is zero. On the device it is whole.
 
 /**
@@ -11,18 +12,23 @@ import type { Plan } from "../plan/plan.js";
  *
  * @param name of the remainder, e.g. "layers.0.experts.3.up.s"
  */
-export async function readRemainder(source: WeightSource, name: string, [out, width]: readonly number[]): Promise<Float32Array> {
+export async function readRemainder(source: WeightSource, name: string,
+  [out, width]: readonly number[]): Promise<Float32Array> {
   const whole = new Float32Array(out * width);
   if (!source.has(name)) return whole;
   const kept = await source.values(name);
   if (!source.has(`${name}.rows`)) return kept;
-  (await source.values(`${name}.rows`)).forEach((row, at) => whole.set(kept.subarray(at * width, (at + 1) * width), row * width));
+  (await source.values(`${name}.rows`)).forEach((row, at) =>
+    whole.set(kept.subarray(at * width, (at + 1) * width), row * width)
+  );
   return whole;
 }
 
 /** The numbers of the rows that are not zero. */
 export function nonZeroRows(remainder: Float32Array, width: number): number[] {
-  return Array.from({ length: remainder.length / width }, (_, row) => row).filter((row) => remainder.subarray(row * width, (row + 1) * width).some((value) => value !== 0));
+  return Array.from({ length: remainder.length / width }, (_, row) => row).filter((row) =>
+    remainder.subarray(row * width, (row + 1) * width).some((value) => value !== 0)
+  );
 }
 
 /** These rows of a remainder, one after the other. */
@@ -34,7 +40,10 @@ export function cutRows(remainder: Float32Array, width: number, rows: readonly n
 
 /** An expert whose remainders hold every row. @param D model width */
 export function withWholeRemainder(slot: ExpertSpec, D: number): ExpertSpec {
-  return slot.form === "low-rank-sparse" ? { ...slot, rows: Object.fromEntries(Object.keys(slot.rows).map((matrix) => [matrix, matrix === "down" ? D : slot.width])) } : slot;
+  return slot.form === "low-rank-sparse"
+    ? { ...slot,
+      rows: Object.fromEntries(Object.keys(slot.rows).map((matrix) => [matrix, matrix === "down" ? D : slot.width])) }
+    : slot;
 }
 
 /**
@@ -42,22 +51,34 @@ export function withWholeRemainder(slot: ExpertSpec, D: number): ExpertSpec {
  * is nothing to decide: no low-rank-sparse slot, rows that the plan names, or shares that differ.
  */
 export function wholeRemainderPlan(plan?: Plan): { plan: Plan; keep: number } | undefined {
-  const forms = Object.values(plan?.layers ?? {}).flatMap(({ slots }) => slots ?? []).flatMap(({ form }) => (form?.form === "low-rank-sparse" ? [form] : []));
+  const forms = Object.values(plan?.layers ?? {}).flatMap(({ slots }) => slots ?? []).flatMap((
+    { form },
+  ) => (form?.form === "low-rank-sparse" ? [form] : []));
   const [first] = forms;
-  if (!first || first.keep === 0 || first.keep === 1 || forms.some(({ keep, rows }) => rows || keep !== first.keep)) return undefined;
+  if (!first || first.keep === 0 || first.keep === 1 || forms.some(({ keep, rows }) => rows || keep !== first.keep))
+    return undefined;
   const layers = Object.fromEntries(Object.entries(plan!.layers).map(([id, layer]) => [id, {
     ...layer,
-    ...(layer.slots && { slots: layer.slots.map((slot) => (slot.form?.form === "low-rank-sparse" ? { ...slot, form: { ...slot.form, keep: 1 } } : slot)) }),
+    ...(layer.slots && {
+      slots: layer.slots.map((
+        slot,
+      ) => (slot.form?.form === "low-rank-sparse" ? { ...slot, form: { ...slot.form, keep: 1 } } : slot)),
+    }),
   }]));
   return { plan: { ...plan!, layers }, keep: first.keep };
 }
 
 /** Cuts rows of zeros out of whole remainders, for storing: the architecture then counts what is left. */
-export async function withoutZeroRows({ spec, weights }: { spec: ModelSpec; weights: WeightSource }): Promise<{ spec: ModelSpec; weights: WeightSource }> {
-  if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse"))) return { spec, weights };
+export async function withoutZeroRows(
+  { spec, weights }: { spec: ModelSpec; weights: WeightSource },
+): Promise<{ spec: ModelSpec; weights: WeightSource }> {
+  if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse")))
+    return { spec, weights };
   const cut = structuredClone(spec);
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-  for (const name of weights.names()) if (!/\.s(\.rows)?$/.test(name)) tensors.set(name, { shape: weights.info(name).shape, values: await weights.values(name) });
+  for (const name of weights.names())
+    if (!/\.s(\.rows)?$/.test(name))
+      tensors.set(name, { shape: weights.info(name).shape, values: await weights.values(name) });
   for (const { id, ffn } of moeLayers(cut)) {
     for (const [index, slot] of ffn.slots.entries()) {
       if (slot.form !== "low-rank-sparse") continue;
@@ -67,8 +88,10 @@ export async function withoutZeroRows({ spec, weights }: { spec: ModelSpec; weig
         const whole = await readRemainder(weights, `${name}.s`, [out, width]);
         const rows = nonZeroRows(whole, width);
         slot.rows[matrix] = rows.length;
-        if (rows.length > 0) tensors.set(`${name}.s`, { shape: [rows.length, width], values: cutRows(whole, width, rows) });
-        if (rows.length > 0 && rows.length < out) tensors.set(`${name}.s.rows`, { shape: [rows.length], values: Float32Array.from(rows) });
+        if (rows.length > 0)
+          tensors.set(`${name}.s`, { shape: [rows.length, width], values: cutRows(whole, width, rows) });
+        if (rows.length > 0 && rows.length < out)
+          tensors.set(`${name}.s.rows`, { shape: [rows.length], values: Float32Array.from(rows) });
       }
     }
   }

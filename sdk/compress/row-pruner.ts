@@ -8,8 +8,14 @@ export interface RowPrunerOptions extends SparsityScheduleOptions {
   beta?: number;
 }
 
-/** A remainder S [out, in], or several stacked [slots, out, in], in training and the gradient of the loss at the step that was just taken. */
-export interface SparsePart { weight: Variable; gradient: Tensor }
+/**
+ * A remainder S [out, in], or several stacked [slots, out, in], in training and the gradient of the loss at the step
+ * that was just taken.
+ */
+export interface SparsePart {
+  weight: Variable;
+  gradient: Tensor;
+}
 
 export interface PruneReport {
   /** q(t) */
@@ -54,7 +60,12 @@ export class RowPruner {
     for (const { name, scores } of scored) {
       zeroRows[name] = Array.from(scores.keys()).filter((row) => scores[row] < threshold);
       const { weight } = parts[name];
-      tf.tidy(() => weight.assign(tf.mul(weight, tf.tensor(Array.from(scores, (score) => (score < threshold ? 0 : 1)), [...weight.shape.slice(0, -1), 1]))));
+      tf.tidy(() =>
+        weight.assign(
+          tf.mul(weight,
+            tf.tensor(Array.from(scores, (score) => (score < threshold ? 0 : 1)), [...weight.shape.slice(0, -1), 1])),
+        )
+      );
     }
     return { keep, threshold: threshold === -Infinity ? undefined : threshold, zeroRows };
   }
@@ -62,14 +73,16 @@ export class RowPruner {
   /** What a pruner needs to go on as if it had not been interrupted, by name. */
   async state(): Promise<Record<string, Float32Array>> {
     const state: Record<string, Float32Array> = {};
-    for (const [kind, tensors] of [["last", this.last], ["mean", this.mean]] as const) for (const [name, tensor] of tensors) state[`${kind} ${name}`] = (await tensor.data()) as Float32Array;
+    for (const [kind, tensors] of [["last", this.last], ["mean", this.mean]] as const)
+      for (const [name, tensor] of tensors) state[`${kind} ${name}`] = (await tensor.data()) as Float32Array;
     return state;
   }
 
   /** Takes over what `state` gave; shapes follow with the next step. */
   restore(state: Record<string, Float32Array>): void {
     this.dispose();
-    for (const [key, values] of Object.entries(state)) (key.startsWith("last ") ? this.last : this.mean).set(key.slice(5), tf.tensor1d(values));
+    for (const [key, values] of Object.entries(state))
+      (key.startsWith("last ") ? this.last : this.mean).set(key.slice(5), tf.tensor1d(values));
   }
 
   /** The running importance of a part, [out, in]; a copy. */
@@ -86,9 +99,13 @@ export class RowPruner {
   private observe(name: string, { weight, gradient }: SparsePart): void {
     const beta = this.options.beta ?? 0.85;
     // restored ones are flat
-    const [before, last] = [this.mean, this.last].map((kept) => { const tensor = kept.get(name); return tensor && tf.tidy(() => tf.reshape(tensor, weight.shape)); });
+    const [before, last] = [this.mean, this.last].map((kept) => {
+      const tensor = kept.get(name);
+      return tensor && tf.tidy(() => tf.reshape(tensor, weight.shape));
+    });
     tf.dispose([this.mean.get(name), this.last.get(name)].filter((tensor) => tensor !== undefined));
-    this.mean.set(name, tf.tidy(() => (before && last ? tf.add(tf.mul(before, beta), tf.mul(last, 1 - beta)) : tf.zerosLike(weight))));
+    this.mean.set(name,
+      tf.tidy(() => (before && last ? tf.add(tf.mul(before, beta), tf.mul(last, 1 - beta)) : tf.zerosLike(weight))));
     this.last.set(name, tf.tidy(() => tf.abs(tf.mul(weight, gradient))));
     tf.dispose([before, last].filter((tensor) => tensor !== undefined));
   }

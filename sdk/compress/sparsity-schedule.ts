@@ -10,7 +10,10 @@ export interface SparsityScheduleOptions {
 }
 
 /** q(t), and whether rows are dropped at this step */
-export interface SparsityStep { keep: number; prune: boolean }
+export interface SparsityStep {
+  keep: number;
+  prune: boolean;
+}
 
 /**
  * The share of the remainder that is left at step t (equation 5 of arXiv:2310.01334, as its code has it; the printed

@@ -1,5 +1,5 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { moeLayers, type LayerId, type ModelSpec } from "../model/spec.js";
+import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import { stableRank } from "../tensor/linalg/stable-rank.js";
 
 /** Stable rank of each matrix of each stored expert: [slot] by "up", "gate", "down". */
@@ -31,9 +31,12 @@ export async function stableRanks(spec: ModelSpec, weights: WeightSource): Promi
  *
  * @param leaders router output of each slot's leader, for each layer, as the plan names them first
  */
-export function stableRankChange(before: StableRanks, after: StableRanks, leaders: Record<LayerId, number[]>): Record<LayerId, number> {
+export function stableRankChange(before: StableRanks, after: StableRanks,
+  leaders: Record<LayerId, number[]>): Record<LayerId, number> {
   return Object.fromEntries(Object.entries(leaders).map(([layer, experts]) => {
-    const changes = Object.keys(after[layer]).flatMap((matrix) => experts.map((expert, slot) => after[layer][matrix][slot] / before[layer][matrix][expert] - 1));
+    const changes = Object.keys(after[layer]).flatMap((matrix) =>
+      experts.map((expert, slot) => after[layer][matrix][slot] / before[layer][matrix][expert] - 1)
+    );
     return [layer, changes.reduce((sum, change) => sum + change, 0) / changes.length];
   }));
 }

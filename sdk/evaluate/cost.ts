@@ -1,7 +1,7 @@
 import { MoeError } from "../errors.js";
 import { scoreSize } from "../model/attention/tensors.js";
 import type { AttentionSpec, ModelSpec } from "../model/spec.js";
-import { weightGroups, type Part, type UsageShares } from "./weight-groups.js";
+import { type Part, type UsageShares, weightGroups } from "./weight-groups.js";
 
 /** What one forward pass is given. */
 export interface Shape {
@@ -22,7 +22,9 @@ export interface CostOptions {
   usage?: UsageShares;
   /** count the products q k^T and p v in `flops.total`; default true */
   scores?: boolean;
-  /** count the router's product in `flops.total`; default false: published counts leave it out (0.1 % in switch-base-32) */
+  /**
+   * count the router's product in `flops.total`; default false: published counts leave it out (0.1 % in switch-base-32)
+   */
   routers?: boolean;
 }
 
@@ -62,11 +64,15 @@ export function cost(spec: ModelSpec, shape: Shape = {}, options: CostOptions = 
   for (const group of weightGroups(spec, options.usage)) {
     parameters[group.part] += group.parameters;
     active[group.part] += group.active;
-    if (group.part !== "embedding" && group.part !== "norms") flops[group.part] += 2 * (group.multiplies * tokens[group.sees] + (group.multipliesPerSequence ?? 0) * (tokens[group.sees] > 0 ? batch : 0));
+    if (group.part !== "embedding" && group.part !== "norms")
+      flops[group.part] += 2
+        * (group.multiplies * tokens[group.sees]
+          + (group.multipliesPerSequence ?? 0) * (tokens[group.sees] > 0 ? batch : 0));
   }
   parameters.total = total(parameters);
   active.total = total(active);
-  flops.total = total(flops) - (options.scores === false ? flops.scores : 0) - (options.routers === true ? 0 : flops.routers);
+  flops.total = total(flops) - (options.scores === false ? flops.scores : 0)
+    - (options.routers === true ? 0 : flops.routers);
   return {
     parameters,
     active,
@@ -81,25 +87,34 @@ function total(parts: Record<string, number>): number {
   return Object.values(parts).reduce((sum, part) => sum + part, 0);
 }
 
-/** q k^T and p v of all layers: 2 FLOPs per query, key and channel of each. Blocks without scores over all earlier tokens count none. */
+/**
+ * q k^T and p v of all layers: 2 FLOPs per query, key and channel of each. Blocks without scores over all earlier
+ * tokens count none.
+ */
 function scoreFlops(spec: ModelSpec, { batch, source, target, past }: Required<Shape>): number {
   const layer = (attention: AttentionSpec | undefined, queries: number, keys: number): number => {
     const size = attention && scoreSize(attention);
-    return size ? 2 * batch * size.heads * (size.scoreDim + size.valueDim) * queries * Math.min(keys, size.reach ?? keys) : 0;
+    return size
+      ? 2 * batch * size.heads * (size.scoreDim + size.valueDim) * queries * Math.min(keys, size.reach ?? keys)
+      : 0;
   };
   let flops = 0;
-  if (past === 0) for (const { attention } of spec.encoder?.layers ?? []) flops += layer(attention, source, source);
-  for (const { attention, cross } of spec.decoder.layers) flops += layer(attention, target, past + target) + layer(cross, target, source);
+  if (past === 0) { for (const { attention } of spec.encoder?.layers ?? []) flops += layer(attention, source, source); }
+  for (const { attention, cross } of spec.decoder.layers)
+    flops += layer(attention, target, past + target) + layer(cross, target, source);
   return flops;
 }
 
 function checkedShape(spec: ModelSpec, shape: Shape): Required<Shape> {
   const target = shape.target ?? 1;
-  const full = { batch: shape.batch ?? 1, source: spec.encoder ? shape.source ?? 1 : 0, target, logits: shape.logits ?? target, past: shape.past ?? 0 };
+  const full = { batch: shape.batch ?? 1, source: spec.encoder ? shape.source ?? 1 : 0, target,
+    logits: shape.logits ?? target, past: shape.past ?? 0 };
   for (const [name, value] of Object.entries(full)) {
     const least = name === "past" || name === "logits" || (name === "source" && !spec.encoder) ? 0 : 1;
     if (!Number.isSafeInteger(value) || value < least) {
-      throw new MoeError("cost-shape", `cost: ${name} is ${value} in the shape; accepted are whole numbers from ${least}. Give tokens per sequence as numbers.`);
+      throw new MoeError("cost-shape",
+        `cost: ${name} is ${value} in the shape; accepted are whole numbers from ${least}. Give tokens per `
+          + "sequence as numbers.");
     }
   }
   return full;

@@ -41,7 +41,10 @@ export function positions(logits: Tensor, mask?: ArrayLike<number>): Tensor {
   const vocab = logits.shape[logits.shape.length - 1];
   const rows = logits.size / vocab;
   if (!mask) return tf.reshape(logits, [rows, vocab]);
-  if (mask.length !== rows) throw new MoeError("bad-mask", `divergence: the mask has ${mask.length} positions, the logits [${logits.shape}] have ${rows}; accepted is the same number. Flatten the mask in the order of the logits.`);
+  if (mask.length !== rows)
+    throw new MoeError("bad-mask",
+      `divergence: the mask has ${mask.length} positions, the logits [${logits.shape}] have ${rows}; `
+        + "accepted is the same number. Flatten the mask in the order of the logits.");
   const kept: number[] = [];
   for (let i = 0; i < rows; i++) if (mask[i]) kept.push(i);
   return tf.tidy(() => tf.gather(tf.reshape(logits, [rows, vocab]), tf.tensor1d(kept, "int32") as Tensor1D));

@@ -2,7 +2,10 @@ import { expertTensors } from "../model/expected-tensors.js";
 import type { ExpertSpec, MoeFfnSpec } from "../model/spec.js";
 
 /** How many numbers an expert stores, and how many it multiplies with for one token. */
-export interface ExpertSize { parameters: number; multiplies: number }
+export interface ExpertSize {
+  parameters: number;
+  multiplies: number;
+}
 
 /**
  * Counts one stored expert.

@@ -1,27 +1,30 @@
-export { cost, type Cost, type CostOptions, type Shape } from "./cost.js";
-export { divergence, type Divergence } from "./divergence.js";
-export { scoreGeneration, type GenerationItem, type GenerationScores, type ScoreGenerationOptions } from "./generation-score.js";
+export { type Cost, cost, type CostOptions, type Shape } from "./cost.js";
+export { type Divergence, divergence } from "./divergence.js";
+export { type GenerationItem, type GenerationScores, scoreGeneration,
+  type ScoreGenerationOptions } from "./generation-score.js";
 export { aggregate } from "./harness/aggregate.js";
 export { languageModel, type LanguageModelOptions } from "./harness/language-model.js";
 export { runTask } from "./harness/run-task.js";
 export type { HarnessModel, HarnessTask, Sample } from "./harness/task.js";
-export { paperSlugs, printedPaper, type PrintedPaper, type PrintedTable } from "./printed-paper.js";
+export { Inspection, inspectModel } from "./inspection.js";
+export { paperSlugs, type PrintedPaper, printedPaper, type PrintedTable } from "./printed-paper.js";
 export { printedTable } from "./printed-table.js";
-export { provenance, type Provenance } from "./provenance.js";
-export { readReport, writeReport, type ReportFile } from "./report-file.js";
-export { report, taskResult, taskResults, type TaskGroup, type TaskResult } from "./report.js";
+export { type Provenance, provenance } from "./provenance.js";
+export { readReport, type ReportFile, writeReport } from "./report-file.js";
+export { report, type TaskGroup, type TaskResult, taskResult, taskResults } from "./report.js";
 export type { Score } from "./score.js";
 export { binomialInterval } from "./statistics/binomial-interval.js";
 export { bootstrap } from "./statistics/bootstrap.js";
-export { compareArms, type ArmComparison, type ArmResult, type Claim, type JudgedClaim } from "./statistics/compare-arms.js";
+export { type ArmComparison, type ArmResult, type Claim, compareArms,
+  type JudgedClaim } from "./statistics/compare-arms.js";
 export { holm } from "./statistics/holm.js";
-export { Inspection, inspectModel } from "./inspection.js";
 export { mean, meanStderr, standardDeviation } from "./statistics/mean.js";
-export { pairedT, type PairedInterval } from "./statistics/paired-t.js";
+export { type PairedInterval, pairedT } from "./statistics/paired-t.js";
 export { pairsNeeded } from "./statistics/pairs-needed.js";
-export { judgeClaims, studyClaims, studyMeans, studyResults, type StudyClaim, type StudyEntry, type StudyMean, type StudyResults } from "./study-results.js";
-export { usageEntries } from "./usage-entries.js";
-export { verdict, type Side, type Verdict } from "./statistics/verdict.js";
+export { type Side, type Verdict, verdict } from "./statistics/verdict.js";
+export { judgeClaims, type StudyClaim, studyClaims, type StudyEntry, type StudyMean, studyMeans, type StudyResults,
+  studyResults } from "./study-results.js";
 export { scoreTask, type ScoreTaskOptions, type TaskScores } from "./task-score.js";
-export { TeacherLogits, type LogitsModel, type TaskBatch } from "./teacher-logits.js";
+export { type LogitsModel, type TaskBatch, TeacherLogits } from "./teacher-logits.js";
+export { usageEntries } from "./usage-entries.js";
 export type { UsageShares } from "./weight-groups.js";

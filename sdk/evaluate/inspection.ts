@@ -9,7 +9,7 @@ import { MoeError } from "../errors.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { formatBytes, formatCount } from "../view/format.js";
 import { Html, html } from "../view/html.js";
-import { table, type Table } from "../view/table.js";
+import { type Table, table } from "../view/table.js";
 import { architectureCard } from "./architecture-card.js";
 
 /** What a checkpoint is and holds, from its configuration and headers. Draws itself in a notebook. */
@@ -19,17 +19,34 @@ export class Inspection implements Displayable {
    * @param tensors by part and dtype, the largest first
    * @param problem why there is no card
    */
-  constructor(readonly model: string, readonly card: readonly { name: string; value: string }[], readonly tensors: readonly TensorGroup[], readonly problem?: string) {}
+  constructor(readonly model: string, readonly card: readonly { name: string; value: string }[],
+    readonly tensors: readonly TensorGroup[], readonly problem?: string) {}
 
   toText(): string {
     const width = Math.max(...this.card.map(({ name }) => name.length)) + 2;
-    const head = this.problem ? [this.problem, ""] : [...this.card.map(({ name, value }) => name.padEnd(width) + value), ...(this.card.length ? [""] : [])];
+    const head = this.problem
+      ? [this.problem, ""]
+      : [...this.card.map(({ name, value }) => name.padEnd(width) + value), ...(this.card.length ? [""] : [])];
     return [...head, this.groups().toText(), "", this.sum()].join("\n");
   }
 
   [DISPLAY](): MimeBundle {
-    const card = this.card.length ? table(this.card, { columns: { name: { format: "text", title: this.model }, value: { format: "text", title: "" } }, maxRows: Infinity }).toHTML() : undefined;
-    return { data: { "text/html": String(html`<div>${card === undefined ? html`<p>${this.problem}</p>` : new Html(card)}${new Html(this.groups().toHTML())}<p>${this.sum()}</p></div>`), "text/plain": this.toText() } };
+    const card = this.card.length
+      ? table(this.card, {
+        columns: { name: { format: "text", title: this.model }, value: { format: "text", title: "" } },
+        maxRows: Infinity,
+      }).toHTML()
+      : undefined;
+    return {
+      data: {
+        "text/html": String(
+          html`<div>${card === undefined ? html`<p>${this.problem}</p>` : new Html(card)}${new Html(
+            this.groups().toHTML(),
+          )}<p>${this.sum()}</p></div>`,
+        ),
+        "text/plain": this.toText(),
+      },
+    };
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -37,11 +54,16 @@ export class Inspection implements Displayable {
   }
 
   private groups(): Table {
-    return table(this.tensors, { columns: { part: "text", dtype: "text", tensors: "number", shape: "text", elements: "count", sizeBytes: { format: "bytes", title: "bytes" } }, maxRows: Infinity });
+    return table(this.tensors, {
+      columns: { part: "text", dtype: "text", tensors: "number", shape: "text", elements: "count",
+        sizeBytes: { format: "bytes", title: "bytes" } },
+      maxRows: Infinity,
+    });
   }
 
   private sum(): string {
-    const sum = (key: "tensors" | "elements" | "sizeBytes") => this.tensors.reduce((total, group) => total + group[key], 0);
+    const sum = (key: "tensors" | "elements" | "sizeBytes") =>
+      this.tensors.reduce((total, group) => total + group[key], 0);
     return `${sum("tensors")} tensors, ${formatCount(sum("elements"))} elements, ${formatBytes(sum("sizeBytes"))}`;
   }
 }
@@ -77,5 +99,8 @@ async function cardOf(path: string): Promise<ReturnType<typeof architectureCard>
 function bytesByDtype(tensors: readonly TensorGroup[]): { name: string; value: string } {
   const sizes = new Map<string, number>();
   for (const { dtype, sizeBytes } of tensors) sizes.set(dtype, (sizes.get(dtype) ?? 0) + sizeBytes);
-  return { name: "stored as", value: [...sizes].sort((a, b) => b[1] - a[1]).map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`).join(", ") };
+  return { name: "stored as",
+    value: [...sizes].sort((a, b) => b[1] - a[1]).map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`).join(
+      ", ",
+    ) };
 }

@@ -6,8 +6,10 @@ import { packageFile } from "../package-file.js";
 const Cell = v.union([v.pipe(v.number(), v.finite()), v.string(), v.null()]);
 
 const Table = v.pipe(
-  v.strictObject({ name: v.pipe(v.string(), v.nonEmpty()), source: v.string(), metric: v.string(), columns: v.array(v.string()), rows: v.array(v.array(Cell)) }),
-  v.check(({ columns, rows }) => rows.every((row) => row.length === columns.length), "every row has one cell per column"),
+  v.strictObject({ name: v.pipe(v.string(), v.nonEmpty()), source: v.string(), metric: v.string(),
+    columns: v.array(v.string()), rows: v.array(v.array(Cell)) }),
+  v.check(({ columns, rows }) => rows.every((row) => row.length === columns.length),
+    "every row has one cell per column"),
 );
 
 /** File `data/papers/SLUG.json`: what a paper claims and prints, as read in the source that each entry names. */
@@ -19,8 +21,12 @@ export const PrintedPaperSchema = v.strictObject({
   year: v.pipe(v.number(), v.integer()),
   /** official code as owner/name; null: none */
   code: v.nullable(v.string()),
-  claims: v.array(v.strictObject({ claim: v.string(), metric: v.string(), value: v.pipe(v.number(), v.finite()), unit: v.string(), source: v.string() })),
-  tables: v.pipe(v.array(Table), v.check((tables) => new Set(tables.map(({ name }) => name)).size === tables.length, "no two tables have one name")),
+  claims: v.array(
+    v.strictObject({ claim: v.string(), metric: v.string(), value: v.pipe(v.number(), v.finite()), unit: v.string(),
+      source: v.string() }),
+  ),
+  tables: v.pipe(v.array(Table),
+    v.check((tables) => new Set(tables.map(({ name }) => name)).size === tables.length, "no two tables have one name")),
 });
 
 export type PrintedPaper = v.InferOutput<typeof PrintedPaperSchema>;
@@ -28,7 +34,9 @@ export type PrintedTable = PrintedPaper["tables"][number];
 
 /** Slugs of all papers, in alphabetical order. */
 export function paperSlugs(): string[] {
-  return readdirSync(packageFile("data/papers")).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length)).sort();
+  return readdirSync(packageFile("data/papers")).filter((name) => name.endsWith(".json")).map((name) =>
+    name.slice(0, -".json".length)
+  ).sort();
 }
 
 /**
@@ -39,11 +47,15 @@ export function paperSlugs(): string[] {
  */
 export function printedPaper(slug: string): PrintedPaper {
   const slugs = paperSlugs();
-  if (!slugs.includes(slug)) throw new MoeError("unknown-paper", `printedPaper: there is no paper "${slug}". ${suggest(slug, slugs)}`);
-  const parsed = v.safeParse(PrintedPaperSchema, JSON.parse(readFileSync(packageFile(`data/papers/${slug}.json`), "utf8")));
+  if (!slugs.includes(slug))
+    throw new MoeError("unknown-paper", `printedPaper: there is no paper "${slug}". ${suggest(slug, slugs)}`);
+  const parsed = v.safeParse(PrintedPaperSchema,
+    JSON.parse(readFileSync(packageFile(`data/papers/${slug}.json`), "utf8")));
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    throw new FormatError("bad-paper", `printedPaper: ${v.getDotPath(issue) ?? "the file"} in data/papers/${slug}.json: ${issue.message}; accepted is the schema of printed papers. Compare with another file of the folder.`);
+    throw new FormatError("bad-paper",
+      `printedPaper: ${v.getDotPath(issue) ?? "the file"} in data/papers/${slug}.json: ${issue.message}; `
+        + "accepted is the schema of printed papers. Compare with another file of the folder.");
   }
   return parsed.output;
 }

@@ -16,8 +16,14 @@ export function printedTable(slug: string, table: string): PrintedTable {
   const numbered = tables.filter(({ source }) => source === table);
   if (numbered.length === 1) return numbered[0];
   if (numbered.length > 1) {
-    throw new MoeError("unknown-table", `printedTable: "${table}" of ${slug} is ${numbered.length} tables here; accepted are their names: ${numbered.map(({ name }) => `"${name}"`).join(", ")}. Choose one.`);
+    throw new MoeError("unknown-table",
+      `printedTable: "${table}" of ${slug} is ${numbered.length} tables here; accepted are their names: `
+        + `${numbered.map(({ name }) => `"${name}"`).join(", ")}. Choose one.`);
   }
-  const numbers = tables.map(({ source }) => source).filter((source, index, all) => all.indexOf(source) === all.lastIndexOf(source));
-  throw new MoeError("unknown-table", `printedTable: ${slug} has no table "${table}". ${suggest(table, [...numbers, ...tables.map(({ name }) => name)])}`);
+  const numbers = tables.map(({ source }) => source).filter((source, index, all) =>
+    all.indexOf(source) === all.lastIndexOf(source)
+  );
+  throw new MoeError("unknown-table",
+    `printedTable: ${slug} has no table "${table}". `
+      + `${suggest(table, [...numbers, ...tables.map(({ name }) => name)])}`);
 }

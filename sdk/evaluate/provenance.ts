@@ -18,10 +18,12 @@ export interface ProvenanceInput {
 /** What a number needs beside it to be believed and repeated. */
 export interface Provenance {
   /** what was run, under the names of lm-evaluation-harness */
-  config: { model: string; model_args: Record<string, unknown>; random_seed: number | null; limit: null; [option: string]: unknown };
+  config: { model: string; model_args: Record<string, unknown>; random_seed: number | null; limit: null;
+    [option: string]: unknown };
   /** seconds since 1970 */
   date: number;
-  moelab: { version: string; backend: string; device: string; engine: string; fingerprints: { model: string; data?: string }; machine: string; node: string; command?: string };
+  moelab: { version: string; backend: string; device: string; engine: string;
+    fingerprints: { model: string; data?: string }; machine: string; node: string; command?: string };
   [field: string]: unknown;
 }
 
@@ -30,13 +32,17 @@ export function provenance({ model, data, seed, options = {}, command }: Provena
   const { name, backend, device, version } = engineInfo();
   const processors = cpus();
   return {
-    config: { model: model.id, model_args: { ...(model.revision && { revision: model.revision }) }, random_seed: seed ?? null, limit: null, ...options },
+    config: { model: model.id, model_args: { ...(model.revision && { revision: model.revision }) },
+      random_seed: seed ?? null, limit: null, ...options },
     date: Date.now() / 1000,
     moelab: {
       version: (JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string }).version,
-      backend, device, engine: `${name} ${version}`,
+      backend,
+      device,
+      engine: `${name} ${version}`,
       fingerprints: { model: model.fingerprint, ...(data && { data }) },
-      machine: `${processors.length} x ${processors[0]?.model.trim() ?? process.arch}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
+      machine: `${processors.length} x ${processors[0]?.model.trim() ?? process.arch}, `
+        + `${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
       node: process.version,
       ...(command && { command }),
     },

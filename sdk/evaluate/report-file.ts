@@ -23,8 +23,15 @@ export const ReportSchema = v.pipe(
     config: v.optional(v.record(v.string(), v.unknown())),
     date: v.optional(v.number()),
   }),
-  v.check(({ results }) => Object.values(results).every((entries) => metricKeys(entries).every((key) => stderrKey(key) in entries)), "every metric has its standard error, or \"N/A\""),
-  v.check(({ results, configs, groups }) => Object.keys(results).every((task) => task in configs || task in (groups ?? {})), "every task has its configuration"),
+  v.check(
+    ({ results }) =>
+      Object.values(results).every((entries) => metricKeys(entries).every((key) => stderrKey(key) in entries)),
+    "every metric has its standard error, or \"N/A\"",
+  ),
+  v.check(
+    ({ results, configs, groups }) => Object.keys(results).every((task) => task in configs || task in (groups ?? {})),
+    "every task has its configuration",
+  ),
 );
 
 export type ReportFile = v.InferOutput<typeof ReportSchema>;
@@ -45,7 +52,9 @@ export function stderrKey(key: string): string {
  * @throws MoeError `bad-report` when the report is not of the layout
  */
 export async function writeReport(path: string, report: ReportFile): Promise<void> {
-  const text = `${JSON.stringify(report, (_key, value) => (typeof value === "number" && !Number.isFinite(value) ? "N/A" : value), 1)}\n`;
+  const text = `${
+    JSON.stringify(report, (_key, value) => (typeof value === "number" && !Number.isFinite(value) ? "N/A" : value), 1)
+  }\n`;
   checked(JSON.parse(text), path, "writeReport");
   await mkdir(dirname(path), { recursive: true });
   await writeWhole(path, text);
@@ -54,14 +63,20 @@ export async function writeReport(path: string, report: ReportFile): Promise<voi
 /** Reads a report and checks it. @throws FormatError `bad-report` */
 export async function readReport(path: string): Promise<ReportFile> {
   const { size } = await stat(path).catch((error: Error) => {
-    throw new MoeError("no-report", `readReport: ${path} cannot be opened (${error.message}); accepted is the path of a report. Check the path.`);
+    throw new MoeError("no-report",
+      `readReport: ${path} cannot be opened (${error.message}); accepted is the path of a report. Check the path.`);
   });
-  if (size > MAX_REPORT_BYTES) throw new FormatError("bad-report", `readReport: ${path} has ${size} bytes; accepted are at most ${MAX_REPORT_BYTES}. Keep samples in files of their own.`);
+  if (size > MAX_REPORT_BYTES)
+    throw new FormatError("bad-report",
+      `readReport: ${path} has ${size} bytes; accepted are at most ${MAX_REPORT_BYTES}. Keep samples in `
+        + "files of their own.");
   let json: unknown;
   try {
     json = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    throw new FormatError("bad-report", `readReport: ${path} is not JSON (${(error as Error).message}); accepted is a report in the layout of lm-evaluation-harness. Write it again.`);
+    throw new FormatError("bad-report",
+      `readReport: ${path} is not JSON (${(error as Error).message}); accepted is a report in the layout `
+        + "of lm-evaluation-harness. Write it again.");
   }
   return checked(json, path, "readReport");
 }
@@ -70,5 +85,7 @@ function checked(json: unknown, path: string, verb: string): ReportFile {
   const parsed = v.safeParse(ReportSchema, json);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new FormatError("bad-report", `${verb}: ${v.getDotPath(issue) ?? "the report"} in ${path}: ${issue.message}; accepted is the layout of lm-evaluation-harness. Compare with a report written by moelab.`);
+  throw new FormatError("bad-report",
+    `${verb}: ${v.getDotPath(issue) ?? "the report"} in ${path}: ${issue.message}; accepted is the `
+      + "layout of lm-evaluation-harness. Compare with a report written by moelab.");
 }

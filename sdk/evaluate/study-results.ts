@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
 import { metricKeys, readReport, stderrKey } from "./report-file.js";
+import { type ArmComparison, type ArmResult, type Claim, compareArms } from "./statistics/compare-arms.js";
 import { mean, meanStderr } from "./statistics/mean.js";
-import { compareArms, type ArmComparison, type ArmResult, type Claim } from "./statistics/compare-arms.js";
 
 /** One model of a study that was scored: an arm at one ratio and stage, on one teacher. */
 export interface StudyEntry {
@@ -26,11 +26,22 @@ export interface StudyEntry {
 export interface StudyResults {
   entries: StudyEntry[];
   /** each report's date, machine, engine and the command that repeats it */
-  runs: { run: string; regime: string; date: Date; machine: string; engine: string; command: string; /** of training and scoring */ seconds: number; /** what else the report holds, read off the teacher and its merges */ measurements: Record<string, unknown> }[];
+  runs: { run: string; regime: string; date: Date; machine: string; engine: string;
+    command: string; /** of training and scoring */
+    seconds: number; /** what else the report holds, read off the teacher and its merges */
+    measurements: Record<string, unknown> }[];
 }
 
-/** A claim about arms of a study, e.g. `{ arm: "m-smoe", against: "pruning", keep: 4, stage: "recovered", metric: "kl", side: "lower" }`. */
-export interface StudyClaim extends Claim { against: string; keep: number; /** of `against`, where it differs */ againstKeep?: number; stage: string }
+/**
+ * A claim about arms of a study, e.g. `{ arm: "m-smoe", against: "pruning", keep: 4, stage: "recovered", metric: "kl",
+ * side: "lower" }`.
+ */
+export interface StudyClaim extends Claim {
+  against: string;
+  keep: number; /** of `against`, where it differs */
+  againstKeep?: number;
+  stage: string;
+}
 
 const Entry = v.looseObject({ task: v.string(), arm: v.string(), keep: v.number(), stage: v.string() });
 
@@ -43,7 +54,9 @@ const Entry = v.looseObject({ task: v.string(), arm: v.string(), keep: v.number(
 export async function studyResults(name: string): Promise<StudyResults> {
   const folder = packageFile("data/results");
   const studies = existsSync(folder) ? readdirSync(folder) : [];
-  if (!studies.includes(name)) throw new MoeError("unknown-study", `studyResults: there is no study ${JSON.stringify(name)}. ${suggest(name, studies)}`);
+  if (!studies.includes(name))
+    throw new MoeError("unknown-study",
+      `studyResults: there is no study ${JSON.stringify(name)}. ${suggest(name, studies)}`);
   const results: StudyResults = { entries: [], runs: [] };
   for (const file of readdirSync(`${folder}/${name}`).filter((one) => one.endsWith(".json")).sort()) {
     const report = await readReport(`${folder}/${name}/${file}`);
@@ -51,17 +64,23 @@ export async function studyResults(name: string): Promise<StudyResults> {
     let seconds = 0;
     for (const [key, numbers] of Object.entries(report.results)) {
       const config = v.safeParse(Entry, report.configs[key]);
-      if (!config.success) throw new FormatError("bad-report", `studyResults: ${key} in ${name}/${file} does not name its task, arm, keep and stage; accepted are reports that the study's own command wrote. Run it again.`);
+      if (!config.success)
+        throw new FormatError("bad-report",
+          `studyResults: ${key} in ${name}/${file} does not name its task, arm, keep and stage; accepted are `
+            + "reports that the study's own command wrote. Run it again.");
       const { task, arm, keep, stage, ...about } = config.output;
       const metrics = Object.fromEntries(metricKeys(numbers).map((metric) => {
         const stderr = numbers[stderrKey(metric)];
-        return [metric.split(",")[0], { value: numbers[metric] as number, ...(typeof stderr === "number" && { stderr }) }];
+        return [metric.split(",")[0], { value: numbers[metric] as number,
+          ...(typeof stderr === "number" && { stderr }) }];
       }));
       seconds += typeof about.seconds === "number" ? about.seconds : 0;
-      results.entries.push({ run, regime: String(report.config?.regime ?? ""), task, arm, keep, stage: stage.split("-")[0], metrics, about });
+      results.entries.push({ run, regime: String(report.config?.regime ?? ""), task, arm, keep,
+        stage: stage.split("-")[0], metrics, about });
     }
     const { machine = "", engine = "", command = "" } = (report.moelab ?? {}) as Record<string, string>;
-    results.runs.push({ run, regime: String(report.config?.regime ?? ""), date: new Date(1000 * (report.date ?? 0)), machine, engine, command, seconds, measurements: (report.measurements ?? {}) as Record<string, unknown> });
+    results.runs.push({ run, regime: String(report.config?.regime ?? ""), date: new Date(1000 * (report.date ?? 0)),
+      machine, engine, command, seconds, measurements: (report.measurements ?? {}) as Record<string, unknown> });
   }
   return results;
 }
@@ -92,7 +111,9 @@ export function studyMeans(entries: readonly StudyEntry[]): StudyMean[] {
     const [{ regime, task, arm, keep, stage, about }] = group;
     const runs = [...new Set(group.map(({ run }) => run))];
     const metrics = Object.fromEntries(Object.keys(group[0].metrics).map((metric) => {
-      const values = runs.map((run) => mean(group.filter((entry) => entry.run === run).map((entry) => entry.metrics[metric]?.value ?? NaN)));
+      const values = runs.map((run) =>
+        mean(group.filter((entry) => entry.run === run).map((entry) => entry.metrics[metric]?.value ?? NaN))
+      );
       return [metric, { mean: mean(values), stderr: meanStderr(values) }];
     }));
     return { regime, task, arm, keep, stage, n: runs.length, metrics, about };
@@ -101,7 +122,8 @@ export function studyMeans(entries: readonly StudyEntry[]): StudyMean[] {
 
 /** The claims that a study tests, in families that are corrected together: `data/studies/NAME/claims.json`. */
 export function studyClaims(name: string): Record<string, StudyClaim[]> {
-  return JSON.parse(readFileSync(packageFile(`data/studies/${name}/claims.json`), "utf8")) as Record<string, StudyClaim[]>;
+  return JSON.parse(readFileSync(packageFile(`data/studies/${name}/claims.json`), "utf8")) as Record<string,
+    StudyClaim[]>;
 }
 
 /**
@@ -114,16 +136,26 @@ export function studyClaims(name: string): Record<string, StudyClaim[]> {
 export function judgeClaims(entries: readonly StudyEntry[], claims: readonly StudyClaim[]): ArmComparison["claims"] {
   const name = (arm: string, keep: number, stage: string) => `${arm} ${keep} ${stage}`;
   const metrics = new Set(claims.map(({ metric }) => metric));
-  const results: ArmResult[] = entries.flatMap(({ run, arm, keep, stage, metrics: numbers }) => Object.entries(numbers)
-    .filter(([metric]) => metrics.has(metric))
-    .map(([metric, { value }]) => ({ arm: name(arm, keep, stage), seed: run, metric, value })));
+  const results: ArmResult[] = entries.flatMap(({ run, arm, keep, stage, metrics: numbers }) =>
+    Object.entries(numbers).filter(([metric]) => metrics.has(metric)).map(([metric, { value }]) => ({
+      arm: name(arm, keep, stage),
+      seed: run,
+      metric,
+      value,
+    }))
+  );
   const runsOf = new Map<string, Set<number | string>>();
   for (const { arm, seed } of results) (runsOf.get(arm) ?? runsOf.set(arm, new Set()).get(arm)!).add(seed);
-  const both = ({ arm, against, keep, againstKeep = keep, stage }: StudyClaim) => [...(runsOf.get(name(arm, keep, stage)) ?? [])].filter((run) => runsOf.get(name(against, againstKeep, stage))?.has(run)).length;
+  const both = ({ arm, against, keep, againstKeep = keep, stage }: StudyClaim) =>
+    [...(runsOf.get(name(arm, keep, stage)) ?? [])].filter((run) =>
+      runsOf.get(name(against, againstKeep, stage))?.has(run)
+    ).length;
   const testable = claims.filter((claim) => both(claim) >= 2);
   if (testable.length === 0) return [];
   return compareArms(results, {
     baseline: results[0].arm,
-    claims: testable.map(({ keep, againstKeep = keep, stage, ...claim }) => ({ ...claim, arm: name(claim.arm, keep, stage), against: name(claim.against, againstKeep, stage) })),
+    claims: testable.map(({ keep, againstKeep = keep, stage, ...claim }) => ({ ...claim,
+      arm: name(claim.arm, keep, stage), against: name(claim.against, againstKeep, stage) })
+    ),
   }).claims;
 }

@@ -2,8 +2,8 @@ import type { Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { crossEntropy, tf } from "../tensor/index.js";
 import { divergence } from "./divergence.js";
-import { itemScore, tokenScore, type Score } from "./score.js";
-import { eachLabelledLogits, TeacherLogits, type LogitsModel, type TaskBatch } from "./teacher-logits.js";
+import { itemScore, type Score, tokenScore } from "./score.js";
+import { eachLabelledLogits, type LogitsModel, type TaskBatch, TeacherLogits } from "./teacher-logits.js";
 
 export interface ScoreTaskOptions {
   /** adds `kl` and `agreement`; pass `TeacherLogits` when several arms are scored against one teacher */
@@ -14,10 +14,14 @@ export interface ScoreTaskOptions {
 }
 
 /**
- * - `exact_match`: every position of the item is right. Equal to the exact match of greedy decoding that ends where the answer ends
- * - `token_accuracy`, `nll` (nats), `kl` (KL(teacher || student), nats), `agreement` (same most likely token): means over all tokens
+ * - `exact_match`: every position of the item is right. Equal to the exact match of greedy decoding that ends where the
+ *   answer ends
+ * - `token_accuracy`, `nll` (nats), `kl` (KL(teacher || student), nats), `agreement` (same most likely token): means
+ *   over all tokens
  */
-export type TaskScores = Record<"exact_match" | "token_accuracy" | "nll", Score> & Partial<Record<"kl" | "agreement", Score>>;
+export type TaskScores = Record<"exact_match" | "token_accuracy" | "nll", Score> & Partial<
+  Record<"kl" | "agreement", Score>
+>;
 
 /**
  * Scores a model on a task by teacher forcing: at each position it is given the right tokens before it.
@@ -26,15 +30,17 @@ export type TaskScores = Record<"exact_match" | "token_accuracy" | "nll", Score>
  * @throws MoeError `no-labels` for an empty task or an item without a label, `aborted`
  * @example const { exact_match } = await scoreTask(model, batches); exact_match.value
  */
-export async function scoreTask(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[], { teacher, signal, onProgress }: ScoreTaskOptions = {}): Promise<TaskScores> {
+export async function scoreTask(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[],
+  { teacher, signal, onProgress }: ScoreTaskOptions = {}): Promise<TaskScores> {
   const items = itemOrder(batches);
   const total = items.flat().length;
   const zeros = () => new Array<number>(total).fill(0);
   const [length, right, nll, kl, agree] = [zeros(), zeros(), zeros(), zeros(), zeros()];
-  const source = teacher && (teacher instanceof TeacherLogits ? teacher : new TeacherLogits(teacher, { memoryBytes: 0 }));
+  const source = teacher
+    && (teacher instanceof TeacherLogits ? teacher : new TeacherLogits(teacher, { memoryBytes: 0 }));
 
   let done = 0, told = 0;
-  const tell = (now: number) => onProgress?.((told = Math.max(told, now)), total);
+  const tell = (now: number) => onProgress?.(told = Math.max(told, now), total);
   const see = async (logits: Tensor, index: number) => {
     const { labels } = batches[index];
     const measured = await measure(logits, batches[index], source);
@@ -46,7 +52,10 @@ export async function scoreTask(model: LogitsModel | TeacherLogits, batches: rea
         length[item] += 1;
         right[item] += measured.best[position] === label ? 1 : 0;
         nll[item] += measured.loss[position];
-        if (measured.kl) { kl[item] += measured.kl[position]; agree[item] += measured.agree![position]; }
+        if (measured.kl) {
+          kl[item] += measured.kl[position];
+          agree[item] += measured.agree![position];
+        }
         position += 1;
       }
     });
@@ -54,7 +63,8 @@ export async function scoreTask(model: LogitsModel | TeacherLogits, batches: rea
     tell(done);
   };
   // of a model that streams, the items are done together with its last layer: until then its layers are told as items
-  const run = () => eachLabelledLogits(model, batches, see, { signal, onProgress: (share) => tell(Math.floor(share * (total - 1))) });
+  const run = () =>
+    eachLabelledLogits(model, batches, see, { signal, onProgress: (share) => tell(Math.floor(share * (total - 1))) });
   await (source ? source.during(batches, run, { signal }) : run());
   return {
     exact_match: itemScore("exact_match", right.map((count, item) => (count === length[item] ? 1 : 0))),
@@ -65,7 +75,9 @@ export async function scoreTask(model: LogitsModel | TeacherLogits, batches: rea
 }
 
 /** Per labelled position of one batch. */
-async function measure(logits: Tensor, batch: TaskBatch, teacher?: TeacherLogits): Promise<{ best: ArrayLike<number>; loss: ArrayLike<number>; kl?: Float32Array; agree?: Uint8Array }> {
+async function measure(logits: Tensor, batch: TaskBatch,
+  teacher?: TeacherLogits
+): Promise<{ best: ArrayLike<number>; loss: ArrayLike<number>; kl?: Float32Array; agree?: Uint8Array }> {
   const [best, loss] = tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels.flat().filter((label) => label >= 0), "int32");
     return [tf.argMax(logits, -1), crossEntropy(logits, labels)];
@@ -87,13 +99,22 @@ async function measure(logits: Tensor, batch: TaskBatch, teacher?: TeacherLogits
 /** For each batch, the places of its rows in the order of the items, without gaps. */
 function itemOrder(batches: readonly TaskBatch[]): number[][] {
   let next = 0;
-  const items = batches.map(({ rows, labels }) => labels.map((row, b) => {
-    const item = rows?.[b] ?? next++;
-    if (!row.some((label) => label >= 0)) throw new MoeError("no-labels", `score: item ${item} has no label; accepted is at least one label of 0 or more per item. Labels are -1 for padding only.`);
-    return item;
-  }));
+  const items = batches.map(({ rows, labels }) =>
+    labels.map((row, b) => {
+      const item = rows?.[b] ?? next++;
+      if (!row.some((label) => label >= 0))
+        throw new MoeError("no-labels",
+          `score: item ${item} has no label; accepted is at least one label of 0 or more per item. Labels are `
+            + "-1 for padding only.");
+      return item;
+    })
+  );
   const place = new Map([...new Set(items.flat())].sort((a, b) => a - b).map((item, index) => [item, index]));
-  if (place.size === 0) throw new MoeError("no-labels", "score: the task has no items; accepted is one or more. Check the part and its size.");
-  if (place.size < items.flat().length) throw new MoeError("repeated-item", "score: an item occurs twice in the batches; accepted is each item once. Give the batches of one pass.");
+  if (place.size === 0)
+    throw new MoeError("no-labels",
+      "score: the task has no items; accepted is one or more. Check the part and its size.");
+  if (place.size < items.flat().length)
+    throw new MoeError("repeated-item",
+      "score: an item occurs twice in the batches; accepted is each item once. Give the batches of one pass.");
   return items.map((rows) => rows.map((item) => place.get(item)!));
 }

@@ -26,7 +26,9 @@ export interface LogitsModel {
   forward(batch: Input): Promise<{ logits: Tensor; dispose?(): void }>;
   /** every pass reads the weights again; then `sweep` takes all batches through each layer in turn */
   readonly streams?: boolean;
-  sweep?(batches: Input[], options: { onLogits(logits: Tensor, batch: number): Promise<void>; onProgress?(done: number, total: number): void; signal?: AbortSignal }): Promise<void>;
+  sweep?(batches: Input[],
+    options: { onLogits(logits: Tensor, batch: number): Promise<void>; onProgress?(done: number, total: number): void;
+      signal?: AbortSignal }): Promise<void>;
   memory?: MemoryBudget;
 }
 
@@ -42,12 +44,15 @@ async function labelledLogits(model: LogitsModel, batch: TaskBatch): Promise<Ten
 }
 
 /**
- * The logits at the labelled positions of each batch, [n, V] in row order, disposed after `see`. A model whose weights do
+ * The logits at the labelled positions of each batch, [n, V] in row order, disposed after `see`. A model whose weights
+ * do
  * not stay reads them once for all batches; activations that the memory does not hold wait in a file.
  *
  * @param onProgress of a model that streams: the share of its layers that is done
  */
-export async function eachLabelledLogits(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[], see: (rows: Tensor, at: number) => Promise<void>, { signal, onProgress }: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<void> {
+export async function eachLabelledLogits(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[],
+  see: (rows: Tensor, at: number) => Promise<void>,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<void> {
   const seen = async (rows: Tensor, at: number) => {
     try {
       await see(rows, at);
@@ -73,7 +78,9 @@ export async function eachLabelledLogits(model: LogitsModel | TeacherLogits, bat
   }
   const items = (some: readonly TaskBatch[]) => some.reduce((sum, { labels }) => sum + labels.length, 0);
   for (const [at, batch] of batches.entries()) {
-    if (signal?.aborted) throw new MoeError("aborted", `score: stopped after ${items(batches.slice(0, at))} of ${items(batches)} items at the caller's request.`);
+    if (signal?.aborted)
+      throw new MoeError("aborted",
+        `score: stopped after ${items(batches.slice(0, at))} of ${items(batches)} items at the caller's request.`);
     await seen(await labelledLogits(model, batch), at);
   }
 }
@@ -115,10 +122,12 @@ export class TeacherLogits {
   }
 
   /**
-   * Does work that asks for the rows of these batches. A teacher whose weights do not stay reads them once for all; what the
+   * Does work that asks for the rows of these batches. A teacher whose weights do not stay reads them once for all;
+   * what the
    * budget does not keep waits in a file until the work is done.
    */
-  async during<R>(batches: readonly TaskBatch[], work: () => Promise<R>, options: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<R> {
+  async during<R>(batches: readonly TaskBatch[], work: () => Promise<R>,
+    options: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<R> {
     const { streams, memory } = this.model;
     const missing = batches.filter((batch) => !this.has(batch));
     if (!streams || !memory || missing.length === 0) return work();

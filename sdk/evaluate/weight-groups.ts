@@ -1,5 +1,5 @@
 import { expectedTensors, layerTensors } from "../model/expected-tensors.js";
-import { layerId, type ExpertSpec, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { type ExpertSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import { expertSize } from "./expert-size.js";
 
 export type Part = "embedding" | "attention" | "routers" | "experts" | "shared" | "dense" | "norms" | "head";
@@ -33,16 +33,20 @@ export type UsageShares = Record<string, readonly number[]>;
 export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGroup[] {
   const { width, vocab } = spec;
   const groups: WeightGroup[] = [];
-  for (const { name, shape } of expectedTensors({ ...spec, decoder: { ...spec.decoder, layers: [] }, ...(spec.encoder && { encoder: { ...spec.encoder, layers: [] } }) })) {
+  for (const { name, shape } of expectedTensors({ ...spec, decoder: { ...spec.decoder, layers: [] },
+    ...(spec.encoder && { encoder: { ...spec.encoder, layers: [] } }) })) {
     const part = name.includes("finalNorm") ? "norms" : name.startsWith("head") ? "head" : "embedding";
-    groups.push(everyToken(part, part === "head" ? "logits" : name.startsWith("encoder.") ? "source" : "target", size(shape), 0));
+    groups.push(
+      everyToken(part, part === "head" ? "logits" : name.startsWith("encoder.") ? "source" : "target", size(shape), 0),
+    );
   }
   // a tied head multiplies with the embedding, which is counted above
   groups.push(everyToken("head", "logits", 0, vocab * width));
   for (const stack of ["encoder", "decoder"] as const) {
     const sees = stack === "encoder" ? "source" : "target";
     spec[stack]?.layers.forEach((layer, index) => {
-      for (const { name, shape } of layerTensors(withoutExperts(layer), width)) groups.push(layerWeight(name, shape, sees, layer));
+      for (const { name, shape } of layerTensors(withoutExperts(layer), width))
+        groups.push(layerWeight(name, shape, sees, layer));
       if (layer.ffn?.kind === "moe") groups.push(expertGroup(layer.ffn, width, sees, usage[layerId(stack, index)]));
     });
   }
@@ -50,7 +54,8 @@ export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGr
 }
 
 /** Any other name is a way to mix tokens and counts as attention. */
-const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cross: "attention", ffn: "dense", shared: "shared", sharedGate: "shared", expertsBias: "experts", router: "routers" };
+const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cross: "attention", ffn: "dense",
+  shared: "shared", sharedGate: "shared", expertsBias: "experts", router: "routers" };
 
 /** A weight by its canonical name in the layer: vectors and tables are added, matrices multiply. */
 function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"], { attention }: LayerSpec): WeightGroup {
@@ -76,10 +81,13 @@ function size(shape: number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"], usage?: readonly number[]): WeightGroup {
+function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"],
+  usage?: readonly number[]): WeightGroup {
   const sizes: ReturnType<typeof expertSize>[] = [];
   // most experts are like the one before
-  ffn.slots.forEach((slot, at) => sizes.push(at > 0 && isAlike(slot, ffn.slots[at - 1]) ? sizes[at - 1] : expertSize(slot, ffn, width)));
+  ffn.slots.forEach((slot, at) =>
+    sizes.push(at > 0 && isAlike(slot, ffn.slots[at - 1]) ? sizes[at - 1] : expertSize(slot, ffn, width))
+  );
   const group: WeightGroup = { part: "experts", sees, parameters: 0, active: 0, multiplies: 0 };
   runsPerToken(ffn, usage).forEach((runs, slot) => {
     group.parameters += sizes[slot].parameters;

@@ -2,7 +2,7 @@ import type { Tensor2D } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
-import { weightMatching, type ExpertMatrices } from "./weight-matching.js";
+import { type ExpertMatrices, weightMatching } from "./weight-matching.js";
 
 /**
  * Reads the stored experts of a layer with their hidden neurons in the order of the first one (section 3.1 of
@@ -10,7 +10,8 @@ import { weightMatching, type ExpertMatrices } from "./weight-matching.js";
  *
  * @returns one entry for each slot; the caller disposes them with `disposeExperts`
  */
-export async function alignedExperts(weights: WeightSource, layer: LayerId, ffn: MoeFfnSpec): Promise<ExpertMatrices[]> {
+export async function alignedExperts(weights: WeightSource, layer: LayerId,
+  ffn: MoeFfnSpec): Promise<ExpertMatrices[]> {
   const experts: ExpertMatrices[] = [];
   for (let slot = 0; slot < ffn.slots.length; slot++) {
     const expert = await readExpert(weights, layer, slot);
@@ -31,7 +32,8 @@ export async function readExpert(weights: WeightSource, layer: LayerId, slot: nu
 export function inOrder(expert: ExpertMatrices, order: ArrayLike<number>): ExpertMatrices {
   const moved = tf.tidy(() => {
     const neurons = tf.tensor1d(Array.from(order), "int32");
-    return { up: tf.gather(expert.up, neurons), ...(expert.gate && { gate: tf.gather(expert.gate, neurons) }), down: tf.gather(expert.down, neurons, 1) };
+    return { up: tf.gather(expert.up, neurons), ...(expert.gate && { gate: tf.gather(expert.gate, neurons) }),
+      down: tf.gather(expert.down, neurons, 1) };
   });
   disposeExperts([expert]);
   return moved;

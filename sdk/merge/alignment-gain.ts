@@ -1,23 +1,29 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { moeLayers, type LayerId, type ModelSpec } from "../model/spec.js";
+import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import { Rng, tf } from "../tensor/index.js";
 import { disposeExperts, inOrder, readExpert } from "./aligned-experts.js";
-import { weightMatching, type ExpertMatrices } from "./weight-matching.js";
+import { type ExpertMatrices, weightMatching } from "./weight-matching.js";
 
-/** Share of the squared distance to the layer's first expert that reordering neurons takes away, a mean over experts. */
+/**
+ * Share of the squared distance to the layer's first expert that reordering neurons takes away, a mean over experts.
+ */
 export interface AlignmentGain {
   trained: number;
-  /** the same for neurons of the same norms that point anywhere: what an assignment gains where there is nothing to find */
+  /**
+   * the same for neurons of the same norms that point anywhere: what an assignment gains where there is nothing to find
+   */
   random: number;
 }
 
 /**
- * Measures what weight matching (arXiv:2209.04836) finds: `1 - |W_1 - P W_e|^2 / |W_1 - W_e|^2` for each expert e, beside the
+ * Measures what weight matching (arXiv:2209.04836) finds: `1 - |W_1 - P W_e|^2 / |W_1 - W_e|^2` for each expert e,
+ * beside the
  * control of random directions.
  *
  * @param experts of each layer that are compared with its first; default all
  */
-export async function alignmentGain(spec: ModelSpec, weights: WeightSource, { experts = Infinity, seed = 0 } = {}): Promise<Record<LayerId, AlignmentGain>> {
+export async function alignmentGain(spec: ModelSpec, weights: WeightSource,
+  { experts = Infinity, seed = 0 } = {}): Promise<Record<LayerId, AlignmentGain>> {
   const gains: Record<LayerId, AlignmentGain> = {};
   for (const { id, ffn } of moeLayers(spec)) {
     const rng = new Rng(`alignment gain ${seed} ${id}`);
@@ -45,7 +51,10 @@ async function gain(first: ExpertMatrices, other: ExpertMatrices): Promise<numbe
 }
 
 async function distance(a: ExpertMatrices, b: ExpertMatrices): Promise<number> {
-  const total = tf.tidy(() => tf.addN([tf.sum(tf.squaredDifference(a.up, b.up)), tf.sum(tf.squaredDifference(a.down, b.down)), ...(a.gate && b.gate ? [tf.sum(tf.squaredDifference(a.gate, b.gate))] : [])]));
+  const total = tf.tidy(() =>
+    tf.addN([tf.sum(tf.squaredDifference(a.up, b.up)), tf.sum(tf.squaredDifference(a.down, b.down)),
+      ...(a.gate && b.gate ? [tf.sum(tf.squaredDifference(a.gate, b.gate))] : [])])
+  );
   const [value] = await total.data();
   total.dispose();
   return value;

@@ -26,12 +26,16 @@ export function dominantExperts(usage: number[][], keep: number | number[], opti
   const keepOf = (layer: number) => (typeof keep === "number" ? keep : keep[layer]);
   usage.forEach((shares, layer) => {
     if (!(keepOf(layer) >= 1 && keepOf(layer) <= shares.length)) {
-      throw new MoeError("keep-out-of-range", `dominantExperts: keep is ${keepOf(layer)} of ${shares.length} experts; accepted is 1 to ${shares.length}. Change keep.`);
+      throw new MoeError("keep-out-of-range",
+        `dominantExperts: keep is ${keepOf(layer)} of ${shares.length} experts; accepted is 1 to `
+          + `${shares.length}. Change keep.`);
     }
   });
 
   if (options.ratio === "uniform") {
-    return usage.map((shares, layer) => byFallingUsage(shares).slice(0, excluded.has(layer) ? shares.length : Math.round(keepOf(layer))));
+    return usage.map((shares, layer) =>
+      byFallingUsage(shares).slice(0, excluded.has(layer) ? shares.length : Math.round(keepOf(layer)))
+    );
   }
 
   // u_l: usage with the top expert at 1; an excluded layer is all ones

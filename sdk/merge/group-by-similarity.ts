@@ -23,11 +23,14 @@ export interface GroupOptions {
  * @throws MoeError `groups-too-small` when the groups cannot hold all experts
  * @example groupBySimilarity([0.6, 0.3, 0.1], [[1, 0, 0.9], [0, 1, 0.2], [0.9, 0.2, 1]], [0, 1])  // [0, 1, 0]
  */
-export function groupBySimilarity(usage: number[], similarity: number[][], leaders: number[], options: GroupOptions = {}): number[] {
+export function groupBySimilarity(usage: number[], similarity: number[][], leaders: number[],
+  options: GroupOptions = {}): number[] {
   const experts = usage.length;
   const capacity = options.capacity ?? experts;
   if (capacity * leaders.length < experts) {
-    throw new MoeError("groups-too-small", `group: ${leaders.length} groups of at most ${capacity} cannot hold ${experts} experts; accepted is a capacity of ${Math.ceil(experts / leaders.length)} or more. Raise capacity or keep.`);
+    throw new MoeError("groups-too-small",
+      `group: ${leaders.length} groups of at most ${capacity} cannot hold ${experts} experts; accepted is `
+        + `a capacity of ${Math.ceil(experts / leaders.length)} or more. Raise capacity or keep.`);
   }
   const labels = usage.map((_, expert) => expert);
   leaders.forEach((leader, group) => (labels[leader] = group));

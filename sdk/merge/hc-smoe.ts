@@ -2,12 +2,13 @@ import type { LayerId } from "../model/spec.js";
 import { keepPerLayer } from "../plan/keep.js";
 import { option } from "../plan/option.js";
 import type { Method, Plan, SlotRecipe } from "../plan/plan.js";
-import { groupNeuronsName, groupNeuronsObserver, type GroupNeurons, type NeuronMatch } from "../profile/observers/group-neurons.js";
-import { usage, type Profile } from "../profile/profile.js";
+import { type GroupNeurons, groupNeuronsName, groupNeuronsObserver,
+  type NeuronMatch } from "../profile/observers/group-neurons.js";
+import { type Profile, usage } from "../profile/profile.js";
 import { statistic } from "../profile/statistic.js";
 import { Rng } from "../tensor/rng.js";
 import { closestToCentre, hierarchicalClusters, type Linkage } from "./hierarchical-clusters.js";
-import { memberWeights, memberWeightings, type MemberWeighting } from "./member-weights.js";
+import { type MemberWeighting, memberWeightings, memberWeights } from "./member-weights.js";
 import { mergedLayers } from "./merged-layers.js";
 import { silhouette } from "./silhouette.js";
 
@@ -20,7 +21,10 @@ export const clusterResults = ["mean", "closest", "fix-dom-same", "zipit"] as co
 export interface HcSmoeOptions {
   /** clusters of every layer: a share in (0, 1] or a count in (1, E] */
   keep: number;
-  /** "keep" (default): as many clusters as `keep` says. "silhouette": at least two and at most that many, as many as are best apart */
+  /**
+   * "keep" (default): as many clusters as `keep` says. "silhouette": at least two and at most that many, as many as are
+   * best apart
+   */
   count?: "keep" | "silhouette";
   /** what is clustered; default "mean-output" */
   base?: (typeof clusterBases)[number];
@@ -43,7 +47,10 @@ export interface HcSmoeOptions {
   exclude?: string[];
   /** added to the sum of a group's weights before they are divided by it: 1e-7 in the released code; default 0 */
   epsilon?: number;
-  /** run a merged expert once for a token that chose two of its members, with the sum of their gates: the same result for less; default false */
+  /**
+   * run a merged expert once for a token that chose two of its members, with the sum of their gates: the same result
+   * for less; default false
+   */
   combine?: boolean;
   /** of random weights; default 0 */
   seed?: number;
@@ -66,7 +73,8 @@ export const hcSmoe: Method<HcSmoeOptions> = {
     const match = neuronMatch(options);
     return match ? [groupNeuronsObserver(match, groupsOf(clustersOf(profile, options)), weights)] : [];
   },
-  options: ["keep", "count", "base", "linkage", "result", "match", "weights", "align", "exclude", "epsilon", "combine", "seed"],
+  options: ["keep", "count", "base", "linkage", "result", "match", "weights", "align", "exclude", "epsilon", "combine",
+    "seed"],
 
   plan(profile, options): Plan {
     const match = neuronMatch(options);
@@ -74,14 +82,19 @@ export const hcSmoe: Method<HcSmoeOptions> = {
     const align = option("merge", "align", options.align, ["none", "weights"], "none");
     const rng = new Rng(options.seed ?? 0);
     const layers = clustersOf(profile, options);
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "hc-smoe", paper: "arXiv:2410.08589", options: { ...options }, layers: {} };
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "hc-smoe", paper: "arXiv:2410.08589",
+      options: { ...options }, layers: {} };
     for (const [layer, { labels, clusters }] of Object.entries(layers)) {
       const shares = usage(profile.layers[layer]);
       const slots = clusters.map((members): SlotRecipe => {
-        if (options.result === "closest" || (match && members.length === 1)) return { from: [{ expert: members[0], weight: 1 }] };
-        if (match) return { from: members.map((expert) => ({ expert, weight: 1 / members.length })), zip: zipOf(profile, layer, members, groupNeuronsName(match, groupsOf(layers))), zipBy: "mean" };
+        if (options.result === "closest" || (match && members.length === 1))
+          return { from: [{ expert: members[0], weight: 1 }] };
+        if (match)
+          return { from: members.map((expert) => ({ expert, weight: 1 / members.length })),
+            zip: zipOf(profile, layer, members, groupNeuronsName(match, groupsOf(layers))), zipBy: "mean" };
         const weights = memberWeights(shares, members, weighting, rng, options.epsilon);
-        return { from: members.map((expert, place) => ({ expert, weight: weights[place] })), ...(align === "weights" && { align: { by: align, to: "leader" as const } }) };
+        return { from: members.map((expert, place) => ({ expert, weight: weights[place] })),
+          ...(align === "weights" && { align: { by: align, to: "leader" as const } }) };
       });
       plan.layers[layer] = { slots, expertOf: labels, ...(options.combine && { router: { combine: true } }) };
     }
@@ -89,7 +102,10 @@ export const hcSmoe: Method<HcSmoeOptions> = {
   },
 };
 
-interface Clusters { labels: number[]; /** members of each, the one closest to the centre first */ clusters: number[][] }
+interface Clusters {
+  labels: number[]; /** members of each, the one closest to the centre first */
+  clusters: number[][];
+}
 
 /** The clusters of every layer that is merged. */
 function clustersOf(profile: Profile, options: HcSmoeOptions): Record<LayerId, Clusters> {

@@ -20,7 +20,9 @@ export type Linkage = (typeof linkages)[number];
  * @example hierarchicalClusters([[1, 1, 0], [1, 1, 0], [0, 0, 1]], 2, "average")  // [0, 0, 1]
  */
 export function hierarchicalClusters(gram: number[][], count: number, method: Linkage = "average"): number[] {
-  if (!linkages.includes(method)) throw new MoeError("unknown-linkage", `cluster: linkage ${JSON.stringify(method)} is not known. ${suggest(String(method), linkages)}`);
+  if (!linkages.includes(method))
+    throw new MoeError("unknown-linkage",
+      `cluster: linkage ${JSON.stringify(method)} is not known. ${suggest(String(method), linkages)}`);
   if (gram.length === 1) return [0];
   if (method.startsWith("released-")) return released(gram, count, method as "released-complete" | "released-ward");
   const E = gram.length;
@@ -36,13 +38,15 @@ export function hierarchicalClusters(gram: number[][], count: number, method: Li
  */
 export function closestToCentre(gram: number[][], members: number[]): number {
   let best = members[0];
-  for (const member of members) if (distance(gram, [member], members) < distance(gram, [best], members) * (1 - 1e-9)) best = member;
+  for (const member of members)
+    if (distance(gram, [member], members) < distance(gram, [best], members) * (1 - 1e-9)) best = member;
   return best;
 }
 
 /** Euclidean distance between the centres of two clusters. */
 function distance(gram: number[][], a: number[], b: number[]): number {
-  const product = (x: number[], y: number[]) => x.reduce((sum, i) => y.reduce((part, j) => part + gram[i][j], sum), 0) / (x.length * y.length);
+  const product = (x: number[], y: number[]) =>
+    x.reduce((sum, i) => y.reduce((part, j) => part + gram[i][j], sum), 0) / (x.length * y.length);
   return Math.sqrt(Math.max(0, product(a, a) + product(b, b) - 2 * product(a, b)));
 }
 

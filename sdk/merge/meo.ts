@@ -10,7 +10,8 @@ export interface MeoOptions {
   keep?: number;
   /**
    * What shares one gate. "sequence" (default): every sequence is routed by the mean of its inputs, and runs through an
-   * expert made for it; nothing is stored less. "task": one expert for all inputs, made from the experts that the router
+   * expert made for it; nothing is stored less. "task": one expert for all inputs, made from the experts that the
+   * router
    * leans to most on the profile's data; the others go.
    */
   level?: "sequence" | "task";
@@ -20,7 +21,8 @@ export interface MeoOptions {
 
 /**
  * Merging experts into one when they run: MEO, arXiv:2310.09832. The weights of the chosen experts are added up by
- * their gates before they are applied. With "sequence" a token's result depends on the tokens after it, so layers under a
+ * their gates before they are applied. With "sequence" a token's result depends on the tokens after it, so layers under
+ * a
  * causal mask take "task" alone.
  *
  * @example meo.plan(profile, { keep: 4 })
@@ -35,11 +37,14 @@ export const meo: Method<MeoOptions> = {
 
   plan(profile, options): Plan {
     const level = option("merge", "level", options.level, ["sequence", "task"], "sequence");
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "meo", paper: "arXiv:2310.09832", options: { ...options }, layers: {} };
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "meo", paper: "arXiv:2310.09832",
+      options: { ...options }, layers: {} };
     for (const layer of mergedLayers(profile, options.exclude)) {
       const { experts } = profile.layers[layer];
       const count = Math.round(keepPerLayer(options.keep ?? Math.min(2, experts), experts, "merge"));
-      plan.layers[layer] = level === "sequence" ? { router: { topK: count, merge: "sequence" } } : oneForAll(statistic<number[]>(profile, layer, "gateMass", "gateMass"), count);
+      plan.layers[layer] = level === "sequence"
+        ? { router: { topK: count, merge: "sequence" } }
+        : oneForAll(statistic<number[]>(profile, layer, "gateMass", "gateMass"), count);
     }
     return plan;
   },
@@ -49,5 +54,6 @@ export const meo: Method<MeoOptions> = {
 function oneForAll(mass: number[], count: number): LayerPlan {
   const chosen = byFallingUsage(mass).slice(0, count);
   const total = chosen.reduce((sum, expert) => sum + mass[expert], 0);
-  return { slots: [{ from: chosen.map((expert) => ({ expert, weight: mass[expert] / total })) }], expertOf: mass.map(() => 0) };
+  return { slots: [{ from: chosen.map((expert) => ({ expert, weight: mass[expert] / total })) }],
+    expertOf: mass.map(() => 0) };
 }

@@ -11,7 +11,9 @@ import type { Profile } from "../profile/profile.js";
 export function mergedLayers(profile: Profile, exclude?: LayerId[]): LayerId[] {
   const layers = Object.keys(profile.layers);
   const unknown = exclude?.find((layer) => !layers.includes(layer));
-  if (unknown !== undefined) throw new MoeError("unknown-layer", `plan: exclude names ${unknown}, which the profile does not hold. ${suggest(unknown, layers)}`);
+  if (unknown !== undefined)
+    throw new MoeError("unknown-layer",
+      `plan: exclude names ${unknown}, which the profile does not hold. ${suggest(unknown, layers)}`);
   const excluded = exclude ?? layers.filter((layer) => layer.startsWith("encoder.")).slice(0, 1);
   return layers.filter((layer) => !excluded.includes(layer));
 }

@@ -13,18 +13,27 @@ import { tf } from "../tensor/index.js";
  * @param bias [E, out]
  * @returns [B, T, out]
  */
-export function mergedLinear(x: Tensor3D, choice: Tensor2D, gates: Tensor2D, weight: Tensor3D, bias?: Tensor2D): Tensor3D {
+export function mergedLinear(x: Tensor3D, choice: Tensor2D, gates: Tensor2D, weight: Tensor3D,
+  bias?: Tensor2D): Tensor3D {
   return tf.tidy(() => {
     const [E, out, width] = weight.shape;
     // [B, E]: the gates where their experts are
     const mixing = tf.sum(tf.mul(tf.oneHot(choice, E), tf.expandDims(gates, -1)), 1);
-    const merged = tf.reshape(tf.matMul(mixing as Tensor2D, tf.reshape(weight, [E, out * width]) as Tensor2D), [x.shape[0], out, width]);
+    const merged = tf.reshape(tf.matMul(mixing as Tensor2D, tf.reshape(weight, [E, out * width]) as Tensor2D), [
+      x.shape[0],
+      out,
+      width,
+    ]);
     const y = tf.matMul(x as Tensor, merged, false, true);
     return (bias ? tf.add(y, tf.expandDims(tf.matMul(mixing as Tensor2D, bias), 1)) : y) as Tensor3D;
   });
 }
 
-/** Products per sequence of T tokens, two FLOPs each: building the merged matrix of K experts, and one expert on every token. */
-export function mergedLinearFlops(tokens: number, chosen: number, out: number, width: number): { merged: number; mixture: number } {
+/**
+ * Products per sequence of T tokens, two FLOPs each: building the merged matrix of K experts, and one expert on every
+ * token.
+ */
+export function mergedLinearFlops(tokens: number, chosen: number, out: number,
+  width: number): { merged: number; mixture: number } {
   return { merged: 2 * out * width * (tokens + chosen), mixture: 2 * out * width * tokens * chosen };
 }

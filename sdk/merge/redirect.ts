@@ -13,5 +13,6 @@ export const redirect: Method<Omit<MSmoeOptions, "result" | "weights" | "align" 
   needs: mSmoe.needs,
   needsFor: mSmoe.needsFor,
   options: mSmoe.options!.filter((name) => !["result", "weights", "align", "alignTo"].includes(name)),
-  plan: async (profile, options) => ({ ...(await mSmoe.plan(profile, { ...options, result: "leader" })), method: "redirect", paper: undefined, options: { ...options } }),
+  plan: async (profile, options) => ({ ...(await mSmoe.plan(profile, { ...options, result: "leader" })),
+    method: "redirect", paper: undefined, options: { ...options } }),
 };

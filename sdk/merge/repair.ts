@@ -1,11 +1,12 @@
 import type { Method } from "../plan/plan.js";
 import type { ActivationMatching } from "../profile/observers/activation-matching.js";
 import { statistic } from "../profile/statistic.js";
-import { planRandomGroups, type AveragingOptions } from "./averaging.js";
+import { type AveragingOptions, planRandomGroups } from "./averaging.js";
 
 /**
  * The baseline "REPAIR" of arXiv:2310.01334, table 2, as its code ran it: random groups, activation matching to the
- * group's first member, plain means. The re-normalisation that gave REPAIR (arXiv:2211.08403) its name is not part of it.
+ * group's first member, plain means. The re-normalisation that gave REPAIR (arXiv:2211.08403) its name is not part of
+ * it.
  */
 export const repair: Method<AveragingOptions> = {
   name: "repair",
@@ -14,8 +15,11 @@ export const repair: Method<AveragingOptions> = {
   about: "plain means of random groups after activation matching",
   needs: ["activationMatching.all"],
   options: ["keep", "exclude", "seed"],
-  plan: (profile, options) => planRandomGroups("repair", profile, options, (members, layer) => {
-    const permutations = statistic<ActivationMatching>(profile, layer, "activationMatching.all", "activationMatching.all")[members[0]];
-    return { from: members.map((expert) => ({ expert, weight: 1 / members.length })), align: { by: "activations", to: "leader", permutations } };
-  }),
+  plan: (profile, options) =>
+    planRandomGroups("repair", profile, options, (members, layer) => {
+      const permutations =
+        statistic<ActivationMatching>(profile, layer, "activationMatching.all", "activationMatching.all")[members[0]];
+      return { from: members.map((expert) => ({ expert, weight: 1 / members.length })),
+        align: { by: "activations", to: "leader", permutations } };
+    }),
 };

@@ -1,9 +1,9 @@
+import type { LayerId } from "../model/spec.js";
+import type { Statistic } from "../plan/plan.js";
+import type { Profile } from "../profile/profile.js";
+import { statistic } from "../profile/statistic.js";
 import { dot } from "../tensor/linalg/matrix.js";
 import { Rng } from "../tensor/rng.js";
-import type { LayerId } from "../model/spec.js";
-import type { Profile } from "../profile/profile.js";
-import type { Statistic } from "../plan/plan.js";
-import { statistic } from "../profile/statistic.js";
 
 /**
  * How alike two experts are, by the names of table 4 of arXiv:2310.01334 and of its code:
@@ -14,13 +14,14 @@ import { statistic } from "../profile/statistic.js";
  * - `feature-correlation.lsa`, `feature-correlation.max`: best correlation between hidden neurons
  * - `mse`: how little the average of the two changes their outputs
  * - `random`: a random number per pair, the negative control
- * - `mean-output`, `routed-mean-output`: cosine of mean outputs over all tokens, or over those routed to each; `output`,
- *   `output.routed`: mean cosine of outputs, token by token (not in the paper; what the code of arXiv:2510.13999 merges by)
+ * - `mean-output`, `routed-mean-output`: cosine of mean outputs over all tokens, or over those routed to each;
+ *   `output`,
+ * `output.routed`: mean cosine of outputs, token by token (not in the paper; what the code of arXiv:2510.13999 merges
+ * by)
  */
-export const similarities = [
-  "router-logits", "router-weight", "weight", "feature", "feature.abs", "weight-feature", "gradient", "weight-gradient",
-  "router-weight-feature", "mse", "feature-correlation.lsa", "feature-correlation.max", "random", "mean-output", "routed-mean-output", "output", "output.routed",
-] as const;
+export const similarities = ["router-logits", "router-weight", "weight", "feature", "feature.abs", "weight-feature",
+  "gradient", "weight-gradient", "router-weight-feature", "mse", "feature-correlation.lsa", "feature-correlation.max",
+  "random", "mean-output", "routed-mean-output", "output", "output.routed"] as const;
 export type Similarity = (typeof similarities)[number];
 
 /** The statistic that a similarity is read from; those without a table of their own are measured as a matrix. */
@@ -48,9 +49,12 @@ export function similarityMatrix(profile: Profile, layer: LayerId, name: Similar
     return cosine.map((row, i) => row.map((value, j) => (i === j ? 1 : toUnit(value))));
   }
   if (name === "feature") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanInput", "meanInput"));
-  if (name === "feature.abs") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanAbsInput", "meanAbsInput"));
-  if (name === "mean-output") return cosineSimilarity(statistic<number[][]>(profile, layer, "meanOutput", "meanOutput"));
-  if (name === "routed-mean-output") return cosineSimilarity(statistic<number[][]>(profile, layer, "routedMeanOutput", "routedMeanOutput"));
+  if (name === "feature.abs")
+    return cosineSimilarity(statistic<number[][]>(profile, layer, "meanAbsInput", "meanAbsInput"));
+  if (name === "mean-output")
+    return cosineSimilarity(statistic<number[][]>(profile, layer, "meanOutput", "meanOutput"));
+  if (name === "routed-mean-output")
+    return cosineSimilarity(statistic<number[][]>(profile, layer, "routedMeanOutput", "routedMeanOutput"));
   return statistic<number[][]>(profile, layer, `similarity.${name}`, `similarity.${name}`);
 }
 

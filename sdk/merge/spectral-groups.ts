@@ -4,7 +4,8 @@ import { svd } from "../tensor/linalg/svd.js";
 
 /**
  * Groups experts by spectral clustering of their similarities: the eigenvectors of the normalised Laplacian with the
- * smallest eigenvalues place the experts, and a rotation found by a QR decomposition with pivoting says which group each
+ * smallest eigenvalues place the experts, and a rotation found by a QR decomposition with pivoting says which group
+ * each
  * is in (Damle, Minden, Ying 2019, arXiv:1708.07481). Equals scikit-learn's `SpectralClustering(affinity="precomputed",
  * assign_labels="cluster_qr")`; nothing in it is random.
  *
@@ -16,9 +17,13 @@ import { svd } from "../tensor/linalg/svd.js";
 export function spectralGroups(similarity: number[][], count: number): number[] {
   const degree = similarity.map((row, i) => row.reduce((sum, value, j) => sum + (i === j ? 0 : value), 0));
   const scale = degree.map((sum) => (sum > 0 ? Math.sqrt(sum) : 1));
-  const laplacian = similarity.map((row, i) => row.map((value, j) => (i === j ? (degree[i] > 0 ? 1 : 0) : -value / (scale[i] * scale[j]))));
+  const laplacian = similarity.map((row, i) =>
+    row.map((value, j) => (i === j ? (degree[i] > 0 ? 1 : 0) : -value / (scale[i] * scale[j])))
+  );
   const { vectors } = eigh(matrix(laplacian));
-  const places = similarity.map((row, i) => Array.from({ length: count }, (_, k) => vectors.data[i * row.length + k] / scale[i]));
+  const places = similarity.map((row, i) =>
+    Array.from({ length: count }, (_, k) => vectors.data[i * row.length + k] / scale[i])
+  );
 
   // the nearest rotation to the places of the pivots turns each of these towards an axis of its own
   const { u, v } = svd(transposed(matrix(mostIndependent(places).map((expert) => places[expert]))));
@@ -28,7 +33,10 @@ export function spectralGroups(similarity: number[][], count: number): number[] 
   return labels.map((label) => byAppearance.indexOf(label));
 }
 
-/** Rows that a QR decomposition with pivoting takes first: each time the longest, whose direction is then taken out of all. */
+/**
+ * Rows that a QR decomposition with pivoting takes first: each time the longest, whose direction is then taken out of
+ * all.
+ */
 function mostIndependent(rows: number[][]): number[] {
   const rest = rows.map((row) => [...row]);
   return rows[0].map(() => {

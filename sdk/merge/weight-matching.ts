@@ -1,9 +1,13 @@
-import { tf } from "../tensor/index.js";
 import type { Tensor2D } from "@tensorflow/tfjs";
+import { tf } from "../tensor/index.js";
 import { assign } from "../tensor/linalg/assign.js";
 
 /** The matrices of one expert: up and gate [F, D], down [D, F]. */
-export interface ExpertMatrices { up: Tensor2D; gate?: Tensor2D; down: Tensor2D }
+export interface ExpertMatrices {
+  up: Tensor2D;
+  gate?: Tensor2D;
+  down: Tensor2D;
+}
 
 /**
  * Finds the order of one expert's hidden neurons that fits another expert best (arXiv:2209.04836, section 3):

@@ -1,4 +1,7 @@
-/** of a merged pair's correlation with the rest: the reference takes a tenth of the smaller, so that pairs are preferred to heaps */
+/**
+ * of a merged pair's correlation with the rest: the reference takes a tenth of the smaller, so that pairs are preferred
+ * to heaps
+ */
 const DAMPING = 0.1;
 
 /**
@@ -17,14 +20,16 @@ export function zipNeurons(correlation: Float32Array | Float64Array, n: number, 
   const findBest = (row: number) => {
     best[row] = -1;
     for (let column = row + 1; column < n; column++) {
-      if (alive[column] && (best[row] < 0 || correlation[row * n + column] > correlation[row * n + best[row]])) best[row] = column;
+      if (alive[column] && (best[row] < 0 || correlation[row * n + column] > correlation[row * n + best[row]]))
+        best[row] = column;
     }
   };
   for (let row = 0; row < n; row++) findBest(row);
   for (let count = n; count > left; count--) {
     let first = -1;
     for (let row = 0; row < n; row++) {
-      if (alive[row] && best[row] >= 0 && (first < 0 || correlation[row * n + best[row]] > correlation[first * n + best[first]])) first = row;
+      if (alive[row] && best[row] >= 0
+        && (first < 0 || correlation[row * n + best[row]] > correlation[first * n + best[first]])) first = row;
     }
     const second = best[first];
     alive[second] = 0;
@@ -38,7 +43,8 @@ export function zipNeurons(correlation: Float32Array | Float64Array, n: number, 
     for (let row = 0; row < second; row++) {
       if (!alive[row] || row === first) continue;
       if (best[row] === first || best[row] === second) findBest(row);
-      else if (row < first && best[row] >= 0 && correlation[row * n + first] > correlation[row * n + best[row]]) best[row] = first;
+      else if (row < first && best[row] >= 0 && correlation[row * n + first] > correlation[row * n + best[row]])
+        best[row] = first;
     }
   }
   const places = new Map<number, number>();

@@ -2,7 +2,7 @@ import { option } from "../plan/option.js";
 import type { Method } from "../plan/plan.js";
 import type { ZipMatching } from "../profile/observers/zip-matching.js";
 import { statistic } from "../profile/statistic.js";
-import { planRandomGroups, type AveragingOptions } from "./averaging.js";
+import { type AveragingOptions, planRandomGroups } from "./averaging.js";
 
 export interface ZipitOptions extends AveragingOptions {
   /**
@@ -26,11 +26,14 @@ export const zipit: Method<ZipitOptions> = {
   needs: [],
   needsFor: ({ keep, seed = 0 }) => [`zip.${keep}.${seed}`],
   options: ["keep", "exclude", "seed", "zipBy"],
-  plan: (profile, options) => planRandomGroups("zipit", profile, options, (members, layer) => {
-    const zipBy = option("merge", "zipBy", options.zipBy, ["zip", "mean"], "zip");
-    if (members.length === 1) return { from: [{ expert: members[0], weight: 1 }] };
-    const name = `zip.${options.keep}.${options.seed ?? 0}`;
-    const matching = statistic<ZipMatching>(profile, layer, name, name);
-    return { from: members.map((expert) => ({ expert, weight: 1 / members.length })), zip: Object.fromEntries(members.map((expert) => [expert, matching[expert]])), ...(zipBy === "mean" && { zipBy }) };
-  }),
+  plan: (profile, options) =>
+    planRandomGroups("zipit", profile, options, (members, layer) => {
+      const zipBy = option("merge", "zipBy", options.zipBy, ["zip", "mean"], "zip");
+      if (members.length === 1) return { from: [{ expert: members[0], weight: 1 }] };
+      const name = `zip.${options.keep}.${options.seed ?? 0}`;
+      const matching = statistic<ZipMatching>(profile, layer, name, name);
+      return { from: members.map((expert) => ({ expert, weight: 1 / members.length })),
+        zip: Object.fromEntries(members.map((expert) => [expert, matching[expert]])),
+        ...(zipBy === "mean" && { zipBy }) };
+    }),
 };

@@ -1,7 +1,7 @@
-import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
+import type { DataType, Tensor } from "@tensorflow/tfjs";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DataType, Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
 import type { MemoryBudget } from "./memory-budget.js";
@@ -41,7 +41,8 @@ export class Activations {
       this.budget.done(sizeBytes);
       return true;
     };
-    return { shape: tensor.shape, read: async () => tf.clone(tensor), take: async () => (free(), tensor), free: () => void (free() && tensor.dispose()) };
+    return { shape: tensor.shape, read: async () => tf.clone(tensor), take: async () => (free(), tensor),
+      free: () => void (free() && tensor.dispose()) };
   }
 
   /** Frees all that is held, and the file. */
@@ -63,13 +64,23 @@ export class Activations {
     const at = await file.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     const read = async () => tensorOf(await file.read(at, 4 * size), shape, dtype);
     const free = () => file.free(at, 4 * size);
-    return { shape, read, take: async () => { const whole = await read(); free(); return whole; }, free };
+    return { shape, read, take: async () => {
+      const whole = await read();
+      free();
+      return whole;
+    }, free };
   }
 }
 
 function tensorOf(bytes: Uint8Array, shape: number[], dtype: DataType): Tensor {
   const { buffer, byteOffset, byteLength } = bytes;
-  return tf.tensor(dtype === "int32" ? new Int32Array(buffer, byteOffset, byteLength / 4) : new Float32Array(buffer, byteOffset, byteLength / 4), shape, dtype);
+  return tf.tensor(
+    dtype === "int32"
+      ? new Int32Array(buffer, byteOffset, byteLength / 4)
+      : new Float32Array(buffer, byteOffset, byteLength / 4),
+    shape,
+    dtype,
+  );
 }
 
 /** A file whose pieces are used again once they are free. */
@@ -98,17 +109,21 @@ class Scratch {
     const at = this.unused.get(bytes.length)?.pop() ?? this.end;
     if (at === this.end) this.end += bytes.length;
     try {
-      for (let done = 0; done < bytes.length; ) done += (await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), at + done)).bytesWritten;
+      for (let done = 0; done < bytes.length;)
+        done += (await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), at + done)).bytesWritten;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
-      throw new MoeError("disk-full", `sweep: the disk of ${tmpdir()} is full at ${this.end} bytes of activations; accepted is room for all that { memory } does not hold. Free some space, set TMPDIR to another disk, or give fewer tokens.`, { cause });
+      throw new MoeError("disk-full",
+        `sweep: the disk of ${tmpdir()} is full at ${this.end} bytes of activations; accepted is room for `
+          + "all that { memory } does not hold. Free some space, set TMPDIR to another disk, or give fewer "
+          + "tokens.", { cause });
     }
     return at;
   }
 
   async read(at: number, sizeBytes: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(sizeBytes);
-    for (let done = 0; done < sizeBytes; ) {
+    for (let done = 0; done < sizeBytes;) {
       const { bytesRead } = await this.handle.read(bytes, done, Math.min(sizeBytes - done, 1 << 30), at + done);
       if (bytesRead === 0) throw new Error(`the scratch file ends at ${at + done}`);
       done += bytesRead;

@@ -29,7 +29,10 @@ export interface Rows {
   real?: Uint8Array;
   /** segments; undefined when all are 0 */
   types?: Int32Array;
-  /** where each token of the batch as it was given stands here: padding on the left was moved to the right; undefined when all stand where they were */
+  /**
+   * where each token of the batch as it was given stands here: padding on the left was moved to the right; undefined
+   * when all stand where they were
+   */
   places?: Int32Array;
 }
 
@@ -43,19 +46,26 @@ export function flattenRows(ids: number[][], mask: number[][] | undefined, spec:
   let real: Uint8Array | undefined, places: Int32Array | undefined;
   for (let b = 0; b < B; b++) {
     if (ids[b].length !== T || (mask && mask[b]?.length !== T)) {
-      throw new MoeError("bad-batch", `forward: row ${b} of ${name} has ${ids[b].length} ids${mask ? ` and ${mask[b]?.length} mask values` : ""}, row 0 has ${T} ids; accepted are ${PADDED}.`);
+      throw new MoeError("bad-batch",
+        `forward: row ${b} of ${name} has ${ids[b].length} `
+          + `ids${mask ? ` and ${mask[b]?.length} mask values` : ""}, row 0 has ${T} ids; accepted are ${PADDED}.`);
     }
     const { start, end } = realTokens(mask?.[b], T, `row ${b} of ${name}`);
     for (let t = 0; t < T; t++) {
       const id = ids[b][t];
       if (!Number.isInteger(id) || id < 0 || id >= spec.vocab) {
-        throw new MoeError("bad-batch", `forward: ${name}[${b}][${t}] is ${id}; accepted are whole numbers from 0 to ${spec.vocab - 1}. Check that tokenizer and model belong together.`);
+        throw new MoeError("bad-batch",
+          `forward: ${name}[${b}][${t}] is ${id}; accepted are whole numbers from 0 to ${spec.vocab - 1}. `
+            + "Check that tokenizer and model belong together.");
       }
       flat[b * T + ((t - start + T) % T)] = id;
     }
     if (end - start < T) (real ??= new Uint8Array(B * T).fill(1)).fill(0, b * T + end - start, (b + 1) * T);
     if (start === 0) continue;
-    if (countsFromTheEdge(spec)) throw new MoeError("bad-batch", `forward: row ${b} of ${name} is padded on the left, and family "${spec.family}" counts positions from the beginning of a row; accepted is padding on the right. Pad on the right.`);
+    if (countsFromTheEdge(spec))
+      throw new MoeError("bad-batch",
+        `forward: row ${b} of ${name} is padded on the left, and family "${spec.family}" counts positions `
+          + "from the beginning of a row; accepted is padding on the right. Pad on the right.");
     places ??= Int32Array.from({ length: B * T }, (_, n) => n);
     for (let t = 0; t < T; t++) places[b * T + t] = b * T + ((t - start + T) % T);
   }
@@ -66,15 +76,23 @@ export function flattenRows(ids: number[][], mask: number[][] | undefined, spec:
 function realTokens(mask: number[] | undefined, T: number, row: string): { start: number; end: number } {
   if (!mask) return { start: 0, end: T };
   const start = mask.findIndex((real) => real), end = mask.findLastIndex((real) => real) + 1;
-  if (start < 0) throw new MoeError("bad-batch", `forward: ${row} is padding alone; accepted are rows with at least one real token.`);
+  if (start < 0)
+    throw new MoeError("bad-batch",
+      `forward: ${row} is padding alone; accepted are rows with at least one real token.`);
   const hole = mask.findIndex((real, t) => !real && t > start && t < end);
-  if (hole >= 0) throw new MoeError("bad-batch", `forward: ${row} has padding at ${hole} between real tokens; accepted are ${PADDED}.`);
+  if (hole >= 0)
+    throw new MoeError("bad-batch",
+      `forward: ${row} has padding at ${hole} between real tokens; accepted are ${PADDED}.`);
   return { start, end };
 }
 
-/** Learned positions of a model that sees both sides: the first place of a row is position 0, whether it is padding or not. */
+/**
+ * Learned positions of a model that sees both sides: the first place of a row is position 0, whether it is padding or
+ * not.
+ */
 function countsFromTheEdge({ decoder }: ModelSpec): boolean {
-  return decoder.embedding.position?.kind === "learned" && decoder.layers.some(({ attention }) => attention && "causal" in attention && !attention.causal);
+  return decoder.embedding.position?.kind === "learned"
+    && decoder.layers.some(({ attention }) => attention && "causal" in attention && !attention.causal);
 }
 
 /** Rows [N, …] in the order of the batch as it was given; a fresh tensor. Differentiable. */
@@ -87,10 +105,14 @@ export function flattenBatch(batch: Batch, spec: ModelSpec): { encoder?: Rows; d
   const first = flattenRows(batch.ids, batch.mask, spec, "ids");
   if (!spec.encoder) return { decoder: { ...first, ...typesOf(batch, first, spec) } };
   if (!batch.decoderIds) {
-    throw new MoeError("bad-batch", `forward: decoderIds is missing; family "${spec.family}" is an encoder-decoder. Give one row per input row, beginning with token ${spec.tokens.decoderStart}.`);
+    throw new MoeError("bad-batch",
+      `forward: decoderIds is missing; family "${spec.family}" is an encoder-decoder. Give one row per `
+        + `input row, beginning with token ${spec.tokens.decoderStart}.`);
   }
   const decoder = flattenRows(batch.decoderIds, batch.decoderMask, spec, "decoderIds");
-  if (decoder.B !== first.B) throw new MoeError("bad-batch", `forward: decoderIds has ${decoder.B} rows, ids has ${first.B}; accepted is the same number.`);
+  if (decoder.B !== first.B)
+    throw new MoeError("bad-batch",
+      `forward: decoderIds has ${decoder.B} rows, ids has ${first.B}; accepted is the same number.`);
   return { encoder: first, decoder };
 }
 
@@ -99,7 +121,11 @@ function typesOf({ tokenTypes }: Batch, { B, T, places }: Rows, spec: ModelSpec)
   const kinds = spec.decoder.embedding.tokenTypes ?? 0;
   const types = tokenTypes.flat();
   if (types.length !== B * T || types.some((type) => !Number.isInteger(type) || type < 0 || type >= kinds)) {
-    throw new MoeError("bad-batch", `forward: tokenTypes has ${types.length} numbers${types.length ? ` from ${Math.min(...types)} to ${Math.max(...types)}` : ""}; accepted are ${B * T} whole numbers below ${kinds}, one per token. Family "${spec.family}" tells ${kinds || "no"} segments apart.`);
+    throw new MoeError("bad-batch",
+      `forward: tokenTypes has ${types.length} `
+        + `numbers${types.length ? ` from ${Math.min(...types)} to ` + `${Math.max(...types)}` : ""}; accepted are `
+        + `${B * T} whole numbers below ${kinds}, one per token. Family "${spec.family}" tells `
+        + `${kinds || "no"} segments apart.`);
   }
   const placed = new Int32Array(B * T);
   types.forEach((type, n) => (placed[places?.[n] ?? n] = type));

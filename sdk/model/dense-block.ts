@@ -7,6 +7,8 @@ import type { DenseFfnSpec } from "./spec.js";
 /** The plain feed-forward block: down(act(up x)), or down(act(gate x) * up x) when gated. x [N, D] -> [N, D]. */
 export function denseBlock(x: Tensor, spec: DenseFfnSpec, weights: LayerWeights, name = "ffn"): Tensor {
   const up = linear(x, weights, `${name}.up`);
-  const hidden = spec.gated ? tf.mul(activate(linear(x, weights, `${name}.gate`), spec.activation), up) : activate(up, spec.activation);
+  const hidden = spec.gated
+    ? tf.mul(activate(linear(x, weights, `${name}.gate`), spec.activation), up)
+    : activate(up, spec.activation);
   return linear(hidden, weights, `${name}.down`);
 }

@@ -3,7 +3,11 @@ import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec, NormSp
 import { layerId } from "./spec.js";
 
 /** Name and shape of a weight that a spec needs; a new model has the value `start` everywhere, or random numbers. */
-export interface ExpectedTensor { name: string; shape: number[]; start?: number }
+export interface ExpectedTensor {
+  name: string;
+  shape: number[];
+  start?: number;
+}
 
 /**
  * Every weight that a spec needs, by canonical name, in running order. Loading, saving, creating and counting
@@ -16,7 +20,8 @@ export function expectedTensors(spec: ModelSpec): ExpectedTensor[] {
   for (const stack of ["decoder", "encoder"] as const) if (spec[stack]) all.push(...embeddingTensors(spec, stack));
   for (const stack of ["encoder", "decoder"] as const) {
     spec[stack]?.layers.forEach((layer, index) => {
-      for (const tensor of layerTensors(layer, spec.width)) all.push({ ...tensor, name: `${layerId(stack, index)}.${tensor.name}` });
+      for (const tensor of layerTensors(layer, spec.width))
+        all.push({ ...tensor, name: `${layerId(stack, index)}.${tensor.name}` });
     });
   }
   return [...all, ...endTensors(spec)];
@@ -34,13 +39,14 @@ function embeddingTensors(spec: ModelSpec, stack: "encoder" | "decoder"): Expect
   const { embedding } = spec[stack]!;
   const { position, width = D } = embedding;
   const prefix = stack === "encoder" ? "encoder." : "";
-  return [
-    ...(embedding.shared ? [] : [{ name: `${prefix}embed`, shape: [V, width] }]),
-    ...(width === D ? [] : [{ name: `${prefix}embedIn`, shape: [D, width] }, { name: `${prefix}embedOut`, shape: [width, D] }]),
-    ...(position?.kind === "learned" ? [{ name: `${prefix}position`, shape: [position.count + position.offset, D] }] : []),
-    ...(embedding.tokenTypes ? [{ name: `${prefix}tokenType`, shape: [embedding.tokenTypes, D] }] : []),
-    ...(embedding.norm ? norm(`${prefix}embedNorm`, embedding.norm, D) : []),
-  ];
+  return [...(embedding.shared ? [] : [{ name: `${prefix}embed`, shape: [V, width] }]),
+    ...(width === D
+      ? []
+      : [{ name: `${prefix}embedIn`, shape: [D, width] }, { name: `${prefix}embedOut`, shape: [width, D] }]),
+    ...(position?.kind === "learned"
+      ? [{ name: `${prefix}position`, shape: [position.count + position.offset, D] }]
+      : []), ...(embedding.tokenTypes ? [{ name: `${prefix}tokenType`, shape: [embedding.tokenTypes, D] }] : []),
+    ...(embedding.norm ? norm(`${prefix}embedNorm`, embedding.norm, D) : [])];
 }
 
 /** Final norms and head. */
@@ -51,7 +57,9 @@ function endTensors(spec: ModelSpec): ExpectedTensor[] {
     const final = spec[stack]?.finalNorm;
     if (final) all.push(...norm(`${prefix}finalNorm`, final, D));
   }
-  if (head.transform) all.push({ name: "headTransform", shape: [D, D] }, { name: "headTransform.bias", shape: [D], start: 0 }, ...norm("headNorm", head.transform.norm, D));
+  if (head.transform)
+    all.push({ name: "headTransform", shape: [D, D] }, { name: "headTransform.bias", shape: [D], start: 0 },
+      ...norm("headNorm", head.transform.norm, D));
   if (!head.tied) all.push({ name: "head", shape: [V, spec.decoder.embedding.width ?? D] });
   if (head.bias) all.push({ name: "head.bias", shape: [V], start: 0 });
   return all;
@@ -73,14 +81,16 @@ export function layerTensors(layer: LayerSpec, D: number): ExpectedTensor[] {
 
 /** A norm that is stored around zero starts there. */
 function norm(name: string, spec: NormSpec, D: number): ExpectedTensor[] {
-  return [{ name, shape: [D], start: 1 - (spec.offset ?? 0) }, ...(spec.bias ? [{ name: `${name}.bias`, shape: [D], start: 0 }] : [])];
+  return [{ name, shape: [D], start: 1 - (spec.offset ?? 0) },
+    ...(spec.bias ? [{ name: `${name}.bias`, shape: [D], start: 0 }] : [])];
 }
 
 /** gate, up [F, D] and down [D, F] of a feed-forward block or an expert. */
 function dense(name: string, spec: Pick<DenseFfnSpec, "width" | "gated" | "bias">, D: number): ExpectedTensor[] {
   const F = spec.width;
   const all: ExpectedTensor[] = [];
-  for (const [part, shape] of [...(spec.gated ? [["gate", [F, D]]] : []), ["up", [F, D]], ["down", [D, F]]] as [string, number[]][]) {
+  for (const [part, shape] of [...(spec.gated ? [["gate", [F, D]]] : []), ["up", [F, D]], ["down", [D, F]]] as [string,
+    number[]][]) {
     all.push({ name: `${name}.${part}`, shape });
     if (spec.bias) all.push({ name: `${name}.${part}.bias`, shape: [shape[0]], start: 0 });
   }

@@ -1,9 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
+import { Activations } from "./activations.js";
 import { flattenRows, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
-import { Activations } from "./activations.js";
 import { layerPass } from "./layer-pass.js";
 import { keyMaskOf, type LayerCache, type Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
@@ -27,7 +27,8 @@ export interface GenerateOptions {
  * @param prompt rows, padded on the right or on the left, with mask; rows of a decoder-only model may differ in length
  * @returns the added ids of each row, its stop token included
  */
-export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
+export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] },
+  options: GenerateOptions = {}): Promise<number[][]> {
   await ready();
   refuseTwoSided(spec);
   flattenRows(prompt.ids, prompt.mask, spec, "ids");
@@ -43,7 +44,9 @@ export async function generate(spec: ModelSpec, resident: Resident, prompt: { id
     byLength.set(length, [...(byLength.get(length) ?? []), row]);
   });
   for (const rows of byLength.values()) {
-    await generateTogether(rows, { ids: rows.map((row) => prompt.ids[row].filter((_, t) => !prompt.mask || prompt.mask[row][t])) }, spec, resident, options, answers);
+    await generateTogether(rows, {
+      ids: rows.map((row) => prompt.ids[row].filter((_, t) => !prompt.mask || prompt.mask[row][t])),
+    }, spec, resident, options, answers);
   }
   return answers;
 }
@@ -51,10 +54,13 @@ export async function generate(spec: ModelSpec, resident: Resident, prompt: { id
 /** A decoder that sees what comes after a token cannot continue a text. */
 function refuseTwoSided(spec: ModelSpec): void {
   if (spec.decoder.layers.every(({ attention }) => !attention || !("causal" in attention) || attention.causal)) return;
-  throw new MoeError("no-generation", `generate: family "${spec.family}" sees tokens on both sides, it fills in masked tokens; accepted are causal models. Use forward.`);
+  throw new MoeError("no-generation",
+    `generate: family "${spec.family}" sees tokens on both sides, it fills in masked tokens; accepted `
+      + "are causal models. Use forward.");
 }
 
-async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?: number[][] }, spec: ModelSpec, resident: Resident, options: GenerateOptions, answers: number[][]): Promise<void> {
+async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?: number[][] }, spec: ModelSpec,
+  resident: Resident, options: GenerateOptions, answers: number[][]): Promise<void> {
   const { maxTokens = 32, stop = spec.tokens.eos, signal } = options;
   const side = flattenRows(prompt.ids, prompt.mask, spec, "ids");
   const caches: LayerCache[] = spec.decoder.layers.map(() => ({}));
@@ -63,7 +69,8 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
     const extra: Partial<Pass> = {};
     let next = side;
     if (spec.encoder) {
-      const memory = await runOnce("encoder", side, spec, resident, { capacity: options.capacity ?? true, keyMask: keyMaskOf(side) });
+      const memory = await runOnce("encoder", side, spec, resident, { capacity: options.capacity ?? true,
+        keyMask: keyMaskOf(side) });
       extra.memory = tf.reshape(memory, [side.B, side.T, spec.width]);
       extra.memoryMask = keyMaskOf(side);
       held.push(memory, extra.memory, ...(extra.memoryMask ? [extra.memoryMask] : []));
@@ -71,8 +78,10 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
     }
     const open = new Set(rows);
     for (let step = 0, offset = 0; step < maxTokens && open.size > 0; step++) {
-      if (signal?.aborted) throw new MoeError("aborted", `generate: stopped after ${step} tokens at the caller's request.`);
-      const x = await runOnce("decoder", next, spec, resident, { ...extra, offset, caches, capacity: options.capacity ?? true });
+      if (signal?.aborted)
+        throw new MoeError("aborted", `generate: stopped after ${step} tokens at the caller's request.`);
+      const x = await runOnce("decoder", next, spec, resident, { ...extra, offset, caches,
+        capacity: options.capacity ?? true });
       const top = await resident.take("head");
       const best = tf.tidy(() => {
         const last = tf.slice(tf.reshape(x, [next.B, next.T, spec.width]), [0, next.T - 1, 0], [next.B, 1, spec.width]);
@@ -97,13 +106,15 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
 }
 
 /** One pass of one stack over some rows, final norm included: [N, D]. */
-async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident, extra: Partial<Pass>): Promise<Tensor> {
+async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident,
+  extra: Partial<Pass>): Promise<Tensor> {
   const top = new Map([...(await resident.take("embedding")), ...(await resident.take("finalNorm"))]);
   const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
   const activations = new Activations(resident.budget);
   try {
     const traveller = { x: await activations.hold(tf.tidy(() => embed(rows, spec, top, stack, pass.offset))), pass };
-    for (let index = 0; index < spec[stack]!.layers.length; index++) await layerPass({ resident, spec, stack, index, activations }, [traveller]);
+    for (let index = 0; index < spec[stack]!.layers.length; index++)
+      await layerPass({ resident, spec, stack, index, activations }, [traveller]);
     const x = await traveller.x.take();
     const y = tf.tidy(() => tf.clone(finalNorm(x, spec, top, stack)));
     x.dispose();

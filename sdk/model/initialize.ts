@@ -18,7 +18,13 @@ export function initialize(spec: ModelSpec, rng: Rng, gain = 1): MemorySource {
     if (start !== undefined) values.fill(start);
     else if (name.endsWith(".s.rows")) values.forEach((_, row) => (values[row] = row));
     else {
-      const scaled = /(^|\.)(embed|position|tokenType)$/.test(name) ? 1 : name.endsWith("relativeBias") ? 0.01 : name.endsWith("router") ? 1 / D : gain / shape[shape.length - 1];
+      const scaled = /(^|\.)(embed|position|tokenType)$/.test(name)
+        ? 1
+        : name.endsWith("relativeBias")
+        ? 0.01
+        : name.endsWith("router")
+        ? 1 / D
+        : gain / shape[shape.length - 1];
       const deviation = Math.sqrt(scaled);
       const own = rng.fork(name);
       for (let i = 0; i < values.length; i++) values[i] = deviation * cutNormal(own);

@@ -3,11 +3,11 @@ import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { LoadedExperts } from "./expert/loaded-experts.js";
 import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
-import { disposeWeights, expertGroups, readBank, readPlain, type LayerWeights } from "./layer-weights.js";
+import { disposeWeights, expertGroups, type LayerWeights, readBank, readPlain } from "./layer-weights.js";
 import type { MoeRecord, Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { addBlock, blockInput, runLayer, runMixers } from "./run-layer.js";
-import { layerId, type LayerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
+import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
 
 /** One batch on its way through a stack. */
 export interface Traveller {
@@ -25,17 +25,25 @@ export interface LayerPassOptions {
   experts?: boolean | "loaded";
 }
 
-interface Place { resident: Resident; spec: ModelSpec; stack: "encoder" | "decoder"; index: number; activations: Activations }
+interface Place {
+  resident: Resident;
+  spec: ModelSpec;
+  stack: "encoder" | "decoder";
+  index: number;
+  activations: Activations;
+}
 
 /**
- * Takes every batch through one layer. A layer that the budget holds is read whole; of a larger one the experts are read
+ * Takes every batch through one layer. A layer that the budget holds is read whole; of a larger one the experts are
+ * read
  * group by group, all batches use a group, and no more than two groups are there at a time.
  */
 export async function layerPass(place: Place, batches: Traveller[], options: LayerPassOptions = {}): Promise<void> {
   const { resident, spec, stack, index } = place;
   const layer = spec[stack]!.layers[index];
   const path = layerId(stack, index);
-  if (layer.ffn?.kind === "moe" && options.experts !== true && !layer.ffn.router.merge && resident.sizeBytes(path) > resident.budget.layerBytes) {
+  if (layer.ffn?.kind === "moe" && options.experts !== true && !layer.ffn.router.merge
+    && resident.sizeBytes(path) > resident.budget.layerBytes) {
     return expertsInGroups(place, layer as LayerSpec & { ffn: MoeFfnSpec }, path, batches, options);
   }
   const weights = await resident.take(path);
@@ -48,7 +56,9 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   }
 }
 
-async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place, layer: LayerSpec & { ffn: MoeFfnSpec }, path: LayerId, batches: Traveller[], { onMoe, experts }: LayerPassOptions): Promise<void> {
+async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place,
+  layer: LayerSpec & { ffn: MoeFfnSpec }, path: LayerId, batches: Traveller[],
+  { onMoe, experts }: LayerPassOptions): Promise<void> {
   const { ffn } = layer;
   const { budget, source } = resident;
   const groups = expertGroups(ffn, D, budget.groupBytes);
@@ -57,7 +67,9 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
     return at < groups.length ? readBank(source, path, ffn, groups[at], D) : new Map<string, Tensor>();
   };
   const loaded = experts ? new LoadedExperts(source, path, ffn, D, budget) : undefined;
-  const options: LayerPassOptions = { onMoe: onMoe && loaded ? (record, batch) => onMoe({ ...record, experts: loaded }, batch) : onMoe };
+  const options: LayerPassOptions = {
+    onMoe: onMoe && loaded ? (record, batch) => onMoe({ ...record, experts: loaded }, batch) : onMoe,
+  };
   const weights = await readPlain(source, path, layer, D);
   let next: Promise<LayerWeights> | undefined;
   try {
@@ -71,7 +83,8 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
         return [tf.clone(y), choice, gates, tf.zerosLike(y)];
       });
       x.dispose();
-      routed.push({ y: await activations.hold(y), choice: await activations.hold(choice), gates: await activations.hold(gates), sum: await activations.hold(sum) });
+      routed.push({ y: await activations.hold(y), choice: await activations.hold(choice),
+        gates: await activations.hold(gates), sum: await activations.hold(sum) });
     }
     next = read(0);
     for (let at = 0; at < groups.length; at++) {
@@ -80,9 +93,15 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
       next.catch(() => undefined); // told when it is awaited
       try {
         for (const held of routed) {
-          const [y, choice, gates, sum] = [await held.y.read(), await held.choice.read(), await held.gates.read(), await held.sum.take()];
+          const [y, choice, gates, sum] = [await held.y.read(), await held.choice.read(), await held.gates.read(),
+            await held.sum.take()];
           try {
-            held.sum = await activations.hold(tf.tidy(() => tf.add(sum, runExperts(y, { choice: choice as Tensor2D, gates: gates as Tensor2D }, ffn, bank, groups[at]))));
+            held.sum = await activations.hold(
+              tf.tidy(() =>
+                tf.add(sum,
+                  runExperts(y, { choice: choice as Tensor2D, gates: gates as Tensor2D }, ffn, bank, groups[at]))
+              ),
+            );
           } finally {
             tf.dispose([y, choice, gates, sum]);
           }
@@ -98,7 +117,8 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
       try {
         await step({ activations }, batches[batch], batch, options, (x, pass) => {
           const y = blockInput(x, layer, weights, "ffn");
-          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, weights, pass), sum, ffn, weights, pass), layer, weights, "ffn");
+          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, weights, pass), sum, ffn, weights, pass), layer,
+            weights, "ffn");
         });
       } finally {
         sum.dispose();
@@ -114,13 +134,15 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
 }
 
 /** One batch through a piece of a layer: its activation is replaced, what the piece recorded is shown. */
-async function step({ activations }: Pick<Place, "activations">, traveller: Traveller, batch: number, { onMoe }: LayerPassOptions, run: (x: Tensor, pass: Pass) => Tensor): Promise<void> {
+async function step({ activations }: Pick<Place, "activations">, traveller: Traveller, batch: number,
+  { onMoe }: LayerPassOptions, run: (x: Tensor, pass: Pass) => Tensor): Promise<void> {
   const { pass } = traveller;
   const records: MoeRecord[] = [];
   const [before, memory] = [await traveller.x.take(), await traveller.memory?.read()];
   const bias = pass.bias;
   try {
-    Object.assign(pass, { memory: memory ?? pass.memory, onMoe: onMoe && ((record: MoeRecord) => void records.push(keepRecord(record))) });
+    Object.assign(pass, { memory: memory ?? pass.memory, onMoe: onMoe && ((record: MoeRecord) =>
+      void records.push(keepRecord(record))) });
     const after = tf.tidy(() => {
       const y = run(before, pass);
       if (pass.bias !== bias) tf.keep(pass.bias!);
@@ -137,5 +159,6 @@ async function step({ activations }: Pick<Place, "activations">, traveller: Trav
 /** Copies outlive the layer's tidy; the layer's own tensors do not. */
 function keepRecord(record: MoeRecord): MoeRecord {
   const copy = <T extends Tensor>(tensor: T) => tf.keep(tf.clone(tensor)) as T;
-  return { ...record, input: copy(record.input), logits: copy(record.logits), choice: copy(record.choice), gates: copy(record.gates), output: copy(record.output) };
+  return { ...record, input: copy(record.input), logits: copy(record.logits), choice: copy(record.choice),
+    gates: copy(record.gates), output: copy(record.output) };
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { fillTensor } from "../tensor/filling.js";
 import { readRemainder, withWholeRemainder } from "../compress/remainder.js";
+import { fillTensor } from "../tensor/filling.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
 import { putNumbers, putWeight, readWeight } from "./read-weight.js";
 import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
@@ -13,7 +13,11 @@ import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
 export type LayerWeights = Map<string, Tensor>;
 
 /** Experts that run as one stacked operation. */
-export interface Bank { key: string; form: ExpertSpec["form"]; slots: number[] }
+export interface Bank {
+  key: string;
+  form: ExpertSpec["form"];
+  slots: number[];
+}
 
 /** The stored experts of a layer, grouped by form and size; experts of form "zero" are in no bank. */
 export function banksOf(ffn: MoeFfnSpec): Bank[] {
@@ -28,25 +32,36 @@ export function banksOf(ffn: MoeFfnSpec): Bank[] {
   return [...banks.values()];
 }
 
-/** Banks of some experts each, so that a group takes at most `sizeBytes` on the device, or is one expert that is larger. */
+/**
+ * Banks of some experts each, so that a group takes at most `sizeBytes` on the device, or is one expert that is larger.
+ */
 export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
   return banksOf(ffn).flatMap((bank) => {
-    const oneBytes = 4 * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce((sum, { shape }) => sum + size(shape), 0);
+    const oneBytes = 4 * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce(
+      (sum, { shape }) => sum + size(shape),
+      0,
+    );
     const count = Math.max(1, Math.floor(sizeBytes / oneBytes));
-    return Array.from({ length: Math.ceil(bank.slots.length / count) }, (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
+    return Array.from({ length: Math.ceil(bank.slots.length / count) },
+      (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
   });
 }
 
 /** Which canonical names (without the layer's path) make up each resident tensor, and its shape. */
-export function layoutOf(layer: LayerSpec, D: number): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
+export function layoutOf(layer: LayerSpec,
+  D: number): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
   const { ffn } = layer;
-  return [...plainLayout(layer, D), ...(ffn?.kind === "moe" ? banksOf(ffn).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
+  return [...plainLayout(layer, D),
+    ...(ffn?.kind === "moe" ? banksOf(ffn).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
 }
 
 function plainLayout(layer: LayerSpec, D: number) {
-  return layerTensors(layer, D)
-    .filter(({ name }) => !name.startsWith("experts."))
-    .map(({ name, shape }) => ({ key: name, from: [name], shape, stacked: false }));
+  return layerTensors(layer, D).filter(({ name }) => !name.startsWith("experts.")).map(({ name, shape }) => ({
+    key: name,
+    from: [name],
+    shape,
+    stacked: false,
+  }));
 }
 
 function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
@@ -59,10 +74,14 @@ function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
 }
 
 /** Reads one layer. The caller disposes it with `disposeWeights`. */
-export async function readLayer(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
+export async function readLayer(source: WeightSource, path: string, layer: LayerSpec,
+  D: number): Promise<LayerWeights> {
   const weights = await readPlain(source, path, layer, D);
   try {
-    if (layer.ffn?.kind === "moe") for (const bank of banksOf(layer.ffn)) for (const [key, tensor] of await readBank(source, path, layer.ffn, bank, D)) weights.set(key, tensor);
+    if (layer.ffn?.kind === "moe") {
+      for (const bank of banksOf(layer.ffn))
+        for (const [key, tensor] of await readBank(source, path, layer.ffn, bank, D)) weights.set(key, tensor);
+    }
     return weights;
   } catch (error) {
     disposeWeights(weights);
@@ -71,7 +90,8 @@ export async function readLayer(source: WeightSource, path: string, layer: Layer
 }
 
 /** What a layer holds beside its routed experts. */
-export async function readPlain(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
+export async function readPlain(source: WeightSource, path: string, layer: LayerSpec,
+  D: number): Promise<LayerWeights> {
   const weights: LayerWeights = new Map();
   try {
     for (const { key } of plainLayout(layer, D)) weights.set(key, await readWeight(source, `${path}.${key}`));
@@ -83,7 +103,8 @@ export async function readPlain(source: WeightSource, path: string, layer: Layer
 }
 
 /** The stacked experts of a bank. Expert by expert, so that what lies together on disk is read together. */
-export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSpec, bank: Bank, D: number): Promise<LayerWeights> {
+export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSpec, bank: Bank,
+  D: number): Promise<LayerWeights> {
   const layout = bankLayout(bank, ffn, D);
   const stacks = layout.map(({ shape }) => fillTensor(shape));
   try {

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { tf } from "../tensor/index.js";
-import { weight, type LayerWeights } from "./layer-weights.js";
+import { type LayerWeights, weight } from "./layer-weights.js";
 
 /** x [N, in] -> [N, out] by the matrix [out, in] of that name, and its bias if the layer holds one. */
 export function linear(x: Tensor, weights: LayerWeights, name: string): Tensor {

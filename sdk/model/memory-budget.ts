@@ -1,4 +1,7 @@
-interface Idle { sizeBytes: number; giveBack(): void }
+interface Idle {
+  sizeBytes: number;
+  giveBack(): void;
+}
 
 /**
  * The bytes that the models of a study may take together: layers that stay, the one in use, and activations. What is
@@ -30,7 +33,10 @@ export class MemoryBudget {
     return this.limitBytes / 2;
   }
 
-  /** Experts that are read together. While a group computes the next is read, and a number is there up to three times on its way: as stored, as float32, and on the device. */
+  /**
+   * Experts that are read together. While a group computes the next is read, and a number is there up to three times on
+   * its way: as stored, as float32, and on the device.
+   */
   get groupBytes(): number {
     return this.limitBytes / 8;
   }

@@ -1,11 +1,11 @@
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
-import { inGivenOrder, type Batch } from "./batch.js";
+import { type Batch, inGivenOrder } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
 import { MemoryBudget } from "./memory-budget.js";
 import { Resident } from "./resident.js";
-import { layerIds, type LayerId, type ModelSpec } from "./spec.js";
+import { type LayerId, layerIds, type ModelSpec } from "./spec.js";
 import { sweep, type SweepOptions } from "./sweep.js";
 
 export interface ForwardOptions {
@@ -31,7 +31,9 @@ export interface LayerRouting {
 export interface Forward {
   /** [B, T, V], of the decoder */
   logits: Tensor3D;
-  /** per stack: [0] input of the first layer, [i] output of layer i - 1, [N, D]; `norm` after the final norm, [B, T, D] */
+  /**
+   * per stack: [0] input of the first layer, [i] output of layer i - 1, [N, D]; `norm` after the final norm, [B, T, D]
+   */
   hidden: Partial<Record<"encoder" | "decoder", { layers: Tensor[]; norm?: Tensor }>>;
   routing: Record<LayerId, LayerRouting>;
   /** the same of mixtures of attention heads, where a model has them (JetMoE) */
@@ -45,16 +47,23 @@ export class Model {
   /** what this model and those that share it may take; its `bytes` can be set at any time */
   readonly memory: MemoryBudget;
 
-  /** @param residency.keep a layer stays once it was read (default), or is read again for each use; `memory`: bytes of weights and activations, or the budget of another model that is shared; default no limit */
-  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource, residency: { keep?: boolean; memory?: number | MemoryBudget } = {}) {
-    this.memory = residency.memory instanceof MemoryBudget ? residency.memory : new MemoryBudget(residency.memory, residency.keep);
+  /**
+   * @param residency.keep a layer stays once it was read (default), or is read again for each use; `memory`: bytes of
+   *   weights and activations, or the budget of another model that is shared; default no limit
+   */
+  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource,
+    residency: { keep?: boolean; memory?: number | MemoryBudget } = {}) {
+    this.memory = residency.memory instanceof MemoryBudget
+      ? residency.memory
+      : new MemoryBudget(residency.memory, residency.keep);
     this.resident = new Resident(spec, weights, this.memory);
   }
 
   /**
    * Logits for every position of a batch. Padding changes nothing at real tokens.
    *
-   * @example const { logits } = await model.forward({ ids: [[5, 9, 2, 0]], mask: [[1, 1, 1, 0]], decoderIds: [[0, 7]] });
+   * @example const { logits } = await model.forward({ ids: [[5, 9, 2, 0]], mask: [[1, 1, 1, 0]], decoderIds: [[0, 7]]
+   *   });
    */
   async forward(batch: Batch, options: ForwardOptions = {}): Promise<Forward> {
     const result = { hidden: {}, routing: {}, headRouting: {} } as unknown as Forward;
@@ -63,18 +72,25 @@ export class Model {
       capacity: options.capacity,
       signal: options.signal,
       onLogits: (logits) => void (result.logits = logits),
-      onHidden: record?.hidden ? (x, layer, { stack }) => {
-        const states = (result.hidden[stack] ??= { layers: [] });
-        if (layer === "norm") states.norm = x;
-        else states.layers[layer] = x;
-      } : undefined,
-      onMoe: record?.routing ? ({ layer, logits, choice, gates, output }, { rows }) => {
-        result.routing[layer] = { logits: inGivenOrder(logits, rows), experts: inGivenOrder(choice, rows), gates: inGivenOrder(gates, rows), output: inGivenOrder(output, rows) };
-      } : undefined,
-      onHeads: record?.routing ? ({ logits, choice, gates }, layer, rows) => {
-        const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(inGivenOrder(tensor, rows)));
-        result.headRouting[layer] = { logits: kept, experts, gates: weights };
-      } : undefined,
+      onHidden: record?.hidden
+        ? (x, layer, { stack }) => {
+          const states = (result.hidden[stack] ??= { layers: [] });
+          if (layer === "norm") states.norm = x;
+          else states.layers[layer] = x;
+        }
+        : undefined,
+      onMoe: record?.routing
+        ? ({ layer, logits, choice, gates, output }, { rows }) => {
+          result.routing[layer] = { logits: inGivenOrder(logits, rows), experts: inGivenOrder(choice, rows),
+            gates: inGivenOrder(gates, rows), output: inGivenOrder(output, rows) };
+        }
+        : undefined,
+      onHeads: record?.routing
+        ? ({ logits, choice, gates }, layer, rows) => {
+          const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(inGivenOrder(tensor, rows)));
+          result.headRouting[layer] = { logits: kept, experts, gates: weights };
+        }
+        : undefined,
     });
     result.dispose = () => void tf.dispose([result.logits, result.hidden, result.routing, result.headRouting] as never);
     return result;

@@ -1,10 +1,12 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { layerNorm, rmsNorm } from "../tensor/index.js";
-import { weight, type LayerWeights } from "./layer-weights.js";
+import { type LayerWeights, weight } from "./layer-weights.js";
 import type { NormSpec } from "./spec.js";
 
 /** Normalises the last axis by the weights of that name. */
 export function normalize(x: Tensor, spec: NormSpec, weights: LayerWeights, name: string): Tensor {
   const gain = weight(weights, name);
-  return spec.kind === "rms" ? rmsNorm(x, gain, spec.eps, spec.offset ?? 0) : layerNorm(x, gain, weights.get(`${name}.bias`), spec.eps);
+  return spec.kind === "rms"
+    ? rmsNorm(x, gain, spec.eps, spec.offset ?? 0)
+    : layerNorm(x, gain, weights.get(`${name}.bias`), spec.eps);
 }

@@ -25,13 +25,24 @@ export interface MoeRecord {
 }
 
 /** What the router of a mixture of attention heads did; the tensors are those of the running pass. */
-export interface HeadsRecord { logits: Tensor2D; choice: Tensor2D; gates: Tensor2D }
+export interface HeadsRecord {
+  logits: Tensor2D;
+  choice: Tensor2D;
+  gates: Tensor2D;
+}
 
 /**
  * What a layer keeps of the positions before this pass; owned by `generate`. Keys and values [B, G, S, d], those of the
  * encoder's output, the state of a recurrent block, and the last inputs of a convolution [B, kernel - 1, C].
  */
-export interface LayerCache { k?: Tensor; v?: Tensor; crossK?: Tensor; crossV?: Tensor; state?: Tensor; convolution?: Tensor }
+export interface LayerCache {
+  k?: Tensor;
+  v?: Tensor;
+  crossK?: Tensor;
+  crossV?: Tensor;
+  state?: Tensor;
+  convolution?: Tensor;
+}
 
 /** What the layers of one stack share during one pass over B rows of T tokens. */
 export interface Pass {

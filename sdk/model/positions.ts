@@ -12,18 +12,25 @@ import type { PositionSpec } from "./spec.js";
  * @returns [N, D]
  * @throws MoeError `too-long` beyond the last learned position
  */
-export function positions(rows: Rows, spec: PositionSpec, D: number, table: Tensor | undefined, offset: number): Tensor {
+export function positions(rows: Rows, spec: PositionSpec, D: number, table: Tensor | undefined,
+  offset: number): Tensor {
   return spec.kind === "learned" ? learned(rows, spec, table as Tensor, offset) : sinusoidal(rows, spec.pad, D, offset);
 }
 
 function learned({ B, T }: Rows, spec: { count: number; offset: number }, table: Tensor, offset: number): Tensor {
   if (offset + T > spec.count) {
-    throw new MoeError("too-long", `forward: ${offset + T} tokens; accepted are ${spec.count}, for which the model has learned positions. Give a shorter text.`);
+    throw new MoeError("too-long",
+      `forward: ${offset + T} tokens; accepted are ${spec.count}, for which the model has learned `
+        + "positions. Give a shorter text.");
   }
-  return takeRows(table, tf.tensor1d(Int32Array.from({ length: B * T }, (_, n) => (n % T) + offset + spec.offset), "int32"));
+  return takeRows(table,
+    tf.tensor1d(Int32Array.from({ length: B * T }, (_, n) => (n % T) + offset + spec.offset), "int32"));
 }
 
-/** Sines in the first half of the channels, cosines in the second, wavelengths from 2 pi to 10,000 x 2 pi. arXiv:1706.03762, section 3.5. */
+/**
+ * Sines in the first half of the channels, cosines in the second, wavelengths from 2 pi to 10,000 x 2 pi.
+ * arXiv:1706.03762, section 3.5.
+ */
 function sinusoidal({ B, T, ids }: Rows, pad: number, D: number, offset: number): Tensor {
   const half = Math.floor(D / 2);
   const table = new Float32Array(B * T * D);

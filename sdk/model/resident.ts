@@ -1,16 +1,24 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { topTensors } from "./expected-tensors.js";
 import { keptTensors } from "./kept-tensors.js";
-import { disposeWeights, layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
+import { disposeWeights, type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import { readWeight } from "./read-weight.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 
-/** The weights outside the layers, by what they are needed for: the first layer's input, the norm after the last, logits. */
+/**
+ * The weights outside the layers, by what they are needed for: the first layer's input, the norm after the last,
+ * logits.
+ */
 const ENDS = ["embedding", "finalNorm", "head"] as const;
 type End = (typeof ENDS)[number];
 
-interface Held { reading: Promise<LayerWeights>; weights?: LayerWeights; sizeBytes: number; users: number }
+interface Held {
+  reading: Promise<LayerWeights>;
+  weights?: LayerWeights;
+  sizeBytes: number;
+  users: number;
+}
 
 /** Weights on the device. A layer waits there for its next use once it was read, as far as the budget goes. */
 export class Resident {
@@ -24,7 +32,8 @@ export class Resident {
     const place = this.placeOf(path);
     let held = this.held.get(place);
     if (held) this.budget.resume(held);
-    else this.held.set(place, (held = { sizeBytes: this.sizeBytes(place), users: 0, reading: Promise.resolve(new Map()) }));
+    else this.held.set(place,
+        held = { sizeBytes: this.sizeBytes(place), users: 0, reading: Promise.resolve(new Map()) });
     if (held.users++ === 0) this.budget.use(held.sizeBytes);
     try {
       if (held.users === 1 && !held.weights) held.reading = this.read(place);
@@ -52,7 +61,8 @@ export class Resident {
     let sizeBytes = this.sizes.get(path);
     if (sizeBytes === undefined) {
       const tensors = isEnd(path) ? endTensors(this.spec, path) : layoutOf(this.layerSpec(path), this.spec.width);
-      sizeBytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((product, length) => product * length, 1), 0);
+      sizeBytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((product, length) => product * length, 1),
+        0);
       this.sizes.set(path, sizeBytes);
     }
     return sizeBytes;
@@ -112,7 +122,13 @@ function drop({ weights }: Held): void {
 
 /** Which of the weights outside the layers an end needs. */
 function endTensors(spec: ModelSpec, end: End) {
-  const endOf = (name: string): End => (/(^|\.)finalNorm/.test(name) ? "finalNorm" : /^(head|embedOut$)/.test(name) && !spec.head.tied ? "head" : "embedding");
+  const endOf = (
+    name: string,
+  ): End => (/(^|\.)finalNorm/.test(name)
+    ? "finalNorm"
+    : /^(head|embedOut$)/.test(name) && !spec.head.tied
+    ? "head"
+    : "embedding");
   return topTensors(spec).filter(({ name }) => endOf(name) === end);
 }
 

@@ -3,12 +3,13 @@
  * checkpoint's config.json by a family file (`data/families/`), changed by plans, read by the blocks.
  *
  * Canonical weight names follow this structure. A stack's prefix is "" (decoder or decoder-only) or "encoder.":
- *   {stack}embed, {stack}position, {stack}tokenType, {stack}embedNorm, {stack}embedIn, {stack}embedOut, {stack}finalNorm
+ * {stack}embed, {stack}position, {stack}tokenType, {stack}embedNorm, {stack}embedIn, {stack}embedOut, {stack}finalNorm
  *   head, head.bias, headTransform, headNorm
  *   {stack}layers.{l}.norm.{attention|cross|ffn}
  *   {stack}layers.{l}.attention.{q|k|v|o|…}, the full list per kind in attention/tensors.ts; .cross.{q|k|v|o}
  *   {stack}layers.{l}.ffn.{gate|up|down}
- *   {stack}layers.{l}.router, .router.choiceBias, {stack}layers.{l}.experts.{slot}.{gate|up|down}, {stack}layers.{l}.expertsBias
+ * {stack}layers.{l}.router, .router.choiceBias, {stack}layers.{l}.experts.{slot}.{gate|up|down},
+ * {stack}layers.{l}.expertsBias
  *   {stack}layers.{l}.shared.{gate|up|down}, .sharedGate
  * Matrices are [out, in], as PyTorch stores them; a bias has the suffix `.bias`.
  */
@@ -36,7 +37,10 @@ export interface EmbeddingSpec {
   scale: number;
   /** "shared": this stack uses the decoder's `embed` */
   shared?: boolean;
-  /** width of the table where it is not D: `embedIn` [D, width] widens it, `embedOut` [width, D] narrows the stream before the head */
+  /**
+   * width of the table where it is not D: `embedIn` [D, width] widens it, `embedOut` [width, D] narrows the stream
+   * before the head
+   */
   width?: number;
   position?: PositionSpec;
   /** number of segment kinds that are told apart, as in BERT */
@@ -67,18 +71,33 @@ export interface LayerSpec {
   cross?: SoftmaxAttentionSpec;
   ffn?: DenseFfnSpec | MoeFfnSpec;
   norm: NormSpec;
-  /** what a norm reads: the stream "before" its block (default), the sum "after" it (BERT), or the block's "output" before the sum */
+  /**
+   * what a norm reads: the stream "before" its block (default), the sum "after" it (BERT), or the block's "output"
+   * before the sum
+   */
   normPlace?: "before" | "after" | "output";
-  /** stream' = stream factor * base + block factor * block; base is the stream, or what the norm made of it. Default all 1 and the stream */
+  /**
+   * stream' = stream factor * base + block factor * block; base is the stream, or what the norm made of it. Default all
+   * 1 and the stream
+   */
   residual?: { base?: "stream" | "normed"; attention: ResidualFactors; ffn: ResidualFactors };
 }
 
-export interface ResidualFactors { stream: number; block: number }
+export interface ResidualFactors {
+  stream: number;
+  block: number;
+}
 
-export interface NormSpec { kind: "rms" | "layer"; eps: number; /** added to the weight before it multiplies */ offset?: number; bias?: boolean }
+export interface NormSpec {
+  kind: "rms" | "layer";
+  eps: number; /** added to the weight before it multiplies */
+  offset?: number;
+  bias?: boolean;
+}
 
 /** Ways to mix tokens; one file each in attention/. */
-export type AttentionSpec = SoftmaxAttentionSpec | LatentAttentionSpec | LightningAttentionSpec | DeltaAttentionSpec | RoutedHeadsSpec | ConvolutionSpec | MambaSpec;
+export type AttentionSpec = SoftmaxAttentionSpec | LatentAttentionSpec | LightningAttentionSpec | DeltaAttentionSpec
+  | RoutedHeadsSpec | ConvolutionSpec | MambaSpec;
 
 export interface SoftmaxAttentionSpec {
   kind: "softmax";
@@ -109,7 +128,13 @@ export interface SoftmaxAttentionSpec {
 }
 
 /** RMS norm of q and k; without `gain` it has no weights. */
-export interface QkNormSpec { over: "head" | "all"; when: "before-rotary" | "after-rotary"; eps: number; gain: boolean; offset?: number }
+export interface QkNormSpec {
+  over: "head" | "all";
+  when: "before-rotary" | "after-rotary";
+  eps: number;
+  gain: boolean;
+  offset?: number;
+}
 
 /** Multi-head latent attention: keys and values of all heads come from one short vector. DeepSeek-V2, section 2.1. */
 export interface LatentAttentionSpec {
@@ -142,16 +167,47 @@ export interface LightningAttentionSpec {
 }
 
 /** Gated DeltaNet, arXiv:2412.06464, behind a short convolution. */
-export interface DeltaAttentionSpec { kind: "delta"; keyHeads: number; valueHeads: number; keyDim: number; valueDim: number; kernel: number; activation: Activation; eps: number }
+export interface DeltaAttentionSpec {
+  kind: "delta";
+  keyHeads: number;
+  valueHeads: number;
+  keyDim: number;
+  valueDim: number;
+  kernel: number;
+  activation: Activation;
+  eps: number;
+}
 
 /** Mixture of attention heads: the projections of q and of the output are chosen per token. JetMoE, section 2.2. */
-export interface RoutedHeadsSpec { kind: "routed-heads"; experts: number; kvHeads: number; headDim: number; scale: number; causal: boolean; rotary: RotarySpec; router: RouterSpec }
+export interface RoutedHeadsSpec {
+  kind: "routed-heads";
+  experts: number;
+  kvHeads: number;
+  headDim: number;
+  scale: number;
+  causal: boolean;
+  rotary: RotarySpec;
+  router: RouterSpec;
+}
 
 /** Gated short convolution over time: out (c * convolution(b * x)). LFM2. */
-export interface ConvolutionSpec { kind: "convolution"; kernel: number; bias: boolean }
+export interface ConvolutionSpec {
+  kind: "convolution";
+  kernel: number;
+  bias: boolean;
+}
 
 /** Selective state space, arXiv:2312.00752, with norms on step, B and C as in Jamba where `eps` is given. */
-export interface MambaSpec { kind: "mamba"; inner: number; state: number; kernel: number; stepRank: number; activation: Activation; bias: { in: boolean; convolution: boolean }; eps?: number }
+export interface MambaSpec {
+  kind: "mamba";
+  inner: number;
+  state: number;
+  kernel: number;
+  stepRank: number;
+  activation: Activation;
+  bias: { in: boolean; convolution: boolean };
+  eps?: number;
+}
 
 export interface RotarySpec {
   theta: number;
@@ -162,18 +218,28 @@ export interface RotarySpec {
   scaling?: RotaryScaling;
 }
 
-/** How frequencies are changed for longer texts; formulas in attention/rotary-frequencies.ts. `length` is in tokens, `amplitude` multiplies cosines and sines. */
+/**
+ * How frequencies are changed for longer texts; formulas in attention/rotary-frequencies.ts. `length` is in tokens,
+ * `amplitude` multiplies cosines and sines.
+ */
 export type RotaryScaling =
   | { kind: "linear"; factor: number }
   | { kind: "dynamic"; factor: number; length: number }
   | { kind: "ntk"; alpha: number }
   | { kind: "llama3"; factor: number; low: number; high: number; length: number }
   | { kind: "yarn"; factor: number; length: number; fast: number; slow: number; truncate: boolean; amplitude: number }
-  | { kind: "longrope"; length: number; short: number[]; long: number[]; shortAmplitude: number; longAmplitude: number };
+  | { kind: "longrope"; length: number; short: number[]; long: number[]; shortAmplitude: number;
+    longAmplitude: number };
 
 export type Activation = "relu" | "silu" | "gelu" | "gelu-tanh";
 
-export interface DenseFfnSpec { kind: "dense"; width: number; activation: Activation; gated: boolean; bias: boolean }
+export interface DenseFfnSpec {
+  kind: "dense";
+  width: number;
+  activation: Activation;
+  gated: boolean;
+  bias: boolean;
+}
 
 export interface MoeFfnSpec {
   kind: "moe";
@@ -199,7 +265,8 @@ export interface MoeFfnSpec {
 /** How one expert is stored. `width` is F. New forms are one file each in model/expert/. */
 export type ExpertSpec =
   | { form: "dense"; width: number }
-  | { form: "low-rank-sparse"; width: number; rank: number; /** kept rows of the sparse remainder, per matrix */ rows: Record<string, number> }
+  | { form: "low-rank-sparse"; width: number; rank: number; /** kept rows of the sparse remainder, per matrix */
+    rows: Record<string, number> }
   | { form: "zero"; width: number };
 
 export interface RouterSpec {
@@ -207,7 +274,8 @@ export interface RouterSpec {
    * - `softmax`: over all logits, then the K largest
    * - `sigmoid`: of each logit, then the K largest
    * - `chosen-softmax`: the K largest logits, then a softmax over these
-   * - `sparsemixer`: one choice after the other; a gate is a softmax over the rivals within 2 `jitter` (relative) of the best
+   * - `sparsemixer`: one choice after the other; a gate is a softmax over the rivals within 2 `jitter` (relative) of
+   *   the best
    */
   kind: "softmax" | "sigmoid" | "chosen-softmax" | "sparsemixer";
   /** K */
@@ -220,7 +288,10 @@ export interface RouterSpec {
   bias: boolean;
   /** a learned number per expert, `router.choiceBias`, is added to the scores for the choice; gates leave it out */
   choiceBias?: boolean;
-  /** experts in `count` groups; only the best `keep` groups take part, ranked by their best score or the sum of the two best */
+  /**
+   * experts in `count` groups; only the best `keep` groups take part, ranked by their best score or the sum of the two
+   * best
+   */
   groups?: { count: number; keep: number; rank: "best" | "best-two" };
   /** of `sparsemixer` */
   jitter?: number;
@@ -232,13 +303,21 @@ export interface RouterSpec {
   capacity: number;
   /** router outputs that are never chosen */
   masked?: number[];
-  /** "released-product": masked logits are multiplied by -1e6 instead, as arXiv:2310.01334's code did for one baseline; negative ones then win */
+  /**
+   * "released-product": masked logits are multiplied by -1e6 instead, as arXiv:2310.01334's code did for one baseline;
+   * negative ones then win
+   */
   maskBy?: "released-product";
   /** a token's further choices are skipped when their gate is below this share of its first one (arXiv:2402.14800) */
   skipBelow?: number;
-  /** "sequence": all tokens of a sequence run through one expert, the sum of the chosen experts' weights by their gates; the choice is made from the mean of their inputs (arXiv:2310.09832) */
+  /**
+   * "sequence": all tokens of a sequence run through one expert, the sum of the chosen experts' weights by their gates;
+   * the choice is made from the mean of their inputs (arXiv:2310.09832)
+   */
   merge?: "sequence";
-  /** choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs */
+  /**
+   * choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs
+   */
   combine?: boolean;
 }
 
@@ -246,7 +325,9 @@ export interface RouterSpec {
 export type LayerId = string;
 
 /** The MoE layers of a model in running order: encoder first. */
-export function moeLayers(spec: ModelSpec): { id: LayerId; layer: number; stack: "encoder" | "decoder"; ffn: MoeFfnSpec }[] {
+export function moeLayers(
+  spec: ModelSpec,
+): { id: LayerId; layer: number; stack: "encoder" | "decoder"; ffn: MoeFfnSpec }[] {
   const found: { id: LayerId; layer: number; stack: "encoder" | "decoder"; ffn: MoeFfnSpec }[] = [];
   for (const stack of ["encoder", "decoder"] as const) {
     spec[stack]?.layers.forEach((layer, index) => {
@@ -263,5 +344,7 @@ export function layerId(stack: "encoder" | "decoder", layer: number): LayerId {
 
 /** The names of all layers in running order. */
 export function layerIds(spec: ModelSpec): LayerId[] {
-  return (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).map((_, index) => layerId(stack, index)));
+  return (["encoder", "decoder"] as const).flatMap((stack) =>
+    (spec[stack]?.layers ?? []).map((_, index) => layerId(stack, index))
+  );
 }

@@ -1,15 +1,15 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs";
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
+import { withWholeRemainder } from "../compress/remainder.js";
 import { tf } from "../tensor/index.js";
 import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
-import { layoutOf, readLayer, type LayerWeights } from "./layer-weights.js";
+import { type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
 import { runLayer } from "./run-layer.js";
-import { withWholeRemainder } from "../compress/remainder.js";
-import { layerId, moeLayers, type ModelSpec } from "./spec.js";
+import { layerId, type ModelSpec, moeLayers } from "./spec.js";
 
 /** path of the weights outside the layers */
 const TOP = "";
@@ -39,13 +39,18 @@ export class Trainable {
     const top: LayerWeights = new Map();
     for (const { name } of topTensors(spec)) top.set(name, await source.read(name));
     parts.set(TOP, hold(top));
-    for (const { path, layer } of layersOf(spec)) parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
+    for (const { path, layer } of layersOf(spec))
+      parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
     return new Trainable(spec, parts);
   }
 
   /** Every variable by path and key, e.g. "encoder.layers.2" + "bank.0.up", in running order. */
   variables(): { name: string; variable: Variable }[] {
-    return [...this.parts].flatMap(([path, weights]) => [...weights].map(([key, variable]) => ({ name: path === TOP ? key : `${path}.${key}`, variable: variable as Variable })));
+    return [...this.parts].flatMap(([path, weights]) =>
+      [...weights].map(([key, variable]) => ({ name: path === TOP ? key : `${path}.${key}`,
+        variable: variable as Variable })
+      )
+    );
   }
 
   /**
@@ -56,7 +61,8 @@ export class Trainable {
     const { spec } = this;
     const top = this.parts.get(TOP)!;
     const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
-      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false, onMoe, ...extra };
+      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false,
+        onMoe, ...extra };
       let x = embed(rows, spec, top, stack);
       spec[stack]!.layers.forEach((layer, index) => {
         x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);
@@ -76,14 +82,17 @@ export class Trainable {
   /** The present weights as an independent copy in memory. */
   async snapshot(): Promise<MemorySource> {
     const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-    for (const [name, tensor] of this.parts.get(TOP)!) tensors.set(name, { shape: tensor.shape, values: (await tensor.data()) as Float32Array });
+    for (const [name, tensor] of this.parts.get(TOP)!)
+      tensors.set(name, { shape: tensor.shape, values: (await tensor.data()) as Float32Array });
     for (const { path, layer } of layersOf(this.spec)) {
       const weights = this.parts.get(path)!;
       for (const { key, from, shape, stacked } of layoutOf(layer, this.spec.width)) {
         const values = (await weights.get(key)!.data()) as Float32Array;
         const own = stacked ? shape.slice(1) : shape;
         const size = own.reduce((product, n) => product * n, 1);
-        from.forEach((name, slot) => tensors.set(`${path}.${name}`, { shape: own, values: values.slice(slot * size, (slot + 1) * size) }));
+        from.forEach((name, slot) =>
+          tensors.set(`${path}.${name}`, { shape: own, values: values.slice(slot * size, (slot + 1) * size) })
+        );
       }
     }
     return new MemorySource(tensors);
@@ -95,5 +104,7 @@ export class Trainable {
 }
 
 function layersOf(spec: ModelSpec) {
-  return (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).map((layer, index) => ({ path: layerId(stack, index), layer })));
+  return (["encoder", "decoder"] as const).flatMap((stack) =>
+    (spec[stack]?.layers ?? []).map((layer, index) => ({ path: layerId(stack, index), layer }))
+  );
 }

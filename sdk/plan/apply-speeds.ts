@@ -1,7 +1,7 @@
+import { engineInfo, ready, Rng, tf } from "../tensor/index.js";
+import { assign } from "../tensor/linalg/assign.js";
 import { matrix } from "../tensor/linalg/matrix.js";
 import { svd } from "../tensor/linalg/svd.js";
-import { assign } from "../tensor/linalg/assign.js";
-import { engineInfo, ready, Rng, tf } from "../tensor/index.js";
 import type { ApplyWork } from "./apply-work.js";
 
 /** Seconds of each kind of work that apply does. */
@@ -30,7 +30,8 @@ export async function applySpeeds(): Promise<ApplySpeeds> {
 }
 
 /** Milliseconds that the work takes at these speeds. */
-export function timeOf({ numbers, multiplies, assignments, decompositions, pairings }: ApplyWork, speeds: ApplySpeeds): number {
+export function timeOf({ numbers, multiplies, assignments, decompositions, pairings }: ApplyWork,
+  speeds: ApplySpeeds): number {
   const seconds = numbers * speeds.perNumber + multiplies * speeds.perMultiply + pairings * speeds.perNumber
     + assignments.reduce((sum, F) => sum + speeds.assign * F ** 2.5, 0)
     + decompositions.reduce((sum, [m, n]) => sum + speeds.decompose * m * n * Math.min(m, n), 0);
@@ -45,12 +46,18 @@ async function measure(): Promise<ApplySpeeds> {
   const moved = Int32Array.from({ length: side }, (_, row) => side - 1 - row);
   const perNumber = (await best(async () => {
     // a source is made, its rows are moved, weighed and added, and the sum is read back: four passes
-    const sum = tf.tidy(() => { const source = tf.tensor2d(values, [side, side]); return tf.add(source, tf.mul(tf.gather(source, tf.tensor1d(moved, "int32")), 0.5)); });
+    const sum = tf.tidy(() => {
+      const source = tf.tensor2d(values, [side, side]);
+      return tf.add(source, tf.mul(tf.gather(source, tf.tensor1d(moved, "int32")), 0.5));
+    });
     await sum.data();
     sum.dispose();
   })) / (4 * side * side);
   const perMultiply = (await best(async () => {
-    const product = tf.tidy(() => { const a = tf.tensor2d(values, [side, side]); return tf.matMul(a, a, false, true); });
+    const product = tf.tidy(() => {
+      const a = tf.tensor2d(values, [side, side]);
+      return tf.matMul(a, a, false, true);
+    });
     await product.data();
     product.dispose();
   })) / side ** 3;

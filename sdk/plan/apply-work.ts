@@ -1,5 +1,5 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { moeLayers, type ExpertSpec, type LayerId, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { type ExpertSpec, type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
 import type { Plan, SlotRecipe } from "./plan.js";
 import { referenceSlot } from "./reference-slot.js";
 
@@ -20,7 +20,8 @@ export interface ApplyWork {
 }
 
 /**
- * Counts the work of a plan: what is read, summed, multiplied, assigned and decomposed. Slots that are an expert as it is
+ * Counts the work of a plan: what is read, summed, multiplied, assigned and decomposed. Slots that are an expert as it
+ * is
  * are only read.
  *
  * @param planned the architecture that the plan leads to
@@ -38,7 +39,8 @@ export function applyWork(spec: ModelSpec, plan: Plan, planned: ModelSpec, weigh
 }
 
 /** The same for each slot by itself, in running order; an alignment is counted where it is needed first. */
-export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec, weights?: WeightSource): { layer: LayerId; slot: number; work: ApplyWork }[] {
+export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec,
+  weights?: WeightSource): { layer: LayerId; slot: number; work: ApplyWork }[] {
   const after = new Map(moeLayers(planned).map(({ id, ffn }) => [id, ffn]));
   return moeLayers(spec).flatMap(({ id, ffn }) => {
     const change = plan.layers[id];
@@ -46,7 +48,8 @@ export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec, weigh
     const matched = new Set<string>();
     return change.slots.map((recipe, slot) => {
       const work = noWork();
-      addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched, reading(weights, `${id}.experts.${ffn.expertOf[recipe.from[0].expert]}`));
+      addSlot(work, ffn, recipe, after.get(id)!.slots[slot], spec.width, matched,
+        reading(weights, `${id}.experts.${ffn.expertOf[recipe.from[0].expert]}`));
       return { layer: id, slot, work };
     });
   });
@@ -65,20 +68,25 @@ interface Reading {
 }
 
 function reading(weights: WeightSource | undefined, expert: string): Reading | undefined {
-  const held = ["up", "gate", "down"].map((matrix) => (weights?.has(`${expert}.${matrix}`) && weights.peakReadBytes?.(`${expert}.${matrix}`)) || 0);
+  const held = ["up", "gate", "down"].map((matrix) =>
+    (weights?.has(`${expert}.${matrix}`) && weights.peakReadBytes?.(`${expert}.${matrix}`)) || 0
+  );
   if (Math.max(...held) === 0) return undefined;
   const { sizeBytes, shape } = weights!.info(`${expert}.up`);
   return { share: sizeBytes / 4 / shape.reduce((a, b) => a * b, 1), matrix: Math.max(...held) / 4 };
 }
 
-function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number, matched: Set<string>, file: Reading | undefined): void {
+function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number,
+  matched: Set<string>, file: Reading | undefined): void {
   const F = ffn.slots[ffn.expertOf[recipe.from[0].expert]].width;
   const matrices = ffn.gated ? 3 : 2;
   const size = matrices * F * D;
   const sources = recipe.from.length;
   const sizes = { F, D, size, file, lastRead: (file?.share ?? 0) * F * D };
-  const moved = recipe.align !== undefined && referenceSlot(ffn, recipe.align, recipe.from) !== ffn.expertOf[recipe.from[0].expert];
-  const made = sources > 1 || moved || recipe.elementwise !== undefined || recipe.zip !== undefined || recipe.form?.form === "low-rank-sparse";
+  const moved = recipe.align !== undefined
+    && referenceSlot(ffn, recipe.align, recipe.from) !== ffn.expertOf[recipe.from[0].expert];
+  const made = sources > 1 || moved || recipe.elementwise !== undefined || recipe.zip !== undefined
+    || recipe.form?.form === "low-rank-sparse";
   // what is handed out as it is lies in memory once, as an array
   work.numbers += size * (made ? sources + 1 : 1);
   if (!made) return holds(work, Math.max(F * D + sizes.lastRead, file?.matrix ?? 0)); // one matrix after another
@@ -86,10 +94,12 @@ function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: 
   else addSum(work, ffn, recipe, sizes, matched);
   if (recipe.form?.form === "low-rank-sparse" && planned.form === "low-rank-sparse") {
     const { rank } = recipe.form;
-    for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]), [D, F] as [number, number]]) {
+    for (const [out, width] of [...new Array<[number, number]>(matrices - 1).fill([F, D]),
+      [D, F] as [number, number]]) {
       work.decompositions.push([out, width]);
       work.multiplies += out * width * rank;
-      // the expert; of one matrix three copies in double precision and the vectors of the smaller side, in ml-matrix as in LAPACK
+      // the expert; of one matrix three copies in double precision and the vectors of the smaller side, in ml-matrix as
+      // in LAPACK
       holds(work, size + 6 * out * width + 2 * Math.min(out, width) ** 2 + sizes.lastRead);
     }
   }
@@ -106,19 +116,24 @@ interface Sizes {
 }
 
 /** The weighted sum of sources, each in the order of neurons that it is given: `SlotWeights.slot` step by step. */
-function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe, { F, D, size, file, lastRead }: Sizes, matched: Set<string>): void {
+function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe,
+  { F, D, size, file, lastRead }: Sizes, matched: Set<string>): void {
   const matrix = F * D;
   const sums = size * (elementwise ? 2 : 1);
   // each source is moved and weighed, then added; elementwise weights twice
   work.numbers += size * from.length * (elementwise ? 6 : 2);
   const reference = align && !align.permutations ? referenceSlot(ffn, align, from) : undefined;
-  const kept = lastRead + (align?.to === "first" && reference !== undefined ? size : 0); // the layer's first expert, as an array
+  // the layer's first expert, as an array
+  const kept = lastRead + (align?.to === "first" && reference !== undefined ? size : 0);
   from.forEach(({ expert }, at) => {
     const slot = ffn.expertOf[expert];
     const leads = reference !== undefined && align!.to === "leader" && at > 0;
     // this source and the next as it is read, the sums so far, the leader
-    const held = kept + size * (at + 1 < from.length ? 1 + (file?.share ?? 1) : 1) + (at > 0 ? sums : 0) + (leads ? size : 0);
-    const moved = align?.permutations ? align.permutations[expert] !== undefined : reference !== undefined && slot !== reference;
+    const held = kept + size * (at + 1 < from.length ? 1 + (file?.share ?? 1) : 1) + (at > 0 ? sums : 0)
+      + (leads ? size : 0);
+    const moved = align?.permutations
+      ? align.permutations[expert] !== undefined
+      : reference !== undefined && slot !== reference;
     if (moved && reference !== undefined && !matched.has(`${reference} ${slot}`)) {
       matched.add(`${reference} ${slot}`);
       work.multiplies += F * size;

@@ -1,13 +1,16 @@
+import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import type { ModelSpec } from "../model/spec.js";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { checkPlan } from "./check.js";
 import type { Plan } from "./plan.js";
-import { PlannedWeights } from "./planned-weights.js";
 import { plannedSpec } from "./planned-spec.js";
+import { PlannedWeights } from "./planned-weights.js";
 
 /** What a plan is applied to, and what comes out. */
-export interface SpecAndWeights { spec: ModelSpec; weights: WeightSource }
+export interface SpecAndWeights {
+  spec: ModelSpec;
+  weights: WeightSource;
+}
 
 export interface ApplyOptions {
   /** further tensors that recipes name (`elementwise: "fisher"`), with the names and shapes of the model's weights */
@@ -22,14 +25,23 @@ export interface ApplyOptions {
  * @throws MoeError `plan-of-another-model` when the plan was made for other weights, `bad-plan`
  * @example const merged = await applyPlan(model, mSmoe.plan(profile, { keep: 4 }));
  */
-export async function applyPlan(model: SpecAndWeights, plan: Plan, options: ApplyOptions = {}): Promise<SpecAndWeights> {
+export async function applyPlan(model: SpecAndWeights, plan: Plan,
+  options: ApplyOptions = {}): Promise<SpecAndWeights> {
   const fingerprint = await model.weights.fingerprint();
   if (plan.for !== fingerprint) {
-    throw new MoeError("plan-of-another-model", `apply: the plan "${plan.method}" is for model ${shortened(plan.for)}, this is model ${shortened(fingerprint)}; accepted is a plan from a profile of these very weights. Profile this model and plan again.`);
+    throw new MoeError("plan-of-another-model",
+      `apply: the plan "${plan.method}" is for model ${shortened(plan.for)}, this is model `
+        + `${shortened(fingerprint)}; accepted is a plan from a profile of these very weights. Profile this `
+        + "model and plan again.");
   }
   const checked = checkPlan(plan, model.spec);
-  for (const name of new Set(Object.values(checked.layers).flatMap(({ slots }) => slots ?? []).flatMap(({ elementwise }) => elementwise ?? []))) {
-    if (!options.tensors?.[name]) throw new MoeError("tensors-missing", `apply: recipes of the plan weigh by "${name}", which was not given. Pass { tensors: { ${JSON.stringify(name)}: … } }.`);
+  for (const name of new Set(
+    Object.values(checked.layers).flatMap(({ slots }) => slots ?? []).flatMap(({ elementwise }) => elementwise ?? []),
+  )) {
+    if (!options.tensors?.[name])
+      throw new MoeError("tensors-missing",
+        `apply: recipes of the plan weigh by "${name}", which was not given. Pass { tensors: { `
+          + `${JSON.stringify(name)}: … } }.`);
   }
   const spec = plannedSpec(model.spec, checked);
   return { spec, weights: new PlannedWeights(model, checked, spec, options.tensors ?? {}) };

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { MoeError, suggest } from "../errors.js";
-import { layerId, type LayerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import type { LayerPlan, Plan } from "./plan.js";
 
 /** Far above any model that exists; a plan beyond them is a mistake or an attack. */
@@ -22,15 +22,12 @@ const list = <T extends v.GenericSchema>(item: T, most: number) => v.pipe(v.arra
 const share = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1));
 const neurons = list(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(planLimits.width)), planLimits.width);
 
-const form = v.variant("form", [
-  v.strictObject({ form: v.literal("dense") }),
-  v.strictObject({
-    form: v.literal("low-rank-sparse"),
-    rank: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(planLimits.rank)),
-    keep: share,
-    rows: v.optional(v.record(v.picklist(["up", "gate", "down"]), neurons)),
-  }),
-]);
+const form = v.variant("form", [v.strictObject({ form: v.literal("dense") }), v.strictObject({
+  form: v.literal("low-rank-sparse"),
+  rank: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(planLimits.rank)),
+  keep: share,
+  rows: v.optional(v.record(v.picklist(["up", "gate", "down"]), neurons)),
+})]);
 
 const alignment = v.strictObject({
   by: v.picklist(["weights", "activations"]),
@@ -39,7 +36,8 @@ const alignment = v.strictObject({
 });
 
 const slot = v.strictObject({
-  from: v.pipe(list(v.strictObject({ expert: index, weight: v.pipe(v.number(), v.finite()) }), planLimits.experts), v.minLength(1)),
+  from: v.pipe(list(v.strictObject({ expert: index, weight: v.pipe(v.number(), v.finite()) }), planLimits.experts),
+    v.minLength(1)),
   elementwise: v.optional(name),
   align: v.optional(alignment),
   zip: v.optional(v.union([v.literal("weights"), v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)])),
@@ -50,7 +48,9 @@ const slot = v.strictObject({
 const layer = v.strictObject({
   drop: v.optional(v.picklist(["layer", "attention", "ffn"])),
   slots: v.optional(list(slot, planLimits.experts)),
-  expertOf: v.optional(list(v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(planLimits.experts)), planLimits.experts)),
+  expertOf: v.optional(
+    list(v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(planLimits.experts)), planLimits.experts),
+  ),
   router: v.optional(v.strictObject({
     mask: v.optional(list(index, planLimits.experts)),
     maskBy: v.optional(v.literal("released-product")),
@@ -68,7 +68,9 @@ const plan = v.strictObject({
   method: name,
   paper: v.optional(name),
   options: v.record(name, v.unknown()),
-  layers: v.pipe(v.record(name, layer), v.check((layers) => Object.keys(layers).length <= planLimits.layers, `at most ${planLimits.layers} layers are accepted`)),
+  layers: v.pipe(v.record(name, layer),
+    v.check((layers) => Object.keys(layers).length <= planLimits.layers,
+      `at most ${planLimits.layers} layers are accepted`)),
 });
 
 /**
@@ -103,7 +105,8 @@ export function checkPlan(json: unknown, spec: ModelSpec): Plan {
 
 function layersOf(spec: ModelSpec): Map<LayerId, LayerSpec> {
   const found = new Map<LayerId, LayerSpec>();
-  for (const stack of ["encoder", "decoder"] as const) spec[stack]?.layers.forEach((layer, index) => found.set(layerId(stack, index), layer));
+  for (const stack of ["encoder", "decoder"] as const)
+    spec[stack]?.layers.forEach((layer, index) => found.set(layerId(stack, index), layer));
   return found;
 }
 
@@ -120,14 +123,19 @@ function checkLayer(id: LayerId, change: LayerPlan, layer: LayerSpec): void {
 
 /** A sequence's expert is made from all of its tokens, so no token may be kept from seeing the later ones. */
 function checkSequenceMerge(id: string, { slots }: LayerPlan, { attention, ffn }: LayerSpec): void {
-  if (attention && !(attention.kind === "softmax" && !attention.causal)) throw new MoeError("sees-later-tokens", `plan: ${id} merges experts for each sequence, but its tokens may not see later ones; accepted is a layer without a causal mask. Use { level: "task" }, or exclude the layer.`);
+  if (attention && !(attention.kind === "softmax" && !attention.causal))
+    throw new MoeError("sees-later-tokens",
+      `plan: ${id} merges experts for each sequence, but its tokens may not see later ones; accepted is a `
+        + `layer without a causal mask. Use { level: "task" }, or exclude the layer.`);
   const stored = (ffn as MoeFfnSpec).slots;
-  if (!slots && new Set(stored.map((slot) => `${slot.form} ${slot.width}`)).size > 1) throw bad(`${id} merges experts of unequal form or width`);
+  if (!slots && new Set(stored.map((slot) => `${slot.form} ${slot.width}`)).size > 1)
+    throw bad(`${id} merges experts of unequal form or width`);
 }
 
 function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec): void {
   const count = slots?.length ?? ffn.slots.length;
-  if (expertOf && expertOf.length !== ffn.experts) throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${ffn.experts} outputs`);
+  if (expertOf && expertOf.length !== ffn.experts)
+    throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${ffn.experts} outputs`);
   const map = expertOf ?? ffn.expertOf;
   const beyond = map.find((slot) => slot >= count);
   if (beyond !== undefined) throw bad(`${id}.expertOf points at slot ${beyond} of ${count}`);
@@ -136,19 +144,27 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
     const where = `${id}.slots[${index}]`;
     const widths = recipe.from.map(({ expert }) => {
       const slot = expert < ffn.experts ? ffn.slots[ffn.expertOf[expert]] : undefined;
-      if (!slot) throw bad(`${where} reads expert ${expert}; the layer has ${ffn.experts} router outputs, and those without an expert cannot be read`);
+      if (!slot)
+        throw bad(
+          `${where} reads expert ${expert}; the layer has ${ffn.experts} router outputs, and those without an `
+            + "expert cannot be read",
+        );
       return slot.width;
     });
-    if (widths.some((width) => width !== widths[0])) throw bad(`${where} sums experts of widths ${[...new Set(widths)].join(" and ")}`);
-    if (recipe.zip && (recipe.align || recipe.elementwise)) throw bad(`${where} zips neurons and aligns or weighs them at once`);
+    if (widths.some((width) => width !== widths[0]))
+      throw bad(`${where} sums experts of widths ${[...new Set(widths)].join(" and ")}`);
+    if (recipe.zip && (recipe.align || recipe.elementwise))
+      throw bad(`${where} zips neurons and aligns or weighs them at once`);
     const { zip } = recipe;
     const unplaced = typeof zip === "object" && recipe.from.find(({ expert }) => {
       const places = zip[expert];
       return places?.length !== widths[0] || places.some((place) => place >= widths[0]);
     });
-    if (unplaced) throw bad(`${where}.zip does not give each of the ${widths[0]} neurons of expert ${unplaced.expert} a place`);
+    if (unplaced)
+      throw bad(`${where}.zip does not give each of the ${widths[0]} neurons of expert ${unplaced.expert} a place`);
     for (const permutation of Object.values(recipe.align?.permutations ?? {})) {
-      if (permutation.length !== widths[0] || new Set(permutation).size !== widths[0] || permutation.some((neuron) => neuron >= widths[0])) {
+      if (permutation.length !== widths[0] || new Set(permutation).size !== widths[0]
+        || permutation.some((neuron) => neuron >= widths[0])) {
         throw bad(`${where}.align holds something that is no permutation of ${widths[0]} neurons`);
       }
     }
@@ -168,5 +184,6 @@ function checkRouter(id: LayerId, { router, expertOf }: LayerPlan, ffn: MoeFfnSp
 }
 
 function bad(what: string): MoeError {
-  return new MoeError("bad-plan", `plan: ${what}; accepted is a plan as \`plan\` makes it for this model. Make it again.`);
+  return new MoeError("bad-plan",
+    `plan: ${what}; accepted is a plan as \`plan\` makes it for this model. Make it again.`);
 }

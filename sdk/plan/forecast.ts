@@ -1,8 +1,8 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
-import { cost, type Cost, type Shape } from "../evaluate/cost.js";
+import { type Cost, cost, type Shape } from "../evaluate/cost.js";
 import type { ModelSpec } from "../model/spec.js";
-import { timeOf, usualSpeeds, type ApplySpeeds } from "./apply-speeds.js";
-import { applyWork, type ApplyWork } from "./apply-work.js";
+import { type ApplySpeeds, timeOf, usualSpeeds } from "./apply-speeds.js";
+import { type ApplyWork, applyWork } from "./apply-work.js";
 import { checkPlan } from "./check.js";
 import type { Plan } from "./plan.js";
 import { plannedSpec } from "./planned-spec.js";
@@ -28,7 +28,9 @@ export interface Forecast {
 export interface ForecastOptions {
   /** what runs, for the FLOPs; default one token of one sequence */
   shape?: Shape;
-  /** for sizes in the checkpoint's own number formats, and for what reading takes; default float32 throughout, in memory */
+  /**
+   * for sizes in the checkpoint's own number formats, and for what reading takes; default float32 throughout, in memory
+   */
   weights?: WeightSource;
   /** of this machine, as `applySpeeds` measures them; default those of a laptop's core */
   speeds?: ApplySpeeds;
@@ -40,13 +42,16 @@ export interface ForecastOptions {
  * @throws MoeError `bad-plan`
  * @example forecast(spec, plan).parameters  // { before: 1978520064, after: 732810240 }
  */
-export function forecast(spec: ModelSpec, plan: Plan, { shape, weights, speeds = usualSpeeds }: ForecastOptions = {}): Forecast {
+export function forecast(spec: ModelSpec, plan: Plan,
+  { shape, weights, speeds = usualSpeeds }: ForecastOptions = {}): Forecast {
   const checked = checkPlan(plan, spec);
   const planned = plannedSpec(spec, checked);
   const [before, after] = [cost(spec, shape), cost(planned, shape)];
   const work = applyWork(spec, checked, planned, weights);
   return {
-    before, after, work,
+    before,
+    after,
+    work,
     parameters: { before: before.parameters.total, after: after.parameters.total },
     sizeBytes: weights
       ? { before: bytesOf(weights), after: bytesOf(new PlannedWeights({ spec, weights }, checked, planned, {})) }

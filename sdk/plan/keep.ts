@@ -15,7 +15,9 @@ import { MoeError } from "../errors.js";
 export function keepPerLayer(keep: number, experts: number, verb: string): number {
   if (typeof keep !== "number" || !(keep > 0 && keep <= Math.max(1, experts))) {
     const advice = keep > experts ? "Lower keep." : "Raise keep.";
-    throw new MoeError("keep-out-of-range", `${verb}: keep is ${keep} of ${experts} experts; accepted is a count from 1 to ${experts}, or a share above 0 and up to 1. ${advice}`);
+    throw new MoeError("keep-out-of-range",
+      `${verb}: keep is ${keep} of ${experts} experts; accepted is a count from 1 to ${experts}, or a `
+        + `share above 0 and up to 1. ${advice}`);
   }
   return keep <= 1 ? Math.max(1, keep * experts) : keep;
 }

@@ -1,24 +1,25 @@
-import { MoeError, suggest } from "../errors.js";
 import { lowRankSparse, svdCompression } from "../compress/low-rank-sparse.js";
+import { MoeError, suggest } from "../errors.js";
 import { averaging } from "../merge/averaging.js";
 import { gitRebasin } from "../merge/git-rebasin.js";
 import { hcSmoe } from "../merge/hc-smoe.js";
-import { meo } from "../merge/meo.js";
 import { mSmoe } from "../merge/m-smoe.js";
+import { meo } from "../merge/meo.js";
 import { redirect } from "../merge/redirect.js";
 import { repair } from "../merge/repair.js";
 import { zipit } from "../merge/zipit.js";
+import type { Profile } from "../profile/profile.js";
 import { frequency } from "../prune/frequency.js";
 import { naee } from "../prune/naee.js";
 import { reap } from "../prune/reap.js";
-import { dynamicSkipping } from "../route/dynamic-skipping.js";
 import { taskSpecific } from "../prune/task-specific.js";
-import type { Profile } from "../profile/profile.js";
+import { dynamicSkipping } from "../route/dynamic-skipping.js";
 import type { Method, Plan, Statistic } from "./plan.js";
 
 type AnyMethod = Method<never>;
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
+const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency,
+  taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
 const defined = new Map<string, AnyMethod>();
 
 /**
@@ -29,12 +30,14 @@ const defined = new Map<string, AnyMethod>();
  * const keepFirst = defineMethod({
  *   name: "keep-first", paper: "", needs: [],
  *   plan: (profile) => ({ version: 1, for: profile.model.fingerprint, method: "keep-first", options: {},
- *     layers: Object.fromEntries(Object.entries(profile.layers).map(([id, { experts }]) => [id, keepExperts([0], experts)])) }),
+ * layers: Object.fromEntries(Object.entries(profile.layers).map(([id, { experts }]) => [id, keepExperts([0],
+ * experts)])) }),
  * });
  */
 export function defineMethod<O>(method: Method<O>): Method<O> {
   if (builtIn.some(({ name }) => name === method.name)) {
-    throw new MoeError("method-name-taken", `defineMethod: "${method.name}" is a method that moelab brings. Choose another name.`);
+    throw new MoeError("method-name-taken",
+      `defineMethod: "${method.name}" is a method that moelab brings. Choose another name.`);
   }
   defined.set(method.name, method as AnyMethod);
   return method;
@@ -50,7 +53,9 @@ export function methodNamed(name: string, kind?: Method["kind"]): Method {
   const fitting = [...builtIn, ...defined.values()].filter((method) => !kind || !method.kind || method.kind === kind);
   const found = fitting.find((method) => method.name === name);
   if (found) return found as unknown as Method;
-  throw new MoeError("unknown-method", `${kind ?? "plan"}: method ${JSON.stringify(name)} is not known. ${suggest(String(name), fitting.map((method) => method.name))}`);
+  throw new MoeError("unknown-method",
+    `${kind ?? "plan"}: method ${JSON.stringify(name)} is not known. `
+      + `${suggest(String(name), fitting.map((method) => method.name))}`);
 }
 
 /** All methods with the paper and one line each, as README's table lists them. */
@@ -70,7 +75,9 @@ export function statisticsFor<O>(method: Method<O>, options: O): Statistic[] {
  */
 export function checkOptions<O extends object>(method: Method<O>, options: O): void {
   const unknown = method.options && Object.keys(options).find((name) => !method.options!.includes(name));
-  if (unknown !== undefined) throw new MoeError("unknown-option", `${method.kind ?? "plan"}: ${method.name} has no option "${unknown}". ${suggest(unknown, method.options!)}`);
+  if (unknown !== undefined)
+    throw new MoeError("unknown-option",
+      `${method.kind ?? "plan"}: ${method.name} has no option "${unknown}". ${suggest(unknown, method.options!)}`);
 }
 
 /**

@@ -18,13 +18,23 @@ export async function savePlan(path: string, plan: Plan): Promise<void> {
  * @throws FormatError `bad-plan`; MoeError `no-such-file`
  */
 export async function loadPlan(path: string): Promise<Plan> {
-  const found = await stat(path).catch((cause) => { throw new MoeError("no-such-file", `plan: ${path} cannot be read (${cause.code}); accepted is a file that plan.save wrote. Check the path.`, { cause }); });
-  if (found.size > MAX_BYTES) throw new FormatError("bad-plan", `plan: ${path} has ${found.size} bytes; accepted are ${MAX_BYTES}. This is no plan.`);
+  const found = await stat(path).catch((cause) => {
+    throw new MoeError("no-such-file",
+      `plan: ${path} cannot be read (${cause.code}); accepted is a file that plan.save wrote. Check the path.`, {
+      cause,
+    });
+  });
+  if (found.size > MAX_BYTES)
+    throw new FormatError("bad-plan",
+      `plan: ${path} has ${found.size} bytes; accepted are ${MAX_BYTES}. This is no plan.`);
   const text = await readFile(path, "utf8");
   try {
     return parsePlan(JSON.parse(text));
   } catch (error) {
-    if (error instanceof MoeError) throw new FormatError("bad-plan", error.message.replace("plan:", `plan: in ${path},`), { cause: error });
-    throw new FormatError("bad-plan", `plan: ${path} is not JSON (${(error as Error).message}); accepted is a file that plan.save wrote. Save the plan again.`, { cause: error });
+    if (error instanceof MoeError)
+      throw new FormatError("bad-plan", error.message.replace("plan:", `plan: in ${path},`), { cause: error });
+    throw new FormatError("bad-plan",
+      `plan: ${path} is not JSON (${(error as Error).message}); accepted is a file that plan.save wrote. `
+        + "Save the plan again.", { cause: error });
   }
 }

@@ -1,8 +1,8 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { LayerId, ModelSpec } from "../model/spec.js";
 import type { MergeableObserver } from "../profile/observer.js";
-import type { SweepChanged } from "../prune/naee-progressive.js";
 import type { Profile } from "../profile/profile.js";
+import type { SweepChanged } from "../prune/naee-progressive.js";
 
 /**
  * What is to be done to a model, per layer; plain JSON. A layer that is absent stays as it is.
@@ -37,7 +37,8 @@ export interface SlotRecipe {
   from: { expert: number; weight: number }[];
   /**
    * Name of a set of tensors given to apply (`{ tensors: { fisher: source } }`), like the weights in names and
-   * shapes. Every number of a source then counts in proportion to weight times that tensor, and is divided by their sum.
+   * shapes. Every number of a source then counts in proportion to weight times that tensor, and is divided by their
+   * sum.
    */
   elementwise?: string;
   /** permute the hidden neurons of every source before summing */
@@ -49,29 +50,53 @@ export interface SlotRecipe {
    * products of weights (`zipByWeights`); merged neurons that all weigh nothing become zero, as in the released code.
    */
   zip?: Record<number, number[]> | "weights";
-  /** "mean": incoming and outgoing weights of a place are the mean over its neurons, each as heavy as its source; always so with "weights" */
+  /**
+   * "mean": incoming and outgoing weights of a place are the mean over its neurons, each as heavy as its source; always
+   * so with "weights"
+   */
   zipBy?: "mean";
   /** how the result is stored; absent: as the first source */
   form?: RecipeForm;
 }
 
-/** `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those of the largest norm */
-export type RecipeForm = { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number; rows?: Record<string, number[]> };
+/**
+ * `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those
+ * of the largest norm
+ */
+export type RecipeForm = { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number;
+  rows?: Record<string, number[]> };
 
-/** `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe; `to: "lowest"`: its source with the lowest number. Weight matching of arXiv:2209.04836. */
-export interface Alignment { by: "weights" | "activations"; to: "first" | "leader" | "lowest"; /** explicit permutations per source expert, if already computed */ permutations?: Record<number, number[]> }
+/**
+ * `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe; `to: "lowest"`: its
+ * source with the lowest number. Weight matching of arXiv:2209.04836.
+ */
+export interface Alignment {
+  by: "weights" | "activations";
+  to: "first" | "leader" | "lowest"; /** explicit permutations per source expert, if already computed */
+  permutations?: Record<number, number[]>;
+}
 
 export interface RouterPlan {
   /** router outputs that are never chosen (additive mask of -infinity before the choice) */
   mask?: number[];
-  /** "released-product": masked logits are multiplied by -1e6, so that negative ones are chosen; for replaying the released code */
+  /**
+   * "released-product": masked logits are multiplied by -1e6, so that negative ones are chosen; for replaying the
+   * released code
+   */
   maskBy?: "released-product";
   topK?: number;
-  /** outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number */
+  /**
+   * outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number
+   */
   rows?: number[];
-  /** skip a token's further choices whose gate is below this share of its first (dynamic skipping of arXiv:2402.14800) */
+  /**
+   * skip a token's further choices whose gate is below this share of its first (dynamic skipping of arXiv:2402.14800)
+   */
   skipBelow?: number;
-  /** route each sequence as a whole and add up the weights of its experts before running them (MEO, arXiv:2310.09832); not under a causal mask */
+  /**
+   * route each sequence as a whole and add up the weights of its experts before running them (MEO, arXiv:2310.09832);
+   * not under a causal mask
+   */
   merge?: "sequence";
   /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
   combine?: boolean;
@@ -107,7 +132,8 @@ export interface Method<O = Record<string, unknown>> {
    * Measures what takes sweeps of changed models, such as procedures that prune on the way.
    * @returns statistics by name, each by layer, that are put into the profile
    */
-  measure?(profile: Profile, options: O, model: { spec: ModelSpec; sweep: SweepChanged }): Promise<Record<string, Record<LayerId, unknown>>>;
+  measure?(profile: Profile, options: O,
+    model: { spec: ModelSpec; sweep: SweepChanged }): Promise<Record<string, Record<LayerId, unknown>>>;
   /** accepted option names; a name that is not here is refused. Absent: anything goes */
   options?: readonly string[];
   plan(profile: Profile, options: O): Plan | Promise<Plan>;

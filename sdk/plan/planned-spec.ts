@@ -1,7 +1,7 @@
 import { MoeError } from "../errors.js";
-import { layerId, type ExpertSpec, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
-import type { LayerPlan, Plan, SlotRecipe } from "./plan.js";
+import { type ExpertSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import { RowBudget } from "./kept-rows.js";
+import type { LayerPlan, Plan, SlotRecipe } from "./plan.js";
 
 /**
  * The architecture that a plan leads to. Touches no weight, so it costs nothing: what is forecast is exactly
@@ -47,7 +47,8 @@ function plannedFfn(ffn: MoeFfnSpec, change: LayerPlan, width: number, budget: R
   if (router.skipBelow !== undefined) planned.router.skipBelow = router.skipBelow;
   if (router.merge !== undefined) planned.router.merge = router.merge;
   if (router.combine !== undefined) planned.router.combine = router.combine;
-  if (router.mask) planned.router.masked = [...new Set([...(ffn.router.masked ?? []), ...router.mask])].sort((a, b) => a - b);
+  if (router.mask)
+    planned.router.masked = [...new Set([...(ffn.router.masked ?? []), ...router.mask])].sort((a, b) => a - b);
   if (router.maskBy) planned.router.maskBy = router.maskBy;
   if (router.rows) {
     const rows = router.rows;
@@ -77,6 +78,7 @@ function plannedSlot(ffn: MoeFfnSpec, recipe: SlotRecipe, width: number, budget:
 /** The stored expert behind a router output. @throws MoeError `no-expert` */
 export function storedSlot(ffn: MoeFfnSpec, expert: number): ExpertSpec {
   const slot = ffn.slots[ffn.expertOf[expert]];
-  if (!slot) throw new MoeError("no-expert", `plan: router output ${expert} has no stored expert. Take it out of the recipe.`);
+  if (!slot)
+    throw new MoeError("no-expert", `plan: router output ${expert} has no stored expert. Take it out of the recipe.`);
   return slot;
 }

@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
 import type { Tensor } from "@tensorflow/tfjs";
+import { createHash } from "node:crypto";
 import type { TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
-import { layerId, moeLayers, type ModelSpec } from "../model/spec.js";
+import { layerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
 import type { SpecAndWeights } from "./apply.js";
-import { SlotWeights, type SlotTensor } from "./slot-weights.js";
-import { relativeBias } from "./planned-spec.js";
 import type { LayerPlan, Plan } from "./plan.js";
+import { relativeBias } from "./planned-spec.js";
+import { type SlotTensor, SlotWeights } from "./slot-weights.js";
 
 /** How one tensor of the planned model comes about. */
 type Origin =
@@ -21,14 +21,17 @@ export class PlannedWeights implements WeightSource {
   private readonly slots: SlotWeights;
   private digest?: Promise<string>;
 
-  constructor(private readonly model: SpecAndWeights, private readonly plan: Plan, spec: ModelSpec, private readonly tensors: Record<string, WeightSource>) {
+  constructor(private readonly model: SpecAndWeights, private readonly plan: Plan, spec: ModelSpec,
+    private readonly tensors: Record<string, WeightSource>) {
     this.slots = new SlotWeights(model, tensors);
     for (const name of model.weights.names()) this.origins.set(name, { from: "original", name });
     const made = new Map(moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots]));
     for (const { id, ffn } of moeLayers(model.spec)) {
       const change = plan.layers[id];
       if (!change || change.drop === "layer" || change.drop === "ffn") continue;
-      if (change.slots) this.replaceSlots(id, change.slots.length, ffn.slots.length, (slot) => this.slots.tensors(id, ffn, change.slots![slot], made.get(id)![slot]));
+      if (change.slots)
+        this.replaceSlots(id, change.slots.length, ffn.slots.length, (slot) =>
+          this.slots.tensors(id, ffn, change.slots![slot], made.get(id)![slot]));
       if (change.router?.rows) this.cutRouter(id, change.router.rows);
     }
     for (const [id, change] of Object.entries(plan.layers)) this.drop(id, change, spec);
@@ -62,7 +65,9 @@ export class PlannedWeights implements WeightSource {
   }
 
   rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {
-    return this.origin(name).from === "original" ? this.model.weights.rows?.((this.origin(name) as { name: string }).name, rows) : undefined;
+    return this.origin(name).from === "original"
+      ? this.model.weights.rows?.((this.origin(name) as { name: string }).name, rows)
+      : undefined;
   }
 
   bytes(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined {
@@ -89,7 +94,9 @@ export class PlannedWeights implements WeightSource {
   /** Follows from the original's weights and the plan, so that nothing has to be made to know it. */
   fingerprint(): Promise<string> {
     return (this.digest ??= (async () => {
-      const hash = createHash("sha256").update(await this.model.weights.fingerprint()).update(JSON.stringify(this.plan.layers));
+      const hash = createHash("sha256").update(await this.model.weights.fingerprint()).update(
+        JSON.stringify(this.plan.layers),
+      );
       for (const [name, source] of Object.entries(this.tensors)) hash.update(name).update(await source.fingerprint());
       return hash.digest("hex");
     })());
@@ -101,14 +108,17 @@ export class PlannedWeights implements WeightSource {
   private origin(name: string): Origin {
     const origin = this.origins.get(name);
     if (origin) return origin;
-    throw new MoeError("unknown-tensor", `read: tensor "${name}" is not in the planned model. Check the name against its architecture.`);
+    throw new MoeError("unknown-tensor",
+      `read: tensor "${name}" is not in the planned model. Check the name against its architecture.`);
   }
 
-  private replaceSlots(id: string, count: number, before: number, tensorsOf: (slot: number) => Record<string, SlotTensor>): void {
+  private replaceSlots(id: string, count: number, before: number,
+    tensorsOf: (slot: number) => Record<string, SlotTensor>): void {
     for (let slot = 0; slot < before; slot++) this.forget(`${id}.experts.${slot}.`);
     for (let slot = 0; slot < count; slot++) {
       for (const [suffix, tensor] of Object.entries(tensorsOf(slot))) {
-        this.origins.set(`${id}.experts.${slot}.${suffix}`, tensor.same ? { from: "original", name: tensor.same } : { from: "slot", tensor });
+        this.origins.set(`${id}.experts.${slot}.${suffix}`,
+          tensor.same ? { from: "original", name: tensor.same } : { from: "slot", tensor });
       }
     }
   }
@@ -122,7 +132,9 @@ export class PlannedWeights implements WeightSource {
   private drop(id: string, { drop }: LayerPlan, spec: ModelSpec): void {
     if (!drop) return;
     if (drop !== "ffn") this.moveRelativeBias(id, spec);
-    const parts = { layer: [""], attention: ["attention.", "norm.attention"], ffn: ["ffn.", "router", "experts.", "shared.", "norm.ffn"] }[drop];
+    const parts =
+      { layer: [""], attention: ["attention.", "norm.attention"],
+        ffn: ["ffn.", "router", "experts.", "shared.", "norm.ffn"] }[drop];
     for (const part of parts) this.forget(`${id}.${part}`);
   }
 

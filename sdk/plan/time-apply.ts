@@ -1,23 +1,29 @@
 import { mean } from "../evaluate/statistics/mean.js";
 import { median } from "../evaluate/statistics/median.js";
-import { applyPlan, type ApplyOptions, type SpecAndWeights } from "./apply.js";
-import { timeOf, type ApplySpeeds } from "./apply-speeds.js";
+import { type ApplySpeeds, timeOf } from "./apply-speeds.js";
 import { slotWorks } from "./apply-work.js";
+import { type ApplyOptions, applyPlan, type SpecAndWeights } from "./apply.js";
 import type { Plan } from "./plan.js";
 
 export interface TimeApplyOptions extends ApplyOptions {
-  /** about how long the trial takes by the counted work; default 2,000. With 0 nothing is tried, and the counted time stands */
+  /**
+   * about how long the trial takes by the counted work; default 2,000. With 0 nothing is tried, and the counted time
+   * stands
+   */
   trialMs?: number;
 }
 
 /**
- * Forecasts how long making all changed weights takes on this machine: slots of all sizes are made for a trial, as many as there is
- * time for, and the others take what lies between those of the next smaller and the next larger size. How long an assignment or a
+ * Forecasts how long making all changed weights takes on this machine: slots of all sizes are made for a trial, as many
+ * as there is
+ * time for, and the others take what lies between those of the next smaller and the next larger size. How long an
+ * assignment or a
  * decomposition takes depends on the numbers, so that counting alone is wrong by a factor.
  *
  * @param speeds as `applySpeeds` measures them
  */
-export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: ApplySpeeds, { trialMs = 2000, ...options }: TimeApplyOptions = {}): Promise<number> {
+export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: ApplySpeeds,
+  { trialMs = 2000, ...options }: TimeApplyOptions = {}): Promise<number> {
   const planned = await applyPlan(model, plan, options);
   const works = slotWorks(model.spec, plan, planned.spec);
   const counted = works.map(({ work }) => timeOf(work, speeds));
@@ -28,12 +34,14 @@ export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: Apply
   if (tried.length === 0) return sumOf(bySize);
 
   const names = [...planned.weights.names()];
-  const running = [...tried].sort((a, b) => a - b).map((at) => ({ at, names: names.filter((name) => name.startsWith(`${works[at].layer}.experts.${works[at].slot}.`)) }));
+  const running = [...tried].sort((a, b) => a - b).map((at) => ({ at,
+    names: names.filter((name) => name.startsWith(`${works[at].layer}.experts.${works[at].slot}.`)) })
+  );
   await pass();
   const said: number[] = [];
   const started = performance.now();
-  do said.push(whole(await pass()));
-  while (said.length < 15 && (performance.now() - started) * (1 + 1 / said.length) < (trialMs * 2) / 3);
+  do said.push(whole(await pass())); while (said.length < 15
+    && (performance.now() - started) * (1 + 1 / said.length) < (trialMs * 2) / 3);
   return median(said);
 
   /** milliseconds of each slot that is tried, made in running order from new weights, which remember nothing */
@@ -51,7 +59,9 @@ export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: Apply
   /** milliseconds of all slots after a pass */
   function whole(took: Map<number, number>): number {
     const sizes = [...new Set([...took.keys()].map((at) => counted[at]))].sort((a, b) => a - b);
-    const known = sizes.map((size): [number, number] => [size, mean([...took].filter(([at]) => counted[at] === size).map(([, ms]) => ms))]);
+    const known = sizes.map((
+      size,
+    ): [number, number] => [size, mean([...took].filter(([at]) => counted[at] === size).map(([, ms]) => ms))]);
     return counted.reduce((sum, size, at) => sum + (took.get(at) ?? between(known, size)), 0);
   }
 }

@@ -13,10 +13,11 @@ import type { TrainingBatch } from "../train/train.js";
 /**
  * What is added up over the data:
  * - `gradients`: the gradient of the mean cross-entropy over all asked tokens
- * - `fisher`: the mean over sequences of the squared gradient of the sequence's mean cross-entropy, the empirical Fisher
+ * - `fisher`: the mean over sequences of the squared gradient of the sequence's mean cross-entropy, the empirical
+ *   Fisher
  *   information as arXiv:2310.01334 takes it for its table 8 (one sample a time)
  * - `fisher.classes`: the mean over sequences of the squared gradients of log p(c), each by p(c), the exact Fisher
- *   information of a classifier (its code's form for SST-2 and MRPC). Classes are the tokens that the labels of the data
+ * information of a classifier (its code's form for SST-2 and MRPC). Classes are the tokens that the labels of the data
  *   begin with, and p is a softmax over these alone at the first asked place
  */
 export type GradientKind = "gradients" | "fisher" | "fisher.classes";
@@ -38,29 +39,44 @@ export class ExpertGradients {
   private readonly sums = new Map<string, Float64Array>();
   private count = 0;
 
-  private constructor(readonly kind: GradientKind, private readonly model: Trainable, private readonly experts: { variable: Variable; names: string[] }[], private readonly classes: number[]) {}
+  private constructor(readonly kind: GradientKind, private readonly model: Trainable,
+    private readonly experts: { variable: Variable; names: string[] }[], private readonly classes: number[]) {}
 
   /** @param classes token ids, for `fisher.classes`; `classesOf` finds those of a data set */
-  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource }, classes: number[] = []): Promise<ExpertGradients> {
+  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource },
+    classes: number[] = []): Promise<ExpertGradients> {
     const model = await Trainable.from(spec, weights);
     const variables = new Map(model.variables().map(({ name, variable }) => [name, variable]));
-    const experts = (["encoder", "decoder"] as const).flatMap((stack) => (spec[stack]?.layers ?? []).flatMap((layer, index) => {
-      const path = layerId(stack, index);
-      return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({ variable: variables.get(`${path}.${key}`)!, names: from.map((name) => `${path}.${name}`) }));
-    }));
+    const experts = (["encoder", "decoder"] as const).flatMap((stack) =>
+      (spec[stack]?.layers ?? []).flatMap((layer, index) => {
+        const path = layerId(stack, index);
+        return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({
+          variable: variables.get(`${path}.${key}`)!,
+          names: from.map((name) => `${path}.${name}`),
+        }));
+      })
+    );
     return new ExpertGradients(kind, model, experts, classes);
   }
 
-  /** Bytes that the gradients of a model need: all weights on the device, and of each expert weight the gradient and its sum. */
+  /**
+   * Bytes that the gradients of a model need: all weights on the device, and of each expert weight the gradient and its
+   * sum.
+   */
   static sizeBytes(spec: ModelSpec): number {
-    return expectedTensors(spec).reduce((sum, { name, shape }) => sum + (4 + (name.includes(".experts.") ? 12 : 0)) * shape.reduce((product, length) => product * length, 1), 0);
+    return expectedTensors(spec).reduce(
+      (sum, { name, shape }) =>
+        sum + (4 + (name.includes(".experts.") ? 12 : 0)) * shape.reduce((product, length) => product * length, 1),
+      0,
+    );
   }
 
   /** @throws MoeError `labels-missing` */
   async see(batch: TrainingBatch): Promise<void> {
     mustHave(batch.labels);
     if (this.kind === "gradients") return this.add(batch);
-    for (const sequence of sequences(batch)) await (this.kind === "fisher" ? this.add(sequence) : this.addClasses(sequence));
+    for (const sequence of sequences(batch))
+      await (this.kind === "fisher" ? this.add(sequence) : this.addClasses(sequence));
   }
 
   merge(other: ExpertGradients): void {
@@ -78,7 +94,10 @@ export class ExpertGradients {
     for (const { variable, names } of this.experts) {
       const shape = variable.shape.slice(1);
       const size = shape.reduce((product, n) => product * n, 1);
-      names.forEach((name) => tensors.set(name, { shape, values: Float32Array.from(this.sums.get(name) ?? new Float64Array(size), (value) => value / Math.max(1, this.count)) }));
+      names.forEach((name) =>
+        tensors.set(name, { shape, values: Float32Array.from(this.sums.get(name) ?? new Float64Array(size), (value) =>
+          value / Math.max(1, this.count)) })
+      );
     }
     return new MemorySource(tensors);
   }
@@ -105,7 +124,8 @@ export class ExpertGradients {
     for (let index = 0; index < this.classes.length; index++) {
       await this.addGradients(() => {
         const logits = this.model.logits(flattenBatch(batch, this.model.spec));
-        const ofClasses = tf.gather(tf.slice(logits, [place, 0], [1, -1]), tf.tensor1d(this.classes, "int32"), 1) as Tensor2D;
+        const ofClasses = tf.gather(tf.slice(logits, [place, 0], [1, -1]), tf.tensor1d(this.classes, "int32"),
+          1) as Tensor2D;
         return tf.sum(crossEntropy(ofClasses, tf.tensor1d([index], "int32")));
       }, (gradient, loss) => tf.mul(tf.exp(tf.neg(loss)), tf.square(gradient)));
     }
@@ -140,15 +160,23 @@ export class ExpertGradients {
  * @example classesOf([{ ids, labels: [[-1, 7, 1], [-1, 9, 1]] }])  // [7, 9]
  */
 export function classesOf(batches: readonly TrainingBatch[]): number[] {
-  const classes = new Set(batches.flatMap(({ labels }) => mustHave(labels).flatMap((row) => row.find((label) => label >= 0) ?? [])));
+  const classes = new Set(
+    batches.flatMap(({ labels }) => mustHave(labels).flatMap((row) => row.find((label) => label >= 0) ?? [])),
+  );
   if (classes.size > MOST_CLASSES) {
-    throw new MoeError("too-many-classes", `profile: the labels begin with ${classes.size} different tokens, and "fisher.classes" goes through each of them for every sequence; accepted are up to ${MOST_CLASSES}, as in a task of classification. Choose "fisher", which takes the labels as they are.`);
+    throw new MoeError("too-many-classes",
+      `profile: the labels begin with ${classes.size} different tokens, and "fisher.classes" goes through `
+        + `each of them for every sequence; accepted are up to ${MOST_CLASSES}, as in a task of `
+        + `classification. Choose "fisher", which takes the labels as they are.`);
   }
   return [...classes].sort((a, b) => a - b);
 }
 
 function mustHave(labels: number[][] | undefined): number[][] {
-  if (!labels) throw new MoeError("labels-missing", "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 where nothing is asked. Give labelled data, or a task.");
+  if (!labels)
+    throw new MoeError("labels-missing",
+      "profile: gradients need labels, and a batch has none; accepted are batches { ids, labels } with -1 "
+        + "where nothing is asked. Give labelled data, or a task.");
   return labels;
 }
 
@@ -157,6 +185,7 @@ export function sequences(batch: TrainingBatch): TrainingBatch[] {
   const { ids, mask, tokenTypes, decoderIds, decoderMask, labels } = batch;
   return ids.map((_, row) => {
     const one = (rows?: number[][]) => (rows ? [rows[row]] : undefined);
-    return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds), decoderMask: one(decoderMask), labels: [labels[row]] };
+    return { ids: [ids[row]], mask: one(mask), tokenTypes: one(tokenTypes), decoderIds: one(decoderIds),
+      decoderMask: one(decoderMask), labels: [labels[row]] };
   });
 }

@@ -20,7 +20,8 @@ export interface MoeEvent {
   /** [N, D] output of the routed experts */
   output: Tensor2D;
   /**
-   * Of a layer that is larger than memory: reads these slots, which `expert` can then run, and gives others back; absent
+   * Of a layer that is larger than memory: reads these slots, which `expert` can then run, and gives others back;
+   * absent
    * where all are there.
    */
   load?(slots: readonly number[]): Promise<void>;

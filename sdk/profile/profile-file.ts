@@ -4,7 +4,9 @@ import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../write-whole.js";
 import type { Profile } from "./profile.js";
 
-/** Largest profile file that is read: a thousand layers of a thousand experts with a dozen matrices each stay below it. */
+/**
+ * Largest profile file that is read: a thousand layers of a thousand experts with a dozen matrices each stay below it.
+ */
 const MAX_BYTES = 2 ** 31;
 const MAX_LAYERS = 4096;
 const MAX_EXPERTS = 1 << 20;
@@ -21,7 +23,8 @@ const profile = v.object({
   model: v.object({ id: name, fingerprint: name }),
   data: v.object({ id: name, fingerprint: name, seed: v.number() }),
   tokens: v.object({ encoder: v.optional(count), decoder: count }),
-  layers: v.pipe(v.record(name, layer), v.check((layers) => Object.keys(layers).length <= MAX_LAYERS, `at most ${MAX_LAYERS} layers are accepted`)),
+  layers: v.pipe(v.record(name, layer),
+    v.check((layers) => Object.keys(layers).length <= MAX_LAYERS, `at most ${MAX_LAYERS} layers are accepted`)),
   provenance: v.optional(v.record(name, v.unknown())),
 });
 
@@ -45,7 +48,8 @@ export async function loadProfile(path: string): Promise<Profile> {
     throw badProfile(path, "no JSON");
   }
   const result = v.safeParse(profile, json);
-  if (!result.success) throw badProfile(path, `${v.getDotPath(result.issues[0]) ?? "the whole"}: ${result.issues[0].message}`);
+  if (!result.success)
+    throw badProfile(path, `${v.getDotPath(result.issues[0]) ?? "the whole"}: ${result.issues[0].message}`);
   for (const [id, { experts, counts }] of Object.entries(result.output.layers)) {
     if (counts.length !== experts) throw badProfile(path, `${id} has ${experts} experts and ${counts.length} counts`);
   }
@@ -59,9 +63,13 @@ export async function loadProfile(path: string): Promise<Profile> {
  */
 export function checkProfile(measured: Profile, fingerprint: string): void {
   if (measured.model.fingerprint === fingerprint) return;
-  throw new MoeError("profile-of-another-model", `profile: it was measured on ${measured.model.id} (${measured.model.fingerprint.slice(0, 12)}…), this model is ${fingerprint.slice(0, 12)}…; accepted is a profile of these very weights. Profile this model.`);
+  throw new MoeError("profile-of-another-model",
+    `profile: it was measured on ${measured.model.id} (${measured.model.fingerprint.slice(0, 12)}…), `
+      + `this model is ${fingerprint.slice(0, 12)}…; accepted is a profile of these very weights. Profile `
+      + "this model.");
 }
 
 function badProfile(path: string, what: string): FormatError {
-  return new FormatError("bad-profile", `profile: ${path} is no profile: ${what}; accepted is a file that saveProfile wrote. Profile again.`);
+  return new FormatError("bad-profile",
+    `profile: ${path} is no profile: ${what}; accepted is a file that saveProfile wrote. Profile again.`);
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { SweepState } from "../model/sweep-state.js";
 import type { LayerId } from "../model/spec.js";
+import { SweepState } from "../model/sweep-state.js";
 import type { LayerProfile } from "./profile.js";
 
 /** What was measured so far, layer by layer in a folder, beside the activations that the next layer begins with. */
@@ -21,7 +21,11 @@ export class ProfileState {
     const done = await this.sweep.layersDone(order);
     const there = new Set(await readdir(this.folder).catch(() => []));
     const layers: Record<LayerId, LayerProfile> = {};
-    for (const layer of done) if (there.has(fileOf(layer))) layers[layer] = JSON.parse(await readFile(join(this.folder, fileOf(layer)), "utf8")) as LayerProfile;
+    for (const layer of done)
+      if (there.has(fileOf(layer)))
+        layers[layer] = JSON.parse(
+          await readFile(join(this.folder, fileOf(layer)), "utf8"),
+        ) as LayerProfile;
     return layers;
   }
 

@@ -1,12 +1,15 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { factorise } from "../compress/factorise.js";
 import { MoeError } from "../errors.js";
-import { moeLayers, type ModelSpec } from "../model/spec.js";
+import { type ModelSpec, moeLayers } from "../model/spec.js";
 import type { Profile } from "./profile.js";
 
 /** Importance of each row of the remainder of each matrix of each stored expert: [slot] by "up", "gate", "down". */
 export type RowImportance = Record<string, RowScores>[];
-export interface RowScores { scores: number[]; /** numbers in a row */ width: number }
+export interface RowScores {
+  scores: number[]; /** numbers in a row */
+  width: number;
+}
 
 /**
  * Adds the importance of the rows of `S = W - U V` to a profile, as `rowImportance.RANK`: the mean over a row of
@@ -17,20 +20,28 @@ export interface RowScores { scores: number[]; /** numbers in a row */ width: nu
  * @returns a new profile
  * @throws MoeError `compressed-already`
  */
-export async function withRowImportance(profile: Profile, model: { spec: ModelSpec; weights: WeightSource }, rank: number, gradients: WeightSource): Promise<Profile> {
+export async function withRowImportance(profile: Profile, model: { spec: ModelSpec; weights: WeightSource },
+  rank: number, gradients: WeightSource): Promise<Profile> {
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
     if (!layers[id]) continue;
     const importance: RowImportance = [];
     for (const [slot, { form }] of ffn.slots.entries()) {
-      if (form !== "dense") throw new MoeError("compressed-already", `profile: expert ${slot} of ${id} is stored as ${form}; accepted are dense experts. Measure before compressing.`);
+      if (form !== "dense")
+        throw new MoeError("compressed-already",
+          `profile: expert ${slot} of ${id} is stored as ${form}; accepted are dense experts. Measure before `
+            + "compressing.");
       const scores: Record<string, RowScores> = {};
       for (const matrix of ffn.gated ? ["up", "gate", "down"] : ["up", "down"]) {
         const name = `${id}.experts.${slot}.${matrix}`;
         const [out, width] = model.weights.info(name).shape;
         const { s } = factorise(await model.weights.values(name), [out, width], rank);
         const gradient = await gradients.values(name);
-        scores[matrix] = { width, scores: Array.from({ length: out }, (_, row) => { let sum = 0; for (let i = row * width; i < (row + 1) * width; i++) sum += Math.abs(s[i] * gradient[i]); return sum / width; }) };
+        scores[matrix] = { width, scores: Array.from({ length: out }, (_, row) => {
+          let sum = 0;
+          for (let i = row * width; i < (row + 1) * width; i++) sum += Math.abs(s[i] * gradient[i]);
+          return sum / width;
+        }) };
       }
       importance.push(scores);
     }

@@ -1,7 +1,7 @@
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { readRemainder } from "../compress/remainder.js";
 import { expertTensors } from "../model/expected-tensors.js";
-import { moeLayers, type ModelSpec } from "../model/spec.js";
+import { type ModelSpec, moeLayers } from "../model/spec.js";
 import type { Profile } from "./profile.js";
 
 /** How much the task loss hangs on each expert, [E]; 0 for a router output without an expert. */
@@ -18,7 +18,8 @@ export interface Sensitivity {
  * @param gradients of the loss, under the names of the weights
  * @returns a new profile
  */
-export async function withSensitivity(profile: Profile, model: { spec: ModelSpec; weights: WeightSource }, gradients: WeightSource): Promise<Profile> {
+export async function withSensitivity(profile: Profile, model: { spec: ModelSpec; weights: WeightSource },
+  gradients: WeightSource): Promise<Profile> {
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
     if (!layers[id]) continue;
@@ -28,12 +29,18 @@ export async function withSensitivity(profile: Profile, model: { spec: ModelSpec
       for (const { name } of expertTensors(`${id}.experts.${slot}`, form, ffn, model.spec.width)) {
         if (name.endsWith(".s.rows")) continue;
         const gradient = await gradients.values(name);
-        const weight = name.endsWith(".s") ? await readRemainder(model.weights, name, gradients.info(name).shape) : await model.weights.values(name);
-        weight.forEach((value, i) => { total += value * gradient[i]; entries += Math.abs(value * gradient[i]); });
+        const weight = name.endsWith(".s")
+          ? await readRemainder(model.weights, name, gradients.info(name).shape)
+          : await model.weights.values(name);
+        weight.forEach((value, i) => {
+          total += value * gradient[i];
+          entries += Math.abs(value * gradient[i]);
+        });
       }
       slots.push({ total: Math.abs(total), entries });
     }
-    const sensitivity: Sensitivity = { total: ffn.expertOf.map((slot) => slots[slot]?.total ?? 0), entries: ffn.expertOf.map((slot) => slots[slot]?.entries ?? 0) };
+    const sensitivity: Sensitivity = { total: ffn.expertOf.map((slot) => slots[slot]?.total ?? 0),
+      entries: ffn.expertOf.map((slot) => slots[slot]?.entries ?? 0) };
     layers[id] = { ...layers[id], sensitivity };
   }
   return { ...profile, layers };

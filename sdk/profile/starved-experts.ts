@@ -1,7 +1,11 @@
 import type { LayerId } from "../model/spec.js";
 import type { Profile } from "./profile.js";
 
-export interface StarvedExpert { layer: LayerId; expert: number; tokens: number }
+export interface StarvedExpert {
+  layer: LayerId;
+  expert: number;
+  tokens: number;
+}
 
 /**
  * Lists the experts that saw too few tokens for a statistic over routed tokens to mean much.
@@ -11,7 +15,8 @@ export interface StarvedExpert { layer: LayerId; expert: number; tokens: number 
  */
 export function starvedExperts(profile: Profile, least = 8): StarvedExpert[] {
   return Object.entries(profile.layers).flatMap(([layer, { counts }]) =>
-    counts.flatMap((tokens, expert) => (tokens < least ? [{ layer, expert, tokens }] : [])));
+    counts.flatMap((tokens, expert) => (tokens < least ? [{ layer, expert, tokens }] : []))
+  );
 }
 
 /** experts that a warning names; the rest are counted */
@@ -25,7 +30,9 @@ const NAMED = 12;
 export function starvedWarning(profile: Profile, least = 8): string | undefined {
   const starved = starvedExperts(profile, least);
   if (starved.length === 0) return undefined;
-  const named = starved.slice(0, NAMED).map(({ layer, expert, tokens }) => `${layer} expert ${expert} (${tokens})`).join(", ");
+  const named = starved.slice(0, NAMED).map(({ layer, expert, tokens }) => `${layer} expert ${expert} (${tokens})`)
+    .join(", ");
   const more = starved.length > NAMED ? `, and ${starved.length - NAMED} more` : "";
-  return `profile: ${starved.length} experts saw fewer than ${least} tokens: ${named}${more}; what is measured over their tokens means little. Profile more items if that is not how the data is.`;
+  return `profile: ${starved.length} experts saw fewer than ${least} tokens: ${named}${more}; what is `
+    + "measured over their tokens means little. Profile more items if that is not how the data is.";
 }

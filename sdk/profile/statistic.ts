@@ -12,7 +12,10 @@ import type { LayerProfile, Profile } from "./profile.js";
 export function statistic<T>(profile: Profile, layer: LayerId, key: keyof LayerProfile & string, observer: string): T {
   const value = profile.layers[layer]?.[key];
   if (value === undefined) {
-    throw new MoeError("statistic-missing", `plan: the profile has no ${key} for ${layer}; it holds ${Object.keys(profile.layers[layer] ?? {}).join(", ") || "nothing"} there. Profile again with the observer "${observer}".`);
+    throw new MoeError("statistic-missing",
+      `plan: the profile has no ${key} for ${layer}; it holds `
+        + `${Object.keys(profile.layers[layer] ?? {}).join(", ") || "nothing"} there. Profile again with the `
+        + `observer "${observer}".`);
   }
   return value as T;
 }

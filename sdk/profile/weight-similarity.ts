@@ -3,17 +3,18 @@ import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import { alignedExperts, disposeExperts, inOrder, readExpert } from "../merge/aligned-experts.js";
 import { cosineSimilarity } from "../merge/similarity.js";
-import { weightMatching, type ExpertMatrices } from "../merge/weight-matching.js";
-import { gramOf } from "./gram.js";
-import { moeLayers, type MoeFfnSpec, type ModelSpec } from "../model/spec.js";
+import { type ExpertMatrices, weightMatching } from "../merge/weight-matching.js";
+import { type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
 import { tf } from "../tensor/index.js";
+import { gramOf } from "./gram.js";
 import type { ChannelNorms } from "./observers/channel-norms.js";
 import { rows } from "./observers/sums.js";
-import { statistic } from "./statistic.js";
 import type { Profile } from "./profile.js";
+import { statistic } from "./statistic.js";
 
 /** Similarities that are read off weights rather than tokens; the last two also need `channelNorms` in the profile. */
-export const weightSimilarities = ["router-weight", "weight", "gradient", "weight-gradient", "weight-feature", "router-weight-feature"] as const;
+export const weightSimilarities = ["router-weight", "weight", "gradient", "weight-gradient", "weight-feature",
+  "router-weight-feature"] as const;
 export type WeightSimilarity = (typeof weightSimilarities)[number];
 
 export interface WeightSimilarityOptions {
@@ -33,10 +34,14 @@ export interface WeightSimilarityOptions {
  * @throws MoeError `statistic-missing`, `gradients-missing`
  */
 export async function withWeightSimilarity(
-  profile: Profile, model: { spec: ModelSpec; weights: WeightSource }, name: WeightSimilarity, options: WeightSimilarityOptions = {},
+  profile: Profile,
+  model: { spec: ModelSpec; weights: WeightSource },
+  name: WeightSimilarity,
+  options: WeightSimilarityOptions = {},
 ): Promise<Profile> {
   if (name.endsWith("gradient") && !options.gradients) {
-    throw new MoeError("gradients-missing", `profile: the similarity "${name}" compares gradients, which were not given. Pass { gradients }.`);
+    throw new MoeError("gradients-missing",
+      `profile: the similarity "${name}" compares gradients, which were not given. Pass { gradients }.`);
   }
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
@@ -45,23 +50,35 @@ export async function withWeightSimilarity(
   return { ...profile, layers };
 
   async function similarityOf(id: string, ffn: MoeFfnSpec, name: WeightSimilarity): Promise<number[][]> {
-    const norms = name.endsWith("-feature") ? statistic<ChannelNorms>(profile, id, "channelNorms", "channelNorms") : undefined;
-    if (name === "router-weight") return cosineSimilarity(rows(await model.weights.values(`${id}.router`), model.spec.width));
+    const norms = name.endsWith("-feature")
+      ? statistic<ChannelNorms>(profile, id, "channelNorms", "channelNorms")
+      : undefined;
+    if (name === "router-weight")
+      return cosineSimilarity(rows(await model.weights.values(`${id}.router`), model.spec.width));
     if (name === "router-weight-feature") {
-      return cosineSimilarity(rows(await model.weights.values(`${id}.router`), model.spec.width).map((row) => row.map((value, d) => value * norms!.all[d])));
+      return cosineSimilarity(
+        rows(await model.weights.values(`${id}.router`), model.spec.width).map((row) =>
+          row.map((value, d) => value * norms!.all[d])
+        ),
+      );
     }
     const experts = await alignedExperts(model.weights, id, ffn);
-    const gradients = options.gradients && name.endsWith("gradient") ? await alignedLike(options.gradients, model.weights, id, ffn) : undefined;
-    const vectors: Tensor[] = ffn.expertOf.map((slot, expert) => tf.tidy(() => {
-      if (slot < 0) return tf.zeros([1]);
-      const { up, gate, down } = experts[slot];
-      if (name === "weight-feature") return tf.reshape(tf.mul(up, tf.tensor1d(norms!.routed[expert])), [-1]);
-      const parts = (from: { up: Tensor2D; gate?: Tensor2D; down: Tensor2D }) => [from.up, ...(from.gate ? [from.gate] : []), from.down].map((part) => tf.reshape(part, [-1]));
-      const flat = tf.concat(parts({ up, gate, down }));
-      if (name === "weight") return flat;
-      const gradient = tf.concat(parts(gradients![slot]));
-      return name === "gradient" ? gradient : tf.mul(flat, gradient);
-    }));
+    const gradients = options.gradients && name.endsWith("gradient")
+      ? await alignedLike(options.gradients, model.weights, id, ffn)
+      : undefined;
+    const vectors: Tensor[] = ffn.expertOf.map((slot, expert) =>
+      tf.tidy(() => {
+        if (slot < 0) return tf.zeros([1]);
+        const { up, gate, down } = experts[slot];
+        if (name === "weight-feature") return tf.reshape(tf.mul(up, tf.tensor1d(norms!.routed[expert])), [-1]);
+        const parts = (from: { up: Tensor2D; gate?: Tensor2D; down: Tensor2D }) =>
+          [from.up, ...(from.gate ? [from.gate] : []), from.down].map((part) => tf.reshape(part, [-1]));
+        const flat = tf.concat(parts({ up, gate, down }));
+        if (name === "weight") return flat;
+        const gradient = tf.concat(parts(gradients![slot]));
+        return name === "gradient" ? gradient : tf.mul(flat, gradient);
+      })
+    );
     disposeExperts(experts);
     if (gradients) disposeExperts(gradients);
     return cosinesOf(vectors, ffn.expertOf);
@@ -74,7 +91,10 @@ async function alignedLike(gradients: WeightSource, weights: WeightSource, id: s
   const moved: ExpertMatrices[] = [];
   for (let slot = 0; slot < ffn.slots.length; slot++) {
     const gradient = await readExpert(gradients, id, slot);
-    if (slot === 0) { moved.push(gradient); continue; }
+    if (slot === 0) {
+      moved.push(gradient);
+      continue;
+    }
     const expert = await readExpert(weights, id, slot);
     moved.push(inOrder(gradient, await weightMatching(first, expert)));
     disposeExperts([expert]);
@@ -87,5 +107,7 @@ async function alignedLike(gradients: WeightSource, weights: WeightSource, id: s
 async function cosinesOf(vectors: Tensor[], expertOf: number[]): Promise<number[][]> {
   const gram = await gramOf(vectors.map((vector, e) => (expertOf[e] < 0 ? undefined : vector)));
   tf.dispose(vectors);
-  return gram.map((row, i) => row.map((value, j) => (i === j ? 1 : (value / (Math.sqrt(gram[i][i]) * Math.sqrt(gram[j][j]) + 1e-7) + 1) / 2)));
+  return gram.map((row, i) =>
+    row.map((value, j) => (i === j ? 1 : (value / (Math.sqrt(gram[i][i]) * Math.sqrt(gram[j][j]) + 1e-7) + 1) / 2))
+  );
 }

@@ -40,14 +40,15 @@ export class EagerPruner {
    */
   step(step: number, counts: Record<LayerId, number[]>): Record<LayerId, number[]> {
     const { steps, events = 5, every = 4 } = this.options;
-    if (step % every === 0) for (const [layer, batch] of Object.entries(counts)) this.observe(layer, batch);
+    if (step % every === 0) { for (const [layer, batch] of Object.entries(counts)) this.observe(layer, batch); }
     const interval = Math.max(1, Math.floor(steps / 2 / events));
     const changed: Record<LayerId, number[]> = {};
     if (step % interval !== 0) return changed;
     for (const [layer, batch] of Object.entries(counts)) {
       const alive = this.alive.get(layer) ?? new Set(batch.map((_, expert) => expert));
       const kept = this.judge(step, this.usage.get(layer) ?? batch.map(() => 1 / batch.length), alive);
-      if (kept.size < alive.size) changed[layer] = batch.map((_, expert) => expert).filter((expert) => !kept.has(expert));
+      if (kept.size < alive.size)
+        changed[layer] = batch.map((_, expert) => expert).filter((expert) => !kept.has(expert));
       this.alive.set(layer, kept);
     }
     return changed;
@@ -58,7 +59,9 @@ export class EagerPruner {
     if (total === 0) return;
     const { memory = 0.6 } = this.options;
     const before = this.usage.get(layer);
-    const mixed = counts.map((count, expert) => (before ? memory * before[expert] + (1 - memory) * (count / total) : count / total));
+    const mixed = counts.map((count,
+      expert) => (before ? memory * before[expert] + (1 - memory) * (count / total) : count / total)
+    );
     const sum = mixed.reduce((a, b) => a + b, 0);
     // float32, so that a state that was written and read again is the same
     this.usage.set(layer, mixed.map((share) => Math.fround(share / sum)));
@@ -67,7 +70,8 @@ export class EagerPruner {
   /** What a run needs to go on, for one layer; alive experts are 1. */
   state(layer: LayerId): Record<string, Float32Array> {
     const [usage, alive] = [this.usage.get(layer), this.alive.get(layer)];
-    return { ...(usage && { usage: Float32Array.from(usage) }), ...(usage && alive && { alive: Float32Array.from(usage, (_, expert) => (alive.has(expert) ? 1 : 0)) }) };
+    return { ...(usage && { usage: Float32Array.from(usage) }),
+      ...(usage && alive && { alive: Float32Array.from(usage, (_, expert) => (alive.has(expert) ? 1 : 0)) }) };
   }
 
   restore(layer: LayerId, { usage, alive }: { usage?: Float32Array; alive?: Float32Array }): void {

@@ -38,14 +38,17 @@ export const frequency: Method<FrequencyOptions> = {
     const excluded = layers.flatMap((layer, index) => (changed.includes(layer) ? [] : [index]));
     const kept = dominantExperts(shares, keep, { ratio, excluded });
 
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "frequency", paper: "arXiv:2310.01334", options: { ...options }, layers: {} };
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "frequency", paper: "arXiv:2310.01334",
+      options: { ...options }, layers: {} };
     layers.forEach((layer, index) => {
       if (!changed.includes(layer) || keep[index] === shares[index].length) return;
       const stay = keepExperts(kept[index], shares[index].length);
       // fewer than a token takes: it takes them all, as with the released code, whose masked choices have gate 0
       const { counts, tokens } = profile.layers[layer];
       const taken = Math.round(counts.reduce((sum, count) => sum + count, 0) / Math.max(1, tokens));
-      plan.layers[layer] = kept[index].length < taken ? { ...stay, router: { ...stay.router, topK: kept[index].length } } : stay;
+      plan.layers[layer] = kept[index].length < taken
+        ? { ...stay, router: { ...stay.router, topK: kept[index].length } }
+        : stay;
     });
     return plan;
   },

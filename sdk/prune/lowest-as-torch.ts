@@ -1,6 +1,7 @@
 /**
  * The `count` lowest scores as `torch.topk(largest=False)` picks them on a CPU: without ties the lowest, with ties
- * those that its selection happens to leave in front (libstdc++'s `nth_element`, a quickselect with the median of three).
+ * those that its selection happens to leave in front (libstdc++'s `nth_element`, a quickselect with the median of
+ * three).
  * For replaying code that prunes by it; the choice among equals means nothing.
  *
  * @returns indices in no order
@@ -10,7 +11,8 @@ export function lowestAsTorch(scores: readonly number[], count: number): number[
   if (count <= 0) return [];
   const queue = scores.map((score, index) => ({ score, index }));
   // for few of many, torch sorts a heap instead; ties then go as in a stable sort
-  if (count * 64 <= queue.length) return queue.sort((a, b) => a.score - b.score).slice(0, count).map(({ index }) => index);
+  if (count * 64 <= queue.length)
+    return queue.sort((a, b) => a.score - b.score).slice(0, count).map(({ index }) => index);
   let [first, last] = [0, queue.length];
   while (last - first > 3) {
     const cut = partition(queue, first, last);
@@ -26,7 +28,10 @@ export function lowestAsTorch(scores: readonly number[], count: number): number[
   return queue.slice(0, count).map(({ index }) => index);
 }
 
-interface Scored { score: number; index: number }
+interface Scored {
+  score: number;
+  index: number;
+}
 
 /** moves what is below the median of three to the front of [first, last) and says where the rest begins */
 function partition(queue: Scored[], first: number, last: number): number {
@@ -35,7 +40,7 @@ function partition(queue: Scored[], first: number, last: number): number {
   const [a, b, c] = [first + 1, first + ((last - first) >> 1), last - 1];
   const median = less(a, b) ? (less(b, c) ? b : less(a, c) ? c : a) : less(a, c) ? a : less(b, c) ? c : b;
   swap(first, median);
-  for (let [i, j] = [first + 1, last]; ; i++) {
+  for (let [i, j] = [first + 1, last];; i++) {
     while (less(i, first)) i += 1;
     j -= 1;
     while (less(first, j)) j -= 1;

@@ -1,10 +1,10 @@
 import type { Tensor2D } from "@tensorflow/tfjs";
-import type { MergeableObserver, MoeEvent, Observer } from "../profile/observer.js";
-import { subsetLossObserver, type SubsetLoss } from "../profile/observers/subset-loss.js";
-import { moeLayers, type LayerId, type ModelSpec } from "../model/spec.js";
+import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { LayerPlan } from "../plan/plan.js";
-import { keepExperts } from "./keep-experts.js";
+import type { MergeableObserver, MoeEvent, Observer } from "../profile/observer.js";
+import { type SubsetLoss, subsetLossObserver } from "../profile/observers/subset-loss.js";
 import { tf } from "../tensor/index.js";
+import { keepExperts } from "./keep-experts.js";
 
 /** Sweeps the calibration data through the model with these layers changed, and shows what happens to observers. */
 export type SweepChanged = (layers: Record<LayerId, LayerPlan>, observers: readonly Observer[]) => Promise<void>;
@@ -17,17 +17,22 @@ export type SweepChanged = (layers: Record<LayerId, LayerPlan>, observers: reado
  * @param keep experts that stay: a share in (0, 1] or a count in (1, E]
  * @returns the losses of every layer in `layers`, as `subsetLossObserver` gives them
  */
-export async function progressiveSubsetLoss(spec: ModelSpec, layers: LayerId[], keep: number, maxSubsets: number | undefined, sweep: SweepChanged): Promise<Record<LayerId, SubsetLoss>> {
+export async function progressiveSubsetLoss(spec: ModelSpec, layers: LayerId[], keep: number,
+  maxSubsets: number | undefined, sweep: SweepChanged): Promise<Record<LayerId, SubsetLoss>> {
   const original = new Map<LayerId, Tensor2D[]>();
   const losses: Record<LayerId, SubsetLoss> = {};
   try {
-    await sweep({}, [{ name: "outputs", see: ({ layer, output }: MoeEvent) => void (original.get(layer) ?? original.set(layer, []).get(layer)!).push(tf.keep(tf.clone(output))), result: () => ({}) }]);
+    await sweep({}, [{ name: "outputs", see: ({ layer, output }: MoeEvent) =>
+      void (original.get(layer) ?? original.set(layer, []).get(layer)!).push(tf.keep(tf.clone(output))),
+      result: () => ({}) }]);
     const pruned: Record<LayerId, LayerPlan> = {};
     for (const id of layers) {
       const observer = only(id, subsetLossObserver({ keep, maxSubsets, targets: Object.fromEntries(original) }));
       await sweep(pruned, [observer]);
       losses[id] = (observer.result() as Record<LayerId, SubsetLoss>)[id];
-      const { experts } = moeLayers(spec).find((layer) => layer.id === id)!.ffn;
+      const { experts } = moeLayers(spec).find((layer) =>
+        layer.id === id
+      )!.ffn;
       pruned[id] = keepExperts(keptOf(losses[id], experts), experts);
     }
     return losses;

@@ -11,13 +11,17 @@ export interface TaskSpecificOptions {
   keep: number;
   /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
   exclude?: string[];
-  /** "additive" (default): the others are neither chosen nor stored. "released-product": all stay, and the logits of the others are multiplied by -1e6, the slip of the released code of arXiv:2310.01334 */
+  /**
+   * "additive" (default): the others are neither chosen nor stored. "released-product": all stay, and the logits of the
+   * others are multiplied by -1e6, the slip of the released code of arXiv:2310.01334
+   */
   mask?: "additive" | "released-product";
 }
 
 /**
  * Where task-specific expert pruning (arXiv:2206.00277) ends: the most used experts of every layer. On the way there
- * it prunes step by step while the model is fine-tuned: `.train({ prune: { keep } })` in a chain, `EagerPruning` for `train`.
+ * it prunes step by step while the model is fine-tuned: `.train({ prune: { keep } })` in a chain, `EagerPruning` for
+ * `train`.
  *
  * @example taskSpecific.plan(profile, { keep: 1 / 16 })
  */
@@ -29,7 +33,8 @@ export const taskSpecific: Method<TaskSpecificOptions> = {
   needs: ["usage"],
   options: ["keep", "exclude", "mask"],
   plan(profile, options): Plan {
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "task-specific", paper: "arXiv:2206.00277", options: { ...options }, layers: {} };
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "task-specific", paper: "arXiv:2206.00277",
+      options: { ...options }, layers: {} };
     const mask = option("prune", "mask", options.mask, ["additive", "released-product"], "additive");
     for (const layer of mergedLayers(profile, options.exclude)) {
       const shares = usage(profile.layers[layer]);

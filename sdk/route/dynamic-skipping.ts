@@ -28,8 +28,11 @@ export const dynamicSkipping: Method<DynamicSkippingOptions> = {
   plan(profile, options): Plan {
     const { threshold = "median" } = options;
     const fixed = typeof threshold === "number" ? threshold : undefined;
-    const statisticName = fixed === undefined ? option("route", "threshold", threshold as "median" | "mean", ["median", "mean"], "median") : "median";
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "dynamic-skipping", paper: "arXiv:2402.14800", options: { ...options }, layers: {} };
+    const statisticName = fixed === undefined
+      ? option("route", "threshold", threshold as "median" | "mean", ["median", "mean"], "median")
+      : "median";
+    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "dynamic-skipping",
+      paper: "arXiv:2402.14800", options: { ...options }, layers: {} };
     for (const layer of mergedLayers(profile, options.exclude ?? [])) {
       const skipBelow = fixed ?? statistic<GateRatio>(profile, layer, "gateRatio", "gateRatio")[statisticName];
       plan.layers[layer] = { router: { skipBelow } };

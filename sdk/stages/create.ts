@@ -14,7 +14,10 @@ export interface CreateOptions {
   seed?: number;
   /** variance times fan-in of the matrices; default 1 (Switch takes 0.1 at scale) */
   gain?: number;
-  /** a model, bundled, in a folder or of the hub, whose tokenizer and tasks the new one takes; without it, give data to every stage */
+  /**
+   * a model, bundled, in a folder or of the hub, whose tokenizer and tasks the new one takes; without it, give data to
+   * every stage
+   */
   tokenizer?: string;
   /** name of the new model; default its family */
   id?: string;
@@ -23,20 +26,26 @@ export interface CreateOptions {
 /**
  * Begins with a new model of random weights.
  *
- * @param architecture a Hugging Face configuration (`vocab_size` may be left to the tokenizer), or a ModelSpec, of which a
+ * @param architecture a Hugging Face configuration (`vocab_size` may be left to the tokenizer), or a ModelSpec, of
+ *   which a
  *   study can do everything but save
  * @throws MoeError `bad-architecture`, `unknown-family`
  */
-export async function createStage(architecture: Record<string, unknown> | ModelSpec, options: CreateOptions = {}): Promise<StudyState> {
+export async function createStage(architecture: Record<string, unknown> | ModelSpec,
+  options: CreateOptions = {}): Promise<StudyState> {
   const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);
   const config = "model_type" in architecture ? { ...architecture } : undefined;
   if (!config && !("decoder" in architecture)) {
-    throw new MoeError("bad-architecture", `create: the architecture has ${Object.keys(architecture).slice(0, 5).join(", ") || "nothing"}; accepted is a Hugging Face configuration with model_type, or a ModelSpec with decoder. Give one of them.`);
+    throw new MoeError("bad-architecture",
+      `create: the architecture has ${Object.keys(architecture).slice(0, 5).join(", ") || "nothing"}; `
+        + "accepted is a Hugging Face configuration with model_type, or a ModelSpec with decoder. Give one of "
+        + "them.");
   }
   if (config && config.vocab_size === undefined && folder) config.vocab_size = (await loadTokenizer(folder)).size;
   const spec = config ? await specFromConfig(config) : (architecture as ModelSpec);
   const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), gain));
-  return { model, original: model, opened: { model, folder, config: config ?? {} }, steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };
+  return { model, original: model, opened: { model, folder, config: config ?? {} },
+    steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };
 }

@@ -2,10 +2,10 @@ import { inspect } from "node:util";
 import { MoeError } from "../errors.js";
 import type { Cost } from "../evaluate/index.js";
 import { applySpeeds } from "../plan/apply-speeds.js";
-import { forecast, type Forecast as Numbers } from "../plan/forecast.js";
+import { type Forecast as Numbers, forecast } from "../plan/forecast.js";
 import { timeApply } from "../plan/time-apply.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
-import { table, type Table } from "../view/table.js";
+import { type Table, table } from "../view/table.js";
 import type { StudyState } from "./study.js";
 
 /** What a plan will do to size and compute, and what carrying it out will take. */
@@ -20,15 +20,36 @@ export class Forecast implements Displayable {
   readonly applyMs: number;
 
   constructor(readonly method: string, { before, after, sizeBytes, peakBytes, applyMs }: Numbers) {
-    [this.before, this.after, this.sizeBytes, this.peakBytes, this.applyMs] = [before, after, sizeBytes, peakBytes, applyMs];
+    [this.before, this.after, this.sizeBytes, this.peakBytes, this.applyMs] = [before, after, sizeBytes, peakBytes,
+      applyMs];
   }
 
   table(): Table {
-    const rows = ([["before", this.before, this.sizeBytes.before], ["after", this.after, this.sizeBytes.after]] as const).map(([name, { parameters, active, flopsPerToken }, size]) => ({
-      model: name, parameters: parameters.total, experts: parameters.experts, active: active.total, size, flops: flopsPerToken,
-      ...(name === "after" ? { time: this.applyMs, peak: this.peakBytes } : { time: undefined, peak: undefined }),
-    }));
-    return table(rows, { title: `Forecast of ${this.method}`, columns: { model: "text", parameters: "count", experts: { title: "in experts", format: "count" }, active: { title: "active per token", format: "count" }, size: { title: "size as stored", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" }, time: { title: "time to make", format: "duration" }, peak: { title: "memory to make", format: "bytes" } } });
+    const rows =
+      ([["before", this.before, this.sizeBytes.before], ["after", this.after, this.sizeBytes.after]] as const).map((
+        [name, { parameters, active, flopsPerToken }, size],
+      ) => ({
+        model: name,
+        parameters: parameters.total,
+        experts: parameters.experts,
+        active: active.total,
+        size,
+        flops: flopsPerToken,
+        ...(name === "after" ? { time: this.applyMs, peak: this.peakBytes } : { time: undefined, peak: undefined }),
+      }));
+    return table(rows, {
+      title: `Forecast of ${this.method}`,
+      columns: {
+        model: "text",
+        parameters: "count",
+        experts: { title: "in experts", format: "count" },
+        active: { title: "active per token", format: "count" },
+        size: { title: "size as stored", format: "bytes" },
+        flops: { title: "FLOPs per token", format: "count" },
+        time: { title: "time to make", format: "duration" },
+        peak: { title: "memory to make", format: "bytes" },
+      },
+    });
   }
 
   [DISPLAY](): MimeBundle | Promise<MimeBundle> {
@@ -40,11 +61,14 @@ export class Forecast implements Displayable {
   }
 }
 
-/** Forecasts the plan of a study before it is carried out; for the time, some of the new experts are made for a trial. */
+/**
+ * Forecasts the plan of a study before it is carried out; for the time, some of the new experts are made for a trial.
+ */
 export async function forecastStage(study: StudyState): Promise<Forecast> {
   if (!study.plan) throw new MoeError("wrong-order", "forecast: there is no plan yet. Call .plan({ method }) before.");
   const { model: { spec, weights }, plan, tensors } = study;
   const speeds = await applySpeeds();
   const counted = forecast(spec, plan, { weights, speeds });
-  return new Forecast(plan.method, { ...counted, applyMs: await timeApply({ spec, weights }, plan, speeds, { tensors }) });
+  return new Forecast(plan.method, { ...counted,
+    applyMs: await timeApply({ spec, weights }, plan, speeds, { tensors }) });
 }

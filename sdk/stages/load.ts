@@ -1,6 +1,6 @@
-import { openModel } from "../checkpoint/open-model.js";
-import { resolveModel, type ResolveModelOptions } from "../checkpoint/hub.js";
 import { basename } from "node:path";
+import { resolveModel, type ResolveModelOptions } from "../checkpoint/hub.js";
+import { openModel } from "../checkpoint/open-model.js";
 import { measureStage } from "./measure-stage.js";
 import { defaultMemory, limitMemory, type MemoryOptions } from "./memory.js";
 import type { StudyState } from "./study.js";
@@ -11,7 +11,8 @@ export interface LoadOptions extends ResolveModelOptions, MemoryOptions {
 }
 
 /**
- * Opens a model: a folder with config.json and safetensors, the name of a bundled model, or `org/name[@revision]` from the
+ * Opens a model: a folder with config.json and safetensors, the name of a bundled model, or `org/name[@revision]` from
+ * the
  * Hugging Face cache or hub.
  */
 export async function loadStage(ref: string, options: LoadOptions = {}): Promise<StudyState> {
@@ -20,5 +21,6 @@ export async function loadStage(ref: string, options: LoadOptions = {}): Promise
   const folder = await resolveModel(ref, resolving);
   const opened = await openModel(folder, { id: basename(ref), keep, memory: defaultMemory() });
   limitMemory(opened.model, { memory });
-  return { model: opened.model, original: opened.model, opened, steps: [{ stage: "load", options: { model: ref }, ...took() }] };
+  return { model: opened.model, original: opened.model, opened,
+    steps: [{ stage: "load", options: { model: ref }, ...took() }] };
 }

@@ -1,7 +1,9 @@
 import { watchMemory } from "../tensor/peak-memory.js";
 import type { Step } from "./study.js";
 
-/** To be called when a stage begins; what it gives, called at the end, is the time and the memory that the stage took. */
+/**
+ * To be called when a stage begins; what it gives, called at the end, is the time and the memory that the stage took.
+ */
 export function measureStage(): () => Pick<Step, "timeMs" | "peakBytes"> {
   const started = performance.now();
   const peak = watchMemory();

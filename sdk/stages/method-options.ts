@@ -2,8 +2,8 @@ import type { lowRankSparse, svdCompression } from "../compress/low-rank-sparse.
 import type { averaging } from "../merge/averaging.js";
 import type { gitRebasin } from "../merge/git-rebasin.js";
 import type { hcSmoe } from "../merge/hc-smoe.js";
-import type { meo } from "../merge/meo.js";
 import type { mSmoe } from "../merge/m-smoe.js";
+import type { meo } from "../merge/meo.js";
 import type { redirect } from "../merge/redirect.js";
 import type { repair } from "../merge/repair.js";
 import type { zipit } from "../merge/zipit.js";
@@ -18,7 +18,10 @@ import type { MemoryOptions } from "./memory.js";
 
 type OptionsOf<M> = M extends Method<infer O> ? O : never;
 
-/** The methods of each verb and their options, so that an editor can offer them; a test compares the names with the list of methods. */
+/**
+ * The methods of each verb and their options, so that an editor can offer them; a test compares the names with the list
+ * of methods.
+ */
 export interface MergeMethods {
   "m-smoe": OptionsOf<typeof mSmoe>;
   redirect: OptionsOf<typeof redirect>;
@@ -47,4 +50,6 @@ export interface RouteMethods {
 }
 
 /** One of moelab's methods with its own options, or any method, whose options are checked when it plans. */
-export type OptionsFor<Methods> = { [Name in keyof Methods]: { method: Name; signal?: AbortSignal } & Methods[Name] & MemoryOptions }[keyof Methods] | ChangeOptions;
+export type OptionsFor<Methods> = {
+  [Name in keyof Methods]: { method: Name; signal?: AbortSignal } & Methods[Name] & MemoryOptions;
+}[keyof Methods] | ChangeOptions;

@@ -1,30 +1,30 @@
 import { createHash } from "node:crypto";
-import { MoeError } from "../errors.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
+import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
+import type { Rows } from "../model/batch.js";
 import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
 import type { MoeRecord } from "../model/pass.js";
-import type { Rows } from "../model/batch.js";
 import { layerIds, moeLayers } from "../model/spec.js";
 import type { SweepOptions } from "../model/sweep.js";
 import type { Statistic } from "../plan/plan.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
-import type { MoeEvent, Observer } from "../profile/observer.js";
-import { classesOf, ExpertGradients, sequences, type GradientKind } from "../profile/expert-gradients.js";
+import { classesOf, ExpertGradients, type GradientKind, sequences } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
+import type { MoeEvent, Observer } from "../profile/observer.js";
 import { runsExperts } from "../profile/observers/named.js";
+import { ProfileState } from "../profile/profile-state.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
-import { ProfileState } from "../profile/profile-state.js";
 import { tf } from "../tensor/index.js";
+import { kernelHost } from "../view/displayable.js";
 import { formatBytes } from "../view/format.js";
 import { progress } from "../view/progress.js";
-import { kernelHost } from "../view/displayable.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { Calibration, StudyState } from "./study.js";
-import { taskData, type DataOptions } from "./task-data.js";
+import { type DataOptions, taskData } from "./task-data.js";
 
 export interface ProfileOptions extends DataOptions, MemoryOptions {
   /** tokens to see at most, encoder and decoder together; items are taken in order until there are that many */
@@ -38,13 +38,20 @@ export interface ProfileOptions extends DataOptions, MemoryOptions {
 
 export const USUAL: readonly Statistic[] = ["usage", "routerLogits", "coactivation", "gateMass"];
 
-/** Measures the model on training items: which experts run, how alike their router logits are, and what else is asked for. */
+/**
+ * Measures the model on training items: which experts run, how alike their router logits are, and what else is asked
+ * for.
+ */
 export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
   const took = measureStage();
   const { model } = study;
   limitMemory(model, options);
-  if (moeLayers(model.spec).length === 0) throw new MoeError("no-experts", `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a Mixture-of-Experts checkpoint.`);
-  const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options, items: options.items ?? 256 });
+  if (moeLayers(model.spec).length === 0)
+    throw new MoeError("no-experts",
+      `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a `
+        + "Mixture-of-Experts checkpoint.");
+  const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options,
+    items: options.items ?? 256 });
   const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
   const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
   const statistics = options.statistics ?? [...USUAL];
@@ -52,20 +59,26 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;
   const warning = starvedWarning(profile);
-  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [], steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, ...took() }] };
+  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [],
+    steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, ...took() }] };
 }
 
 /**
- * One sweep with the observers of these statistics. A layer's are done when the layer is: its sums are not kept any longer.
+ * One sweep with the observers of these statistics. A layer's are done when the layer is: its sums are not kept any
+ * longer.
  *
  * @param state folder that keeps what was measured and the activations of the last layer
  */
-export async function measure(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}, state?: string): Promise<Profile> {
+export async function measure(model: Model, calibration: Calibration, statistics: Statistic[],
+  signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}, state?: string): Promise<Profile> {
   const { id, fingerprint, seed, batches } = calibration;
   const print = await model.weights.fingerprint();
   const begin = () => measurements(statistics, model, { gradients: tensors.gradients });
   const { observers, finish } = begin();
-  const kept = state === undefined ? undefined : new ProfileState(state, createHash("sha256").update(JSON.stringify([print, observers.map(({ name }) => name), batches])).digest("hex"));
+  const kept = state === undefined
+    ? undefined
+    : new ProfileState(state,
+      createHash("sha256").update(JSON.stringify([print, observers.map(({ name }) => name), batches])).digest("hex"));
   const layers = (await kept?.layers(layerIds(model.spec))) ?? {};
   await observe(model, calibration, observers, signal, {
     state: kept?.sweep,
@@ -80,27 +93,41 @@ export async function measure(model: Model, calibration: Calibration, statistics
   return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data: { id, fingerprint, seed } }));
 }
 
-/** Gradients of the task loss, and what is made from them, as far as these statistics ask for it and `have` lacks it. */
-export async function measureTensors(model: Model, calibration: Calibration, statistics: Statistic[], signal = kernelHost()?.signal, have: StudyState["tensors"] = {}): Promise<NonNullable<StudyState["tensors"]>> {
-  const asked = tensorStatistics.filter((kind) => !have[kind] && (statistics.includes(kind) || (kind === "gradients" && statistics.some(needsGradients))));
+/**
+ * Gradients of the task loss, and what is made from them, as far as these statistics ask for it and `have` lacks it.
+ */
+export async function measureTensors(model: Model, calibration: Calibration, statistics: Statistic[],
+  signal = kernelHost()?.signal, have: StudyState["tensors"] = {}): Promise<NonNullable<StudyState["tensors"]>> {
+  const asked = tensorStatistics.filter((kind) =>
+    !have[kind] && (statistics.includes(kind) || (kind === "gradients" && statistics.some(needsGradients)))
+  );
   const tensors = { ...have };
   for (const kind of asked) tensors[kind] = await gradientsOf(kind, model, calibration, signal);
   return tensors;
 }
 
-async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibration, signal?: AbortSignal): Promise<WeightSource> {
+async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibration,
+  signal?: AbortSignal): Promise<WeightSource> {
   const neededBytes = ExpertGradients.sizeBytes(model.spec);
   if (neededBytes > model.memory.bytes) {
-    throw new MoeError("model-too-large", `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert weight its gradient and the sum, beside the activations; the memory is ${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a method or statistics without gradients.`);
+    throw new MoeError("model-too-large",
+      `profile: ${kind} of ${model.id} need ${formatBytes(neededBytes)}, all weights and of each expert `
+        + "weight its gradient and the sum, beside the activations; the memory is "
+        + `${formatBytes(model.memory.bytes)}. Give more with { memory } where the machine has it, or choose a `
+        + "method or statistics without gradients.");
   }
   const classes = kind === "fisher.classes" ? classesOf(calibration.batches) : [];
   // what is squared is taken sequence by sequence, so that it can be seen and stopped on the way
-  const parts = kind === "gradients" ? calibration.batches : calibration.batches.flatMap((batch) => (batch.labels ? sequences(batch) : batch));
-  const bar = progress({ label: `${kind} of ${model.id}`, total: parts.length, unit: kind === "gradients" ? "batches" : "sequences", signal });
+  const parts = kind === "gradients"
+    ? calibration.batches
+    : calibration.batches.flatMap((batch) => (batch.labels ? sequences(batch) : batch));
+  const bar = progress({ label: `${kind} of ${model.id}`, total: parts.length,
+    unit: kind === "gradients" ? "batches" : "sequences", signal });
   const sums = await ExpertGradients.of(kind, model, classes);
   try {
     for (const batch of parts) {
-      if (signal?.aborted) throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);
+      if (signal?.aborted)
+        throw new MoeError("aborted", `profile: ${kind} of ${model.id} were stopped at the caller's request.`);
       await sums.see(batch);
       bar.advance();
     }
@@ -115,12 +142,14 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
 }
 
 /** Shows every event of a sweep over the calibration data to the observers. */
-export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[], signal?: AbortSignal, options: Pick<SweepOptions, "state" | "onLayer"> = {}): Promise<void> {
+export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[],
+  signal?: AbortSignal, options: Pick<SweepOptions, "state" | "onLayer"> = {}): Promise<void> {
   let bar: ReturnType<typeof progress> | undefined;
   const running = observers.filter(({ name }) => runsExperts(name));
   try {
     await model.sweep(calibration.batches, {
-      ...options, signal,
+      ...options,
+      signal,
       experts: running.some(({ loads }) => !loads) || (running.length > 0 && "loaded"),
       onMoe: async (record, { rows }) => {
         const event = eventOf(record, rows);
@@ -130,7 +159,8 @@ export async function observe(model: Model, calibration: Calibration, observers:
           tf.dispose([event.input, event.logits, event.choice, event.gates, event.output]);
         }
       },
-      onProgress: (_, total) => (bar ??= progress({ label: `profile ${model.id}`, total, unit: "layers", signal })).advance(),
+      onProgress: (_, total) =>
+        (bar ??= progress({ label: `profile ${model.id}`, total, unit: "layers", signal })).advance(),
     });
     bar?.done();
   } catch (error) {
@@ -143,10 +173,16 @@ export async function observe(model: Model, calibration: Calibration, observers:
 function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
   const { layer, spec, weights, experts } = record;
   const keep = rows.real && Int32Array.from(rows.real.keys()).filter((row) => rows.real![row] === 1);
-  const real = <T extends tf.Tensor>(tensor: T): T => (keep ? tf.tidy(() => tf.gather(tensor, tf.tensor1d(keep, "int32"))) : tf.clone(tensor)) as T;
+  const real = <T extends tf.Tensor>(tensor: T): T =>
+    (keep ? tf.tidy(() => tf.gather(tensor, tf.tensor1d(keep, "int32"))) : tf.clone(tensor)) as T;
   return {
-    layer, spec,
-    input: real(record.input), logits: real(record.logits), choice: real(record.choice), gates: real(record.gates), output: real(record.output),
+    layer,
+    spec,
+    input: real(record.input),
+    logits: real(record.logits),
+    choice: real(record.choice),
+    gates: real(record.gates),
+    output: real(record.output),
     load: experts && ((slots) => experts.load(slots)),
     expert: (slot) => (experts ? experts.expert(slot) : singleExpert(slot, spec, weights)),
   };
@@ -154,16 +190,20 @@ function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
 
 /** Padding of the decoder does not count. */
 export function withDecoderMask(batch: TaskBatch) {
-  return { ...batch, ...(batch.decoderIds && { decoderMask: batch.labels.map((row) => row.map((label) => (label >= 0 ? 1 : 0))) }) };
+  return { ...batch,
+    ...(batch.decoderIds && { decoderMask: batch.labels.map((row) => row.map((label) => (label >= 0 ? 1 : 0))) }) };
 }
 
 function limitTokens(batches: TaskBatch[], tokens?: number): TaskBatch[] {
   if (tokens === undefined) return batches;
-  if (!(tokens > 0)) throw new MoeError("bad-tokens", `profile: tokens is ${tokens}; accepted is a number above 0. Leave it out to use every item.`);
+  if (!(tokens > 0))
+    throw new MoeError("bad-tokens",
+      `profile: tokens is ${tokens}; accepted is a number above 0. Leave it out to use every item.`);
   const taken: TaskBatch[] = [];
   for (let i = 0, seen = 0; i < batches.length && seen < tokens; i++) {
     taken.push(batches[i]);
-    seen += batches[i].labels.flat().filter((label) => label >= 0).length + (batches[i].decoderIds ? (batches[i].mask ?? batches[i].ids).flat().filter((one) => one > 0).length : 0);
+    seen += batches[i].labels.flat().filter((label) => label >= 0).length
+      + (batches[i].decoderIds ? (batches[i].mask ?? batches[i].ids).flat().filter((one) => one > 0).length : 0);
   }
   return taken;
 }

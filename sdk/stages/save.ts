@@ -1,9 +1,9 @@
-import { saveModel, type Saved, type SaveOptions } from "../checkpoint/save-model.js";
-import { provenance } from "../evaluate/index.js";
+import { type Saved, saveModel, type SaveOptions } from "../checkpoint/save-model.js";
 import { MoeError } from "../errors.js";
+import { provenance } from "../evaluate/index.js";
 import { ready } from "../tensor/index.js";
-import { progress } from "../view/progress.js";
 import { kernelHost } from "../view/displayable.js";
+import { progress } from "../view/progress.js";
 import type { StudyState } from "./study.js";
 
 export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardBytes" | "overwrite" | "signal">;
@@ -18,7 +18,10 @@ export async function saveStage(study: StudyState, folder: string, options: Save
   await ready();
   const { opened, model, original, steps } = study;
   const { config } = opened;
-  if (Object.keys(config).length === 0) throw new MoeError("no-config", `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a model of a Hugging Face configuration. Use moe.create(config).`);
+  if (Object.keys(config).length === 0)
+    throw new MoeError("no-config",
+      `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a `
+        + "model of a Hugging Face configuration. Use moe.create(config).");
   const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
   const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
   let bar: ReturnType<typeof progress> | undefined;
@@ -26,7 +29,13 @@ export async function saveStage(study: StudyState, folder: string, options: Save
   const { signal = kernelHost()?.signal } = options;
   try {
     const saved = await saveModel(folder, model, {
-      ...options, signal, config, family: opened.family, original: opened.store, filesFrom: opened.folder || undefined, provenance: history,
+      ...options,
+      signal,
+      config,
+      family: opened.family,
+      original: opened.store,
+      filesFrom: opened.folder || undefined,
+      provenance: history,
       onProgress: (done, total) => {
         bar ??= progress({ label: `save ${model.id}`, total, unit: "bytes", signal });
         bar.advance(done - shown);

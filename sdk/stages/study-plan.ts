@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import type { LayerId } from "../model/spec.js";
 import { diffPlans, type PlanDifference } from "../plan/diff.js";
-import type { LayerPlan, Plan } from "../plan/plan.js";
 import { savePlan } from "../plan/plan-file.js";
+import type { LayerPlan, Plan } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
-import { charts, table, type Table } from "../view/index.js";
+import { charts, type Table, table } from "../view/index.js";
 
 /**
  * A plan as a study shows it: the plain data of `Plan`, which can also be drawn, compared and saved.
@@ -42,14 +42,20 @@ export class StudyPlan implements Plan, Displayable {
   /** What becomes of each layer. */
   table(): Table {
     const rows = Object.entries(this.layers).map(([layer, { slots, expertOf, router, drop }]) => ({
-      layer, stored: slots?.length, merged: slots?.filter(({ from }) => from.length > 1).length, form: [...new Set(slots?.map(({ form }) => form?.form ?? "as before"))].join(", "),
-      "without an expert": expertOf?.filter((slot) => slot < 0).length, masked: router?.mask?.length, drop: drop ?? "",
+      layer,
+      stored: slots?.length,
+      merged: slots?.filter(({ from }) => from.length > 1).length,
+      form: [...new Set(slots?.map(({ form }) => form?.form ?? "as before"))].join(", "),
+      "without an expert": expertOf?.filter((slot) => slot < 0).length,
+      masked: router?.mask?.length,
+      drop: drop ?? "",
     }));
     return table(rows, { title: `Plan of ${this.method}, ${rows.length} layers` });
   }
 
   async [DISPLAY](): Promise<MimeBundle> {
-    if (Object.values(this.layers).some(({ slots }) => slots)) return charts.grouping(this, { profile: this.#profile })[DISPLAY]();
+    if (Object.values(this.layers).some(({ slots }) => slots))
+      return charts.grouping(this, { profile: this.#profile })[DISPLAY]();
     return this.table()[DISPLAY]();
   }
 
@@ -63,8 +69,14 @@ export class PlanDiff implements Displayable {
   constructor(readonly first: string, readonly second: string, readonly differences: readonly PlanDifference[]) {}
 
   table(): Table {
-    const rows = this.differences.map(({ layer, fields, regrouped, slots }) => ({ layer, differs: fields.join(", "), "stored in the first": slots[0], "stored in the second": slots[1], "experts in other company": regrouped.join(", ") }));
-    return table(rows, { title: `${this.first} and ${this.second}: ${rows.length === 0 ? "no layer differs" : `${rows.length} layers differ`}` });
+    const rows = this.differences.map(({ layer, fields, regrouped, slots }) => ({ layer, differs: fields.join(", "),
+      "stored in the first": slots[0], "stored in the second": slots[1],
+      "experts in other company": regrouped.join(", ") })
+    );
+    return table(rows, {
+      title: `${this.first} and ${this.second}: `
+        + `${rows.length === 0 ? "no layer differs" : `${rows.length} layers differ`}`,
+    });
   }
 
   [DISPLAY](): MimeBundle | Promise<MimeBundle> {

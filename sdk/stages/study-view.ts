@@ -1,9 +1,9 @@
 import { cost } from "../evaluate/index.js";
 import { moeLayers } from "../model/spec.js";
-import { charts, type Chart } from "../view/index.js";
 import type { MimeBundle } from "../view/displayable.js";
 import { html } from "../view/html.js";
-import { table, type Table } from "../view/table.js";
+import { type Chart, charts } from "../view/index.js";
+import { type Table, table } from "../view/table.js";
 import type { Study } from "./study.js";
 
 /** How a study draws itself: what it is by then decides. One table, and one chart under it. */
@@ -14,7 +14,10 @@ export async function studyView(study: Study): Promise<{ bundle: MimeBundle }> {
   const warnings = study.warnings.map((warning) => html`<p style="max-width:60em">${warning}</p>`).join("");
   if (!chart) return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}`, "text/plain": text } } };
   const { png, width } = await chart.toPng();
-  const image = html`<img alt="${chart.alt}" width="${width}" style="max-width:100%;margin-top:0.8em" src="data:image/png;base64,${Buffer.from(png).toString("base64")}">`;
+  const image =
+    html`<img alt="${chart.alt}" width="${width}" style="max-width:100%;margin-top:0.8em" src="data:image/png;base64,${
+      Buffer.from(png).toString("base64")
+    }">`;
   return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}${image}`, "text/plain": text } } };
 }
 
@@ -23,22 +26,31 @@ studyView.text = (study: Study): string => [studyTable(study).toText(), ...study
 function studyTable(study: Study): Table {
   const { evaluation, model, original } = study;
   if (!evaluation) return cards(study);
-  const arms = [...(evaluation.before ? [{ name: "as loaded", ...evaluation.before }] : []), { name: model === original ? model.id : "now", ...evaluation.after }];
+  const arms = [...(evaluation.before ? [{ name: "as loaded", ...evaluation.before }] : []), {
+    name: model === original ? model.id : "now",
+    ...evaluation.after,
+  }];
   const several = evaluation.after.scores.length > 1;
-  const rows = arms.flatMap(({ name, scores, cost }) => scores.map(({ task, exactMatch, nll, kl }) => ({
-    model: name,
-    ...(several ? { task } : {}),
-    em: exactMatch.value, em_stderr: exactMatch.stderr,
-    nll: nll.value, nll_stderr: nll.stderr,
-    kl: kl?.value ?? (name === "as loaded" ? 0 : undefined), kl_stderr: kl?.stderr,
-    parameters: cost.parameters.total,
-    size: cost.sizeBytes.float16,
-    flops: cost.flopsPerToken,
-  })));
+  const rows = arms.flatMap(({ name, scores, cost }) =>
+    scores.map(({ task, exactMatch, nll, kl }) => ({
+      model: name,
+      ...(several ? { task } : {}),
+      em: exactMatch.value,
+      em_stderr: exactMatch.stderr,
+      nll: nll.value,
+      nll_stderr: nll.stderr,
+      kl: kl?.value ?? (name === "as loaded" ? 0 : undefined),
+      kl_stderr: kl?.stderr,
+      parameters: cost.parameters.total,
+      size: cost.sizeBytes.float16,
+      flops: cost.flopsPerToken,
+    }))
+  );
   return table(rows, {
     title: `${model.id}, ${evaluation.data.id}, n = ${evaluation.after.scores[0].exactMatch.n}`,
     columns: {
-      model: "text", ...(several ? { task: "text" as const } : {}),
+      model: "text",
+      ...(several ? { task: "text" as const } : {}),
       em: { title: "exact match", format: "percent" as const },
       nll: { title: "nats per token", format: "number" as const },
       kl: { title: "KL to loaded (nats)", format: "number" as const },
@@ -55,23 +67,48 @@ function cards({ model, original }: Study): Table {
     const { parameters, active, sizeBytes, flopsPerToken } = cost(spec);
     const layers = moeLayers(spec);
     return {
-      model: name, family: spec.family,
-      layers: `${spec.encoder ? `${spec.encoder.layers.length} + ` : ""}${spec.decoder.layers.length}`, "MoE layers": layers.length,
-      experts: layers.map(({ ffn }) => ffn.slots.length).join(", "), "per token": layers[0]?.ffn.router.topK ?? 0,
-      parameters: parameters.total, active: active.total, size: sizeBytes.float16, flops: flopsPerToken,
+      model: name,
+      family: spec.family,
+      layers: `${spec.encoder ? `${spec.encoder.layers.length} + ` : ""}${spec.decoder.layers.length}`,
+      "MoE layers": layers.length,
+      experts: layers.map(({ ffn }) => ffn.slots.length).join(", "),
+      "per token": layers[0]?.ffn.router.topK ?? 0,
+      parameters: parameters.total,
+      active: active.total,
+      size: sizeBytes.float16,
+      flops: flopsPerToken,
     };
   };
-  const rows = model === original ? [of(model.id, model.spec)] : [of(original.id, original.spec), of(model.id, model.spec)];
-  return table(rows, { columns: { model: "text", family: "text", layers: "text", "MoE layers": "number", experts: { title: "experts stored", format: "text" }, "per token": { title: "experts per token", format: "number" }, parameters: "count", active: { title: "active per token", format: "count" }, size: { title: "size in float16", format: "bytes" }, flops: { title: "FLOPs per token", format: "count" } } });
+  const rows = model === original
+    ? [of(model.id, model.spec)]
+    : [of(original.id, original.spec), of(model.id, model.spec)];
+  return table(rows, {
+    columns: {
+      model: "text",
+      family: "text",
+      layers: "text",
+      "MoE layers": "number",
+      experts: { title: "experts stored", format: "text" },
+      "per token": { title: "experts per token", format: "number" },
+      parameters: "count",
+      active: { title: "active per token", format: "count" },
+      size: { title: "size in float16", format: "bytes" },
+      flops: { title: "FLOPs per token", format: "count" },
+    },
+  });
 }
 
 function studyChart({ evaluation, plan, profile, model, original }: Study): Chart | undefined {
   if (evaluation) {
-    const arms = [...(evaluation.before ? [["as loaded", evaluation.before.scores] as const] : []), [model === original ? model.id : "now", evaluation.after.scores] as const];
-    const bars = arms.flatMap(([arm, scores]) => scores.map(({ task, exactMatch }) => ({ task, arm, value: 100 * exactMatch.value, error: 100 * exactMatch.stderr })));
+    const arms = [...(evaluation.before ? [["as loaded", evaluation.before.scores] as const] : []),
+      [model === original ? model.id : "now", evaluation.after.scores] as const];
+    const bars = arms.flatMap(([arm, scores]) =>
+      scores.map(({ task, exactMatch }) => ({ task, arm, value: 100 * exactMatch.value,
+        error: 100 * exactMatch.stderr })
+      )
+    );
     return charts.beforeAfter(bars, { quality: "exact match (%)" });
   }
   if (plan && Object.values(plan.layers).some(({ slots }) => slots)) return charts.grouping(plan, { profile });
   return profile ? charts.usageHeatMap(profile) : undefined;
 }
-

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { OpenedModel } from "../checkpoint/open-model.js";
+import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import type { Plan } from "../plan/plan.js";
@@ -16,7 +16,10 @@ export interface Step {
   options: Record<string, unknown>;
   plan?: Plan;
   timeMs: number;
-  /** most bytes of tensors at a time while the stage ran, those of models included; absent where the back end does not count them */
+  /**
+   * most bytes of tensors at a time while the stage ran, those of models included; absent where the back end does not
+   * count them
+   */
   peakBytes?: number;
 }
 
@@ -43,11 +46,19 @@ export interface StudyState {
   steps: readonly Step[];
 }
 
-/** Where a study began: a checkpoint; or a new model, which has no tensors on disk, perhaps no folder (""), and an empty config if it came from a spec. */
+/**
+ * Where a study began: a checkpoint; or a new model, which has no tensors on disk, perhaps no folder (""), and an empty
+ * config if it came from a spec.
+ */
 export type Opened = Pick<OpenedModel, "model" | "folder" | "config"> & Partial<OpenedModel>;
 
 /** The data that a profile was measured on. */
-export interface Calibration { id: string; fingerprint: string; seed: number; batches: TaskBatch[] }
+export interface Calibration {
+  id: string;
+  fingerprint: string;
+  seed: number;
+  batches: TaskBatch[];
+}
 
 /**
  * A model with everything that was measured about it and done to it. As the last value of a cell it draws itself:
@@ -64,7 +75,8 @@ export class Study implements Displayable {
   readonly steps: readonly Step[];
 
   constructor(readonly state: Readonly<StudyState>) {
-    ({ model: this.model, original: this.original, profile: this.profile, evaluation: this.evaluation, steps: this.steps } = state);
+    ({ model: this.model, original: this.original, profile: this.profile, evaluation: this.evaluation,
+      steps: this.steps } = state);
     this.plan = state.plan && new StudyPlan(state.plan, state.profile);
     this.warnings = state.warnings ?? [];
     Object.freeze(this);

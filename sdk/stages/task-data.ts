@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import { Rng } from "../tensor/index.js";
-import { encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch, type EncodedItems } from "../text/index.js";
-import type { Opened } from "./study.js";
+import { type EncodedItems, encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch } from "../text/index.js";
 import type { Part } from "../text/tasks/task.js";
+import type { Opened } from "./study.js";
 
 export interface DataOptions {
   /** tasks of `data/tasks`; default the tasks that the model was trained on */
@@ -24,7 +24,10 @@ export interface DataOptions {
 }
 
 /** Batches of one task, or of windows of text. */
-export interface NamedBatches { name: string; batches: TaskBatch[] }
+export interface NamedBatches {
+  name: string;
+  batches: TaskBatch[];
+}
 
 const ROWS = 64;
 
@@ -34,19 +37,26 @@ const ROWS = 64;
  * @param part "train" to profile, "test" to evaluate
  * @throws MoeError `no-data` when nothing fits and nothing was given
  */
-export async function taskData(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
+export async function taskData(opened: Opened, part: Part,
+  options: DataOptions & { items: number }): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
   const groups = await collect(opened, part, options);
   const hash = createHash("sha256");
   for (const { name, batches } of groups) hash.update(`${name} ${JSON.stringify(batches)}`);
-  return { groups, id: `${groups.map(({ name }) => name).join("+")} ${options.data ? "given" : part}`, fingerprint: hash.digest("hex") };
+  return { groups, id: `${groups.map(({ name }) => name).join("+")} ${options.data ? "given" : part}`,
+    fingerprint: hash.digest("hex") };
 }
 
 async function collect(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<NamedBatches[]> {
   if (options.data) return [{ name: "given", batches: options.data }];
   const tasks = options.task === undefined ? trainedOn(opened.folder) : [options.task].flat();
-  if (tasks.length && options.corpus === undefined) return Promise.all(tasks.map((task) => taskBatches(opened, task, part, options)));
+  if (tasks.length && options.corpus === undefined)
+    return Promise.all(tasks.map((task) => taskBatches(opened, task, part, options)));
   if (opened.model.spec.encoder || !hasTokenizer(opened)) {
-    throw new MoeError("no-data", `profile: ${opened.model.id} names no task of its own and ${opened.model.spec.encoder ? "is an encoder-decoder" : "has no tokenizer.json"}; accepted are { task } of data/tasks, { corpus } for a decoder with a tokenizer, or { data: [{ ids, labels, … }] }. Give one of them.`);
+    throw new MoeError("no-data",
+      `profile: ${opened.model.id} names no task of its own and `
+        + `${opened.model.spec.encoder ? "is an encoder-decoder" : "has no tokenizer.json"}; accepted are { `
+        + "task } of data/tasks, { corpus } for a decoder with a tokenizer, or { data: [{ ids, labels, … }] }. "
+        + "Give one of them.");
   }
   return [await windows(opened, part, options)];
 }
@@ -59,42 +69,56 @@ function hasTokenizer({ folder }: Opened): boolean {
 function trainedOn(folder: string): string[] {
   const path = join(folder, "training.json");
   if (folder === "" || !existsSync(path)) return [];
-  const { recipe } = JSON.parse(readFileSync(path, "utf8")) as { recipe?: { task?: string; mixture?: Record<string, number> } };
+  const { recipe } = JSON.parse(readFileSync(path, "utf8")) as {
+    recipe?: { task?: string; mixture?: Record<string, number> };
+  };
   return recipe?.task ? [recipe.task] : Object.keys(recipe?.mixture ?? {});
 }
 
-async function taskBatches(opened: Opened, name: string, part: Part, { items, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+async function taskBatches(opened: Opened, name: string, part: Part,
+  { items, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
   const task = await loadTask(name);
   const tokenizer = await loadTokenizer(opened.folder);
-  const chosen = part === "test" ? task.test.slice(0, items) : new Rng(`${name} ${part} ${seed}`).shuffle([...task[part]]).slice(0, items);
+  const chosen = part === "test"
+    ? task.test.slice(0, items)
+    : new Rng(`${name} ${part} ${seed}`).shuffle([...task[part]]).slice(0, items);
   const encoded = encodeItems(task, chosen, { encode: (text) => tokenizer.encode(text, { specialTokens: false }) });
   return { name, batches: byLength(encoded) };
 }
 
 /** Rows of similar length together, so that little padding is computed. */
 function byLength(items: EncodedItems): TaskBatch[] {
-  const order = items.ids.map((_, row) => row).sort((a, b) => items.ids[a].length + items.answers[a].length - items.ids[b].length - items.answers[b].length);
+  const order = items.ids.map((_, row) => row).sort((a, b) =>
+    items.ids[a].length + items.answers[a].length - items.ids[b].length - items.answers[b].length
+  );
   const batches = [];
-  for (let start = 0; start < order.length; start += ROWS) batches.push(toBatch(items, order.slice(start, start + ROWS)));
+  for (let start = 0; start < order.length; start += ROWS)
+    batches.push(toBatch(items, order.slice(start, start + ROWS)));
   return batches;
 }
 
-/** Windows of running text with the next token as label; training windows come from the first nine tenths of a corpus. */
-async function windows(opened: Opened, part: Part, { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+/**
+ * Windows of running text with the next token as label; training windows come from the first nine tenths of a corpus.
+ */
+async function windows(opened: Opened, part: Part,
+  { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
   const tokenizer = await loadTokenizer(opened.folder);
   const documents = [...(await loadCorpus(corpus))].filter((_, index) => (index % 10 === 9) === (part !== "train"));
   const order = part === "train" ? new Rng(`${corpus} ${seed}`).shuffle([...documents]) : documents;
   const rows: number[][] = [];
   for (const { text } of order) {
     const ids = tokenizer.encode(text, { specialTokens: false });
-    for (let start = 0; start + window + 1 <= ids.length && rows.length < items; start += window) rows.push(ids.slice(start, start + window + 1));
+    for (let start = 0; start + window + 1 <= ids.length && rows.length < items; start += window)
+      rows.push(ids.slice(start, start + window + 1));
     if (rows.length >= items) break;
   }
-  if (rows.length === 0) throw new MoeError("no-data", `profile: no text of ${corpus} has ${window + 1} tokens; lower { window }.`);
+  if (rows.length === 0)
+    throw new MoeError("no-data", `profile: no text of ${corpus} has ${window + 1} tokens; lower { window }.`);
   const batches: TaskBatch[] = [];
   for (let start = 0; start < rows.length; start += 4) {
     const part = rows.slice(start, start + 4);
-    batches.push({ ids: part.map((row) => row.slice(0, -1)), mask: part.map((row) => row.slice(1).map(() => 1)), labels: part.map((row) => row.slice(1)) });
+    batches.push({ ids: part.map((row) => row.slice(0, -1)), mask: part.map((row) => row.slice(1).map(() => 1)),
+      labels: part.map((row) => row.slice(1)) });
   }
   return { name: corpus, batches };
 }

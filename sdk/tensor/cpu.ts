@@ -5,7 +5,10 @@ import { setKernel } from "./kernels/set-kernel.js";
 
 let repaired = false;
 
-/** Replaces what the plain JavaScript back end gets wrong: einsum over letters that one operand alone has, and batches of which one side is repeated otherwise than as a whole. */
+/**
+ * Replaces what the plain JavaScript back end gets wrong: einsum over letters that one operand alone has, and batches
+ * of which one side is repeated otherwise than as a whole.
+ */
 export function repairCpuKernels(): void {
   if (repaired) return;
   repaired = true;
@@ -26,5 +29,6 @@ export function repairCpuKernels(): void {
 /** Whether running through the matrices of `shape` again and again gives those of `outer`: what the back end does. */
 function cycles(shape: number[], outer: number[]): boolean {
   const own = shape.slice(shape.findIndex((length) => length !== 1));
-  return shape.every((length) => length === 1) || own.every((length, i) => length === outer[outer.length - own.length + i]);
+  return shape.every((length) => length === 1)
+    || own.every((length, i) => length === outer[outer.length - own.length + i]);
 }

@@ -27,14 +27,16 @@ export function ready(options: ReadyOptions = {}): Promise<EngineInfo> {
 
 /** What `ready()` chose. @throws MoeError `engine-not-ready` */
 export function engineInfo(): EngineInfo {
-  if (!info) throw new MoeError("engine-not-ready", "engineInfo: the engine has not been started. Await ready() first.");
+  if (!info)
+    throw new MoeError("engine-not-ready", "engineInfo: the engine has not been started. Await ready() first.");
   return info;
 }
 
 async function choose(asked?: string): Promise<EngineInfo> {
   const names = candidates.map(({ name }) => name);
   if (asked && !names.includes(asked)) {
-    throw new MoeError("unknown-backend", `ready: back end "${asked}" (MOELAB_BACKEND, or the option backend) is not known. ${suggest(asked, names)}`);
+    throw new MoeError("unknown-backend",
+      `ready: back end "${asked}" (MOELAB_BACKEND, or the option backend) is not known. ${suggest(asked, names)}`);
   }
   const refused: Refusal[] = [];
   for (const candidate of asked ? candidates.filter(({ name }) => name === asked) : candidates) {

@@ -22,7 +22,8 @@ export interface FusedOps {
   /** the numbers of a tensor without rounding them to float32 */
   doubles(x: Tensor): Float64Array;
   /** one AdamW step over all parameters, in place */
-  adamW(params: Variable[], grads: Tensor[], first: Variable[], second: Variable[], step: number, options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[]; clip?: number }): void;
+  adamW(params: Variable[], grads: Tensor[], first: Variable[], second: Variable[], step: number,
+    options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[]; clip?: number }): void;
 }
 
 /** What the active back end brings; set when it becomes active, by `sdk/tensor/` alone. */

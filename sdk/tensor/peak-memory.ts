@@ -9,7 +9,8 @@ const watches = new Set<{ peakBytes: number }>();
  * Watches the memory of tensors, with what operations take for themselves, from now until the function that it gives is
  * called. Watches may overlap.
  *
- * @returns gives the most bytes that there were at a time; undefined on a back end that does not count them (all but torch)
+ * @returns gives the most bytes that there were at a time; undefined on a back end that does not count them (all but
+ *   torch)
  * @example
  * const peak = watchMemory();
  * await model.forward(batch);

@@ -35,7 +35,9 @@ export class Rng {
 
   /** uniform in 0 ... n - 1, without bias. @throws MoeError `rng-int` */
   int(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw new MoeError("rng-int", `int: n is ${n}; accepted is a whole number from 1 to 2^32. Check what is drawn from: it may be empty.`);
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32)
+      throw new MoeError("rng-int",
+        `int: n is ${n}; accepted is a whole number from 1 to 2^32. Check what is drawn from: it may be empty.`);
     const limit = 2 ** 32 - (2 ** 32 % n);
     for (;;) {
       const bits = this.bits();
@@ -60,7 +62,9 @@ export class Rng {
     return array;
   }
 
-  /** A generator of its own for one purpose. Depends on this one's state and the label, and leaves this one as it is. */
+  /**
+   * A generator of its own for one purpose. Depends on this one's state and the label, and leaves this one as it is.
+   */
   fork(label: string): Rng {
     return new Rng(`${label}/${this.state().join(",")}`);
   }

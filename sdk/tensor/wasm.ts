@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
 import { registerEinsum } from "./kernels/einsum.js";
-import { setWasmKernel, sharedTensor, type KernelArgs, type WasmBackend } from "./wasm/heap.js";
+import { type KernelArgs, setWasmKernel, sharedTensor, type WasmBackend } from "./wasm/heap.js";
 import { registerMatMul } from "./wasm/mat-mul.js";
 import { registerOneHot } from "./wasm/one-hot.js";
 import { registerRows } from "./wasm/rows.js";
@@ -26,7 +26,9 @@ export function replaceWasmKernels(): void {
   setWasmKernel("Identity", ({ inputs: { x }, backend }: KernelArgs<"x", unknown>) => sharedTensor(backend, x));
   // it calls integers float32 that it has sliced
   const stridedSlice = tf.getKernel("StridedSlice", "wasm").kernelFunc;
-  setWasmKernel("StridedSlice", (args: KernelArgs<"x", unknown>) => ({ ...(stridedSlice(args as never) as TensorInfo), dtype: args.inputs.x.dtype }));
+  setWasmKernel("StridedSlice",
+    (args: KernelArgs<"x", unknown>) => ({ ...(stridedSlice(args as never) as TensorInfo),
+      dtype: args.inputs.x.dtype }));
 }
 
 /**
@@ -39,7 +41,9 @@ function refuseNullMemory(backend: WasmBackend): void {
   backend.wasm._malloc = (sizeBytes) => {
     const at = sizeBytes <= 2 ** 31 ? malloc(sizeBytes) : 0;
     if (at === 0 && sizeBytes > 0) {
-      throw new MoeError("out-of-memory", `tensor: no room for ${sizeBytes} bytes in WebAssembly, where a tensor ends at 2 GiB and all of them at 4. Dispose tensors, use smaller batches, or build the native engine: npx moelab engine build.`);
+      throw new MoeError("out-of-memory",
+        `tensor: no room for ${sizeBytes} bytes in WebAssembly, where a tensor ends at 2 GiB and all of them `
+          + "at 4. Dispose tensors, use smaller batches, or build the native engine: npx moelab engine build.");
     }
     return at;
   };

@@ -1,14 +1,18 @@
 /**
  * Learns byte-pair merges from words and how often each occurs (Sennrich et al. 2016, without an end-of-word mark).
- * The most frequent pair is merged first; among equal pairs the one that sorts first, so the result is the same everywhere.
+ * The most frequent pair is merged first; among equal pairs the one that sorts first, so the result is the same
+ * everywhere.
  *
  * @param counts words, here with the space before them, and their frequency
  * @param alphabet characters that are pieces from the start; words with others are ignored
  * @param size number of merges to learn; fewer when every word is one piece before
  * @returns merges in the order they were learned
  */
-export function learnMerges(counts: ReadonlyMap<string, number>, alphabet: ReadonlySet<string>, size: number): [string, string][] {
-  const words = [...counts].map(([word, count]) => ({ pieces: [...word], count })).filter(({ pieces }) => pieces.every((piece) => alphabet.has(piece)));
+export function learnMerges(counts: ReadonlyMap<string, number>, alphabet: ReadonlySet<string>,
+  size: number): [string, string][] {
+  const words = [...counts].map(([word, count]) => ({ pieces: [...word], count })).filter(({ pieces }) =>
+    pieces.every((piece) => alphabet.has(piece))
+  );
   const frequency = new Map<string, number>();
   const wordsWith = new Map<string, Set<number>>();
   const tally = (index: number, sign: 1 | -1) => {

@@ -11,9 +11,12 @@ export function addByteFallback(model: Model): void {
   const config = model.config as { type?: string; byte_fallback?: boolean };
   if (config.type !== "Unigram" || !config.byte_fallback) return;
   const encode = model.encode.bind(model);
-  model.encode = (words: string[]) => encode(words).flatMap((piece: string) => {
-    if (model.tokens_to_ids.has(piece)) return [piece];
-    const bytes = [...new TextEncoder().encode(piece)].map((byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
-    return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
-  });
+  model.encode = (words: string[]) =>
+    encode(words).flatMap((piece: string) => {
+      if (model.tokens_to_ids.has(piece)) return [piece];
+      const bytes = [...new TextEncoder().encode(piece)].map((byte) =>
+        `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`
+      );
+      return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
+    });
 }

@@ -1,7 +1,11 @@
 import { Template } from "@huggingface/jinja";
 import { MoeError } from "../errors.js";
 
-export interface ChatMessage { role: string; content: unknown; [field: string]: unknown }
+export interface ChatMessage {
+  role: string;
+  content: unknown;
+  [field: string]: unknown;
+}
 
 export interface ChatOptions {
   /** the start of the assistant's answer is appended; true unless told */
@@ -16,7 +20,8 @@ export interface ChatOptions {
  *
  * @param special the special tokens by their key, e.g. { bos_token: "<s>" }
  * @throws MoeError `chat-template` if the template has an error or refuses the conversation
- * @example renderChat("{{ messages[0].content }}{{ eos_token }}", { eos_token: "</s>" }, [{ role: "user", content: "Hi" }])  // "Hi</s>"
+ * @example renderChat("{{ messages[0].content }}{{ eos_token }}", { eos_token: "</s>" }, [{ role: "user", content: "Hi"
+ *   }])  // "Hi</s>"
  */
 export function renderChat(
   template: string,
@@ -34,6 +39,8 @@ export function renderChat(
       add_generation_prompt: addGenerationPrompt,
     });
   } catch (cause) {
-    throw new MoeError("chat-template", `chat: ${(cause as Error).message}, while rendering ${messages.length} messages; accepted is what the model's template takes. Check the roles and their order.`, { cause });
+    throw new MoeError("chat-template",
+      `chat: ${(cause as Error).message}, while rendering ${messages.length} messages; accepted is what `
+        + "the model's template takes. Check the roles and their order.", { cause });
   }
 }

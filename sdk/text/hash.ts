@@ -1,5 +1,6 @@
 /**
- * Hashes a string to an unsigned 32-bit number that is the same everywhere: FNV-1a over its UTF-16 codes, then a finaliser.
+ * Hashes a string to an unsigned 32-bit number that is the same everywhere: FNV-1a over its UTF-16 codes, then a
+ * finaliser.
  * The finaliser is needed because the low bits of bare FNV-1a are weak, and splits use the low bits.
  *
  * @example hash("abbey") % 20  // which of twenty parts the word belongs to

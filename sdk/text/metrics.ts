@@ -18,22 +18,36 @@ export function exactMatch(predicted: Answers, expected: Answers): Score {
   return mean(rows(predicted, expected).map(([seen, right]) => (equal(seen, right) ? 1 : 0)));
 }
 
-/** Share of the expected symbols that stand at their place in the prediction; what is predicted beyond them is not counted. */
+/**
+ * Share of the expected symbols that stand at their place in the prediction; what is predicted beyond them is not
+ * counted.
+ */
 export function tokenAccuracy(predicted: Answers, expected: Answers): Score {
-  return ratio(rows(predicted, expected).map(([seen, right]) => [right.filter((symbol, i) => symbol === seen[i]).length, right.length]));
+  return ratio(
+    rows(predicted, expected).map((
+      [seen, right],
+    ) => [right.filter((symbol, i) => symbol === seen[i]).length, right.length]),
+  );
 }
 
-/** Edits (insert, delete, replace) that make the prediction right, over the number of expected symbols. Phone error rate for phones. */
+/**
+ * Edits (insert, delete, replace) that make the prediction right, over the number of expected symbols. Phone error rate
+ * for phones.
+ */
 export function symbolErrorRate(predicted: Answers, expected: Answers): Score {
   const codes = new Map<string | number, string>();
-  const text = (symbols: readonly (string | number)[]) => symbols.map((symbol) => {
-    if (!codes.has(symbol)) codes.set(symbol, String.fromCharCode(codes.size + 1));
-    return codes.get(symbol)!;
-  }).join("");
+  const text = (symbols: readonly (string | number)[]) =>
+    symbols.map((symbol) => {
+      if (!codes.has(symbol)) codes.set(symbol, String.fromCharCode(codes.size + 1));
+      return codes.get(symbol)!;
+    }).join("");
   return ratio(rows(predicted, expected).map(([seen, right]) => [distance(text(seen), text(right)), right.length]));
 }
 
-/** Overlap of prediction and answer as bags of symbols, harmonic mean of precision and recall, averaged over items (as SQuAD does). */
+/**
+ * Overlap of prediction and answer as bags of symbols, harmonic mean of precision and recall, averaged over items (as
+ * SQuAD does).
+ */
 export function tokenF1(predicted: Answers, expected: Answers): Score {
   return mean(rows(predicted, expected).map(([seen, right]) => {
     const left = [...right];
@@ -96,22 +110,30 @@ export const METRICS: Record<MetricName, (predicted: Answers, expected: Answers)
 
 function rows(predicted: Answers, expected: Answers) {
   if (predicted.length !== expected.length || expected.length === 0) {
-    throw new MoeError("answers-do-not-pair", `score: ${predicted.length} predictions for ${expected.length} answers; accepted is one for each, at least one. Score the items that were predicted.`);
+    throw new MoeError("answers-do-not-pair",
+      `score: ${predicted.length} predictions for ${expected.length} answers; accepted is one for each, at `
+        + "least one. Score the items that were predicted.");
   }
   return expected.map((right, i) => [predicted[i], right] as const);
 }
 
-const equal = (a: readonly unknown[], b: readonly unknown[]) => a.length === b.length && a.every((symbol, i) => symbol === b[i]);
+const equal = (a: readonly unknown[], b: readonly unknown[]) =>
+  a.length === b.length && a.every((symbol, i) => symbol === b[i]);
 
 function mean(values: number[]): Score {
   return ratio(values.map((value) => [value, 1]));
 }
 
-/** Sum over sum, with the linearised standard error of a ratio of means; for denominators of 1 it is that of the mean. */
+/**
+ * Sum over sum, with the linearised standard error of a ratio of means; for denominators of 1 it is that of the mean.
+ */
 function ratio(pairs: [number, number][]): Score {
   const n = pairs.length;
   const below = pairs.reduce((sum, [, b]) => sum + b, 0);
-  if (below === 0) throw new MoeError("empty-answers", "score: all expected answers are empty; accepted is at least one symbol. Score answers without the end symbol, but not empty ones.");
+  if (below === 0)
+    throw new MoeError("empty-answers",
+      "score: all expected answers are empty; accepted is at least one symbol. Score answers without the "
+        + "end symbol, but not empty ones.");
   const value = pairs.reduce((sum, [a]) => sum + a, 0) / below;
   const squares = pairs.reduce((sum, [a, b]) => sum + (a - value * b) ** 2, 0);
   return { value, stderr: n > 1 ? Math.sqrt((n / (n - 1)) * squares) / below : 0, n };

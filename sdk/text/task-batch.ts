@@ -35,7 +35,9 @@ export function encodeItems(task: Task, items: readonly Item[], tokenizer: Piece
     if (!ids) {
       ids = tokenizer.encode(element, { specialTokens: false });
       if (element.startsWith("<") && ids.length !== 1) {
-        throw new MoeError("unknown-symbol", `encode items: ${element} of task ${task.definition.name} is ${ids.length} pieces in this tokenizer; it must be one. Use the tokenizer of a model that was trained on this task.`);
+        throw new MoeError("unknown-symbol",
+          `encode items: ${element} of task ${task.definition.name} is ${ids.length} pieces in this tokenizer; `
+            + "it must be one. Use the tokenizer of a model that was trained on this task.");
       }
       known.set(element, ids);
     }
@@ -72,7 +74,9 @@ export interface BatchOptions {
 
 /** Yields every item once, in right-padded batches. */
 export function* batches(items: EncodedItems, { size, rng, bucket = rng ? 8 : 1 }: BatchOptions): Generator<Batch> {
-  if (!Number.isInteger(size) || size < 1) throw new MoeError("batch-size", `batch: size is ${size}; accepted is a whole number from 1. Give the rows of a batch.`);
+  if (!Number.isInteger(size) || size < 1)
+    throw new MoeError("batch-size",
+      `batch: size is ${size}; accepted is a whole number from 1. Give the rows of a batch.`);
   const order = items.ids.map((_, row) => row);
   if (rng) shuffle(order, rng);
   const length = (row: number) => items.ids[row].length + items.answers[row].length;

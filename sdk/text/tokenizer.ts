@@ -1,9 +1,9 @@
+import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { addByteFallback } from "./byte-fallback.js";
-import { renderChat, type ChatMessage, type ChatOptions } from "./chat-template.js";
+import { type ChatMessage, type ChatOptions, renderChat } from "./chat-template.js";
 
 /** The largest published tokenizer.json files (256 thousand pieces with merges) have some 40 MB. */
 const MAX_FILE_BYTES = 200_000_000;
@@ -41,9 +41,12 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, "tokenizer.json");
   const file = await readText(path);
   if (file === undefined) {
-    throw new MoeError("no-tokenizer", `load: ${folder} has no tokenizer.json; accepted is the file that transformers' fast tokenizers save. Save it with AutoTokenizer.from_pretrained(…).save_pretrained(…).`);
+    throw new MoeError("no-tokenizer",
+      `load: ${folder} has no tokenizer.json; accepted is the file that transformers' fast tokenizers `
+        + "save. Save it with AutoTokenizer.from_pretrained(…).save_pretrained(…).");
   }
-  const config = parse(await readText(join(folder, "tokenizer_config.json")) ?? "{}", join(folder, "tokenizer_config.json"));
+  const config = parse(await readText(join(folder, "tokenizer_config.json")) ?? "{}",
+    join(folder, "tokenizer_config.json"));
   const templates = chatTemplates(config.chat_template);
   const separate = await readText(join(folder, "chat_template.jinja"));
   if (separate !== undefined) templates.set("default", separate);
@@ -61,10 +64,13 @@ export function createTokenizer(
   let library: Library;
   try {
     // the Python library cleans spaces up only if told to
-    const complete = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...tokenizer };
+    const complete = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [],
+      ...tokenizer };
     library = new Library(complete, { clean_up_tokenization_spaces: false, ...config });
   } catch (cause) {
-    throw new FormatError("tokenizer", `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or WordPiece model. Save it again with transformers.`, { cause });
+    throw new FormatError("tokenizer",
+      `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
+        + "WordPiece model. Save it again with transformers.", { cause });
   }
   addByteFallback(library.model!);
   const special = specialTokens(config);
@@ -72,43 +78,76 @@ export function createTokenizer(
     size: library.get_vocab().size,
     special,
     encode: (text, { specialTokens = true } = {}) => library.encode(text, { add_special_tokens: specialTokens }).ids,
-    decode: (ids, { skipSpecial = false } = {}) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
+    decode: (ids,
+      { skipSpecial = false } =
+        {}) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
     tokens: (ids) => Array.from(ids, (id) => library.id_to_token(id) ?? ""),
     id: (token) => library.token_to_id(token),
-    chat: (messages, { template, ...options } = {}) => renderChat(choose(templates, template), special, messages, options),
+    chat: (messages, { template, ...options } = {}) =>
+      renderChat(choose(templates, template), special, messages, options),
   };
 }
 
-/** Pieces with their ids (BPE, WordPiece), or with their scores in the order of ids (Unigram). The library takes anything and then encodes nothing. */
+/**
+ * Pieces with their ids (BPE, WordPiece), or with their scores in the order of ids (Unigram). The library takes
+ * anything and then encodes nothing.
+ */
 function checkVocabulary(model: unknown, file: string): void {
   const vocab = (model as { vocab?: unknown } | null | undefined)?.vocab;
-  const seen = typeof vocab !== "object" || vocab === null ? `model.vocab is ${JSON.stringify(vocab) ?? "not there"}` : Array.isArray(vocab) ? badScore(vocab) : badId(vocab as Record<string, unknown>);
-  if (seen) throw new FormatError("tokenizer", `load: ${seen.slice(0, 200)}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or WordPiece model, whose vocab gives each piece its id, or pieces with scores. Save it again with transformers.`);
+  const seen = typeof vocab !== "object" || vocab === null
+    ? `model.vocab is ${JSON.stringify(vocab) ?? "not there"}`
+    : Array.isArray(vocab)
+    ? badScore(vocab)
+    : badId(vocab as Record<string, unknown>);
+  if (seen)
+    throw new FormatError("tokenizer",
+      `load: ${seen.slice(0, 200)}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
+        + "WordPiece model, whose vocab gives each piece its id, or pieces with scores. Save it again with "
+        + "transformers.");
 }
 
 function badScore(vocab: unknown[]): string | undefined {
-  const at = vocab.findIndex((entry) => !Array.isArray(entry) || typeof entry[0] !== "string" || !Number.isFinite(entry[1]));
-  return vocab.length === 0 ? "model.vocab is empty" : at < 0 ? undefined : `model.vocab[${at}] is ${JSON.stringify(vocab[at])}`;
+  const at = vocab.findIndex((entry) =>
+    !Array.isArray(entry) || typeof entry[0] !== "string" || !Number.isFinite(entry[1])
+  );
+  return vocab.length === 0
+    ? "model.vocab is empty"
+    : at < 0
+    ? undefined
+    : `model.vocab[${at}] is ${JSON.stringify(vocab[at])}`;
 }
 
 function badId(vocab: Record<string, unknown>): string | undefined {
   const pieces = Object.keys(vocab);
   const piece = pieces.find((piece) => !Number.isSafeInteger(vocab[piece]) || (vocab[piece] as number) < 0);
-  return pieces.length === 0 ? "model.vocab is empty" : piece === undefined ? undefined : `the id of ${JSON.stringify(piece)} in model.vocab is ${JSON.stringify(vocab[piece])}`;
+  return pieces.length === 0
+    ? "model.vocab is empty"
+    : piece === undefined
+    ? undefined
+    : `the id of ${JSON.stringify(piece)} in model.vocab is ${JSON.stringify(vocab[piece])}`;
 }
 
-function choose(templates: ReadonlyMap<string, string>, name = templates.size === 1 ? [...templates.keys()][0] : "default"): string {
+function choose(templates: ReadonlyMap<string, string>,
+  name = templates.size === 1 ? [...templates.keys()][0] : "default"): string {
   const template = templates.get(name);
   if (template !== undefined) return template;
-  if (templates.size === 0) throw new MoeError("no-chat-template", "chat: the tokenizer has no chat template; accepted is a model that was tuned for conversations. Encode plain text instead.");
-  throw new MoeError("no-chat-template", `chat: template "${name}" is not there. ${suggest(name, [...templates.keys()])}`);
+  if (templates.size === 0)
+    throw new MoeError("no-chat-template",
+      "chat: the tokenizer has no chat template; accepted is a model that was tuned for conversations. "
+        + "Encode plain text instead.");
+  throw new MoeError("no-chat-template",
+    `chat: template "${name}" is not there. ${suggest(name, [...templates.keys()])}`);
 }
 
 /** tokenizer_config.json has one template, or a list of named ones. */
 function chatTemplates(value: unknown): Map<string, string> {
   if (typeof value === "string") return new Map([["default", value]]);
   const named = (Array.isArray(value) ? value : []) as { name?: unknown; template?: unknown }[];
-  return new Map(named.filter((each) => typeof each?.name === "string" && typeof each.template === "string").map(({ name, template }) => [name as string, template as string]));
+  return new Map(
+    named.filter((each) => typeof each?.name === "string" && typeof each.template === "string").map((
+      { name, template },
+    ) => [name as string, template as string]),
+  );
 }
 
 /** A special token is a string, or an object with its content. */
@@ -129,12 +168,15 @@ function parse(text: string, path: string): Record<string, unknown> {
   } catch {
     // said below
   }
-  throw new FormatError("tokenizer", `load: ${path} is not a JSON object; accepted is the file that transformers writes. Fetch it again.`);
+  throw new FormatError("tokenizer",
+    `load: ${path} is not a JSON object; accepted is the file that transformers writes. Fetch it again.`);
 }
 
 async function readText(path: string): Promise<string | undefined> {
   const sizeBytes = (await stat(path).catch(() => undefined))?.size;
   if (sizeBytes === undefined) return undefined;
-  if (sizeBytes > MAX_FILE_BYTES) throw new FormatError("tokenizer", `load: ${path} has ${sizeBytes} bytes; accepted are at most ${MAX_FILE_BYTES}. Check that it is a tokenizer.`);
+  if (sizeBytes > MAX_FILE_BYTES)
+    throw new FormatError("tokenizer",
+      `load: ${path} has ${sizeBytes} bytes; accepted are at most ${MAX_FILE_BYTES}. Check that it is a tokenizer.`);
   return readFile(path, "utf8");
 }

@@ -21,13 +21,16 @@ export interface DistillationOptions {
  * @param sequences B, what "paper" divides by
  * @returns a scalar in nats
  */
-export function distillationLoss(student: Tensor, teacher: Tensor, counts: Tensor, sequences: number, options: DistillationOptions = {}): Tensor {
+export function distillationLoss(student: Tensor, teacher: Tensor, counts: Tensor, sequences: number,
+  options: DistillationOptions = {}): Tensor {
   const { temperature = 2, convention = "paper" } = options;
   return tf.tidy(() => {
     const q = tf.logSoftmax(tf.div(student, temperature));
     const p = tf.logSoftmax(tf.div(teacher, temperature));
     const divergence = tf.sum(tf.mul(tf.exp(p), tf.sub(p, q)), -1);
     const total = tf.sum(tf.mul(divergence, counts));
-    return convention === "paper" ? tf.div(total, sequences) : tf.mul(tf.div(total, tf.maximum(tf.sum(counts), 1)), temperature ** 2);
+    return convention === "paper"
+      ? tf.div(total, sequences)
+      : tf.mul(tf.div(total, tf.maximum(tf.sum(counts), 1)), temperature ** 2);
   });
 }

@@ -18,7 +18,10 @@ export function balanceLoss({ logits, choice }: MoeRecord): Tensor {
   });
 }
 
-/** Router z-loss of one layer: mean over real tokens of the squared log-sum-exp of the logits. Equation 5 of arXiv:2202.08906. */
+/**
+ * Router z-loss of one layer: mean over real tokens of the squared log-sum-exp of the logits. Equation 5 of
+ * arXiv:2202.08906.
+ */
 export function routerZLoss({ logits, choice }: MoeRecord): Tensor {
   return tf.tidy(() => {
     const real = tf.cast(tf.greaterEqual(tf.slice(choice, [0, 0], [-1, 1]), 0), "float32");

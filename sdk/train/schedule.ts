@@ -3,7 +3,8 @@ import { MoeError, suggest } from "../errors.js";
 export type ScheduleName = "linear" | "cosine" | "constant" | "inverse-sqrt";
 
 /**
- * Learning rate of step 1, 2, …, steps as a share of the highest: a linear rise over `warmup` steps, then the named fall
+ * Learning rate of step 1, 2, …, steps as a share of the highest: a linear rise over `warmup` steps, then the named
+ * fall
  * ("linear" and "cosine" to 0 after the last step, "inverse-sqrt" as sqrt(warmup / step)).
  *
  * @example schedule("linear", 100, 10)(5)   // 0.5
@@ -17,6 +18,7 @@ export function schedule(name: ScheduleName, steps: number, warmup: number): (st
     "inverse-sqrt": (step) => Math.sqrt(Math.max(1, warmup) / step),
   };
   const fall = falls[name];
-  if (!fall) throw new MoeError("unknown-schedule", `train: schedule is "${name}". ${suggest(name, Object.keys(falls))}`);
+  if (!fall)
+    throw new MoeError("unknown-schedule", `train: schedule is "${name}". ${suggest(name, Object.keys(falls))}`);
   return (step) => (step <= warmup ? step / warmup : Math.max(0, fall(Math.min(step, steps))));
 }

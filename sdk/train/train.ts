@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs";
 import { MoeError } from "../errors.js";
-import { flattenBatch, type Batch } from "../model/batch.js";
+import { type Batch, flattenBatch } from "../model/batch.js";
 import type { MoeRecord } from "../model/pass.js";
 import type { LayerId } from "../model/spec.js";
 import type { Trainable } from "../model/trainable.js";
@@ -12,7 +12,9 @@ import type { TrainingPruning } from "./training-pruning.js";
 import { restoreState, saveState, type TrainingState } from "./training-state.js";
 
 /** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
-export interface TrainingBatch extends Batch { labels: number[][] }
+export interface TrainingBatch extends Batch {
+  labels: number[][];
+}
 
 export interface TrainOptions {
   steps: number;
@@ -38,7 +40,10 @@ export interface TrainOptions {
   /** variables that stay as they are, by name, e.g. (name) => name.endsWith(".router") */
   frozen?(name: string): boolean;
   /** adds `alpha` times the distance to these logits [N, V] of the teacher for the batch of a step */
-  distill?: { alpha: number; teacher(step: number, batch: TrainingBatch): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */ countPadding?: boolean } & DistillationOptions;
+  distill?: { alpha: number;
+    teacher(step: number,
+      batch: TrainingBatch): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */
+    countPadding?: boolean } & DistillationOptions;
   /** takes weights or experts away after each optimiser step: `RowPruning`, `EagerPruning` */
   pruning?: TrainingPruning;
   /** after every optimiser step */
@@ -48,10 +53,21 @@ export interface TrainOptions {
   signal?: AbortSignal;
 }
 
-export interface StepReport { step: number; steps: number; loss: number; lr: number; timeMs: number; tokens: number }
+export interface StepReport {
+  step: number;
+  steps: number;
+  loss: number;
+  lr: number;
+  timeMs: number;
+  tokens: number;
+}
 
 /** Loss of each step, resumed ones included. */
-export interface TrainResult { losses: number[]; steps: number; timeMs: number }
+export interface TrainResult {
+  losses: number[];
+  steps: number;
+  timeMs: number;
+}
 
 /**
  * Trains in place with AdamW. The same seed of data and weights on the same back end gives the same losses,
@@ -66,12 +82,15 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
   const trained = model.variables().filter(({ name }) => !options.frozen?.(name));
   const params = trained.map(({ variable }) => variable);
   const decays = trained.map(({ variable }) => (variable.rank >= 2 ? decay : 0));
-  const zeros = () => params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
-  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params, first: zeros(), second: zeros(), pruning: options.pruning };
+  const zeros = () =>
+    params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
+  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params,
+    first: zeros(), second: zeros(), pruning: options.pruning };
   try {
     if (options.state) await restoreState(options.state.folder, state);
     while (state.step < steps) {
-      if (signal?.aborted) throw new MoeError("aborted", `train: stopped after step ${state.step} of ${steps} at the caller's request.`);
+      if (signal?.aborted)
+        throw new MoeError("aborted", `train: stopped after step ${state.step} of ${steps} at the caller's request.`);
       const started = performance.now();
       const step = state.step + 1;
       const batch = await options.batch(step);
@@ -80,20 +99,34 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
       const read: Record<string, Tensor> = {};
       const loss = tf.tidy(() => {
         const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options, choices), params);
-        for (const { name, variable } of trained) if (options.pruning?.reads(name)) read[name] = tf.keep(tf.clone(grads[variable.name] ?? tf.zerosLike(variable)));
-        adamW(params, params.map((param) => grads[param.name] ?? null), state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps, decay: decays, clip: options.clip });
+        for (const { name, variable } of trained)
+          if (options.pruning?.reads(name))
+            read[name] = tf.keep(tf.clone(grads[variable.name] ?? tf.zerosLike(variable)));
+        adamW(params, params.map((param) => grads[param.name] ?? null), state.first, state.second, step, {
+          lr: lr * rate(step),
+          beta1,
+          beta2,
+          eps,
+          decay: decays,
+          clip: options.clip,
+        });
         return value;
       });
       teacher?.dispose();
       const [value] = await loss.data();
       loss.dispose();
-      if (!Number.isFinite(value)) throw new MoeError("diverged", `train: the loss is ${value} at step ${step}; lower the learning rate (${lr}) or clip the gradients.`);
-      if (options.pruning) await prune(options.pruning, step, trained, read, choices);
+      if (!Number.isFinite(value))
+        throw new MoeError("diverged",
+          `train: the loss is ${value} at step ${step}; lower the learning rate (${lr}) or clip the gradients.`);
+      if (options.pruning)
+        await prune(options.pruning, step, trained, read, choices);
       state.step = step;
       state.losses.push(value);
       state.timeMs += performance.now() - started;
-      await options.onStep?.({ step, steps, loss: value, lr: lr * rate(step), timeMs: performance.now() - started, tokens: tokensOf(batch) });
-      if (options.state && (step % options.state.every === 0 || step === steps)) await saveState(options.state.folder, state);
+      await options.onStep?.({ step, steps, loss: value, lr: lr * rate(step), timeMs: performance.now() - started,
+        tokens: tokensOf(batch) });
+      if (options.state && (step % options.state.every === 0 || step === steps))
+        await saveState(options.state.folder, state);
     }
     return { losses: state.losses, steps, timeMs: state.timeMs };
   } finally {
@@ -105,24 +138,33 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
 type Choices = Map<LayerId, { choice: Tensor; experts: number }>;
 
 /** Shows a step to the pruner; takes the gradients and choices. */
-async function prune(pruning: TrainingPruning, step: number, trained: { name: string; variable: Variable }[], gradients: Record<string, Tensor>, choices: Choices): Promise<void> {
+async function prune(pruning: TrainingPruning, step: number, trained: { name: string; variable: Variable }[],
+  gradients: Record<string, Tensor>, choices: Choices): Promise<void> {
   const counts: Record<LayerId, number[]> = {};
   for (const [layer, { choice, experts }] of choices) {
     counts[layer] = new Array<number>(experts).fill(0);
     for (const expert of await choice.data()) if (expert >= 0) counts[layer][expert] += 1;
   }
-  const variables = Object.fromEntries(trained.filter(({ name }) => gradients[name]).map(({ name, variable }) => [name, { weight: variable, gradient: gradients[name] }]));
+  const variables = Object.fromEntries(
+    trained.filter(({ name }) => gradients[name]).map((
+      { name, variable },
+    ) => [name, { weight: variable, gradient: gradients[name] }]),
+  );
   await pruning.after(step, { variables, counts });
   tf.dispose([...Object.values(gradients), ...[...choices.values()].map(({ choice }) => choice)]);
 }
 
-function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions, choices: Choices): Scalar {
+function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions,
+  choices: Choices): Scalar {
   const sides = flattenBatch(batch, model.spec);
   const records: MoeRecord[] = [];
-  const watch = options.balance || options.zLoss || options.pruning?.countsChoices ? (record: MoeRecord) => {
-    records.push(record);
-    if (options.pruning?.countsChoices) choices.set(record.layer, { choice: tf.keep(tf.clone(record.choice)), experts: record.spec.experts });
-  } : undefined;
+  const watch = options.balance || options.zLoss || options.pruning?.countsChoices
+    ? (record: MoeRecord) => {
+      records.push(record);
+      if (options.pruning?.countsChoices) choices.set(record.layer, { choice: tf.keep(tf.clone(record.choice)),
+          experts: record.spec.experts });
+    }
+    : undefined;
   const logits = model.logits(sides, watch);
   const weights = tf.tensor1d(labelWeights(batch.labels, options.weighting ?? "token"));
   const rows = crossEntropy(logits as never, tf.tensor1d(Int32Array.from(batch.labels.flat()), "int32"));
@@ -132,8 +174,11 @@ function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefi
     if (options.zLoss) loss = tf.add(loss, tf.mul(routerZLoss(record), options.zLoss));
   }
   if (teacher && options.distill) {
-    const counts = tf.tensor1d(batch.labels.flat().map((label) => (label >= 0 || options.distill!.countPadding ? 1 : 0)));
-    loss = tf.add(loss, tf.mul(distillationLoss(logits, teacher, counts, batch.labels.length, options.distill), options.distill.alpha));
+    const counts = tf.tensor1d(
+      batch.labels.flat().map((label) => (label >= 0 || options.distill!.countPadding ? 1 : 0)),
+    );
+    loss = tf.add(loss,
+      tf.mul(distillationLoss(logits, teacher, counts, batch.labels.length, options.distill), options.distill.alpha));
   }
   return loss as Scalar;
 }
@@ -144,13 +189,17 @@ function labelWeights(labels: number[][], weighting: "token" | "example"): Float
   const weights = new Float32Array(labels.length * T);
   const asked = labels.map((row) => row.reduce((sum, label) => sum + (label >= 0 ? 1 : 0), 0));
   const total = asked.reduce((sum, count) => sum + count, 0);
-  labels.forEach((row, b) => row.forEach((label, t) => {
-    if (label >= 0) weights[b * T + t] = weighting === "token" ? 1 / total : 1 / (labels.length * asked[b]);
-  }));
+  labels.forEach((row, b) =>
+    row.forEach((label, t) => {
+      if (label >= 0) weights[b * T + t] = weighting === "token" ? 1 / total : 1 / (labels.length * asked[b]);
+    })
+  );
   return weights;
 }
 
 function tokensOf(batch: TrainingBatch): number {
-  const real = batch.mask ? batch.mask.flat().reduce((sum, one) => sum + one, 0) : batch.ids.length * batch.ids[0].length;
+  const real = batch.mask
+    ? batch.mask.flat().reduce((sum, one) => sum + one, 0)
+    : batch.ids.length * batch.ids[0].length;
   return real + (batch.decoderIds ? batch.labels.flat().filter((label) => label >= 0).length : 0);
 }

@@ -8,5 +8,6 @@ export async function bundleOf(value: unknown): Promise<MimeBundle> {
 }
 
 export function isDisplayable(value: unknown): value is Displayable {
-  return value !== null && (typeof value === "object" || typeof value === "function") && typeof (value as Partial<Displayable>)[DISPLAY] === "function";
+  return value !== null && (typeof value === "object" || typeof value === "function")
+    && typeof (value as Partial<Displayable>)[DISPLAY] === "function";
 }

@@ -1,5 +1,6 @@
 import { MoeError, suggest } from "../errors.js";
-import { errorDigits, fixed, formatBytes, formatCount, formatDuration, formatMeanError, formatNumber } from "./format.js";
+import { errorDigits, fixed, formatBytes, formatCount, formatDuration, formatMeanError,
+  formatNumber } from "./format.js";
 
 /**
  * How the values of one column are written:
@@ -11,7 +12,8 @@ import { errorDigits, fixed, formatBytes, formatCount, formatDuration, formatMea
  * - `"text"`: as it is
  * - a function of value and row
  */
-export type ColumnFormat = "number" | "percent" | "bytes" | "count" | "duration" | "text" | ((value: unknown, row: Readonly<Record<string, unknown>>) => string);
+export type ColumnFormat = "number" | "percent" | "bytes" | "count" | "duration" | "text"
+  | ((value: unknown, row: Readonly<Record<string, unknown>>) => string);
 
 const FORMATS = ["number", "percent", "bytes", "count", "duration", "text"];
 
@@ -23,7 +25,10 @@ export interface ColumnOptions {
   unit?: string;
   /** decimals; default as many as the column needs for three significant digits of its largest value */
   digits?: number;
-  /** key of the column with the standard errors, shown as `value ± error` and not on its own; default `<key>_stderr` if there is one */
+  /**
+   * key of the column with the standard errors, shown as `value ± error` and not on its own; default `<key>_stderr` if
+   * there is one
+   */
   error?: string;
 }
 
@@ -38,21 +43,29 @@ export interface Column {
 }
 
 /** Decides once, from all values of a column, how each of them is written, so that digits stand under digits. */
-export function column(key: string, options: ColumnOptions, rows: readonly Readonly<Record<string, unknown>>[]): Column {
+export function column(key: string, options: ColumnOptions,
+  rows: readonly Readonly<Record<string, unknown>>[]): Column {
   const values = rows.map((row) => row[key]);
   const numeric = values.some(isNumber) && values.every((value) => isNumber(value) || isMissing(value));
   const format = options.format ?? (numeric ? "number" : "text");
-  if (typeof format === "string" && !FORMATS.includes(format)) throw new MoeError("unknown-format", `table: column "${key}" has the format "${format}". ${suggest(format, FORMATS)} A function of value and row does as well.`);
+  if (typeof format === "string" && !FORMATS.includes(format))
+    throw new MoeError("unknown-format",
+      `table: column "${key}" has the format "${format}". ${suggest(format, FORMATS)} A function of value `
+        + "and row does as well.");
   const unit = options.unit ?? (format === "percent" ? "%" : undefined);
   const scale = format === "percent" ? 100 : 1;
   const numbers = values.filter(isNumber).map((value) => Number(value) * scale).filter(Number.isFinite);
-  const errors = options.error === undefined ? [] : rows.map((row) => Number(row[options.error!]) * scale).filter((error) => error > 0 && Number.isFinite(error));
+  const errors = options.error === undefined
+    ? []
+    : rows.map((row) => Number(row[options.error!]) * scale).filter((error) => error > 0 && Number.isFinite(error));
   const digits = options.digits ?? (errors.length > 0 ? commonDigits(errors) : decimals(numbers));
 
   const number = (value: number) => {
     const text = fixed(value, digits);
     // a small value must not read as zero
-    return value !== 0 && Number(text.replaceAll(",", "")) === 0 && options.digits === undefined ? formatNumber(value, 2) : text;
+    return value !== 0 && Number(text.replaceAll(",", "")) === 0 && options.digits === undefined
+      ? formatNumber(value, 2)
+      : text;
   };
   const text = (row: Readonly<Record<string, unknown>>): string => {
     const value = row[key];
@@ -61,16 +74,21 @@ export function column(key: string, options: ColumnOptions, rows: readonly Reado
     if (!isNumber(value)) return plain(value);
     const error = options.error === undefined ? NaN : Number(row[options.error]);
     switch (format) {
-      case "bytes": return formatBytes(Number(value));
-      case "count": return formatCount(Number(value));
-      case "duration": return formatDuration(Number(value));
-      case "text": return plain(value);
+      case "bytes":
+        return formatBytes(Number(value));
+      case "count":
+        return formatCount(Number(value));
+      case "duration":
+        return formatDuration(Number(value));
+      case "text":
+        return plain(value);
       case "number":
       case "percent":
         if (typeof value === "bigint") return value.toLocaleString("en");
         if (!Number.isFinite(error) || row[options.error!] === null) return number(value * scale);
         // an error much smaller than the others keeps its own digits
-        if (options.digits === undefined && error > 0 && errorDigits(error * scale) > digits + 1) return formatMeanError(value * scale, error * scale);
+        if (options.digits === undefined && error > 0 && errorDigits(error * scale) > digits + 1)
+          return formatMeanError(value * scale, error * scale);
         return `${fixed(value * scale, digits)} ± ${fixed(error * scale, digits)}`;
     }
   };
@@ -83,12 +101,18 @@ function commonDigits(errors: number[]): number {
   return Math.max(0, sorted[Math.floor(sorted.length / 2)]);
 }
 
-/** The decimals that the values have, if two at most; else those that give the largest value three significant digits. */
+/**
+ * The decimals that the values have, if two at most; else those that give the largest value three significant digits.
+ */
 function decimals(values: number[]): number {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   if (largest === 0 || values.every(Number.isInteger)) return 0;
   const needed = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(largest))));
-  const own = values.reduce((most, value) => Math.max(most, (String(Number(value.toPrecision(12))).split(".")[1] ?? "").replace(/e.*/, "").length), 0);
+  const own = values.reduce(
+    (most, value) =>
+      Math.max(most, (String(Number(value.toPrecision(12))).split(".")[1] ?? "").replace(/e.*/, "").length),
+    0,
+  );
   return own <= 2 ? own : Math.min(own, Math.max(1, needed));
 }
 
@@ -109,7 +133,8 @@ function plain(value: unknown): string {
 /** A value in full, as one text: dates as ISO 8601, objects as JSON, missing values as nothing. */
 export function cellText(value: unknown): string {
   if (isMissing(value)) return "";
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString().replace(/T00:00:00\.000Z$/, "");
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString().replace(/T00:00:00\.000Z$/, "");
   if (typeof value !== "object") return String(value);
   try {
     return JSON.stringify(value, (_key, inner) => (typeof inner === "bigint" ? String(inner) : inner)) ?? String(value);

@@ -8,13 +8,14 @@ import { MoeError } from "../errors.js";
  *
  * @throws MoeError `danfo-missing`, which names the overrides that danfojs-node 1.2.0 needs to install
  */
-export async function toDanfo(rows: readonly Readonly<Record<string, unknown>>[], keys: readonly string[]): Promise<unknown> {
+export async function toDanfo(rows: readonly Readonly<Record<string, unknown>>[],
+  keys: readonly string[]): Promise<unknown> {
   const { DataFrame } = await danfo();
   return new DataFrame(rows.map((row) => keys.map((key) => row[key] ?? null)), { columns: [...keys] });
 }
 
 interface Danfo {
-  DataFrame: new (data: unknown[][], options: { columns: string[] }) => unknown;
+  DataFrame: new(data: unknown[][], options: { columns: string[] }) => unknown;
 }
 
 async function danfo(): Promise<Danfo> {
@@ -27,7 +28,8 @@ async function danfo(): Promise<Danfo> {
     }
     return require(NAME) as Danfo;
   }
-  throw new MoeError("danfo-missing", `toDanfo: ${NAME} is not installed; it is optional, and moelab does without it. Add to your project's package.json
+  throw new MoeError("danfo-missing",
+    `toDanfo: ${NAME} is not installed; it is optional, and moelab does without it. Add to your project's package.json
   "overrides": { "danfojs-node": { "xlsx": "0.18.5", "@tensorflow/tfjs-node": "npm:@tensorflow/tfjs@4.22.0" } }
 then run: npm install danfojs-node@1.2.0`);
 }

@@ -14,7 +14,9 @@ export class DisplayHandle implements Displayable {
 
   constructor(readonly id: string) {}
 
-  /** Shows something else in the same place; outside a notebook, below it. Updates are shown in the order of the calls. */
+  /**
+   * Shows something else in the same place; outside a notebook, below it. Updates are shown in the order of the calls.
+   */
   update(value: unknown): Promise<void> {
     const next = this.#last.then(() => show(value, this.id, true));
     this.#last = next.catch(() => {});

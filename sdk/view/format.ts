@@ -44,7 +44,9 @@ export function formatDuration(timeMs: number): string {
 export function formatMeanError(mean: number, error: number): string {
   if (!Number.isFinite(error) || error <= 0) return error === 0 ? `${formatNumber(mean)} ± 0` : formatNumber(mean);
   const digits = errorDigits(error);
-  return digits > 8 || digits < -8 ? `${mean.toExponential(2)} ± ${error.toExponential(0)}` : `${fixed(mean, digits)} ± ${fixed(error, digits)}`;
+  return digits > 8 || digits < -8
+    ? `${mean.toExponential(2)} ± ${error.toExponential(0)}`
+    : `${fixed(mean, digits)} ± ${fixed(error, digits)}`;
 }
 
 /** Decimals that a standard error leaves meaning to; negative: tens, hundreds, … */
@@ -83,7 +85,10 @@ function separated(text: string): string {
   return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
 
-/** Three significant digits and the largest unit that keeps the number at 1 or above; whole numbers below 1,000 stay whole. */
+/**
+ * Three significant digits and the largest unit that keeps the number at 1 or above; whole numbers below 1,000 stay
+ * whole.
+ */
 function scaled(value: number, units: string[], space: string): string {
   if (!Number.isFinite(value)) return formatNumber(value);
   let step = 0;
@@ -93,6 +98,8 @@ function scaled(value: number, units: string[], space: string): string {
     step++;
   }
   const rounded = Number(rest.toPrecision(3));
-  const decimals = rounded === 0 || (step === 0 && Number.isInteger(rest)) ? 0 : Math.max(0, 2 - Math.floor(Math.log10(rounded)));
+  const decimals = rounded === 0 || (step === 0 && Number.isInteger(rest))
+    ? 0
+    : Math.max(0, 2 - Math.floor(Math.log10(rounded)));
   return `${value < 0 ? "-" : ""}${fixed(rest, decimals)}${space}${units[step]}`;
 }

@@ -16,7 +16,8 @@ export function frontEnd(): FrontEnd | undefined {
   return tslab();
 }
 
-type WriteDisplayData = (content: { data: unknown; metadata: unknown; transient: { display_id: string } }, update: boolean) => void;
+type WriteDisplayData = (content: { data: unknown; metadata: unknown; transient: { display_id: string } },
+  update: boolean) => void;
 
 /**
  * Stock tslab 1.0.22. Its public `display` sends one MIME type only, its private writer a whole bundle.
@@ -28,5 +29,7 @@ function tslab(): FrontEnd | undefined {
   if (jupyter === undefined) return undefined;
   const write = (): WriteDisplayData | null | undefined => cache[jupyter]?.exports.lastWriteDisplayData;
   if (typeof write() !== "function") return undefined;
-  return { show: ({ data, metadata = {} }, id, update) => write()?.({ data, metadata, transient: { display_id: id } }, update) };
+  return {
+    show: ({ data, metadata = {} }, id, update) => write()?.({ data, metadata, transient: { display_id: id } }, update),
+  };
 }

@@ -19,7 +19,8 @@ export class Html implements Displayable {
 
   /** The words without the markup. */
   toText(): string {
-    return this.#markup.replace(/<[^>]*>/g, " ").replace(/&(amp|lt|gt|quot|#39);/g, (entity) => CHARACTERS[entity]).replace(/\s+/g, " ").trim();
+    return this.#markup.replace(/<[^>]*>/g, " ").replace(/&(amp|lt|gt|quot|#39);/g, (entity) => CHARACTERS[entity])
+      .replace(/\s+/g, " ").trim();
   }
 }
 
@@ -40,5 +41,7 @@ function markupOf(value: unknown): string {
   return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
-const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-const CHARACTERS: Record<string, string> = Object.fromEntries(Object.entries(ENTITIES).map(([character, entity]) => [entity, character]));
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;", "'": "&#39;" };
+const CHARACTERS: Record<string, string> = Object.fromEntries(
+  Object.entries(ENTITIES).map(([character, entity]) => [entity, character]),
+);

@@ -36,7 +36,8 @@ export interface ProgressState {
 
 /**
  * Shows how far something long is, with its rate and the time that remains.
- * In a notebook one display changes in place, at most five times a second; on a terminal one line is rewritten; in a log
+ * In a notebook one display changes in place, at most five times a second; on a terminal one line is rewritten; in a
+ * log
  * file a line is added every 15 seconds, and none at all for what is quicker. `MOELAB_PROGRESS=0` turns it off.
  * It draws when `advance` is called, so it needs no timer and works in a loop that never yields.
  *
@@ -97,7 +98,10 @@ function surface(): { draw(state: ProgressState): void; everyMs: number } {
   if (out.isTTY) {
     return {
       everyMs: 100,
-      draw: (state) => out.write(`\r\u001b[2K${progressText(state).slice(0, (out.columns || 80) - 1)}${state.state === "running" ? "" : "\n"}`),
+      draw: (state) =>
+        out.write(
+          `\r\u001b[2K${progressText(state).slice(0, (out.columns || 80) - 1)}${state.state === "running" ? "" : "\n"}`,
+        ),
     };
   }
   let lines = 0;
@@ -114,7 +118,9 @@ function surface(): { draw(state: ProgressState): void; everyMs: number } {
 /** @example progressText(…)  // "profile  62 %  40,632 / 65,536 tokens  8.12k tokens/s  3.1 s left  loss 2.31" */
 export function progressText({ label, total, unit, count, elapsedMs, state, note }: ProgressState): string {
   const share = total ? Math.min(1, Math.max(0, count / total)) : undefined;
-  const amount = `${count.toLocaleString("en")}${total === undefined ? "" : ` / ${total.toLocaleString("en")}`}${unit && ` ${unit}`}`;
+  const amount = `${count.toLocaleString("en")}${total === undefined ? "" : ` / ${total.toLocaleString("en")}`}${
+    unit && ` ${unit}`
+  }`;
   const perMs = elapsedMs > 0 ? count / elapsedMs : 0;
   const time = {
     running: share !== undefined && perMs > 0 ? `${formatDuration(Math.max(0, total! - count) / perMs)} left` : "",
@@ -122,7 +128,9 @@ export function progressText({ label, total, unit, count, elapsedMs, state, note
     failed: `failed after ${formatDuration(elapsedMs)}`,
     stopped: `stopped after ${formatDuration(elapsedMs)}`,
   }[state];
-  return [label, share === undefined ? "" : `${Math.floor(share * 100)} %`, amount, perMs > 0 ? `${formatCount(Number((perMs * 1000).toPrecision(3)))}${unit ? ` ${unit}` : ""}/s` : "", time, note.replace(/\s+/g, " ")].filter(Boolean).join("  ");
+  return [label, share === undefined ? "" : `${Math.floor(share * 100)} %`, amount,
+    perMs > 0 ? `${formatCount(Number((perMs * 1000).toPrecision(3)))}${unit ? ` ${unit}` : ""}/s` : "", time,
+    note.replace(/\s+/g, " ")].filter(Boolean).join("  ");
 }
 
 /** The bar for a notebook: its colours are the page's own. */
@@ -130,6 +138,12 @@ export function progressBundle(state: ProgressState): MimeBundle {
   const text = progressText(state);
   const known = state.total !== undefined && state.total > 0;
   const percent = known ? Math.min(100, Math.max(0, (state.count / state.total!) * 100)).toFixed(1) : "0";
-  const bar = known && html`<span style="display: inline-block; width: 12em; height: 0.7em; border: 1px solid currentColor; vertical-align: middle"><span style="display: block; width: ${percent}%; height: 100%; background: currentColor; opacity: 0.6"></span></span> `;
-  return { data: { "text/html": String(html`<div style="font-variant-numeric: tabular-nums">${bar}${text}</div>`), "text/plain": text } };
+  const frame =
+    "display: inline-block; width: 12em; height: 0.7em; border: 1px solid currentColor; vertical-align: middle";
+  const filled = `display: block; width: ${percent}%; height: 100%; background: currentColor; opacity: 0.6`;
+  const bar = known && html`<span style="${frame}"><span style="${filled}"></span></span> `;
+  return {
+    data: { "text/html": String(html`<div style="font-variant-numeric: tabular-nums">${bar}${text}</div>`),
+      "text/plain": text },
+  };
 }

@@ -26,16 +26,20 @@ export interface Picture {
  *
  * @throws MoeError `chart-invalid` with what Vega-Lite says
  */
-export async function renderSvg(spec: TopLevelSpec, { background = "white", config = {} }: RenderOptions = {}): Promise<string> {
+export async function renderSvg(spec: TopLevelSpec,
+  { background = "white", config = {} }: RenderOptions = {}): Promise<string> {
   // both are ES modules, vega with a top-level await, which stock tslab cannot load but through import()
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   Object.assign((vega as unknown as { textMetrics: object }).textMetrics, { width: measured });
   const problems: string[] = [];
   const note = (...words: readonly unknown[]) => void problems.push(words.join(" "));
-  const logger = { level: () => logger, error: (...words: readonly unknown[]) => (note(...words), logger), warn: () => logger, info: () => logger, debug: () => logger };
+  const logger = { level: () => logger, error: (...words: readonly unknown[]) => (note(...words), logger),
+    warn: () => logger, info: () => logger, debug: () => logger };
   try {
-    const compiled = vegaLite.compile({ ...spec, background }, { config: { font: CHART_FONT, ...config }, logger: logger as never });
-    const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader(), note), logger: logger as never });
+    const compiled = vegaLite.compile({ ...spec, background }, { config: { font: CHART_FONT, ...config },
+      logger: logger as never });
+    const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", loader: closedLoader(vega.loader(), note),
+      logger: logger as never });
     try {
       const svg = await view.toSVG();
       if (problems.length > 0) throw new Error(problems[0]);
@@ -44,7 +48,9 @@ export async function renderSvg(spec: TopLevelSpec, { background = "white", conf
       view.finalize();
     }
   } catch (error) {
-    throw new MoeError("chart-invalid", `chart: Vega-Lite refuses the spec: ${(error as Error).message}. Try it at https://vega.github.io/editor with its data inline.`, { cause: error });
+    throw new MoeError("chart-invalid",
+      `chart: Vega-Lite refuses the spec: ${(error as Error).message}. Try it at `
+        + "https://vega.github.io/editor with its data inline.", { cause: error });
   }
 }
 
@@ -54,7 +60,8 @@ export async function renderPng(spec: TopLevelSpec, { scale = 2, ...options }: P
   const { Resvg } = await import("@resvg/resvg-js");
   // loading the host's fonts is slow and its result differs by host, so only for characters that our font lacks
   const loadSystemFonts = /[^\u0000-\u024f\u2010-\u2044\u2202-\u2265]/.test(svg);
-  const picture = new Resvg(svg, { fitTo: { mode: "zoom", value: scale }, font: { loadSystemFonts, fontFiles: fontFiles(), defaultFontFamily: CHART_FONT, sansSerifFamily: CHART_FONT } });
+  const picture = new Resvg(svg, { fitTo: { mode: "zoom", value: scale },
+    font: { loadSystemFonts, fontFiles: fontFiles(), defaultFontFamily: CHART_FONT, sansSerifFamily: CHART_FONT } });
   return { png: picture.render().asPng(), width: Math.round(picture.width), height: Math.round(picture.height) };
 }
 

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { MoeError, suggest } from "../errors.js";
-import { cellText, column, type Column, type ColumnFormat, type ColumnOptions } from "./column.js";
+import { cellText, type Column, column, type ColumnFormat, type ColumnOptions } from "./column.js";
 import { toDanfo } from "./danfo.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { html } from "./html.js";
@@ -16,7 +16,10 @@ export interface TableOptions {
   title?: string;
   /** which columns, in which order, and how they are written; default every key in order of appearance */
   columns?: readonly string[] | Readonly<Record<string, ColumnFormat | ColumnOptions>>;
-  /** rows and columns drawn at most, 30 and 16 unless told; what is left out is said below the table, and is in `toCSV` and `toRecords` all the same */
+  /**
+   * rows and columns drawn at most, 30 and 16 unless told; what is left out is said below the table, and is in `toCSV`
+   * and `toRecords` all the same
+   */
   maxRows?: number;
   maxColumns?: number;
 }
@@ -25,14 +28,18 @@ export interface TableOptions {
  * Makes a table of rows, or of columns of equal length.
  *
  * @example
- * table([{ arm: "full", em: 0.404, em_stderr: 0.0246, size: 7.36e6 }], { columns: { arm: "text", em: "percent", size: "bytes" } }).toText()
+ * table([{ arm: "full", em: 0.404, em_stderr: 0.0246, size: 7.36e6 }], { columns: { arm: "text", em: "percent", size:
+ * "bytes" } }).toText()
  * // arm    em (%)     size
  * // ────  ──────────  ───────
  * // full  40.4 ± 2.5  7.36 MB
  */
-export function table(data: Iterable<object> | Readonly<Record<string, ArrayLike<unknown>>>, options: TableOptions = {}): Table {
+export function table(data: Iterable<object> | Readonly<Record<string, ArrayLike<unknown>>>,
+  options: TableOptions = {}): Table {
   return new Table(isIterable(data) ? [...data].map(checkedRow) : rowsOf(data), options);
 }
+
+const CAPTION = "text-align: left; font-weight: bold; padding: 0.2em 0.7em";
 
 /** Rows with named columns. Never changes: `sortBy`, `filter`, `select` and `limit` give new tables. */
 export class Table implements Displayable {
@@ -56,12 +63,17 @@ export class Table implements Displayable {
     return this.#columns.map(({ key }) => key);
   }
 
-  /** Sorts by a column: numbers by value, text with its numbers by value (E2 before E10), missing values last; equal rows keep their order. */
+  /**
+   * Sorts by a column: numbers by value, text with its numbers by value (E2 before E10), missing values last; equal
+   * rows keep their order.
+   */
   sortBy(key: string, order: "ascending" | "descending" = "ascending"): Table {
     this.#check("sort", key);
     const sign = order === "descending" ? -1 : 1;
     const last = (value: unknown) => value === null || value === undefined || Number.isNaN(value);
-    const rows = [...this.#rows].sort(({ [key]: a }, { [key]: b }) => (last(a) || last(b) ? Number(last(a)) - Number(last(b)) : sign * compare(a, b)));
+    const rows = [...this.#rows].sort(({ [key]: a },
+      { [key]: b }) => (last(a) || last(b) ? Number(last(a)) - Number(last(b)) : sign * compare(a, b))
+    );
     return new Table(rows, this.#options);
   }
 
@@ -72,12 +84,14 @@ export class Table implements Displayable {
   /** Keeps these columns, in this order. */
   select(...keys: string[]): Table {
     for (const key of keys) this.#check("select", key);
-    return new Table(this.#rows, { ...this.#options, columns: Object.fromEntries(keys.map((key) => [key, optionsOf(this.#options.columns, key)])) });
+    return new Table(this.#rows, { ...this.#options,
+      columns: Object.fromEntries(keys.map((key) => [key, optionsOf(this.#options.columns, key)])) });
   }
 
   /** Says how much is drawn; `Infinity` for all. */
   limit({ rows, columns }: { rows?: number; columns?: number }): Table {
-    return new Table(this.#rows, { ...this.#options, maxRows: rows ?? this.#options.maxRows, maxColumns: columns ?? this.#options.maxColumns });
+    return new Table(this.#rows, { ...this.#options, maxRows: rows ?? this.#options.maxRows,
+      maxColumns: columns ?? this.#options.maxColumns });
   }
 
   /** Every row as a fresh plain object, with all its values. */
@@ -88,7 +102,9 @@ export class Table implements Displayable {
   /** Every row and every column at full precision, quoted after RFC 4180; missing values are empty. */
   toCSV(): string {
     const keys = this.#columns.flatMap(({ key, error }) => (error === undefined ? [key] : [key, error]));
-    return [keys, ...this.#rows.map((row) => keys.map((key) => cellText(row[key])))].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+    return [keys, ...this.#rows.map((row) => keys.map((key) => cellText(row[key])))].map((cells) =>
+      `${cells.map(quoted).join(",")}\n`
+    ).join("");
   }
 
   /**
@@ -104,7 +120,8 @@ export class Table implements Displayable {
   /** For a terminal: columns aligned, numbers to the right. */
   toText(): string {
     const { columns, rows, left } = this.#shown();
-    const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => columns.map(({ text }) => text(row)))].map((line) => line.map(oneLine));
+    const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => columns.map(({ text }) => text(row)))]
+      .map((line) => line.map(oneLine));
     const widths = columns.map((_, i) => cells.reduce((most, line) => Math.max(most, textColumns(line[i])), 0));
     const pad = (text: string, i: number) => {
       const space = " ".repeat(widths[i] - textColumns(text));
@@ -112,20 +129,34 @@ export class Table implements Displayable {
     };
     const lines = cells.map((line) => line.map(pad).join("  ").trimEnd());
     lines.splice(1, 0, widths.map((width) => "─".repeat(width)).join("  "));
-    return [...(this.#options.title ? [oneLine(this.#options.title)] : []), ...lines, ...(left ? [left] : [])].join("\n");
+    return [...(this.#options.title ? [oneLine(this.#options.title)] : []), ...lines, ...(left ? [left] : [])].join(
+      "\n",
+    );
   }
 
   /** Takes its colours from the page, so that it is legible on light and dark themes. */
   toHTML(): string {
     const { columns, rows, left } = this.#shown();
     const side = ({ numeric }: Column) => `text-align: ${numeric ? "right" : "left"}; padding: 0.2em 0.7em`;
-    const oneLine = new Set(columns.filter(({ numeric, text }) => numeric || rows.every((row) => text(row).length <= ONE_LINE)));
+    const oneLine = new Set(
+      columns.filter(({ numeric, text }) => numeric || rows.every((row) => text(row).length <= ONE_LINE)),
+    );
     const cell = (column: Column) => `${side(column)}; white-space: ${oneLine.has(column) ? "nowrap" : "normal"}`;
-    return String(html`<div style="overflow-x: auto"><table style="border-collapse: collapse; font-variant-numeric: tabular-nums">${
-      this.#options.title && html`<caption style="text-align: left; font-weight: bold; padding: 0.2em 0.7em">${this.#options.title}</caption>`
-    }<thead><tr>${columns.map((column) => html`<th scope="col" style="${side(column)}; vertical-align: bottom; border-bottom: 1px solid currentColor">${column.heading}</th>`)}</tr></thead><tbody>${
-      rows.map((row) => html`<tr>${columns.map((column) => html`<td style="${cell(column)}">${column.text(row)}</td>`)}</tr>`)
-    }</tbody></table>${left && html`<div style="opacity: 0.75; padding: 0.2em 0.7em">${left}</div>`}</div>`);
+    return String(
+      html`<div style="overflow-x: auto"><table style="border-collapse: collapse; font-variant-numeric: tabular-nums">${
+        this.#options.title && html`<caption style="${CAPTION}">${this.#options.title}</caption>`
+      }<thead><tr>${
+        columns.map((column) =>
+          html`<th scope="col" style="${
+            side(column)
+          }; vertical-align: bottom; border-bottom: 1px solid currentColor">${column.heading}</th>`
+        )
+      }</tr></thead><tbody>${
+        rows.map((row) =>
+          html`<tr>${columns.map((column) => html`<td style="${cell(column)}">${column.text(row)}</td>`)}</tr>`
+        )
+      }</tbody></table>${left && html`<div style="opacity: 0.75; padding: 0.2em 0.7em">${left}</div>`}</div>`,
+    );
   }
 
   [DISPLAY](): MimeBundle {
@@ -140,16 +171,21 @@ export class Table implements Displayable {
     const columns = this.#columns.slice(0, this.#options.maxColumns ?? 16);
     const rows = this.#rows.slice(0, this.#options.maxRows ?? 30);
     const left = [
-      rows.length < this.size && `${(this.size - rows.length).toLocaleString("en")} of ${this.size.toLocaleString("en")} rows`,
-      columns.length < this.#columns.length && `${this.#columns.length - columns.length} of ${this.#columns.length} columns`,
+      rows.length < this.size
+      && `${(this.size - rows.length).toLocaleString("en")} of ${this.size.toLocaleString("en")} rows`,
+      columns.length < this.#columns.length
+      && `${this.#columns.length - columns.length} of ${this.#columns.length} columns`,
     ].filter(Boolean);
     if (this.size === 0) return { columns, rows, left: "no rows" };
-    return { columns, rows, left: left.length > 0 ? `… ${left.join(" and ")} left out; .limit({ rows, columns }) shows more` : undefined };
+    return { columns, rows,
+      left: left.length > 0 ? `… ${left.join(" and ")} left out; .limit({ rows, columns }) shows more` : undefined };
   }
 
   #check(verb: string, key: string): void {
     const known = new Set(this.#columns.flatMap(({ key, error }) => (error === undefined ? [key] : [key, error])));
-    if (!known.has(key)) throw new MoeError("unknown-column", `${verb}: "${key}" is not a column of this table. ${suggest(key, [...known])}`);
+    if (!known.has(key))
+      throw new MoeError("unknown-column",
+        `${verb}: "${key}" is not a column of this table. ${suggest(key, [...known])}`);
   }
 }
 
@@ -159,7 +195,8 @@ function columnsOf(rows: readonly Row[], wanted: TableOptions["columns"]): Colum
   const present = [...seen];
   const keys = wanted === undefined ? present : Array.isArray(wanted) ? (wanted as string[]) : Object.keys(wanted);
   for (const key of keys) {
-    if (rows.length > 0 && !present.includes(key)) throw new MoeError("unknown-column", `table: no row has "${key}". ${suggest(key, present)}`);
+    if (rows.length > 0 && !present.includes(key))
+      throw new MoeError("unknown-column", `table: no row has "${key}". ${suggest(key, present)}`);
   }
   const options = new Map(keys.map((key): [string, ColumnOptions] => {
     const own = optionsOf(wanted, key);
@@ -192,15 +229,22 @@ function isIterable(data: object): data is Iterable<object> {
 
 function checkedRow(row: unknown, index: number): Row {
   if (typeof row === "object" && row !== null && !Array.isArray(row)) return row as Row;
-  throw new MoeError("bad-row", `table: row ${index} is ${row === null ? "null" : Array.isArray(row) ? "an array" : typeof row}; accepted is one object a row, such as { arm: "full", em: 0.4 }. Name the columns.`);
+  throw new MoeError("bad-row",
+    `table: row ${index} is ${row === null ? "null" : Array.isArray(row) ? "an array" : typeof row}; `
+      + `accepted is one object a row, such as { arm: "full", em: 0.4 }. Name the columns.`);
 }
 
 function rowsOf(columns: Readonly<Record<string, ArrayLike<unknown>>>): Row[] {
   const entries = Object.entries(columns);
   const length = entries[0]?.[1]?.length ?? 0;
   for (const [key, values] of entries) {
-    if (typeof values?.length !== "number" || typeof values === "string") throw new MoeError("bad-column", `table: "${key}" is ${typeof values}; accepted is an array of rows, or an object of arrays.`);
-    if (values.length !== length) throw new MoeError("bad-column", `table: "${key}" has ${values.length} values, "${entries[0][0]}" has ${length}; accepted is columns of equal length.`);
+    if (typeof values?.length !== "number" || typeof values === "string")
+      throw new MoeError("bad-column",
+        `table: "${key}" is ${typeof values}; accepted is an array of rows, or an object of arrays.`);
+    if (values.length !== length)
+      throw new MoeError("bad-column",
+        `table: "${key}" has ${values.length} values, "${entries[0][0]}" has ${length}; accepted is columns `
+          + "of equal length.");
   }
   return Array.from({ length }, (_, i) => Object.fromEntries(entries.map(([key, values]) => [key, values[i]])));
 }
@@ -211,5 +255,5 @@ function oneLine(text: string): string {
 }
 
 function quoted(text: string): string {
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text;
 }

@@ -1,5 +1,6 @@
 /**
- * Keeps the points of a line that make its shape: first and last always, and of each of equally many points between them
+ * Keeps the points of a line that make its shape: first and last always, and of each of equally many points between
+ * them
  * the one that spans the largest triangle with its neighbours. Peaks stay, which keeping every n-th point would lose.
  * Largest-triangle-three-buckets of Sveinn Steinarsson, Downsampling Time Series for Visual Representation, 2013.
  *
@@ -17,11 +18,14 @@ export function thinLine<P extends { x: number; y: number }>(points: readonly P[
     const last = kept[kept.length - 1];
     // twice the area of the triangle of the last kept point, this one, and the middle of the next bucket
     const area = ({ x, y }: P) => Math.abs((last.x - next.x) * (y - last.y) - (last.x - x) * (next.y - last.y));
-    kept.push(points.slice(start(bucket), start(bucket + 1)).reduce((best, point) => (area(point) > area(best) ? point : best)));
+    kept.push(
+      points.slice(start(bucket), start(bucket + 1)).reduce((best, point) => (area(point) > area(best) ? point : best)),
+    );
   }
   return [...kept, points[points.length - 1]];
 }
 
 function mean(points: readonly { x: number; y: number }[]): { x: number; y: number } {
-  return { x: points.reduce((sum, { x }) => sum + x, 0) / points.length, y: points.reduce((sum, { y }) => sum + y, 0) / points.length };
+  return { x: points.reduce((sum, { x }) => sum + x, 0) / points.length,
+    y: points.reduce((sum, { y }) => sum + y, 0) / points.length };
 }

@@ -23,7 +23,8 @@ for (const name of readdirSync(fixture("models"))) {
       assert.equal(decode(bytes, dtype), values, weight);
       if (shape.length < 2) continue;
       const width = values.length / shape[0];
-      assert.equal(decode((await weights.bytes!(weight, { start: 1, end: shape[0] }))!, dtype), values.slice(width), `${weight}, rows from 1`);
+      assert.equal(decode((await weights.bytes!(weight, { start: 1, end: shape[0] }))!, dtype), values.slice(width),
+        `${weight}, rows from 1`);
     }
     assert.ok(given > 0, "norms at least");
     await weights.close();
@@ -32,7 +33,8 @@ for (const name of readdirSync(fixture("models"))) {
 
 test("a merged expert is rounded once: its bytes are its values", async () => {
   const ids = [[5, 9, 2, 31, 7, 64, 12, 3]];
-  const { model: { weights } } = await load(fixture("models/olmoe_bf16")).profile({ data: [{ ids, labels: ids }] }).merge({ method: "m-smoe", keep: 0.5 });
+  const { model: { weights } } = await load(fixture("models/olmoe_bf16")).profile({ data: [{ ids, labels: ids }] })
+    .merge({ method: "m-smoe", keep: 0.5 });
   let made = 0;
   for (const name of weights.names()) {
     const bytes = await weights.bytes!(name);

@@ -6,27 +6,28 @@ import * as assert from "uvu/assert";
 import { dequantized } from "../../sdk/checkpoint/dequantized.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import type { TensorStore } from "../../sdk/checkpoint/tensor-store.js";
-import { writeTensors, type TensorToWrite } from "../../sdk/checkpoint/write-safetensors.js";
+import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
 import { rejects } from "../support/rejects.js";
 
 const test = suite("dequantized");
 let folder = "";
-test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-dequantized-")); });
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), "moelab-dequantized-"));
+});
 test.after.each(() => rmSync(folder, { recursive: true }));
 
 async function stored(tensors: (TensorToWrite & { bytes: Uint8Array })[]): Promise<TensorStore> {
   await writeTensors(join(folder, "model.safetensors"), tensors, tensors);
   return openTensors(folder);
 }
-const noise = (length: number, seed: number) => Uint8Array.from({ length }, (_, at) => ((at + seed) * 2654435761) >>> 24);
+const noise = (length: number, seed: number) =>
+  Uint8Array.from({ length }, (_, at) => ((at + seed) * 2654435761) >>> 24);
 const f32 = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
 /** 200 x 300: the last blocks are cut in both directions. */
-const fp8 = [
-  { name: "w", dtype: "F8_E4M3" as const, shape: [200, 300], bytes: noise(60_000, 1).map((code) => code & 0xbf) },
-  { name: "w_scale_inv", dtype: "F32" as const, shape: [2, 3], bytes: f32([1, 2, 3, 4, 5, 6]) },
-  { name: "norm", dtype: "F32" as const, shape: [2], bytes: f32([1, 2]) },
-];
+const fp8 = [{ name: "w", dtype: "F8_E4M3" as const, shape: [200, 300],
+  bytes: noise(60_000, 1).map((code) => code & 0xbf) }, { name: "w_scale_inv", dtype: "F32" as const, shape: [2, 3],
+  bytes: f32([1, 2, 3, 4, 5, 6]) }, { name: "norm", dtype: "F32" as const, shape: [2], bytes: f32([1, 2]) }];
 
 test("block-scaled fp8 is every code times the scale of its block", async () => {
   const store = await stored(fp8);
@@ -35,11 +36,13 @@ test("block-scaled fp8 is every code times the scale of its block", async () => 
   assert.not.ok(view.has("w_scale_inv"));
   const codes = await store.values("w");
   const values = await view.values("w");
-  for (const [row, column, scale] of [[0, 0, 1], [127, 127, 1], [0, 128, 2], [127, 299, 3], [128, 127, 4], [199, 255, 5], [199, 299, 6]]) {
+  for (const [row, column, scale] of [[0, 0, 1], [127, 127, 1], [0, 128, 2], [127, 299, 3], [128, 127, 4], [199, 255,
+    5], [199, 299, 6]]) {
     assert.ok(codes[row * 300 + column] !== 0);
     assert.is(values[row * 300 + column], Math.fround(codes[row * 300 + column] * scale), `${row}, ${column}`);
   }
-  for (const rows of [{ start: 100, end: 130 }, { start: 128, end: 200 }, { start: 199, end: 200 }, { start: 7, end: 7 }, { start: 200, end: 200 }]) {
+  for (const rows of [{ start: 100, end: 130 }, { start: 128, end: 200 }, { start: 199, end: 200 }, { start: 7,
+    end: 7 }, { start: 200, end: 200 }]) {
     const part = await view.values("w", rows);
     const differs = values.subarray(rows.start * 300, rows.end * 300).findIndex((value, at) => value !== part[at]);
     assert.equal([part.length, differs], [(rows.end - rows.start) * 300, -1]);
@@ -48,18 +51,25 @@ test("block-scaled fp8 is every code times the scale of its block", async () => 
   const codeBytes = await store.bytes("w"), scaleBytes = await store.bytes("w_scale_inv");
   assert.equal([...(await view.bytes("w"))], [...codeBytes, ...scaleBytes]);
   assert.is(view.info("w").sizeBytes, codeBytes.length + scaleBytes.length);
-  assert.equal([...(await view.bytes("w", { start: codeBytes.length - 2, end: codeBytes.length + 3 }))], [...codeBytes.subarray(-2), ...scaleBytes.subarray(0, 3)]);
-  assert.equal([...(await view.bytes("w", { start: codeBytes.length + 1, end: codeBytes.length + 3 }))], [...scaleBytes.subarray(1, 3)]);
+  assert.equal([...(await view.bytes("w", { start: codeBytes.length - 2, end: codeBytes.length + 3 }))], [
+    ...codeBytes.subarray(-2),
+    ...scaleBytes.subarray(0, 3),
+  ]);
+  assert.equal([...(await view.bytes("w", { start: codeBytes.length + 1, end: codeBytes.length + 3 }))], [
+    ...scaleBytes.subarray(1, 3),
+  ]);
   await view.close();
 });
 
 test("the block size is the configuration's", async () => {
   const codes = fp8[0];
-  const scales = { name: "w_scale_inv", dtype: "F32" as const, shape: [4, 5], bytes: f32(Array.from({ length: 20 }, (_, at) => at + 1)) };
+  const scales = { name: "w_scale_inv", dtype: "F32" as const, shape: [4, 5],
+    bytes: f32(Array.from({ length: 20 }, (_, at) => at + 1)) };
   const store = await stored([codes, scales]);
   const view = dequantized(store, [64, 60]);
   const plain = await store.values("w"), values = await view.values("w", { start: 63, end: 200 });
-  for (const [row, column, scale] of [[63, 59, 1], [64, 60, 7], [199, 299, 20]]) assert.is(values[(row - 63) * 300 + column], Math.fround(plain[row * 300 + column] * scale), `${row}, ${column}`);
+  for (const [row, column, scale] of [[63, 59, 1], [64, 60, 7], [199, 299, 20]])
+    assert.is(values[(row - 63) * 300 + column], Math.fround(plain[row * 300 + column] * scale), `${row}, ${column}`);
   assert.is((await rejects(dequantized(store).values("w"))).code, "fp8");
   await view.close();
 });
@@ -71,11 +81,12 @@ test("scales of another shape are refused", async () => {
 });
 
 /** 3 experts of 4 outputs and 64 inputs, with a bias beside them. */
-const mxfp4 = [
-  { name: "mlp.gate_up_proj_blocks", dtype: "U8" as const, shape: [3, 4, 2, 16], bytes: noise(384, 3) },
-  { name: "mlp.gate_up_proj_scales", dtype: "U8" as const, shape: [3, 4, 2], bytes: Uint8Array.from({ length: 24 }, (_, at) => 118 + at) },
-  { name: "mlp.gate_up_proj_bias", dtype: "F32" as const, shape: [3, 4], bytes: f32(Array(12).fill(0.5)) },
-];
+const mxfp4 = [{ name: "mlp.gate_up_proj_blocks", dtype: "U8" as const, shape: [3, 4, 2, 16], bytes: noise(384, 3) }, {
+  name: "mlp.gate_up_proj_scales",
+  dtype: "U8" as const,
+  shape: [3, 4, 2],
+  bytes: Uint8Array.from({ length: 24 }, (_, at) => 118 + at),
+}, { name: "mlp.gate_up_proj_bias", dtype: "F32" as const, shape: [3, 4], bytes: f32(Array(12).fill(0.5)) }];
 /** The numbers of the format's specification: sign, exponent with bias 1, one bit of mantissa. */
 const numberOf = (code: number) => (code & 8 ? -1 : 1) * [0, 0.5, 1, 1.5, 2, 3, 4, 6][code & 7];
 
@@ -101,14 +112,17 @@ test("MXFP4 experts are read as [E, in, out]", async () => {
 test("one expert is read by its bytes alone", async () => {
   const store = await stored(mxfp4);
   const ranges: string[] = [];
-  const spied: TensorStore = { ...bound(store), bytes: (name, range) => (ranges.push(`${name} ${range?.start}-${range?.end}`), store.bytes(name, range)) };
+  const spied: TensorStore = { ...bound(store),
+    bytes: (name, range) => (ranges.push(`${name} ${range?.start}-${range?.end}`), store.bytes(name, range)) };
   await dequantized(spied).values("mlp.gate_up_proj", { start: 2, end: 3 });
   assert.equal(ranges, ["mlp.gate_up_proj_blocks 256-384", "mlp.gate_up_proj_scales 16-24"]);
   await store.close();
 });
 
 function bound(store: TensorStore): TensorStore {
-  return { metadata: store.metadata, names: () => store.names(), has: (name) => store.has(name), info: (name) => store.info(name), bytes: (name, range) => store.bytes(name, range), values: (name, rows) => store.values(name, rows), close: () => store.close() };
+  return { metadata: store.metadata, names: () => store.names(), has: (name) => store.has(name),
+    info: (name) => store.info(name), bytes: (name, range) => store.bytes(name, range),
+    values: (name, rows) => store.values(name, rows), close: () => store.close() };
 }
 
 test("blocks without their scales are plain tensors, and scales of another shape refused", async () => {

@@ -1,13 +1,14 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { familyOf, listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
+import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { cost } from "../../sdk/evaluate/cost.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { fixture } from "../support/shared.js";
 
-const configOf = (name: string, file = "config.json") => JSON.parse(readFileSync(fixture(`models/${name}/${file}`), "utf8"));
+const configOf = (name: string, file = "config.json") =>
+  JSON.parse(readFileSync(fixture(`models/${name}/${file}`), "utf8"));
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
 for (const name of readdirSync(fixture("models"))) {
@@ -23,7 +24,9 @@ for (const name of readdirSync(fixture("models"))) {
     assert.is(cost(spec).parameters.total, total);
     const store = await openTensors(fixture(`models/${name}`));
     const buffers = /^h\.\d+\.attn\.bias$|slope_rate|_decay$/;
-    assert.is(total, [...store.names()].filter((tensor) => !buffers.test(tensor)).reduce((sum, tensor) => sum + size(store.info(tensor).shape), 0), "numbers on disk");
+    assert.is(total, [...store.names()].filter((tensor) =>
+      !buffers.test(tensor)
+    ).reduce((sum, tensor) => sum + size(store.info(tensor).shape), 0), "numbers on disk");
     await store.close();
   });
 }
@@ -40,7 +43,9 @@ test("every family names each weight that its kinds of block may ask for", async
 });
 
 test("an unknown model_type says what was recognised and what to write", () => {
-  assert.throws(() => familyOf({ model_type: "no-such", num_experts: 8 }), (error: Error) => /num_experts 8/.test(error.message) && /mixtral/.test(error.message) && /names/.test(error.message));
+  assert.throws(() => familyOf({ model_type: "no-such", num_experts: 8 }),
+    (error: Error) =>
+      /num_experts 8/.test(error.message) && /mixtral/.test(error.message) && /names/.test(error.message));
 });
 
 test.run();

@@ -1,12 +1,13 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync,
+  truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { bundledModels, resolveModel, type ResolveModelOptions } from "../../sdk/checkpoint/hub.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { fixture } from "../support/shared.js";
 import { rejects } from "../support/rejects.js";
+import { fixture } from "../support/shared.js";
 import { COMMIT, gitHash, LocalHub, sendFile, sha256 } from "./hub/local-hub.js";
 
 const test = suite("hub");
@@ -20,7 +21,8 @@ test.before.each(async () => {
   home = mkdtempSync(join(tmpdir(), "moelab-hub-"));
   hub = await new LocalHub("org/tiny", sharded()).start();
   printed = [];
-  for (const method of ["log", "info", "debug", "warn", "error"] as const) console[method] = (...parts) => void printed.push(parts.join(" "));
+  for (const method of ["log", "info", "debug", "warn", "error"] as const)
+    console[method] = (...parts) => void printed.push(parts.join(" "));
 });
 test.after.each(async () => {
   Object.assign(console, console_);
@@ -41,9 +43,11 @@ function sharded(): Record<string, Buffer> {
 }
 const SHARD = "model-00002-of-00003.safetensors";
 const resolve = (options: ResolveModelOptions = {}, env: NodeJS.ProcessEnv = {}, ref = "org/tiny") =>
-  resolveModel(ref, { retryDelayMs: 1, ...options, env: { HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_TOKEN: TOKEN, ...env } });
+  resolveModel(ref, { retryDelayMs: 1, ...options,
+    env: { HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_TOKEN: TOKEN, ...env } });
 const repo = () => join(home, "hub", "models--org--tiny");
-const blobOf = (path: string) => join(repo(), "blobs", path.endsWith(".safetensors") ? sha256(hub.files[path]) : gitHash(hub.files[path]));
+const blobOf = (path: string) =>
+  join(repo(), "blobs", path.endsWith(".safetensors") ? sha256(hub.files[path]) : gitHash(hub.files[path]));
 const fetched = () => [...hub.requests, ...hub.storeRequests].filter(({ url }) => !url.startsWith("/api"));
 
 test("a model arrives in the layout that Python's tools share", async () => {
@@ -68,7 +72,8 @@ test("what is cached is not fetched again, and is found without the hub", async 
   assert.is(await resolve(), folder);
   assert.equal(fetched(), []);
   assert.is(await resolve({}, { HF_HUB_OFFLINE: "1", HF_ENDPOINT: "http://127.0.0.1:9" }), folder);
-  assert.is(await resolve({ attempts: 1 }, { HF_ENDPOINT: "http://127.0.0.1:9" }), folder, "a hub that does not answer");
+  assert.is(await resolve({ attempts: 1 }, { HF_ENDPOINT: "http://127.0.0.1:9" }), folder,
+    "a hub that does not answer");
   assert.is(await resolve({}, { HF_HUB_OFFLINE: "1" }, `org/tiny@${COMMIT}`), folder);
 });
 
@@ -87,7 +92,8 @@ test("HF_HUB_CACHE goes before HF_HOME", async () => {
 test("progress ends with all bytes and never says more than the total", async () => {
   const reports: [number, number][] = [];
   await resolve({ onProgress: (done, total) => reports.push([done, total]) });
-  const total = Object.entries(hub.files).filter(([name]) => name !== "pytorch_model.bin" && !name.includes("/")).reduce((sum, [, content]) => sum + content.length, 0);
+  const total = Object.entries(hub.files).filter(([name]) => name !== "pytorch_model.bin" && !name.includes("/"))
+    .reduce((sum, [, content]) => sum + content.length, 0);
   assert.equal(reports.at(-1), [total, total]);
   assert.ok(reports.every(([done, of]) => done <= of));
 });
@@ -98,7 +104,8 @@ test("a dropped connection is continued where it stopped", async () => {
     if (path !== SHARD || drops-- <= 0) return false;
     const start = Number(/bytes=(\d+)/.exec(request.headers.range ?? "")?.[1] ?? 0);
     const content = hub.files[SHARD];
-    response.writeHead(start ? 206 : 200, { "Content-Length": content.length - start, ...(start && { "Content-Range": `bytes ${start}-${content.length - 1}/${content.length}` }) });
+    response.writeHead(start ? 206 : 200, { "Content-Length": content.length - start,
+      ...(start && { "Content-Range": `bytes ${start}-${content.length - 1}/${content.length}` }) });
     response.write(content.subarray(start, start + 10_000), () => response.destroy());
     return true;
   };
@@ -123,7 +130,8 @@ test("a connection that always drops ends with an error, and the next load conti
 test("a server that sends the whole file instead of the rest is understood", async () => {
   mkdirSync(dirname(blobOf(SHARD)), { recursive: true });
   writeFileSync(`${blobOf(SHARD)}.incomplete`, "x".repeat(777));
-  hub.trouble = (request, response, path) => path === SHARD && (delete request.headers.range, sendFile(request, response, hub.files[SHARD]), true);
+  hub.trouble = (request, response, path) =>
+    path === SHARD && (delete request.headers.range, sendFile(request, response, hub.files[SHARD]), true);
   assert.equal(readFileSync(join(await resolve(), SHARD)), hub.files[SHARD]);
 });
 
@@ -141,36 +149,43 @@ test("a blob that was cut short is fetched again", async () => {
   assert.equal(readFileSync(join(await resolve(), SHARD)), hub.files[SHARD]);
 });
 
-for (const [what, send] of [
-  ["longer", (content: Buffer) => Buffer.concat([content, Buffer.alloc(10)])],
-  ["shorter", (content: Buffer) => content.subarray(10)],
-] as const) {
+for (const [what, send] of [["longer", (content: Buffer) => Buffer.concat([content, Buffer.alloc(10)])], ["shorter",
+  (content: Buffer) => content.subarray(10)]] as const) {
   test(`a file that is ${what} than listed is refused`, async () => {
-    hub.trouble = (request, response, path) => path === SHARD && (sendFile(request, response, send(hub.files[SHARD])), true);
+    hub.trouble = (request, response, path) =>
+      path === SHARD && (sendFile(request, response, send(hub.files[SHARD])), true);
     assert.is((await rejects(resolve())).code, "wrong-size");
     assert.not.ok(existsSync(blobOf(SHARD)));
   });
 }
 
 test("a longer file without a length is refused, and its bytes are not kept", async () => {
-  hub.trouble = (_request, response, path) => path === SHARD && (response.write(hub.files[SHARD]), response.end("more"), true);
+  hub.trouble = (_request, response, path) =>
+    path === SHARD && (response.write(hub.files[SHARD]), response.end("more"), true);
   assert.is((await rejects(resolve())).code, "wrong-size");
   assert.not.ok(existsSync(`${blobOf(SHARD)}.incomplete`));
 });
 
 test("a file with other content is refused", async () => {
-  hub.trouble = (request, response, path) => path === "config.json" && (sendFile(request, response, Buffer.alloc(hub.files["config.json"].length)), true);
+  hub.trouble = (request, response, path) =>
+    path === "config.json" && (sendFile(request, response, Buffer.alloc(hub.files["config.json"].length)), true);
   const error = await rejects(resolve());
   assert.is(error.code, "wrong-hash");
   assert.match(error.message, "config.json");
   assert.not.ok(existsSync(join(repo(), "snapshots", COMMIT, "config.json")));
 });
 
-for (const [status, code] of [[401, "not-allowed"], [403, "not-allowed"], [404, "not-found"], [500, "hub"], [429, "rate-limited"]] as const) {
+for (const [status, code] of [[401, "not-allowed"], [403, "not-allowed"], [404, "not-found"], [500, "hub"], [429,
+  "rate-limited"]] as const) {
   for (const where of ["the list", "a small file", "a large file"] as const) {
     test(`${status} for ${where}: ${code}, without the token`, async () => {
-      const hit = { "the list": "/api/models/org/tiny/revision/main", "a small file": "config.json", "a large file": SHARD }[where];
-      hub.trouble = (request, response, path) => path === hit && (response.writeHead(status, { "Content-Type": "application/json", "Retry-After": "0" }).end(JSON.stringify({ error: `you sent ${request.headers.authorization}` })), true);
+      const hit =
+        { "the list": "/api/models/org/tiny/revision/main", "a small file": "config.json",
+          "a large file": SHARD }[where];
+      hub.trouble = (request, response, path) =>
+        path === hit && (response.writeHead(status, { "Content-Type": "application/json", "Retry-After": "0" }).end(
+          JSON.stringify({ error: `you sent ${request.headers.authorization}` }),
+        ), true);
       const error = await rejects(resolve({ attempts: 3 }));
       assert.is(error.code, code);
       const tries = [...hub.requests, ...hub.storeRequests].filter(({ url }) => url.includes(hit)).length;
@@ -198,7 +213,8 @@ test("429 with Retry-After is waited for", async () => {
 });
 
 test("a wait of more than 5 minutes is not sat out", async () => {
-  hub.trouble = (_request, response, path) => path === "config.json" && (response.writeHead(429, { "Retry-After": "3600" }).end(), true);
+  hub.trouble = (_request, response, path) =>
+    path === "config.json" && (response.writeHead(429, { "Retry-After": "3600" }).end(), true);
   const error = await rejects(resolve());
   assert.is(error.code, "rate-limited");
   assert.match(error.message, "3600 seconds");
@@ -237,10 +253,12 @@ test("a load can be stopped, and continues later", async () => {
   hub.trouble = (_request, response, path) => {
     if (path !== SHARD) return false;
     response.writeHead(200, { "Content-Length": hub.files[SHARD].length });
-    response.write(hub.files[SHARD].subarray(0, 5000), () => setTimeout(() => stop.abort(new Error("stopped by the user")), 50));
+    response.write(hub.files[SHARD].subarray(0, 5000),
+      () => setTimeout(() => stop.abort(new Error("stopped by the user")), 50));
     return true;
   };
-  await resolve({ signal: stop.signal }).then(() => assert.unreachable(), (error) => assert.is(error.message, "stopped by the user"));
+  await resolve({ signal: stop.signal }).then(() => assert.unreachable(),
+    (error) => assert.is(error.message, "stopped by the user"));
   hub.trouble = () => false;
   await resolve();
   assert.is(hub.storeRequests.filter(({ url }) => url.includes(SHARD)).at(-1)!.range, "bytes=5000-");
@@ -256,7 +274,9 @@ for (const path of ["../../../evil.json", "/etc/evil.json", "a/../../evil.json",
 test("the hub may not answer with a commit or a hash that is a path", async () => {
   hub.tree = () => [{ type: "file", path: "config.json", size: 4, oid: "../../../../evil" }];
   assert.is((await rejects(resolve())).code, "hub-answer");
-  hub.trouble = (_request, response, path) => path.endsWith("/revision/main") && (response.writeHead(200, { "Content-Type": "application/json" }).end('{"sha": "../../evil"}'), true);
+  hub.trouble = (_request, response, path) =>
+    path.endsWith("/revision/main")
+    && (response.writeHead(200, { "Content-Type": "application/json" }).end("{\"sha\": \"../../evil\"}"), true);
   assert.is((await rejects(resolve())).code, "hub-answer");
 });
 
@@ -294,8 +314,10 @@ test("a large file in Xet's chunks comes over plain HTTP; without a hash of the 
 test("a name is a folder, then a bundled model, then a hub id", async () => {
   assert.is(await resolve({}, {}, home), home);
   for (const name of await bundledModels()) assert.ok((await resolve({}, {}, name)).endsWith(`data/models/${name}`));
-  for (const name of ["nano-swich", "../x/y", "org/..", "org/a--b", "a/b/c", "/nowhere", "org /x", ""]) assert.is((await rejects(resolve({}, {}, name))).code, "no-such-model", name);
-  for (const revision of ["../x", "a//b", "", "a b"]) assert.is((await rejects(resolve({}, {}, `org/tiny@${revision}`))).code, "model-id", revision);
+  for (const name of ["nano-swich", "../x/y", "org/..", "org/a--b", "a/b/c", "/nowhere", "org /x", ""])
+    assert.is((await rejects(resolve({}, {}, name))).code, "no-such-model", name);
+  for (const revision of ["../x", "a//b", "", "a b"])
+    assert.is((await rejects(resolve({}, {}, `org/tiny@${revision}`))).code, "model-id", revision);
   assert.is((await rejects(resolve({}, {}, "org/tiny@v2"))).code, "not-found");
   assert.is(hub.requests.filter(({ url }) => !url.includes("/revision/v2?")).length, 0);
 });

@@ -10,7 +10,8 @@ test("is found at its place alone, whatever its length, up to the end of the fil
     for (let start = 0; start < 6; start++) {
       // the file is a part of a larger buffer, as headers are
       const file = Uint8Array.from([9, 9, 9, ...bytes(start), ...bytes(length, 100)]).subarray(3);
-      for (let at = 0; at <= file.length + 1; at++) assert.is(literal.isAt(viewOf(file), at), at === start, `${length} bytes at ${start}, asked at ${at}`);
+      for (let at = 0; at <= file.length + 1; at++)
+        assert.is(literal.isAt(viewOf(file), at), at === start, `${length} bytes at ${start}, asked at ${at}`);
     }
   }
 });

@@ -7,7 +7,8 @@ const test = suite("name-kinds");
 const encode = (name: string) => new TextEncoder().encode(`${name}"`);
 
 test("two names have one key if they are one name", () => {
-  const word = fc.oneof(fc.constantFrom("layers", "experts", "w1", "expert_0", "1x", "", "007"), fc.nat(12).map(String), fc.nat().map(String));
+  const word = fc.oneof(fc.constantFrom("layers", "experts", "w1", "expert_0", "1x", "", "007"), fc.nat(12).map(String),
+    fc.nat().map(String));
   const name = fc.array(word, { minLength: 1, maxLength: 6 }).map((words) => words.join("."));
   fc.assert(fc.property(fc.array(name, { maxLength: 40 }), (names) => {
     const kinds = new NameKinds();

@@ -12,18 +12,25 @@ import { fixture } from "../support/shared.js";
 
 type Stored = { name: string; shape: number[]; values: Float32Array };
 
-/** A fixture under other tensor names and with other tensors beside, as some published checkpoints have it; its logits must not change. */
-async function stillEqual(name: string, rename: (tensor: string) => string, extra: Stored[] = [], reconfigure: (config: object) => object = (config) => config): Promise<void> {
+/**
+ * A fixture under other tensor names and with other tensors beside, as some published checkpoints have it; its logits
+ * must not change.
+ */
+async function stillEqual(name: string, rename: (tensor: string) => string, extra: Stored[] = [],
+  reconfigure: (config: object) => object = (config) => config): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "moelab-quirk-"));
   try {
     const store = await openTensors(fixture(`models/${name}`));
     const all: Stored[] = [...extra];
-    for (const tensor of store.names()) all.push({ name: rename(tensor), shape: store.info(tensor).shape, values: await store.values(tensor) });
+    for (const tensor of store.names())
+      all.push({ name: rename(tensor), shape: store.info(tensor).shape, values: await store.values(tensor) });
     await store.close();
     async function* data() {
-      for (const { name: tensor, values } of all) yield { name: tensor, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+      for (const { name: tensor, values } of all)
+        yield { name: tensor, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
     }
-    await writeTensors(join(folder, "model.safetensors"), all.map(({ name: tensor, shape }) => ({ name: tensor, shape, dtype: "F32" as const })), data());
+    await writeTensors(join(folder, "model.safetensors"),
+      all.map(({ name: tensor, shape }) => ({ name: tensor, shape, dtype: "F32" as const })), data());
     const config = JSON.parse(await readFile(fixture(`models/${name}/config.json`), "utf8"));
     await writeFile(join(folder, "config.json"), JSON.stringify(reconfigure(config)));
     const { model } = await openModel(folder);
@@ -44,11 +51,14 @@ const small = (name: string): Stored => ({ name, shape: [2, 2], values: new Floa
 test("gpt2 with the prefix that transformers writes", () => stillEqual("gpt2", (name) => `transformer.${name}`));
 test("opt as published, without model. in front", () => stillEqual("opt", (name) => name.replace(/^model\./, "")));
 test("llama 4 with vision tower, prefix and text_config", () =>
-  stillEqual("llama4_text", (name) => `language_model.${name}`, [small("vision_model.layers.0.weight"), small("multi_modal_projector.linear_1.weight")],
-    (config) => ({ model_type: "llama4", text_config: config })));
-test("deepseek-v3 with a layer for multi-token prediction", () => stillEqual("deepseek_v3", (name) => name, [small("model.layers.3.eh_proj.weight")]));
+  stillEqual("llama4_text", (name) => `language_model.${name}`, [small("vision_model.layers.0.weight"),
+    small("multi_modal_projector.linear_1.weight")], (config) => ({ model_type: "llama4", text_config: config })));
+test("deepseek-v3 with a layer for multi-token prediction", () =>
+  stillEqual("deepseek_v3", (name) => name, [small("model.layers.3.eh_proj.weight")]));
 test("bert with pooler and today's names of norms", () =>
-  stillEqual("bert", (name) => name.replace("gamma", "weight").replace("beta", "bias"), [small("bert.pooler.dense.weight")]));
+  stillEqual("bert", (name) => name.replace("gamma", "weight").replace("beta", "bias"), [
+    small("bert.pooler.dense.weight"),
+  ]));
 
 test("a layer before the last that nobody asks for is refused by name", async () => {
   const error = await rejects(stillEqual("deepseek_v3", (name) => name, [small("model.layers.2.eh_proj.weight")]));

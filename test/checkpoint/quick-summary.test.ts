@@ -1,15 +1,15 @@
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import fc from "fast-check";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MoeError } from "../../sdk/errors.js";
 import { countByTwo } from "../../sdk/checkpoint/count-by-two.js";
 import { headerSummary } from "../../sdk/checkpoint/header-summary.js";
 import { quickSummary } from "../../sdk/checkpoint/quick-summary.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { largestFirst, tensorSummary, type TensorGroup } from "../../sdk/checkpoint/tensor-summary.js";
+import { largestFirst, type TensorGroup, tensorSummary } from "../../sdk/checkpoint/tensor-summary.js";
+import { MoeError } from "../../sdk/errors.js";
 import { HALF_A_MILLION, writeManyTensors } from "../support/many-tensors.js";
 import { mutateJson, mutation } from "../support/mutate.js";
 import { fixture } from "../support/shared.js";
@@ -46,9 +46,11 @@ test("every fixture is counted without the slow reader, and as it counts", async
 });
 
 test("both readers open the same tensors", async () => {
-  const all = (store: Awaited<ReturnType<typeof openTensors>>) => new Map([...store.names()].sort().map((name) => [name, store.info(name)]));
+  const all = (store: Awaited<ReturnType<typeof openTensors>>) =>
+    new Map([...store.names()].sort().map((name) => [name, store.info(name)]));
   for (const name of readdirSync(fixture("models"))) {
-    const [quick, careful] = [await openTensors(fixture(`models/${name}`)), await openTensors(fixture(`models/${name}`), { carefully: true })];
+    const [quick, careful] = [await openTensors(fixture(`models/${name}`)),
+      await openTensors(fixture(`models/${name}`), { carefully: true })];
     assert.equal(all(quick), all(careful), name);
     assert.equal(quick.metadata, careful.metadata, name);
     for (const one of [...quick.names()].slice(-3)) assert.equal(await quick.bytes(one), await careful.bytes(one), one);
@@ -63,21 +65,29 @@ test("an index of half a million tensors is counted", async () => {
   assert.ok(count > 500_000);
   const groups = (await quickSummary(many))!;
   assert.is(groups.reduce((sum, { tensors }) => sum + tensors, 0), count);
-  assert.equal(groups[0], { part: "model.layers.*.mlp.experts.*.down_proj.weight", dtype: "BF16", tensors: layers * experts, shape: `${width} x ${expertWidth}`, elements: layers * experts * width * expertWidth, sizeBytes: 2 * layers * experts * width * expertWidth });
+  assert.equal(groups[0], { part: "model.layers.*.mlp.experts.*.down_proj.weight", dtype: "BF16",
+    tensors: layers * experts, shape: `${width} x ${expertWidth}`, elements: layers * experts * width * expertWidth,
+    sizeBytes: 2 * layers * experts * width * expertWidth });
   assert.is(groups.length, 15);
   assert.equal(largestFirst((await countByTwo(many))!), groups, "two threads count as one");
   // two names change places in the index: each is in a shard, but not in the one that the index says
   const path = join(many, "model.safetensors.index.json");
   const index = readFileSync(path, "utf8");
-  const names = [...index.matchAll(/"(model\.layers\.\d+\.mlp\.experts\.\d+\.up_proj\.weight)": "(model-[^"]+)"/g)].map(([, name]) => name);
+  const names = [...index.matchAll(/"(model\.layers\.\d+\.mlp\.experts\.\d+\.up_proj\.weight)": "(model-[^"]+)"/g)].map(
+    ([, name]) => name,
+  );
   const [first, last] = [names[0], names[names.length - 1]];
-  writeFileSync(path, index.replace(`"${first}"`, '"swap"').replace(`"${last}"`, `"${first}"`).replace('"swap"', `"${last}"`));
+  writeFileSync(path,
+    index.replace(`"${first}"`, "\"swap\"").replace(`"${last}"`, `"${first}"`).replace("\"swap\"", `"${last}"`));
   assert.is(await countByTwo(many), undefined);
   writeFileSync(path, index);
   // one name less in a header: the index names a tensor that is in no shard
   const shard = join(many, "model-00007-of-00064.safetensors");
   const bytes = readFileSync(shard);
-  writeFileSync(shard, Buffer.concat([bytes.subarray(0, 60), Buffer.from(bytes.subarray(60, 400).toString("latin1").replace("experts", "expErts"), "latin1"), bytes.subarray(400)]));
+  writeFileSync(shard,
+    Buffer.concat([bytes.subarray(0, 60),
+      Buffer.from(bytes.subarray(60, 400).toString("latin1").replace("experts", "expErts"), "latin1"),
+      bytes.subarray(400)]));
   assert.is(await quickSummary(many), undefined);
 });
 
@@ -99,7 +109,8 @@ test("a mutated header is left to the slow reader, or both count the same", asyn
 
 test("a mutated index is refused, or both readers count the same", async () => {
   const source = fixture("models/mixtral_sharded");
-  for (const name of readdirSync(source)) if (name.startsWith("model-")) copyFileSync(join(source, name), join(folder, name));
+  for (const name of readdirSync(source))
+    if (name.startsWith("model-")) copyFileSync(join(source, name), join(folder, name));
   const index = readFileSync(join(source, "model.safetensors.index.json"));
   let counted = 0, refused = 0;
   await fc.assert(fc.asyncProperty(fc.array(mutation, { maxLength: 2 }), async (changes) => {
@@ -116,7 +127,8 @@ test("a mutated index is refused, or both readers count the same", async () => {
 test("what no writer writes is left to the slow reader", async () => {
   const data = new Uint8Array(8);
   const path = join(folder, "model.safetensors");
-  const one = (name: string, start: number) => `"${name}":{"dtype":"F32","shape":[1],"data_offsets":[${start},${start + 4}]}`;
+  const one = (name: string, start: number) =>
+    `"${name}":{"dtype":"F32","shape":[1],"data_offsets":[${start},${start + 4}]}`;
   const quick = async (json: string) => {
     writeFileSync(path, withHeader(Buffer.from(json), data));
     const groups = await quickSummary(folder);
@@ -125,11 +137,14 @@ test("what no writer writes is left to the slow reader", async () => {
   };
   assert.ok(await quick(`{${one("a", 0)},${one("b", 4)}}`));
   assert.ok(await quick(`{"__metadata__":{"format":"pt"},${one("a", 0)},${one("b", 4)}}  `));
-  for (const json of [
-    `{${one("a", 0)},${one("a", 4)}}`, `{${one("b", 4)},${one("a", 0)}}`, `{${one("a", 0)}}`, `{${one("__metadata__", 0)},${one("b", 4)}}`, `{${one("a\\u0041", 0)},${one("b", 4)}}`,
-    `{"__metadata__":{"a":"1"},"__metadata__":{"a":"1"},${one("a", 0)},${one("b", 4)}}`, `{"__metadata__":{"a":"1","a":"1"},${one("a", 0)},${one("b", 4)}}`, `{"__metadata__":{"a":1},${one("a", 0)},${one("b", 4)}}`,
-    `{${one("a", 0)},${one("b", 4)}} x`, `{${one("a", 0)},${one("b", 4)},}`, `{ ${one("a", 0)},${one("b", 4)}}`, `{${one("a", 0).replace("[1]", "[01]")},${one("b", 4)}}`, `{${one("é", 0)},${one("b", 4)}}`,
-  ]) assert.is(await quick(json), undefined, json);
+  for (const json of [`{${one("a", 0)},${one("a", 4)}}`, `{${one("b", 4)},${one("a", 0)}}`, `{${one("a", 0)}}`,
+    `{${one("__metadata__", 0)},${one("b", 4)}}`, `{${one("a\\u0041", 0)},${one("b", 4)}}`,
+    `{"__metadata__":{"a":"1"},"__metadata__":{"a":"1"},${one("a", 0)},${one("b", 4)}}`,
+    `{"__metadata__":{"a":"1","a":"1"},${one("a", 0)},${one("b", 4)}}`,
+    `{"__metadata__":{"a":1},${one("a", 0)},${one("b", 4)}}`, `{${one("a", 0)},${one("b", 4)}} x`,
+    `{${one("a", 0)},${one("b", 4)},}`, `{ ${one("a", 0)},${one("b", 4)}}`,
+    `{${one("a", 0).replace("[1]", "[01]")},${one("b", 4)}}`, `{${one("é", 0)},${one("b", 4)}}`])
+    assert.is(await quick(json), undefined, json);
 });
 
 test("a file, and a folder that the quick reader leaves, are counted by the slow one", async () => {

@@ -1,17 +1,19 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError } from "../../sdk/errors.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { fixture } from "../support/shared.js";
+import { FormatError } from "../../sdk/errors.js";
 import { rejects } from "../support/rejects.js";
+import { fixture } from "../support/shared.js";
 
 const test = suite("safetensors");
 let folder = "";
-test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-safetensors-")); });
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), "moelab-safetensors-"));
+});
 test.after.each(() => rmSync(folder, { recursive: true }));
 
 /** The faults of test/fixtures/malformed/README.md in the words of our message. */
@@ -90,12 +92,14 @@ test("a sharded checkpoint has the tensors of its index", async () => {
 function indexed(index: string): string {
   const good = readFileSync(fixture("malformed/valid.safetensors"));
   mkdirSync(join(folder, "model", "sub"), { recursive: true });
-  for (const path of ["outside.safetensors", "model/inside.safetensors", "model/sub/inside.safetensors"]) writeFileSync(join(folder, path), good);
+  for (const path of ["outside.safetensors", "model/inside.safetensors", "model/sub/inside.safetensors"])
+    writeFileSync(join(folder, path), good);
   writeFileSync(join(folder, "model", "model.safetensors.index.json"), index);
   return join(folder, "model");
 }
 
-for (const shard of ["../outside.safetensors", "sub/../../outside.safetensors", "/etc/passwd", "..\\outside.safetensors", "C:/x", "", "a\0b", 3, null, ["inside.safetensors"]]) {
+for (const shard of ["../outside.safetensors", "sub/../../outside.safetensors", "/etc/passwd",
+  "..\\outside.safetensors", "C:/x", "", "a\0b", 3, null, ["inside.safetensors"]]) {
   test(`an index may not name ${JSON.stringify(shard)}`, async () => {
     const error = await rejects(openTensors(indexed(JSON.stringify({ weight_map: { a: shard } }))), FormatError);
     assert.is(error.code, "safetensors-index");
@@ -104,21 +108,20 @@ for (const shard of ["../outside.safetensors", "sub/../../outside.safetensors", 
 }
 
 test("an index may name files below the folder", async () => {
-  const store = await openTensors(indexed('{"weight_map": {"a": "sub/inside.safetensors"}}'));
+  const store = await openTensors(indexed("{\"weight_map\": {\"a\": \"sub/inside.safetensors\"}}"));
   assert.equal([...store.names()], ["a", "b"], "b is in the shard, though not in the index");
   await store.close();
 });
 
-for (const [index, fault] of [
-  ["", /not a JSON object/],
-  ['{"weight_map": {"a": "inside.safetensors"}', /not a JSON object/],
-  ['{"weight_map": ["inside.safetensors"]}', /not a JSON object/],
-  ['{"metadata": {}}', /weight_map is missing/],
-  ['{"weight_map": {}, "weight_map": {}}', /weight_map occurs twice/],
-  ['{"weight_map": {"a": "inside.safetensors", "a": "sub/inside.safetensors"}}', /"a" occurs twice/],
-  ['{"weight_map": {"c": "inside.safetensors"}}', /"c" is not in inside.safetensors/],
-  [`{"weight_map": ${"[".repeat(100)}`, /more than 32 brackets/],
-] as const) {
+for (const [index, fault] of [["", /not a JSON object/], ["{\"weight_map\": {\"a\": \"inside.safetensors\"}",
+  /not a JSON object/], ["{\"weight_map\": [\"inside.safetensors\"]}", /not a JSON object/], ["{\"metadata\": {}}",
+  /weight_map is missing/], ["{\"weight_map\": {}, \"weight_map\": {}}", /weight_map occurs twice/], [
+  "{\"weight_map\": {\"a\": \"inside.safetensors\", \"a\": \"sub/inside.safetensors\"}}",
+  /"a" occurs twice/,
+], ["{\"weight_map\": {\"c\": \"inside.safetensors\"}}", /"c" is not in inside.safetensors/], [
+  `{"weight_map": ${"[".repeat(100)}`,
+  /more than 32 brackets/,
+]] as const) {
   test(`index refused: ${String(fault)}`, async () => {
     const error = await rejects(openTensors(indexed(index)), FormatError);
     assert.match(error.message, fault);
@@ -126,7 +129,7 @@ for (const [index, fault] of [
 }
 
 test("a missing shard is named", async () => {
-  const error = await rejects(openTensors(indexed('{"weight_map": {"a": "model-00002.safetensors"}}')));
+  const error = await rejects(openTensors(indexed("{\"weight_map\": {\"a\": \"model-00002.safetensors\"}}")));
   assert.match(error.message, /model-00002.safetensors is not there/);
 });
 

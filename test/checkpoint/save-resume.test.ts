@@ -15,37 +15,52 @@ import { fixture } from "../support/shared.js";
 const test = suite("interrupted work");
 await ready();
 let folder = "";
-test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-resume-")); });
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), "moelab-resume-"));
+});
 test.after.each(() => rmSync(folder, { recursive: true }));
 
-interface Outcome { signal?: string; profile?: unknown; readToProfile?: number; resumedBytes?: number; files?: { name: string; sizeBytes: number; sha256: string }[] }
+interface Outcome {
+  signal?: string;
+  profile?: unknown;
+  readToProfile?: number;
+  resumedBytes?: number;
+  files?: { name: string; sizeBytes: number; sha256: string }[];
+}
 
 function mergeAndSave(to: string, state: string, ...kill: string[]): Promise<Outcome> {
   const script = fileURLToPath(new URL("../support/merge-and-save.ts", import.meta.url));
   return new Promise((done, failed) => {
-    execFile(process.execPath, ["--import", "tsx", script, join(folder, to), join(folder, state), ...kill], (error, stdout, stderr) => {
-      if (error?.signal) done({ signal: error.signal });
-      else if (error) failed(new Error(stderr));
-      else done(JSON.parse(stdout.trim().split("\n").at(-1)!) as Outcome);
-    });
+    execFile(process.execPath, ["--import", "tsx", script, join(folder, to), join(folder, state), ...kill],
+      (error, stdout, stderr) => {
+        if (error?.signal) done({ signal: error.signal });
+        else if (error) failed(new Error(stderr));
+        else done(JSON.parse(stdout.trim().split("\n").at(-1)!) as Outcome);
+      });
   });
 }
 
 test("a process killed at any point is taken up where it was, and what comes out is the same", async () => {
   const whole = await mergeAndSave("whole", "whole-state");
-  const weightBytes = whole.files!.filter(({ name }) => name.endsWith(".safetensors")).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const weightBytes = whole.files!.filter(({ name }) => name.endsWith(".safetensors")).reduce(
+    (sum, { sizeBytes }) => sum + sizeBytes,
+    0,
+  );
   assert.ok(whole.files!.length > 3, "several shards and their index");
 
   // in the middle of the profile, at the first piece, in the middle, and when only the last files are missing
   const pieces = [...(await openModel(join(folder, "whole")).then(({ store }) => [...store.names()]))].length;
-  for (const kill of [["read", "layers.1.experts.3."], ["piece", "1"], ["piece", String(Math.floor(pieces / 2))], ["end"]]) {
+  for (const kill of [["read", "layers.1.experts.3."], ["piece", "1"], ["piece", String(Math.floor(pieces / 2))], [
+    "end",
+  ]]) {
     assert.is((await mergeAndSave("out", "state", ...kill)).signal, "SIGKILL", kill.join(" "));
     assert.not.ok(existsSync(join(folder, "out")), "nothing under the name of the model");
     if (kill[0] === "read") continue;
     for (const open of [openModel(join(folder, "out.part")), load(join(folder, "out.part")).then()]) {
       const error = await rejects(open as Promise<unknown>);
       assert.is(error.code, "half-written");
-      assert.match(error.message, /cut off after \d+ of \d+ pieces; accepted is a whole checkpoint. Save the model again/);
+      assert.match(error.message,
+        /cut off after \d+ of \d+ pieces; accepted is a whole checkpoint. Save the model again/);
     }
   }
   const again = await mergeAndSave("out", "state");
@@ -56,13 +71,17 @@ test("a process killed at any point is taken up where it was, and what comes out
   assert.equal(readdirSync(folder).filter((name) => name.includes(".part")), []);
 });
 
-const optionsOf = ({ config, family, store, folder: filesFrom }: Awaited<ReturnType<typeof openModel>>) => ({ config, family, original: store, filesFrom, noteBytes: 1000 });
+const optionsOf = ({ config, family, store, folder: filesFrom }: Awaited<ReturnType<typeof openModel>>) => ({ config,
+  family, original: store, filesFrom, noteBytes: 1000 });
 
 test("a stopped save waits for the same save; another one begins anew", async () => {
   const opened = await openModel(fixture("models/olmoe_bf16"));
   const save = (more: object = {}, stopAt = Infinity) => {
     const stop = new AbortController();
-    return saveModel(join(folder, "out"), opened.model, { ...optionsOf(opened), signal: stop.signal, onProgress: (done) => { if (done > stopAt) stop.abort(); }, ...more });
+    return saveModel(join(folder, "out"), opened.model, { ...optionsOf(opened), signal: stop.signal,
+      onProgress: (done) => {
+        if (done > stopAt) stop.abort();
+      }, ...more });
   };
   const error = await rejects(save({}, 20_000));
   assert.is(error.code, "aborted");
@@ -86,12 +105,16 @@ test("two saves to one folder at a time are refused, and so is a file that was c
   const opened = await openModel(fixture("models/olmoe_bf16"));
   const save = (more: object = {}) => saveModel(join(folder, "out"), opened.model, { ...optionsOf(opened), ...more });
   let second: Promise<unknown> | undefined;
-  await save({ onProgress: () => { second ??= save().catch((error: unknown) => error); } });
+  await save({ onProgress: () => {
+    second ??= save().catch((error: unknown) => error);
+  } });
   assert.is(((await second) as { code?: string }).code, "being-written");
   rmSync(join(folder, "out"), { recursive: true });
 
   const stop = new AbortController();
-  await rejects(save({ signal: stop.signal, onProgress: (done: number) => { if (done > 20_000) stop.abort(); } }));
+  await rejects(save({ signal: stop.signal, onProgress: (done: number) => {
+    if (done > 20_000) stop.abort();
+  } }));
   const shard = join(folder, "out.part", "model.safetensors.part");
   writeFileSync(shard, readFileSync(shard).subarray(0, 100));
   assert.is((await rejects(save())).code, "incomplete");

@@ -11,7 +11,8 @@ test("every tensor and byte is counted once", async () => {
   const groups = tensorSummary(store);
   const names = [...store.names()];
   assert.is(groups.reduce((sum, { tensors }) => sum + tensors, 0), names.length);
-  assert.is(groups.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), names.reduce((sum, name) => sum + store.info(name).sizeBytes, 0));
+  assert.is(groups.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    names.reduce((sum, name) => sum + store.info(name).sizeBytes, 0));
   const experts = groups.find(({ part }) => part === "model.layers.*.block_sparse_moe.experts.*.w1.weight")!;
   assert.is(experts.tensors, names.filter((name) => name.endsWith(".w1.weight")).length);
   assert.is(experts.elements * 4, experts.sizeBytes);

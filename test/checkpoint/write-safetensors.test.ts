@@ -1,20 +1,22 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import fc from "fast-check";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
 import { dtypeSizeBytes } from "../../sdk/checkpoint/dtype-size.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import type { Dtype } from "../../sdk/checkpoint/weight-source.js";
+import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
 import { writeSharded } from "../../sdk/checkpoint/write-sharded.js";
-import { writeTensors, type TensorToWrite } from "../../sdk/checkpoint/write-safetensors.js";
-import { fixture } from "../support/shared.js";
 import { rejects } from "../support/rejects.js";
+import { fixture } from "../support/shared.js";
 
 const test = suite("write-safetensors");
 let folder = "";
-test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-write-")); });
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), "moelab-write-"));
+});
 test.after.each(() => rmSync(folder, { recursive: true }));
 
 const tensor = (name: string, dtype: Dtype, ...shape: number[]): TensorToWrite => ({ name, dtype, shape });
@@ -27,10 +29,12 @@ const dataOf = (tensors: TensorToWrite[]) => tensors.map((each) => ({ name: each
 
 test("what is written is read", async () => {
   const dtypes = Object.keys(dtypeSizeBytes) as Dtype[];
-  const anyTensor = fc.record({ name: fc.string({ unit: "grapheme" }), dtype: fc.constantFrom(...dtypes), shape: fc.array(fc.nat(4), { maxLength: 3 }) });
+  const anyTensor = fc.record({ name: fc.string({ unit: "grapheme" }), dtype: fc.constantFrom(...dtypes),
+    shape: fc.array(fc.nat(4), { maxLength: 3 }) });
   const file = join(folder, "a.safetensors");
   await fc.assert(fc.asyncProperty(
-    fc.uniqueArray(anyTensor.filter(({ name }) => name !== "__metadata__"), { selector: ({ name }) => name, maxLength: 6 }),
+    fc.uniqueArray(anyTensor.filter(({ name }) => name !== "__metadata__"), { selector: ({ name }) => name,
+      maxLength: 6 }),
     fc.dictionary(fc.string(), fc.string()),
     async (tensors, metadata) => {
       await writeTensors(file, tensors, dataOf(tensors).reverse(), { metadata });
@@ -47,7 +51,8 @@ test("what is written is read", async () => {
 });
 
 test("data begins at a multiple of the element size, so that readers may map the file", async () => {
-  const tensors = [tensor("byte", "U8", 3), tensor("double", "F64", 2), tensor("half", "BF16", 1), tensor("single", "F32", 1)];
+  const tensors = [tensor("byte", "U8", 3), tensor("double", "F64", 2), tensor("half", "BF16", 1),
+    tensor("single", "F32", 1)];
   await writeTensors(join(folder, "a.safetensors"), tensors, dataOf(tensors));
   const file = readFileSync(join(folder, "a.safetensors"));
   const length = Number(file.readBigUInt64LE());
@@ -66,13 +71,15 @@ test("a tensor may come in pieces", async () => {
   await store.close();
 });
 
-for (const [fault, pieces, code] of [
-  ["a missing tensor", [{ name: "a", bytes: new Uint8Array(4) }], "incomplete"],
-  ["a tensor that is too short", [{ name: "a", bytes: new Uint8Array(4) }, { name: "b", bytes: new Uint8Array(7) }], "incomplete"],
-  ["a tensor that is too long", [{ name: "a", bytes: new Uint8Array(5) }], "range"],
-  ["a tensor that comes twice", [{ name: "a", bytes: new Uint8Array(4) }, { name: "a", bytes: new Uint8Array(4) }], "range"],
-  ["an unannounced tensor", [{ name: "c", bytes: new Uint8Array(4) }], "unknown-tensor"],
-] as const) {
+for (const [fault, pieces, code] of [["a missing tensor", [{ name: "a", bytes: new Uint8Array(4) }], "incomplete"], [
+  "a tensor that is too short",
+  [{ name: "a", bytes: new Uint8Array(4) }, { name: "b", bytes: new Uint8Array(7) }],
+  "incomplete",
+], ["a tensor that is too long", [{ name: "a", bytes: new Uint8Array(5) }], "range"], ["a tensor that comes twice", [{
+  name: "a",
+  bytes: new Uint8Array(4),
+}, { name: "a", bytes: new Uint8Array(4) }], "range"], ["an unannounced tensor", [{ name: "c",
+  bytes: new Uint8Array(4) }], "unknown-tensor"]] as const) {
   test(`${fault} is refused and leaves nothing`, async () => {
     const tensors = [tensor("a", "F32", 1), tensor("b", "F32", 2)];
     assert.is((await rejects(writeTensors(join(folder, "a.safetensors"), tensors, pieces))).code, code);
@@ -82,15 +89,19 @@ for (const [fault, pieces, code] of [
 }
 
 test("an equal name or a type without a size is refused before a file is made", async () => {
-  assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("a", "F32"), tensor("a", "F32")], []))).code, "duplicate-name");
+  assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("a", "F32"), tensor("a", "F32")], []))).code,
+    "duplicate-name");
   assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("a", "MXFP4", 32)], []))).code, "dtype");
-  assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("__metadata__", "F32")], []))).code, "reserved-name");
+  assert.is((await rejects(writeTensors(join(folder, "a"), [tensor("__metadata__", "F32")], []))).code,
+    "reserved-name");
   assert.equal(readdirSync(folder), []);
 });
 
 test("a full disk is said", async () => {
   symlinkSync("/dev/full", join(folder, "a.safetensors.part"));
-  const error = await rejects(writeTensors(join(folder, "a.safetensors"), [tensor("a", "F32", 1)], [{ name: "a", bytes: new Uint8Array(4) }]));
+  const error = await rejects(
+    writeTensors(join(folder, "a.safetensors"), [tensor("a", "F32", 1)], [{ name: "a", bytes: new Uint8Array(4) }]),
+  );
   assert.is(error.code, "disk-full");
   assert.equal(readdirSync(folder), []);
 });
@@ -102,7 +113,8 @@ test("a failing source leaves the earlier file as it was", async () => {
     yield { name: "a", bytes: new Uint8Array(2) };
     throw new Error("the source failed");
   }
-  await writeTensors(file, [tensor("a", "F32", 1)], source()).then(() => assert.unreachable(), (error) => assert.match(error.message, "the source failed"));
+  await writeTensors(file, [tensor("a", "F32", 1)], source()).then(() => assert.unreachable(),
+    (error) => assert.match(error.message, "the source failed"));
   assert.is(readFileSync(file, "utf8"), "earlier");
   assert.equal(readdirSync(folder), ["a.safetensors"]);
 });
@@ -110,11 +122,13 @@ test("a failing source leaves the earlier file as it was", async () => {
 test("shards hold at most their size, in the given order, and an index", async () => {
   const tensors = [tensor("a", "F32", 2), tensor("b", "F32", 1), tensor("large", "F32", 9), tensor("c", "F32", 3)];
   const files = await writeSharded(folder, tensors, dataOf(tensors), { maxShardBytes: 12 });
-  const shards = ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"];
+  const shards = ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+    "model-00003-of-00003.safetensors"];
   assert.equal(files, [...shards, "model.safetensors.index.json"]);
   assert.equal(readdirSync(folder).sort(), files);
   const index = JSON.parse(readFileSync(join(folder, "model.safetensors.index.json"), "utf8"));
-  assert.equal(index, { metadata: { total_size: 60 }, weight_map: { a: shards[0], b: shards[0], c: shards[2], large: shards[1] } });
+  assert.equal(index, { metadata: { total_size: 60 },
+    weight_map: { a: shards[0], b: shards[0], c: shards[2], large: shards[1] } });
   const store = await openTensors(folder);
   for (const each of tensors) assert.equal([...(await store.bytes(each.name))], [...bytesOf(each)]);
   await store.close();

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { command } from "../../sdk/cli/family.js";
-import { fixture } from "../support/shared.js";
 import { rejects } from "../support/rejects.js";
+import { fixture } from "../support/shared.js";
 
 async function check(...args: string[]): Promise<string> {
   const lines: string[] = [];
@@ -29,12 +29,16 @@ test("a user's family file is tried, and a wrong name in it is told", async () =
   const folder = mkdtempSync(join(tmpdir(), "moelab-family-"));
   const file = join(folder, "own.json");
   try {
-    writeFileSync(file, JSON.stringify({ family: "own", modelTypes: ["own"], extends: "mixtral", names: { finalNorm: "model.last_norm.weight" } }));
-    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message, /model\.last_norm\.weight/);
+    writeFileSync(file,
+      JSON.stringify({ family: "own", modelTypes: ["own"], extends: "mixtral",
+        names: { finalNorm: "model.last_norm.weight" } }));
+    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message,
+      /model\.last_norm\.weight/);
     writeFileSync(file, JSON.stringify({ family: "own", modelTypes: ["own"], extends: "mixtral" }));
     assert.match(await check(fixture("models/mixtral"), "--family", file), /family +own/);
     writeFileSync(file, JSON.stringify({ family: "own" }));
-    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message, /lacks modelTypes, spec, names/);
+    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message,
+      /lacks modelTypes, spec, names/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -2,12 +2,12 @@
 // usage: node test/conformance/run.mjs [part of a spec's name]
 // Closes with `N passed, N failed`; the exit code is 0 when every failure is listed in failures.json and 97 % of the
 // specs pass that are not about strings, complex numbers or channels first (NCHW).
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { join } from "node:path";
 import { build } from "esbuild";
 import Jasmine from "jasmine";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = join(root, "test", "conformance");
@@ -18,9 +18,14 @@ mkdirSync(out, { recursive: true });
 const bundle = join(out, "specs.cjs");
 await build({
   stdin: { contents: readFileSync(join(here, "entry.mjs"), "utf8"), resolveDir: here, loader: "js" },
-  bundle: true, platform: "node", format: "cjs", outfile: bundle, logLevel: "error",
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  outfile: bundle,
+  logLevel: "error",
   // one copy of tfjs-core: its ES modules, whose side effects the package denies
-  mainFields: ["module", "main"], ignoreAnnotations: true,
+  mainFields: ["module", "main"],
+  ignoreAnnotations: true,
   define: { "import.meta.url": JSON.stringify(pathToFileURL(join(here, "run.mjs")).href) },
 });
 
@@ -33,7 +38,8 @@ jasmine.clearReporters();
 jasmine.addReporter({
   specDone({ fullName, status, failedExpectations }) {
     const name = fullName.replace(/ test-torch \{\}/, "");
-    if (status === "passed" || status === "failed") results.push({ name, passed: status === "passed", message: failedExpectations[0]?.message ?? "" });
+    if (status === "passed" || status === "failed")
+      results.push({ name, passed: status === "passed", message: failedExpectations[0]?.message ?? "" });
   },
 });
 globalThis.registrationProblem = undefined;
@@ -56,6 +62,9 @@ for (const { name, message } of unlisted) console.log(`✗ ${name}\n    ${messag
 for (const name of cured) console.log(`passes now, remove it from failures.json: ${name}`);
 writeFileSync(join(out, "failed.json"), JSON.stringify(failed, undefined, 1));
 rmSync(bundle);
-console.log(`${(100 * share).toFixed(2)} % of the ${counted.length} specs that are not about strings, complex numbers or NCHW pass; ${unlisted.length} failures are not listed`);
+console.log(
+  `${(100 * share).toFixed(2)} % of the ${counted.length} specs that are not about strings, complex `
+    + `numbers or NCHW pass; ${unlisted.length} failures are not listed`,
+);
 console.log(`${results.length - failed.length} passed, ${failed.length} failed`);
 process.exit(unlisted.length === 0 && cured.length === 0 && share >= 0.97 ? 0 : 1);

@@ -28,7 +28,8 @@ test("sizes of Table 2 and Table 7 of arXiv:2310.01334", () => {
 test("everything but the experts is embedding, attention, routers, dense blocks and norms", () => {
   const { experts, total, ...rest } = cost(full).parameters;
   assert.is(total - experts, 166_575_360);
-  assert.equal(rest, { embedding: 32128 * 768, attention: 36 * 4 * 768 ** 2 + 2 * 32 * 12, routers: 12 * 32 * 768, shared: 0, dense: 12 * 2 * 768 * 3072, norms: 62 * 768, head: 0 });
+  assert.equal(rest, { embedding: 32128 * 768, attention: 36 * 4 * 768 ** 2 + 2 * 32 * 12, routers: 12 * 32 * 768,
+    shared: 0, dense: 12 * 2 * 768 * 3072, norms: 62 * 768, head: 0 });
 });
 
 test("one expert per MoE layer is active, whatever is stored", () => {
@@ -61,26 +62,40 @@ test("decoding with a cache costs the new token alone", () => {
   assert.is(step.scores, 4 * 768 * 12 * (13 + 329));
 });
 
-/** Decoder of the fairseq family: biases everywhere, layer norms, sinusoidal positions, a tied table of 51200 rows, 6 of 12 layers sparse. */
+/**
+ * Decoder of the fairseq family: biases everywhere, layer norms, sinusoidal positions, a tied table of 51200 rows, 6 of
+ * 12 layers sparse.
+ */
 function fairseq(slots: number, form: "dense" | "low-rank-sparse"): ModelSpec {
   const norm = { kind: "layer", eps: 1e-5, bias: true } as const;
-  const slot = form === "dense" ? { form, width: 3072 } : { form, width: 3072, rank: 32, rows: { up: 307.2, down: 76.8 } };
+  const slot = form === "dense"
+    ? { form, width: 3072 }
+    : { form, width: 3072, rank: 32, rows: { up: 307.2, down: 76.8 } };
   return {
-    family: "fairseq", vocab: 51200, width: 768,
+    family: "fairseq",
+    vocab: 51200,
+    width: 768,
     decoder: {
-      embedding: { scale: 768 ** 0.5 }, finalNorm: norm,
+      embedding: { scale: 768 ** 0.5 },
+      finalNorm: norm,
       layers: Array.from({ length: 12 }, (_, index) => ({
-        attention: { kind: "softmax", heads: 12, kvHeads: 12, headDim: 64, scale: 0.125, causal: true, bias: { q: true, k: true, v: true, o: true } },
-        ffn: index % 2 === 0
-          ? { kind: "dense", width: 3072, activation: "gelu", gated: false, bias: true }
-          : {
-              kind: "moe", experts: 512, expertOf: Array.from({ length: 512 }, (_, expert) => expert % slots), slots: Array.from({ length: slots }, () => slot),
-              router: { kind: "softmax", topK: 2, normalize: true, scale: 1, bias: false, capacity: 0 }, activation: "gelu", gated: false, bias: true,
-            },
+        attention: { kind: "softmax", heads: 12, kvHeads: 12, headDim: 64, scale: 0.125, causal: true,
+          bias: { q: true, k: true, v: true, o: true } },
+        ffn: index % 2 === 0 ? { kind: "dense", width: 3072, activation: "gelu", gated: false, bias: true } : {
+          kind: "moe",
+          experts: 512,
+          expertOf: Array.from({ length: 512 }, (_, expert) => expert % slots),
+          slots: Array.from({ length: slots }, () => slot),
+          router: { kind: "softmax", topK: 2, normalize: true, scale: 1, bias: false, capacity: 0 },
+          activation: "gelu",
+          gated: false,
+          bias: true,
+        },
         norm,
       })),
     },
-    head: { tied: true, scale: 1, bias: false }, tokens: { eos: [2] },
+    head: { tied: true, scale: 1, bias: false },
+    tokens: { eos: [2] },
   };
 }
 
@@ -94,7 +109,9 @@ test("sizes of Table A9: fairseq-moe-15b", () => {
 test("gated experts have a third matrix, shared experts run for every token, an untied head is stored", () => {
   const spec = fairseq(4, "dense");
   const ffn = spec.decoder.layers[1].ffn!;
-  spec.decoder.layers = [{ ...spec.decoder.layers[1], ffn: { ...ffn, kind: "moe", gated: true, bias: false, shared: { kind: "dense", width: 64, activation: "silu", gated: true, bias: false } } as typeof ffn }];
+  spec.decoder.layers = [{ ...spec.decoder.layers[1],
+    ffn: { ...ffn, kind: "moe", gated: true, bias: false,
+      shared: { kind: "dense", width: 64, activation: "silu", gated: true, bias: false } } as typeof ffn }];
   spec.head = { tied: false, scale: 1, bias: true };
   const { parameters, active, flops } = cost(spec, { batch: 2, target: 5, logits: 1 });
   assert.is(parameters.experts, 4 * 3 * 768 * 3072);
@@ -138,7 +155,8 @@ test("choices of one token that meet in a slot cost once where the router combin
 });
 
 test("an impossible shape is an error that names the number", () => {
-  assert.throws(() => cost(full, { batch: 0, source: 1, target: 1 }), (error: { code: string; message: string }) => error.code === "cost-shape" && error.message.includes("batch is 0"));
+  assert.throws(() => cost(full, { batch: 0, source: 1, target: 1 }),
+    (error: { code: string; message: string }) => error.code === "cost-shape" && error.message.includes("batch is 0"));
   assert.throws(() => cost(full, { source: 1.5 }), /source is 1.5/);
 });
 

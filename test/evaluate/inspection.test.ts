@@ -14,7 +14,8 @@ test("a notebook shows the card and the tensors of a checkpoint", async () => {
   const { data } = await (await moe.inspect(fixture("models/olmoe_bf16")))[DISPLAY]();
   const markup = data["text/html"] as string;
   // four of eight experts run: 52.0k - 36.9k / 2
-  for (const part of ["experts per layer", "52.0k, 33.6k active per token", "stored as", "BF16 104 kB", "model.layers.*.mlp.experts.*.up_proj.weight"]) assert.ok(markup.includes(part), `${part} is not in ${markup}`);
+  for (const part of ["experts per layer", "52.0k, 33.6k active per token", "stored as", "BF16 104 kB",
+    "model.layers.*.mlp.experts.*.up_proj.weight"]) assert.ok(markup.includes(part), `${part} is not in ${markup}`);
   assert.not.match(markup, /&lt;/, "markup was escaped twice");
   assert.match(data["text/plain"] as string, /experts per layer +8\n/);
 });

@@ -15,13 +15,17 @@ const scores = [itemScore("exact_match", [1, 0, 1, 1]), tokenScore("kl", [0.2, 0
 
 async function sample() {
   await ready({ backend: "cpu" });
-  const about = provenance({ model: { id: "nano-switch", fingerprint: "abc" }, data: "def", seed: 3, options: { keep: 0.25 }, command: "moelab run mc-smoe.ipynb" });
-  return report([taskResult("spell-to-pronounce", scores, { available: 900, config: { part: "test" } })], { provenance: about });
+  const about = provenance({ model: { id: "nano-switch", fingerprint: "abc" }, data: "def", seed: 3,
+    options: { keep: 0.25 }, command: "moelab run mc-smoe.ipynb" });
+  return report([taskResult("spell-to-pronounce", scores, { available: 900, config: { part: "test" } })], {
+    provenance: about,
+  });
 }
 
 test("scores become a report with what is needed to repeat it", async () => {
   const made = await sample();
-  assert.equal(made.results["spell-to-pronounce"], { alias: "spell-to-pronounce", "exact_match,none": 0.75, "exact_match_stderr,none": 0.25, "kl,none": scores[1].value, "kl_stderr,none": scores[1].stderr });
+  assert.equal(made.results["spell-to-pronounce"], { alias: "spell-to-pronounce", "exact_match,none": 0.75,
+    "exact_match_stderr,none": 0.25, "kl,none": scores[1].value, "kl_stderr,none": scores[1].stderr });
   assert.equal(made["n-samples"], { "spell-to-pronounce": { original: 900, effective: 4 } });
   assert.equal(made.higher_is_better, { "spell-to-pronounce": { exact_match: true, kl: false } });
   assert.is(made.config!.random_seed, 3);
@@ -65,15 +69,20 @@ test("a file that is not a report is refused with the place", async () => {
   await refused(JSON.stringify({ ...made, results: { a: { "acc,none": [1] } } }), /results\.a\.acc,none/);
   await refused(JSON.stringify({ ...made, results: { "spell-to-pronounce": { "acc,none": 1 } } }), /standard error/);
   await refused(JSON.stringify({ ...made, configs: {} }), /configuration/);
-  await readReport(join(folder, "absent.json")).then(() => assert.unreachable(), (error) => assert.is(error.code, "no-report"));
+  await readReport(join(folder, "absent.json")).then(() => assert.unreachable(),
+    (error) => assert.is(error.code, "no-report"));
 });
 
 test("groups and names are checked", async () => {
   const made = taskResult("spell", scores);
   const options = { provenance: {} as never };
   assert.throws(() => report([made, made], options), /stands for two results/);
-  assert.throws(() => report([made], { ...options, groups: [{ name: "g", tasks: ["spel"], metrics: [] }] }), /Did you mean "spell"/);
-  assert.throws(() => report([made], { ...options, groups: [{ name: "g", tasks: ["spell"], metrics: [{ metric: "acc" }] }] }), /which task spell lacks/);
+  assert.throws(() => report([made], { ...options, groups: [{ name: "g", tasks: ["spel"], metrics: [] }] }),
+    /Did you mean "spell"/);
+  assert.throws(
+    () => report([made], { ...options, groups: [{ name: "g", tasks: ["spell"], metrics: [{ metric: "acc" }] }] }),
+    /which task spell lacks/,
+  );
 });
 
 test.run();

@@ -1,10 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { arms } from "../../data/studies/mc-smoe/recipe.js";
-import { judgeClaims, studyClaims, studyMeans, studyResults, type StudyClaim, type StudyEntry } from "../../sdk/evaluate/study-results.js";
+import { judgeClaims, type StudyClaim, studyClaims, type StudyEntry, studyMeans,
+  studyResults } from "../../sdk/evaluate/study-results.js";
 
 function entry(run: string, arm: string, kl: number, more: Partial<StudyEntry> = {}): StudyEntry {
-  return { run, regime: "scratch", task: "pron", arm, keep: 4, stage: "recovered", metrics: { kl: { value: kl } }, about: {}, ...more };
+  return { run, regime: "scratch", task: "pron", arm, keep: 4, stage: "recovered", metrics: { kl: { value: kl } },
+    about: {}, ...more };
 }
 
 test("draws of one teacher are averaged before teachers are", () => {
@@ -15,9 +17,15 @@ test("draws of one teacher are averaged before teachers are", () => {
 });
 
 test("claims are judged paired by teacher, and left out where arms share fewer than two", () => {
-  const entries = ["a", "b", "c", "d"].flatMap((run, at) => [entry(run, "m-smoe", 0.1 + 0.01 * at), entry(run, "averaging", 0.2 + 0.021 * at)]);
-  const claim: StudyClaim = { arm: "m-smoe", against: "averaging", keep: 4, stage: "recovered", metric: "kl", side: "lower", scale: "log2-ratio" };
-  const [judged, ...rest] = judgeClaims([...entries, entry("a", "reap", 1)], [claim, { ...claim, against: "reap" }, { ...claim, against: "naee" }]);
+  const entries = ["a", "b", "c", "d"].flatMap((run,
+    at) => [entry(run, "m-smoe", 0.1 + 0.01 * at), entry(run, "averaging", 0.2 + 0.021 * at)]
+  );
+  const claim: StudyClaim = { arm: "m-smoe", against: "averaging", keep: 4, stage: "recovered", metric: "kl",
+    side: "lower", scale: "log2-ratio" };
+  const [judged, ...rest] = judgeClaims([...entries, entry("a", "reap", 1)], [claim, { ...claim, against: "reap" }, {
+    ...claim,
+    against: "naee",
+  }]);
   assert.is(rest.length, 0);
   assert.is(judged.n, 4);
   assert.is(judged.verdict, "reproduced");
@@ -41,7 +49,8 @@ test("the committed study of MC-SMoE can be read", async () => {
 });
 
 test("its claims name arms that the study runs, at that ratio and stage", () => {
-  const runs = (name: string, keep: number, stage: string) => arms.some((arm) => arm.name === name && (stage === "recovered" ? arm.recover?.keep : arm.keep)?.includes(keep));
+  const runs = (name: string, keep: number, stage: string) =>
+    arms.some((arm) => arm.name === name && (stage === "recovered" ? arm.recover?.keep : arm.keep)?.includes(keep));
   for (const claims of Object.values(studyClaims("mc-smoe"))) {
     for (const { arm, against, keep, againstKeep = keep, stage } of claims) {
       if (stage === "usage") continue; // kinds of tasks, see usageEntries

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { divergence } from "../../sdk/evaluate/divergence.js";
 import { scoreGeneration, symbolEdits } from "../../sdk/evaluate/generation-score.js";
 import { scoreTask } from "../../sdk/evaluate/task-score.js";
-import { TeacherLogits, type LogitsModel, type TaskBatch } from "../../sdk/evaluate/teacher-logits.js";
+import { type LogitsModel, type TaskBatch, TeacherLogits } from "../../sdk/evaluate/teacher-logits.js";
 import { Rng, tf } from "../../sdk/tensor/index.js";
 import { useBackend } from "../support/backends.js";
 import { close } from "../support/close.js";
@@ -27,17 +27,22 @@ function tableModel(seed: number): LogitsModel & { calls: number } {
 }
 
 const argMax = (row: number[]) => row.indexOf(Math.max(...row));
-const logSoftmax = (row: number[]) => { const sum = Math.log(row.reduce((total, x) => total + Math.exp(x), 0)); return row.map((x) => x - sum); };
-const kl = (p: number[], q: number[]) => logSoftmax(p).reduce((sum, logP, v) => sum + Math.exp(logP) * (logP - logSoftmax(q)[v]), 0);
+const logSoftmax = (row: number[]) => {
+  const sum = Math.log(row.reduce((total, x) => total + Math.exp(x), 0));
+  return row.map((x) => x - sum);
+};
+const kl = (p: number[], q: number[]) =>
+  logSoftmax(p).reduce((sum, logP, v) => sum + Math.exp(logP) * (logP - logSoftmax(q)[v]), 0);
 
 /** 5 items in 2 batches, not in order; the model of seed 1 is right on all of item 0 and half of item 3 */
 function batches(): TaskBatch[] {
   const best = (id: number) => argMax(rowOf(1, id));
   const wrong = (id: number) => (best(id) + 1) % V;
-  return [
-    { ids: [[2, 3], [4, 0], [5, 5]], mask: [[1, 1], [1, 0], [1, 1]], decoderIds: [[0, 3, 4], [0, 5, 0], [0, 1, 2]], labels: [[wrong(0), wrong(3), wrong(4)], [best(0), wrong(5), -1], [wrong(0), best(1), wrong(2)]], rows: [4, 3, 1] },
-    { ids: [[6], [2]], mask: [[1], [1]], decoderIds: [[0, 6], [0, 0]], labels: [[best(0), best(6)], [wrong(0), -1]], rows: [0, 2] },
-  ];
+  return [{ ids: [[2, 3], [4, 0], [5, 5]], mask: [[1, 1], [1, 0], [1, 1]],
+    decoderIds: [[0, 3, 4], [0, 5, 0], [0, 1, 2]],
+    labels: [[wrong(0), wrong(3), wrong(4)], [best(0), wrong(5), -1], [wrong(0), best(1), wrong(2)]], rows: [4, 3, 1] },
+    { ids: [[6], [2]], mask: [[1], [1]], decoderIds: [[0, 6], [0, 0]], labels: [[best(0), best(6)], [wrong(0), -1]],
+      rows: [0, 2] }];
 }
 
 test.before(() => useBackend("cpu"));
@@ -51,13 +56,15 @@ test("scores equal those counted by hand, in the order of the items", async () =
   close([scores.token_accuracy.value], [4 / 11], 1e-12);
   let nll = 0, divergences = 0, same = 0;
   for (const { decoderIds, labels } of batches()) {
-    labels.forEach((row, b) => row.forEach((label, t) => {
-      if (label < 0) return;
-      const [student, teacher] = [rowOf(1, decoderIds![b][t]), rowOf(2, decoderIds![b][t])];
-      nll -= logSoftmax(student)[label];
-      divergences += kl(teacher, student);
-      same += argMax(student) === argMax(teacher) ? 1 : 0;
-    }));
+    labels.forEach((row, b) =>
+      row.forEach((label, t) => {
+        if (label < 0) return;
+        const [student, teacher] = [rowOf(1, decoderIds![b][t]), rowOf(2, decoderIds![b][t])];
+        nll -= logSoftmax(student)[label];
+        divergences += kl(teacher, student);
+        same += argMax(student) === argMax(teacher) ? 1 : 0;
+      })
+    );
   }
   // float32 logits against float64 sums
   close([scores.nll.value, scores.kl!.value, scores.agreement!.value], [nll / 11, divergences / 11, same / 11], 1e-5);
@@ -75,10 +82,17 @@ test("a model agrees with itself", async () => {
 });
 
 test("padding and the cut into batches change nothing", async () => {
-  const wide = batches().map((batch) => ({ ...batch, decoderIds: batch.decoderIds!.map((row) => [...row, 6]), labels: batch.labels.map((row) => [...row, -1]) }));
-  const single = batches().flatMap(({ ids, mask, decoderIds, labels, rows }) => ids.map((_, b) => ({ ids: [ids[b]], mask: [mask![b]], decoderIds: [decoderIds![b]], labels: [labels[b]], rows: [rows![b]] })));
+  const wide = batches().map((batch) => ({ ...batch, decoderIds: batch.decoderIds!.map((row) => [...row, 6]),
+    labels: batch.labels.map((row) => [...row, -1]) })
+  );
+  const single = batches().flatMap(({ ids, mask, decoderIds, labels, rows }) =>
+    ids.map((_, b) => ({ ids: [ids[b]], mask: [mask![b]], decoderIds: [decoderIds![b]], labels: [labels[b]],
+      rows: [rows![b]] })
+    )
+  );
   const expected = await scoreTask(tableModel(1), batches(), { teacher: tableModel(2) });
-  for (const other of [wide, single]) assert.equal(await scoreTask(tableModel(1), other, { teacher: tableModel(2) }), expected);
+  for (const other of [wide, single])
+    assert.equal(await scoreTask(tableModel(1), other, { teacher: tableModel(2) }), expected);
 });
 
 test("a teacher runs once per batch while the budget lasts, with the same numbers beyond it", async () => {
@@ -86,7 +100,8 @@ test("a teacher runs once per batch while the budget lasts, with the same number
   const run = async (memoryBytes: number) => {
     const model = tableModel(2);
     const teacher = new TeacherLogits(model, { memoryBytes });
-    const scores = [await scoreTask(tableModel(1), task, { teacher }), await scoreTask(tableModel(3), task, { teacher })];
+    const scores = [await scoreTask(tableModel(1), task, { teacher }),
+      await scoreTask(tableModel(3), task, { teacher })];
     return { calls: model.calls, scores };
   };
   const [all, first, none] = [await run(2 ** 20), await run(4 * V * 8), await run(0)];
@@ -99,13 +114,15 @@ test("no tensor is left, also after an error", async () => {
   const before = tf.memory().numTensors;
   await scoreTask(tableModel(1), batches(), { teacher: tableModel(2) });
   const broken: LogitsModel = { forward: async () => ({ logits: tf.zeros([1, 1, V]) }) };
-  await scoreTask(broken, batches()).then(() => assert.unreachable(), (error) => assert.match(error.message, /mask has 9 positions/));
+  await scoreTask(broken, batches()).then(() => assert.unreachable(),
+    (error) => assert.match(error.message, /mask has 9 positions/));
   assert.is(tf.memory().numTensors, before);
 });
 
 test("bad tasks are named, progress is told, a signal stops", async () => {
   const refused = async (task: TaskBatch[], message: RegExp, signal?: AbortSignal) =>
-    scoreTask(tableModel(1), task, { signal }).then(() => assert.unreachable(), (error) => assert.match(error.message, message));
+    scoreTask(tableModel(1), task, { signal }).then(() => assert.unreachable(), (error) =>
+      assert.match(error.message, message));
   await refused([], /no items/);
   await refused([{ ids: [[1]], decoderIds: [[0]], labels: [[-1]], rows: [7] }], /item 7 has no label/);
   await refused([...batches(), ...batches()], /occurs twice/);
@@ -115,16 +132,17 @@ test("bad tasks are named, progress is told, a signal stops", async () => {
   assert.equal(seen, [[3, 5], [5, 5]]);
 });
 
-test("divergence: a token that the teacher excludes adds nothing, one that the student excludes is infinite", async () => {
-  const teacher = tf.tensor2d([[0, 0, -Infinity], [0, 0, 0]]);
-  const student = tf.tensor2d([[0, Math.log(3), 0], [0, 0, -Infinity]]);
-  const { kl, agree } = await divergence(teacher, student);
-  close([kl[0]], [0.5 * Math.log(0.5 / 0.2) + 0.5 * Math.log(0.5 / 0.6)], 1e-6);
-  assert.is(kl[1], Infinity);
-  assert.equal([...agree], [0, 1]);
-  assert.is((await divergence(teacher, student, [0, 1])).kl.length, 1);
-  tf.dispose([teacher, student]);
-});
+test("divergence: a token that the teacher excludes adds nothing, one that the student excludes is " + "infinite",
+  async () => {
+    const teacher = tf.tensor2d([[0, 0, -Infinity], [0, 0, 0]]);
+    const student = tf.tensor2d([[0, Math.log(3), 0], [0, 0, -Infinity]]);
+    const { kl, agree } = await divergence(teacher, student);
+    close([kl[0]], [0.5 * Math.log(0.5 / 0.2) + 0.5 * Math.log(0.5 / 0.6)], 1e-6);
+    assert.is(kl[1], Infinity);
+    assert.equal([...agree], [0, 1]);
+    assert.is((await divergence(teacher, student, [0, 1])).kl.length, 1);
+    tf.dispose([teacher, student]);
+  });
 
 test("generation: edits over symbols, whatever follows the end is not read", async () => {
   const answers = [[5, 6, 1, 9], [5, 1], [2, 2, 2, 2]];

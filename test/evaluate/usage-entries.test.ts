@@ -1,16 +1,22 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { judgeClaims, studyClaims, studyResults, type StudyResults } from "../../sdk/evaluate/study-results.js";
+import { judgeClaims, studyClaims, type StudyResults, studyResults } from "../../sdk/evaluate/study-results.js";
 import { usageEntries } from "../../sdk/evaluate/usage-entries.js";
 
 function run(name: string, usage: Record<string, number[]>): StudyResults["runs"][number] {
-  return { run: name, regime: "scratch", date: new Date(0), machine: "", engine: "", command: "", seconds: 0, measurements: { usage } };
+  return { run: name, regime: "scratch", date: new Date(0), machine: "", engine: "", command: "", seconds: 0,
+    measurements: { usage } };
 }
 
 const kinds = { pron: "generation", kind: "selection" };
 
 test("experts in effect are a mean over the layers of a side; runs of one model and number are paired", () => {
-  const [one, ...rest] = usageEntries([run("scratch-1.pron-2", { "encoder.layers.1": [1, 0, 0, 0], "layers.1": [0.25, 0.25, 0.25, 0.25], "layers.3": [0.5, 0.5, 0, 0] }), run("latency", {}), run("scratch-1.other-2", { "layers.1": [1] })], kinds);
+  const [one, ...rest] = usageEntries([
+    run("scratch-1.pron-2", { "encoder.layers.1": [1, 0, 0, 0], "layers.1": [0.25, 0.25, 0.25, 0.25],
+      "layers.3": [0.5, 0.5, 0, 0] }),
+    run("latency", {}),
+    run("scratch-1.other-2", { "layers.1": [1] }),
+  ], kinds);
   assert.is(rest.length, 0);
   assert.equal([one.run, one.arm, one.keep], ["scratch-1-2", "generation", 4]);
   assert.is(one.metrics.experts_in_effect_decoder.value, 3);
@@ -20,15 +26,23 @@ test("experts in effect are a mean over the layers of a side; runs of one model 
 test("the claim on usage is judged by teachers, whichever way usage goes", async () => {
   const [claim] = studyClaims("mc-smoe")["usage, by experts in effect"];
   const narrow = [0.97, 0.01, 0.01, 0.01], wide = [0.25, 0.25, 0.25, 0.25];
-  const runs = (pron: number[], kind: number[]) => [1, 2, 3].flatMap((number) => [run(`scratch-1.pron-${number}`, { "layers.1": pron.map((share, e) => share + (e === 0 ? 1 : -1 / 3) * 0.001 * number) }), run(`scratch-1.kind-${number}`, { "layers.1": kind })]);
-  const judge = (pron: number[], kind: number[]) => judgeClaims(usageEntries(runs(pron, kind), kinds).map((entry) => ({ ...entry, keep: claim.keep })), [claim])[0].verdict;
+  const runs = (pron: number[], kind: number[]) =>
+    [1, 2, 3].flatMap((
+      number,
+    ) => [run(`scratch-1.pron-${number}`, { "layers.1": pron.map((share, e) =>
+      share + (e === 0 ? 1 : -1 / 3) * 0.001 * number
+    ) }), run(`scratch-1.kind-${number}`, { "layers.1": kind })]);
+  const judge = (pron: number[], kind: number[]) =>
+    judgeClaims(usageEntries(runs(pron, kind), kinds).map((entry) => ({ ...entry, keep: claim.keep })), [claim])[0]
+      .verdict;
   assert.is(judge(wide, narrow), "reproduced");
   assert.is(judge(narrow, wide), "refuted");
 });
 
 test("the committed label tasks hold usage of teachers that the generative task has too", async () => {
   const { runs } = await studyResults("mc-smoe");
-  const entries = usageEntries(runs, { pron: "generation", century: "selection", kind: "selection", name: "selection" });
+  const entries = usageEntries(runs, { pron: "generation", century: "selection", kind: "selection",
+    name: "selection" });
   const [claim] = judgeClaims(entries, studyClaims("mc-smoe")["usage, by experts in effect"]);
   assert.ok(claim.n >= 2);
 });

@@ -1,9 +1,10 @@
 import type { Test } from "uvu";
 import * as assert from "uvu/assert";
-import { sleep, type Session } from "./session.js";
+import { type Session, sleep } from "./session.js";
 
 /**
- * Cells, run one after the other in the same kernel, then what the last one gives: its value, or "~" and what it printed, or
+ * Cells, run one after the other in the same kernel, then what the last one gives: its value, or "~" and what it
+ * printed, or
  * "!" and a part of its error. All but the last must succeed.
  */
 export type Case = [...cells: string[], expected: string];
@@ -24,7 +25,9 @@ export function cases(test: Test, session: () => Session, about: string, all: Ca
       const codes = each.slice(0, -1);
       for (const code of codes.slice(0, -1)) assert.not.match(await given(session(), code), /^!/, code);
       const seen = await given(session(), codes.at(-1)!);
-      if (expected.startsWith("!")) assert.ok(seen.startsWith("!") && seen.includes(expected.slice(1)), `${codes.at(-1)}\n${seen}\nexpected ${expected}`);
+      if (expected.startsWith("!"))
+        assert.ok(seen.startsWith("!") && seen.includes(expected.slice(1)),
+          `${codes.at(-1)}\n${seen}\nexpected ${expected}`);
       else assert.is(seen, expected, codes.at(-1));
     }
   });

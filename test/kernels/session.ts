@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { collectOutputs } from "../../kernels/headless/collect-outputs.js";
-import { KernelClient, type ExecuteOptions } from "../../kernels/headless/kernel-client.js";
+import { type ExecuteOptions, KernelClient } from "../../kernels/headless/kernel-client.js";
 import { moelabSpec } from "../../kernels/headless/kernel-spec.js";
 import type { Output } from "../../kernels/headless/notebook.js";
 import type { Message } from "../../kernels/moelab/wire.js";
@@ -44,8 +44,12 @@ export class Session {
     const messages: Message[] = [];
     const outputs: Output[] = [];
     const collect = collectOutputs(outputs, new Map());
-    const { reply, idle } = this.kernel.execute(code, { ...options, onOutput: (message) => { messages.push(message); collect(message); } });
-    const text = (name: string) => outputs.filter((output) => output.name === name).flatMap((output) => output.text).join("");
+    const { reply, idle } = this.kernel.execute(code, { ...options, onOutput: (message) => {
+      messages.push(message);
+      collect(message);
+    } });
+    const text = (name: string) =>
+      outputs.filter((output) => output.name === name).flatMap((output) => output.text).join("");
     const ran: Ran & { done: Promise<void> } = {
       status: "",
       content: {},
@@ -86,5 +90,6 @@ export function sleep(ms: number): Promise<void> {
 
 /** Waits until something is so; fails after a minute. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (const started = Date.now(); !condition(); await sleep(20)) if (Date.now() - started > 60_000) throw new Error(`not so after a minute: ${condition}`);
+  for (const started = Date.now(); !condition(); await sleep(20))
+    if (Date.now() - started > 60_000) throw new Error(`not so after a minute: ${condition}`);
 }

@@ -1,33 +1,38 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { closestToCentre, hierarchicalClusters, type Linkage } from "../../sdk/merge/hierarchical-clusters.js";
 import { hcSmoe, type HcSmoeOptions } from "../../sdk/merge/hc-smoe.js";
+import { closestToCentre, hierarchicalClusters, type Linkage } from "../../sdk/merge/hierarchical-clusters.js";
 import { silhouette } from "../../sdk/merge/silhouette.js";
-import { linkage, type LinkageMethod } from "../../sdk/tensor/linalg/linkage.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
 import { withWeightGram } from "../../sdk/profile/gram.js";
 import { observerNamed } from "../../sdk/profile/observers/named.js";
-import { usage, type Profile } from "../../sdk/profile/profile.js";
+import { type Profile, usage } from "../../sdk/profile/profile.js";
 import { ready } from "../../sdk/tensor/index.js";
+import { linkage, type LinkageMethod } from "../../sdk/tensor/linalg/linkage.js";
 import { close } from "../support/close.js";
+import { oracle, type OracleLayer, oracleModel, replay, rowOf, stacked } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
-import { oracle, oracleModel, replay, rowOf, stacked, type OracleLayer } from "../support/oracle.js";
 
 const test = suite("hc-smoe against the official code");
 await ready();
 
-const linkageOf: Record<string, Linkage> = { average: "average", single: "single", complete: "released-complete", ward: "released-ward" };
+const linkageOf: Record<string, Linkage> = { average: "average", single: "single", complete: "released-complete",
+  ward: "released-ward" };
 
-const gramOf = (rows: number[][]) => rows.map((a) => rows.map((b) => a.reduce((sum, value, d) => sum + value * b[d], 0)));
+const gramOf = (rows: number[][]) =>
+  rows.map((a) => rows.map((b) => a.reduce((sum, value, d) => sum + value * b[d], 0)));
 const points = await oracle("hc-smoe", "points");
 if (points) {
-  for (const [name, { labels, closest_to_centre }] of Object.entries<{ labels: number[]; closest_to_centre: number[] }>(points.json)) {
+  for (const [name, { labels, closest_to_centre }] of Object.entries<{ labels: number[]; closest_to_centre: number[] }>(
+    points.json,
+  )) {
     test(`points ${name}`, () => {
       const [set, linkage, count] = name.split("/");
       const { shape, values } = points.tensors.get(set)!;
-      const rows = Array.from({ length: shape[0] }, (_, i) => Array.from(values.subarray(i * shape[1], (i + 1) * shape[1])));
+      const rows = Array.from({ length: shape[0] }, (_, i) =>
+        Array.from(values.subarray(i * shape[1], (i + 1) * shape[1])));
       const gram = rows.map((a) => rows.map((b) => a.reduce((sum, value, d) => sum + value * b[d], 0)));
       assert.equal(hierarchicalClusters(gram, Number(count), linkageOf[linkage]), labels);
       for (const expected of closest_to_centre) {
@@ -48,33 +53,40 @@ if (found) {
     layers[`layers.${l}`] = { up: tensor("w3"), gate: tensor("w1"), down: tensor("w2"), router: tensor("router") };
   }
   const model = oracleModel(layers, { topK: 2, normalize: true });
-  const tokensOf = (id: string) => ({ input: tensors.get(`${id}.input`)!, logits: tensors.get(`${id}.router_logits`)! });
+  const tokensOf = (id: string) => ({ input: tensors.get(`${id}.input`)!,
+    logits: tensors.get(`${id}.router_logits`)! });
   const officialName = (id: string) => `model.${id}.block_sparse_moe`;
   let profile: Profile;
 
-  test("statistics: mean outputs over all tokens, usage, routing score", () => noLeaks(async () => {
-    const observers = ["usage", "meanOutput", "gram.router-logits", "gateMass"].map((name) => observerNamed(name));
-    for (const { id, ffn } of moeLayers(model.spec)) {
-      const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id));
-      for (const observer of observers) await observer.see(event);
-      dispose();
-    }
-    const measured = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
-    profile = await withWeightGram(measured, model);
-    for (const [id, layer] of Object.entries(profile.layers)) {
-      close(layer.meanOutput!.flat(), tensors.get(`${id}.mean_expert_output`)!.values, 1e-5, `mean output ${id}`);
-      close(usage(layer), json.usage.frequency[officialName(id)], 1e-6, `usage ${id}`);
-      // the reference adds up the mean score of each of its batches
-      close((layer.gateMass as number[]).map((mass) => (mass / layer.tokens) * json.params.batches), json.usage["routing-score"][officialName(id)], 1e-5, `routing score ${id}`);
-    }
-  }));
+  test("statistics: mean outputs over all tokens, usage, routing score", () =>
+    noLeaks(async () => {
+      const observers = ["usage", "meanOutput", "gram.router-logits", "gateMass"].map((name) => observerNamed(name));
+      for (const { id, ffn } of moeLayers(model.spec)) {
+        const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id));
+        for (const observer of observers) await observer.see(event);
+        dispose();
+      }
+      const measured = buildProfile(observers, {
+        model: { id: "mixtral", fingerprint: await model.weights.fingerprint() },
+        data: { id: "oracle", fingerprint: "", seed: 0 },
+      });
+      profile = await withWeightGram(measured, model);
+      for (const [id, layer] of Object.entries(profile.layers)) {
+        close(layer.meanOutput!.flat(), tensors.get(`${id}.mean_expert_output`)!.values, 1e-5, `mean output ${id}`);
+        close(usage(layer), json.usage.frequency[officialName(id)], 1e-6, `usage ${id}`);
+        // the reference adds up the mean score of each of its batches
+        close((layer.gateMass as number[]).map((mass) => (mass / layer.tokens) * json.params.batches),
+          json.usage["routing-score"][officialName(id)], 1e-5, `routing score ${id}`);
+      }
+    }));
 
   for (const [key, { labels }] of Object.entries<{ labels: Record<string, number[]> }>(json.clusters)) {
     const [base, linkage, count] = key.split("/");
     if (!Number(count)) continue;
     const centres = json.clusters[key].closest_to_centre;
     test(`clusters ${key}`, async () => {
-      const options = { keep: Number(count), base: base === "expert-output" ? "mean-output" : base, linkage: linkageOf[linkage] } as HcSmoeOptions;
+      const options = { keep: Number(count), base: base === "expert-output" ? "mean-output" : base,
+        linkage: linkageOf[linkage] } as HcSmoeOptions;
       const plan = await hcSmoe.plan(profile, options);
       for (const [id, layer] of Object.entries(plan.layers)) {
         assert.equal(layer.expertOf, labels[officialName(id)], `${key} ${id}`);
@@ -98,12 +110,20 @@ if (found) {
     const plan = await hcSmoe.plan(profile, { keep: max_clusters, count: "silhouette" });
     for (const [id, layer] of Object.entries(plan.layers)) {
       assert.equal(layer.expertOf, labels[officialName(id)], id);
-      layer.slots!.forEach(({ from }, slot) => { if (from.length > 2) assert.is(from[0].expert, closest_to_centre[officialName(id)][slot]); });
+      layer.slots!.forEach(({ from }, slot) => {
+        if (from.length > 2) assert.is(from[0].expert, closest_to_centre[officialName(id)][slot]);
+      });
     }
   });
 
   // the released code averages in float16: 1/3 is 0.3333
-  for (const [how, options, tolerance] of [["fix-dom-same.act", { result: "fix-dom-same" }, 1e-3], ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, 1e-3], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, 1e-3], ["zipit.act", { result: "zipit" }, 1e-5]] as [string, Partial<HcSmoeOptions>, number][]) {
+  for (const [how, options, tolerance] of [["fix-dom-same.act", { result: "fix-dom-same" }, 1e-3], [
+    "fix-dom-same.weight",
+    { result: "fix-dom-same", match: "weight" },
+    1e-3,
+  ], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, 1e-3], ["zipit.act", {
+    result: "zipit",
+  }, 1e-5]] as [string, Partial<HcSmoeOptions>, number][]) {
     test(`${how}: weights, and outputs on the original inputs`, async () => {
       const all: HcSmoeOptions = { keep: json.merge.k, ...options };
       const [observer] = await noLeaks(async () => {
@@ -116,23 +136,28 @@ if (found) {
         return observers;
       });
       const seen = { ...profile, layers: { ...profile.layers } };
-      for (const [id, result] of Object.entries(observer.result())) seen.layers[id] = { ...seen.layers[id], [observer.name]: result };
+      for (const [id, result] of Object.entries(observer.result()))
+        seen.layers[id] = { ...seen.layers[id], [observer.name]: result };
       const merged = await applyPlan(model, await hcSmoe.plan(seen, all));
       const { id, ffn } = moeLayers(merged.spec).find(({ id }) => tensors.has(`merged.${how}.${id}.w1`))!;
       for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {
         for (let slot = 0; slot < ffn.slots.length; slot++) {
-          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`), rowOf(tensors.get(`merged.${how}.${id}.${key}`)!, slot).values, tolerance, `${id} ${slot} ${matrix}`);
+          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`),
+            rowOf(tensors.get(`merged.${how}.${id}.${key}`)!, slot).values, tolerance, `${id} ${slot} ${matrix}`);
         }
       }
       const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokensOf(id));
       // two products and a gate carry the rounding of the weights on
-      close(await event.output.data(), tensors.get(`merged.${how}.${id}.output`)!.values, 2 * tolerance, `output ${id}`);
+      close(await event.output.data(), tensors.get(`merged.${how}.${id}.output`)!.values, 2 * tolerance,
+        `output ${id}`);
       dispose();
     });
   }
 
   test("textbook linkages equal SciPy's: every join with its height, and the labels", () => {
-    for (const [key, { labels, linkage: joins }] of Object.entries<{ labels: Record<string, number[]>; linkage: number[][] }>(json.scipy)) {
+    for (const [key, { labels, linkage: joins }] of Object.entries<
+      { labels: Record<string, number[]>; linkage: number[][] }
+    >(json.scipy)) {
       const [name, method] = key.split("/");
       const gram = gramOf(profile.layers[name.replace(/^model\.|\.block_sparse_moe$/g, "")].meanOutput!);
       for (const [count, expected] of Object.entries(labels)) {
@@ -141,7 +166,11 @@ if (found) {
         const asReleased = hierarchicalClusters(gram, Number(count), linkageOf[method]);
         assert.is(JSON.stringify(asReleased) === JSON.stringify(expected), released, `released ${key} ${count}`);
       }
-      const distances = Float64Array.from(gram.flatMap((row, i) => row.map((product, j) => Math.sqrt(Math.max(0, gram[i][i] + gram[j][j] - 2 * product)))));
+      const distances = Float64Array.from(
+        gram.flatMap((row, i) =>
+          row.map((product, j) => Math.sqrt(Math.max(0, gram[i][i] + gram[j][j] - 2 * product)))
+        ),
+      );
       const own = linkage({ rows: gram.length, columns: gram.length, data: distances }, method as LinkageMethod);
       own.forEach(({ a, b, height, size }, join) => {
         assert.equal([a, b, size], [joins[join][0], joins[join][1], joins[join][3]], `${key} join ${join}`);
@@ -156,7 +185,8 @@ if (found) {
     for (const { id, ffn } of moeLayers(merged.spec)) {
       for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {
         for (let slot = 0; slot < ffn.slots.length; slot++) {
-          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`), rowOf(tensors.get(`merged.freq.${id}.${key}`)!, slot).values, 1e-5, `${id} ${slot} ${matrix}`);
+          close(await merged.weights.values(`${id}.experts.${slot}.${matrix}`),
+            rowOf(tensors.get(`merged.freq.${id}.${key}`)!, slot).values, 1e-5, `${id} ${slot} ${matrix}`);
         }
       }
       const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokensOf(id));

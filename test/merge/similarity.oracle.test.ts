@@ -1,18 +1,18 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { similarityMatrix, type Similarity } from "../../sdk/merge/similarity.js";
+import { type Similarity, similarityMatrix } from "../../sdk/merge/similarity.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
 import { mseSimilarityObserver } from "../../sdk/profile/observers/mse-similarity.js";
+import { observerNamed } from "../../sdk/profile/observers/named.js";
 import { addNeuronMoments, neuronCorrelation } from "../../sdk/profile/observers/neuron-correlation.js";
 import { Sums } from "../../sdk/profile/observers/sums.js";
-import { observerNamed } from "../../sdk/profile/observers/named.js";
-import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import type { Profile } from "../../sdk/profile/profile.js";
-import { Rng, ready } from "../../sdk/tensor/index.js";
+import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
+import { ready, Rng } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
+import { oracle, type OracleLayer, oracleModel, replay } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
-import { oracle, oracleModel, replay, type OracleLayer } from "../support/oracle.js";
 
 const test = suite("similarities of the official code");
 await ready();
@@ -21,29 +21,45 @@ const found = await oracle("mc-smoe", "switch");
 if (found) {
   const { json, tensors } = found;
   const names: string[] = json.moe_layers;
-  const ids = new Map(names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)}`]));
+  const ids = new Map(
+    names.map((
+      name,
+    ) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
+      names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)
+    }`]),
+  );
   const layers: Record<string, OracleLayer> = {};
-  for (const [name, id] of ids) layers[id] = { up: tensors.get(`${name}.wi`)!, down: tensors.get(`${name}.wo`)!, router: tensors.get(`${name}.router`)! };
+  for (const [name, id] of ids)
+    layers[id] = { up: tensors.get(`${name}.wi`)!, down: tensors.get(`${name}.wo`)!,
+      router: tensors.get(`${name}.router`)! };
   const model = oracleModel(layers);
   let profile: Profile;
 
-  test("observers leak no tensor", () => noLeaks(async () => {
-    const statistics = ["usage", "routerLogits", "meanInput", "meanAbsInput", "channelNorms", "activationMatching", "similarity.feature-correlation.lsa", "similarity.feature-correlation.max"];
-    const observers = [...statistics.map((name) => observerNamed(name)), mseSimilarityObserver(model.weights)];
-    for (const { id, ffn } of moeLayers(model.spec)) {
-      const name = names.find((name) => ids.get(name) === id)!;
-      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
-      for (const observer of observers) await observer.see(event);
-      dispose();
-    }
-    profile = buildProfile(observers, { model: { id: "switch", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
-    for (const name of ["router-weight", "weight", "weight-feature", "router-weight-feature"] as const) profile = await withWeightSimilarity(profile, model, name);
-  }));
+  test("observers leak no tensor", () =>
+    noLeaks(async () => {
+      const statistics = ["usage", "routerLogits", "meanInput", "meanAbsInput", "channelNorms", "activationMatching",
+        "similarity.feature-correlation.lsa", "similarity.feature-correlation.max"];
+      const observers = [...statistics.map((name) =>
+        observerNamed(name)
+      ), mseSimilarityObserver(model.weights)];
+      for (const { id, ffn } of moeLayers(model.spec)) {
+        const name = names.find((name) => ids.get(name) === id)!;
+        const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,
+          logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
+        for (const observer of observers) await observer.see(event);
+        dispose();
+      }
+      profile = buildProfile(observers, { model: { id: "switch", fingerprint: await model.weights.fingerprint() },
+        data: { id: "oracle", fingerprint: "", seed: 0 } });
+      for (const name of ["router-weight", "weight", "weight-feature", "router-weight-feature"] as const)
+        profile = await withWeightSimilarity(profile, model, name);
+    }));
 
   for (const similarity of Object.keys(json.similarity).filter((name) => !name.endsWith("gradient"))) {
     test(similarity, () => {
       for (const [name, id] of ids) {
-        close(similarityMatrix(profile, id, similarity as Similarity, new Rng(0)).flat(), json.similarity[similarity][name].flat(), 1e-5, `${similarity} ${id}`);
+        close(similarityMatrix(profile, id, similarity as Similarity, new Rng(0)).flat(),
+          json.similarity[similarity][name].flat(), 1e-5, `${similarity} ${id}`);
       }
     });
   }
@@ -53,17 +69,22 @@ if (found) {
       const name = names.find((name) => ids.get(name) === id)!;
       const matching = (profile.layers[id].activationMatching as Record<number, Record<number, number[]>>)[0];
       const sums = new Sums();
-      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
+      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,
+        logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
       await addNeuronMoments(sums, event, [1, 2, 3, 4, 5, 6, 7].map((e) => [0, e] as const));
       dispose();
       for (let e = 1; e < 8; e++) {
         const expected: number[] = json.permutation.activation[name][e];
         // neurons that no token switches on correlate with nothing: among those any order is as good
         const { tokens, width, values } = sums.map((sum) => neuronCorrelation(sum, 0, e))[id];
-        if (tokens < 2) { assert.equal(matching[e], expected); continue; }
+        if (tokens < 2) {
+          assert.equal(matching[e], expected);
+          continue;
+        }
         const worth = (order: number[]) => order.reduce((sum, neuron, row) => sum + values[row * width + neuron], 0);
         assert.equal([...matching[e]].sort((a, b) => a - b), matching[e].map((_, neuron) => neuron));
-        assert.ok(Math.abs(worth(matching[e]) - worth(expected)) < 1e-5, `${id} expert ${e}: ${matching[e]}, expected ${expected}`);
+        assert.ok(Math.abs(worth(matching[e]) - worth(expected)) < 1e-5,
+          `${id} expert ${e}: ${matching[e]}, expected ${expected}`);
       }
     }
   });

@@ -1,6 +1,6 @@
+import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readFileSync } from "node:fs";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { spectralGroups } from "../../sdk/merge/spectral-groups.js";
 import type { Plan } from "../../sdk/plan/plan.js";
@@ -15,20 +15,28 @@ await ready();
 function planted(kinds: number[], noise: number): number[][] {
   const rng = new Rng("spectral");
   const rows = kinds.map(() => new Array<number>(kinds.length).fill(1));
-  for (let i = 0; i < kinds.length; i++) for (let j = 0; j < i; j++) rows[i][j] = rows[j][i] = (kinds[i] === kinds[j] ? 0.8 : 0.3) + noise * (rng.next() - 0.5);
+  for (let i = 0; i < kinds.length; i++)
+    for (let j = 0; j < i; j++)
+      rows[i][j] = rows[j][i] = (kinds[i] === kinds[j] ? 0.8 : 0.3) + noise * (rng.next() - 0.5);
   return rows;
 }
 
 test("finds kinds of experts, whatever their order and number", () => {
-  for (const kinds of [[0, 0, 1, 1, 2, 2], [0, 1, 2, 2, 1, 0, 0], [0, 1, 1, 1, 1, 1, 1, 2]]) assert.equal(spectralGroups(planted(kinds, 0.2), 3), kinds);
+  for (const kinds of [[0, 0, 1, 1, 2, 2], [0, 1, 2, 2, 1, 0, 0], [0, 1, 1, 1, 1, 1, 1, 2]])
+    assert.equal(spectralGroups(planted(kinds, 0.2), 3), kinds);
 });
 
 test("scikit-learn's labels", () => {
-  const cases = JSON.parse(readFileSync(new URL("spectral-groups.sklearn.json", import.meta.url), "utf8")).cases as { similarity: number[][]; count: number; labels: number[] }[];
+  const cases = JSON.parse(readFileSync(new URL("spectral-groups.sklearn.json", import.meta.url), "utf8")).cases as {
+    similarity: number[][];
+    count: number;
+    labels: number[];
+  }[];
   assert.ok(cases.length >= 40);
   for (const { similarity, count, labels } of cases) {
     const seen = [...new Set(labels)];
-    assert.equal(spectralGroups(similarity, count), labels.map((label) => seen.indexOf(label)), `${similarity.length} experts, ${count} groups`);
+    assert.equal(spectralGroups(similarity, count), labels.map((label) => seen.indexOf(label)),
+      `${similarity.length} experts, ${count} groups`);
   }
 });
 
@@ -41,7 +49,9 @@ test("one group, as many as experts, experts that resemble nobody", () => {
 
 test("m-smoe merges by them: as many groups as leaders, each led by its most used member", async () => {
   const profile = await nanoProfile(nanoMoe({ layers: 2, experts: 8 }));
-  const [leaders, spectral] = (["leaders", "spectral"] as const).map((grouping) => mSmoe.plan(profile, { keep: 0.5, grouping, exclude: [] }) as Plan);
+  const [leaders, spectral] = (["leaders", "spectral"] as const).map((grouping) =>
+    mSmoe.plan(profile, { keep: 0.5, grouping, exclude: [] }) as Plan
+  );
   for (const [id, { slots, expertOf }] of Object.entries(spectral.layers)) {
     assert.ok(slots!.length <= leaders.layers[id].slots!.length);
     const shares = usage(profile.layers[id]);
@@ -52,7 +62,8 @@ test("m-smoe merges by them: as many groups as leaders, each led by its most use
     });
   }
   assert.not.equal(spectral.layers, leaders.layers);
-  assert.throws(() => mSmoe.plan(profile, { keep: 0.5, grouping: "spectral", capacity: 4 }), /grouping "spectral" with capacity/);
+  assert.throws(() => mSmoe.plan(profile, { keep: 0.5, grouping: "spectral", capacity: 4 }),
+    /grouping "spectral" with capacity/);
 });
 
 test.run();

@@ -10,17 +10,25 @@ import { testedBackends, useBackend } from "../support/backends.js";
 
 const [E, F, D] = [3, 40, 50];
 const made = new Map<number, Uint8Array>();
-const codes = (seed: number) => made.get(seed) ?? made.set(seed, encode(Float32Array.from({ length: F * D }, (_, i) => Math.sin(seed * 977 + i)), "BF16")).get(seed)!;
+const codes = (seed: number) =>
+  made.get(seed)
+    ?? made.set(seed, encode(Float32Array.from({ length: F * D }, (_, i) => Math.sin(seed * 977 + i)), "BF16")).get(
+      seed,
+    )!;
 for (let seed = 0; seed < 40; seed++) codes(seed);
 /** A checkpoint of bfloat16 whose tensors are read as they are stored. */
 const source = {
   info: (name: string) => ({ dtype: "BF16", shape: name.endsWith("down") ? [D, F] : [F, D], sizeBytes: 2 * F * D }),
   bytes: async (name: string) => codes(name.length + Number(/\d+(?=\.\w+$)/.exec(name)?.[0] ?? 0)),
 } as unknown as WeightSource;
-const ffn = { kind: "moe", experts: E, gated: false, slots: Array.from({ length: E }, () => ({ form: "dense", width: F })), shared: undefined } as unknown as MoeFfnSpec;
+const ffn = { kind: "moe", experts: E, gated: false,
+  slots: Array.from({ length: E }, () => ({ form: "dense", width: F })), shared: undefined } as unknown as MoeFfnSpec;
 const bank = { key: "bank.0", form: "dense" as const, slots: [0, 1, 2] };
 
-/** Numbers in float arrays that are made anew while `work` runs, and those that the native engine takes over from JavaScript. */
+/**
+ * Numbers in float arrays that are made anew while `work` runs, and those that the native engine takes over from
+ * JavaScript.
+ */
 async function countCopies(work: () => Promise<void>): Promise<{ fresh: number; taken: number }> {
   const counts = { fresh: 0, taken: 0 };
   const Plain = globalThis.Float32Array;
@@ -31,11 +39,14 @@ async function countCopies(work: () => Promise<void>): Promise<{ fresh: number; 
       return made;
     },
   });
-  const native = (tf.backend() as { native?: Record<"create" | "fill" | "toFloat32", (...args: unknown[]) => unknown> }).native;
+  const native =
+    (tf.backend() as { native?: Record<"create" | "fill" | "toFloat32", (...args: unknown[]) => unknown> }).native;
   const originals = native && { ...native };
   if (native) {
     native.create = (...args) => ((counts.taken += (args[0] as Uint8Array).length), originals!.create(...args));
-    native.fill = (...args) => ((counts.taken += (args[2] as Uint8Array).length / (args[3] === 0 ? 4 : 2)), originals!.fill(...args));
+    native.fill = (
+      ...args
+    ) => ((counts.taken += (args[2] as Uint8Array).length / (args[3] === 0 ? 4 : 2)), originals!.fill(...args));
     native.toFloat32 = (...args) => ((counts.taken += (args[2] as Float32Array).length), originals!.toFloat32(...args));
   }
   try {
@@ -56,14 +67,18 @@ for (const backend of testedBackends) {
     const { fresh, taken } = await countCopies(async () => {
       seen.push(await readWeight(source, "attention.q"));
       for (const tensor of (await readBank(source, "layers.0", ffn, bank, D)).values()) seen.push(tensor);
-      if (backend === "torch") for (const tensor of seen) tf.neg(tensor).dispose(); // what waits in JavaScript goes over
+      if (backend === "torch") { for (const tensor of seen) tf.neg(tensor).dispose(); // what waits in JavaScript goes over
+       }
     });
     const numbers = F * D * (1 + 2 * E);
     // into the memory of WebAssembly they are written without an array of their own
     assert.is(fresh + taken, backend === "wasm" ? 0 : numbers, `${fresh} in arrays, ${taken} taken over`);
     assert.is(taken, backend === "torch" ? numbers : 0);
     const up = await seen[1].data<"float32">();
-    for (let e = 0; e < E; e++) assert.equal([...up.subarray(e * F * D, (e + 1) * F * D)], [...decode(codes("layers.0.experts.0.up".length + e), "BF16")]);
+    for (let e = 0; e < E; e++)
+      assert.equal([...up.subarray(e * F * D, (e + 1) * F * D)], [
+        ...decode(codes("layers.0.experts.0.up".length + e), "BF16"),
+      ]);
     tf.dispose(seen);
   });
 
@@ -95,7 +110,10 @@ for (const backend of testedBackends) {
 
   test("an expert that cannot be read leaves no tensor behind", async () => {
     const before = tf.memory().numTensors;
-    const broken = { ...source, bytes: async (name: string) => { if (name.includes("experts.2")) throw new Error("gone"); return source.bytes!(name); } } as WeightSource;
+    const broken = { ...source, bytes: async (name: string) => {
+      if (name.includes("experts.2")) throw new Error("gone");
+      return source.bytes!(name);
+    } } as WeightSource;
     let message = "";
     await readBank(broken, "layers.0", ffn, bank, D).catch((error: Error) => (message = error.message));
     assert.is(message, "gone");

@@ -21,12 +21,15 @@ test("the layers before the point of a state are done", async () => {
 });
 
 test("a state that leads out of its folder, or is none, is refused", async () => {
-  for (const file of ["../decoder-2.safetensors", "/etc/passwd", "decoder-2.safetensors/../../x", "..\\decoder-2.safetensors", "decoder-2.safetensors\0", ""]) {
+  for (const file of ["../decoder-2.safetensors", "/etc/passwd", "decoder-2.safetensors/../../x",
+    "..\\decoder-2.safetensors", "decoder-2.safetensors\0", ""]) {
     const error = await rejects(done(JSON.stringify({ ...state, file })));
     assert.is(error.code, "bad-state");
     assert.match(error.message, /file: the name of a file of this folder is accepted/);
   }
-  for (const nonsense of ["", "{", "null", "[]", JSON.stringify({ ...state, stack: "__proto__" }), JSON.stringify({ ...state, layer: -1 }), JSON.stringify({ ...state, batches: 1e12 }), JSON.stringify({ key: "run" })]) {
+  for (const nonsense of ["", "{", "null", "[]", JSON.stringify({ ...state, stack: "__proto__" }),
+    JSON.stringify({ ...state, layer: -1 }), JSON.stringify({ ...state, batches: 1e12 }),
+    JSON.stringify({ key: "run" })]) {
     assert.is((await rejects(done(nonsense))).code, "bad-state", nonsense);
   }
 });

@@ -1,35 +1,53 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkPlan, parsePlan } from "../../sdk/plan/check.js";
 import { MoeError } from "../../sdk/errors.js";
+import { checkPlan, parsePlan } from "../../sdk/plan/check.js";
 import { nanoMoe } from "../support/nano-moe.js";
 
 const test = suite("checkPlan");
 const { spec } = nanoMoe({ layers: 1, experts: 4, topK: 2 });
 const good = () => ({
-  version: 1, for: "f", method: "m", options: {},
-  layers: { "layers.0": { slots: [{ from: [{ expert: 0, weight: 1 }] }, { from: [{ expert: 1, weight: 0.5 }, { expert: 2, weight: 0.5 }] }], expertOf: [0, 1, 1, 0] } } as Record<string, unknown>,
+  version: 1,
+  for: "f",
+  method: "m",
+  options: {},
+  layers: {
+    "layers.0": {
+      slots: [{ from: [{ expert: 0, weight: 1 }] }, { from: [{ expert: 1, weight: 0.5 }, { expert: 2, weight: 0.5 }] }],
+      expertOf: [0, 1, 1, 0],
+    },
+  } as Record<string, unknown>,
 });
-const layer = (change: Record<string, unknown>) => ({ ...good(), layers: { "layers.0": { ...(good().layers["layers.0"] as object), ...change } } });
+const layer = (change: Record<string, unknown>) => ({ ...good(),
+  layers: { "layers.0": { ...(good().layers["layers.0"] as object), ...change } } });
 
-test("a plan comes back as it went in", () => assert.equal(checkPlan(JSON.parse(JSON.stringify(good())), spec), good()));
+test("a plan comes back as it went in", () =>
+  assert.equal(checkPlan(JSON.parse(JSON.stringify(good())), spec), good()));
 
-const bad: [string, unknown, RegExp][] = [
-  ["not an object", 3, /bad|plan/],
-  ["another version", { ...good(), version: 2 }, /version/],
-  ["an unknown field", { ...good(), run: "rm" }, /run/],
-  ["a layer that is not there", { ...good(), layers: { "layers.7": {} } }, /layers\.7.*Did you mean "layers\.0"/],
-  ["a slot that is not there", layer({ expertOf: [0, 1, 2, 0] }), /slot 2 of 2/],
-  ["a short map", layer({ expertOf: [0, 1] }), /2 entries, the router has 4/],
-  ["an expert that is not there", layer({ slots: [{ from: [{ expert: 9, weight: 1 }] }], expertOf: [0, 0, 0, 0] }), /expert 9/],
-  ["no source", layer({ slots: [{ from: [] }], expertOf: [0, 0, 0, 0] }), /from/],
-  ["a weight that is no number", layer({ slots: [{ from: [{ expert: 0, weight: Infinity }] }], expertOf: [0, 0, 0, 0] }), /weight/],
-  ["a permutation that repeats", layer({ slots: [{ from: [{ expert: 0, weight: 1 }], align: { by: "activations", to: "first", permutations: { 0: [0, 0, 1, 2, 3, 4, 5, 6] } } }], expertOf: [0, 0, 0, 0] }), /no permutation of 8/],
-  ["too few open outputs", layer({ router: { mask: [0, 1, 2] } }), /1 router outputs stay open, a token takes 2/],
-  ["an output that is not there", layer({ router: { mask: [4] } }), /output 4 of 4/],
-  ["dropped and changed", layer({ drop: "layer" }), /at once/],
-];
+const bad: [string, unknown, RegExp][] = [["not an object", 3, /bad|plan/], ["another version", { ...good(),
+  version: 2 }, /version/], ["an unknown field", { ...good(), run: "rm" }, /run/], ["a layer that is not there", {
+  ...good(),
+  layers: { "layers.7": {} },
+}, /layers\.7.*Did you mean "layers\.0"/], ["a slot that is not there", layer({ expertOf: [0, 1, 2, 0] }),
+  /slot 2 of 2/], ["a short map", layer({ expertOf: [0, 1] }), /2 entries, the router has 4/], [
+  "an expert that is not there",
+  layer({ slots: [{ from: [{ expert: 9, weight: 1 }] }], expertOf: [0, 0, 0, 0] }),
+  /expert 9/,
+], ["no source", layer({ slots: [{ from: [] }], expertOf: [0, 0, 0, 0] }), /from/], ["a weight that is no number",
+  layer({ slots: [{ from: [{ expert: 0, weight: Infinity }] }], expertOf: [0, 0, 0, 0] }), /weight/], [
+  "a permutation that repeats",
+  layer({
+    slots: [{ from: [{ expert: 0, weight: 1 }],
+      align: { by: "activations", to: "first", permutations: { 0: [0, 0, 1, 2, 3, 4, 5, 6] } } }],
+    expertOf: [0, 0, 0, 0],
+  }),
+  /no permutation of 8/,
+], ["too few open outputs", layer({ router: { mask: [0, 1, 2] } }), /1 router outputs stay open, a token takes 2/], [
+  "an output that is not there",
+  layer({ router: { mask: [4] } }),
+  /output 4 of 4/,
+], ["dropped and changed", layer({ drop: "layer" }), /at once/]];
 for (const [what, plan, message] of bad) {
   test(`refused: ${what}`, () => {
     try {
@@ -44,21 +62,30 @@ for (const [what, plan, message] of bad) {
 }
 
 test("a layer named __proto__ is dropped and reaches nothing", () => {
-  const checked = checkPlan({ ...good(), layers: JSON.parse('{"__proto__": {"drop": "layer"}}') }, spec);
+  const checked = checkPlan({ ...good(), layers: JSON.parse("{\"__proto__\": {\"drop\": \"layer\"}}") }, spec);
   assert.equal(Object.keys(checked.layers), []);
   assert.is((checked.layers as Record<string, unknown>).drop, undefined);
 });
 
 test("any JSON is either a plan or refused by name, never another error", () => {
-  fc.assert(fc.property(fc.jsonValue(), fc.constantFrom("layers", "slots", "expertOf", "from", "router", "version"), (value, key) => {
-    for (const plan of [value, { ...good(), [key]: value }, layer({ [key]: value })]) {
-      try { checkPlan(plan, spec); } catch (error) { assert.is((error as MoeError).code, "bad-plan"); }
-    }
-  }), { numRuns: 200 });
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom("layers", "slots", "expertOf", "from", "router", "version"),
+      (value, key) => {
+        for (const plan of [value, { ...good(), [key]: value }, layer({ [key]: value })]) {
+          try {
+            checkPlan(plan, spec);
+          } catch (error) {
+            assert.is((error as MoeError).code, "bad-plan");
+          }
+        }
+      }),
+    { numRuns: 200 },
+  );
 });
 
 test("a list beyond its limit is refused without walking it", () => {
-  assert.throws(() => parsePlan({ ...good(), layers: { "layers.0": { expertOf: new Array(2 ** 21).fill(0) } } }), /expertOf/);
+  assert.throws(() => parsePlan({ ...good(), layers: { "layers.0": { expertOf: new Array(2 ** 21).fill(0) } } }),
+    /expertOf/);
 });
 
 test.run();

@@ -2,15 +2,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { moeLayers } from "../../sdk/model/spec.js";
-import { methodList } from "../../sdk/plan/methods.js";
 import { load } from "../../sdk/pipeline.js";
+import { methodList } from "../../sdk/plan/methods.js";
 import { fixture } from "../support/shared.js";
 
-// Every method through the chain on real architectures: what it needs is measured, its plan applies, the model computes.
+// Every method through the chain on real architectures: what it needs is measured, its plan applies, the model
+// computes.
 const test = suite("every method");
 const data = {
-  switch_transformers: [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]], labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }],
-  mixtral: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]], labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
+  switch_transformers: [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]],
+    labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }],
+  mixtral: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]],
+    labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
 };
 
 /** sequences can be merged where tokens see later ones */
@@ -24,9 +27,16 @@ for (const [family, batches] of Object.entries(data)) {
   for (const { name, kind } of methodList()) {
     if (kind === undefined || (family === "switch_transformers" && name === "dynamic-skipping")) continue; // one expert a token: nothing to skip
     test(`${family}: ${name}`, async () => {
-      const options = name === "meo" ? await meoOptions(family) : kind === "compress" ? { rank: 2 } : kind === "route" ? {} : { keep: 0.5 };
+      const options = name === "meo"
+        ? await meoOptions(family)
+        : kind === "compress"
+        ? { rank: 2 }
+        : kind === "route"
+        ? {}
+        : { keep: 0.5 };
       const chain = load(fixture(`models/${family}`)).profile({ data: batches as never });
-      const study = await (chain[kind] as unknown as (options: object) => typeof chain).call(chain, { method: name, ...options });
+      const study = await (chain[kind] as unknown as (options: object) => typeof chain).call(chain, { method: name,
+        ...options });
       const { spec, weights } = study.model;
       const expected = expectedTensors(spec).map((tensor) => tensor.name);
       assert.equal([...weights.names()].sort(), expected.sort());

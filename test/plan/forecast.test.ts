@@ -4,18 +4,21 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
+import { cost } from "../../sdk/evaluate/index.js";
+import { moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import { methodList } from "../../sdk/plan/methods.js";
-import { moeLayers } from "../../sdk/model/spec.js";
-import { cost } from "../../sdk/evaluate/index.js";
 import { fixture } from "../support/shared.js";
 
-// What a forecast says of parameters, bytes and FLOPs, beside the model that is then made, written and opened again. Time
+// What a forecast says of parameters, bytes and FLOPs, beside the model that is then made, written and opened again.
+// Time
 // and memory are measured in test/bench/forecast.
 const test = suite("forecast of every method");
 const data = {
-  switch_transformers: [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]], labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }],
-  mixtral: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]], labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
+  switch_transformers: [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]],
+    labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }],
+  mixtral: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]],
+    labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
 };
 
 for (const [family, batches] of Object.entries(data)) {
@@ -23,7 +26,13 @@ for (const [family, batches] of Object.entries(data)) {
   const causal = moeLayers(profiled.model.spec).filter(({ stack }) => stack === "decoder").map(({ id }) => id);
   for (const { name, kind } of methodList()) {
     if (family === "switch_transformers" && name === "dynamic-skipping") continue; // one expert a token: nothing to skip
-    const options = name === "meo" ? (family === "mixtral" ? { level: "task" } : { exclude: causal }) : kind === "compress" ? { rank: 2 } : kind === "route" ? {} : { keep: 0.5 };
+    const options = name === "meo"
+      ? (family === "mixtral" ? { level: "task" } : { exclude: causal })
+      : kind === "compress"
+      ? { rank: 2 }
+      : kind === "route"
+      ? {}
+      : { keep: 0.5 };
     test(`${family}: ${name}`, async () => {
       const planned = from(profiled).plan({ method: name, ...options });
       const forecast = await planned.forecast();

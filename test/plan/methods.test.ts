@@ -1,26 +1,30 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { cost } from "../../sdk/evaluate/cost.js";
 import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
 import { groupBySimilarity } from "../../sdk/merge/group-by-similarity.js";
-import { memberWeights } from "../../sdk/merge/member-weights.js";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
+import { memberWeights } from "../../sdk/merge/member-weights.js";
+import { similarities } from "../../sdk/merge/similarity.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { diffPlans } from "../../sdk/plan/diff.js";
 import { forecast } from "../../sdk/plan/forecast.js";
 import { keepPerLayer } from "../../sdk/plan/keep.js";
 import { defineMethod, methodList, methodNamed, planWith, statisticsFor } from "../../sdk/plan/methods.js";
-import { cost } from "../../sdk/evaluate/cost.js";
-import { keepExperts } from "../../sdk/prune/keep-experts.js";
-import { similarities } from "../../sdk/merge/similarity.js";
 import { measurements } from "../../sdk/profile/measurements.js";
-import { Rng, ready } from "../../sdk/tensor/index.js";
+import { keepExperts } from "../../sdk/prune/keep-experts.js";
+import { ready, Rng } from "../../sdk/tensor/index.js";
 import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
 
 const test = suite("methods");
 await ready();
 
 async function failure(run: () => unknown): Promise<{ code?: string; message: string }> {
-  try { await run(); } catch (error) { return error as { code: string; message: string }; }
+  try {
+    await run();
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
   return { message: "nothing was thrown" };
 }
 
@@ -30,7 +34,11 @@ test("the docstring examples", () => {
   assert.is(keepPerLayer(0.25, 16, "merge"), 4);
   const weights = memberWeights([0.6, 0.2, 0.2], [0, 2], "frequency", new Rng(0));
   assert.ok(Math.abs(weights[0] - 0.75) < 1e-12 && Math.abs(weights[1] - 0.25) < 1e-12);
-  assert.equal(keepExperts([2, 0], 3), { slots: [{ from: [{ expert: 0, weight: 1 }] }, { from: [{ expert: 2, weight: 1 }] }], expertOf: [0, -1, 1], router: { mask: [1] } });
+  assert.equal(keepExperts([2, 0], 3), {
+    slots: [{ from: [{ expert: 0, weight: 1 }] }, { from: [{ expert: 2, weight: 1 }] }],
+    expertOf: [0, -1, 1],
+    router: { mask: [1] },
+  });
 });
 
 test("a group that was never used is represented by its leader", () => {
@@ -39,12 +47,16 @@ test("a group that was never used is represented by its leader", () => {
 
 test("keep out of range, unknown method, option, value and layer: each says what is accepted", async () => {
   const profile = await nanoProfile(nanoMoe());
-  for (const keep of [0, -1, 4.5, 40, NaN, "4" as never]) assert.is((await failure(() => mSmoe.plan(profile, { keep }))).code, "keep-out-of-range", `${keep}`);
-  assert.match((await failure(() => mSmoe.plan(profile, { keep: 40 }))).message, /keep is 40 of 4 experts; accepted is a count from 1 to 4, or a share above 0 and up to 1\. Lower keep\./);
+  for (const keep of [0, -1, 4.5, 40, NaN, "4" as never])
+    assert.is((await failure(() => mSmoe.plan(profile, { keep }))).code, "keep-out-of-range", `${keep}`);
+  assert.match((await failure(() => mSmoe.plan(profile, { keep: 40 }))).message,
+    /keep is 40 of 4 experts; accepted is a count from 1 to 4, or a share above 0 and up to 1\. Lower keep\./);
   assert.match((await failure(() => methodNamed("m-smo", "merge"))).message, /Did you mean "m-smoe"/);
   assert.is((await failure(() => methodNamed("reap", "merge"))).code, "unknown-method");
-  assert.match((await failure(() => planWith(mSmoe, profile, { kep: 2 } as never))).message, /no option "kep"\. Did you mean "keep"/);
-  assert.match((await failure(() => mSmoe.plan(profile, { keep: 2, similarity: "router-logit" as never }))).message, /Did you mean "router-logits"/);
+  assert.match((await failure(() => planWith(mSmoe, profile, { kep: 2 } as never))).message,
+    /no option "kep"\. Did you mean "keep"/);
+  assert.match((await failure(() => mSmoe.plan(profile, { keep: 2, similarity: "router-logit" as never }))).message,
+    /Did you mean "router-logits"/);
   assert.match((await failure(() => mSmoe.plan(profile, { keep: 2, exclude: ["layers.9"] }))).message, /layers\.9/);
   assert.is((await failure(() => mSmoe.plan(profile, { keep: 2, similarity: "weight" }))).code, "statistic-missing");
 });
@@ -66,7 +78,8 @@ test("the first MoE layer of the encoder stays by default, and another when told
   const model = nanoMoe({ encoder: 2, layers: 1 });
   const profile = await nanoProfile(model);
   assert.equal(Object.keys((await mSmoe.plan(profile, { keep: 2 })).layers), ["encoder.layers.1", "layers.0"]);
-  assert.equal(Object.keys((await mSmoe.plan(profile, { keep: 2, exclude: ["layers.0"] })).layers), ["encoder.layers.0", "encoder.layers.1"]);
+  assert.equal(Object.keys((await mSmoe.plan(profile, { keep: 2, exclude: ["layers.0"] })).layers), ["encoder.layers.0",
+    "encoder.layers.1"]);
 });
 
 test("every method is listed with a paper or a reason, and what it needs can be observed", () => {
@@ -84,17 +97,28 @@ test("every method is listed with a paper or a reason, and what it needs can be 
 
 test("a method of one's own in ten lines: planned, forecast, applied", async () => {
   const keepLast = defineMethod<{ keep: number }>({
-    name: "keep-last", paper: "", needs: ["usage"], options: ["keep"],
+    name: "keep-last",
+    paper: "",
+    needs: ["usage"],
+    options: ["keep"],
     plan: (profile, { keep }) => ({
-      version: 1, for: profile.model.fingerprint, method: "keep-last", options: { keep },
-      layers: Object.fromEntries(Object.entries(profile.layers).map(([layer, { experts }]) => [layer, keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)])),
+      version: 1,
+      for: profile.model.fingerprint,
+      method: "keep-last",
+      options: { keep },
+      layers: Object.fromEntries(
+        Object.entries(profile.layers).map((
+          [layer, { experts }],
+        ) => [layer, keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)]),
+      ),
     }),
   });
   const model = nanoMoe();
   const plan = await planWith(methodNamed("keep-last"), await nanoProfile(model), { keep: 2 });
   const pruned = await applyPlan(model, plan);
   assert.is(forecast(model.spec, plan).parameters.after, cost(pruned.spec).parameters.total);
-  assert.equal(await pruned.weights.values("layers.0.experts.1.up"), await model.weights.values("layers.0.experts.3.up"));
+  assert.equal(await pruned.weights.values("layers.0.experts.1.up"),
+    await model.weights.values("layers.0.experts.3.up"));
   assert.is(defineMethod(keepLast), keepLast);
   assert.is((await failure(() => defineMethod({ ...keepLast, name: "m-smoe" }))).code, "method-name-taken");
 });
@@ -102,14 +126,17 @@ test("a method of one's own in ten lines: planned, forecast, applied", async () 
 test("forecast equals what is then stored, for every built-in method that needs only usage and logits", async () => {
   const model = nanoMoe({ encoder: 2, gated: true, experts: 6 });
   const profile = await nanoProfile(model);
-  for (const [name, options] of Object.entries({ "m-smoe": { keep: 2 }, redirect: { keep: 2 }, averaging: { keep: 2 }, "git-rebasin": { keep: 2 }, frequency: { keep: 2 } })) {
+  for (const [name, options] of Object.entries({ "m-smoe": { keep: 2 }, redirect: { keep: 2 }, averaging: { keep: 2 },
+    "git-rebasin": { keep: 2 }, frequency: { keep: 2 } })) {
     const plan = await planWith(methodNamed(name), profile, options);
     const expected = forecast(model.spec, plan, { weights: model.weights });
     const applied = await applyPlan(model, plan);
-    const stored = [...applied.weights.names()].reduce((sum, tensor) => sum + applied.weights.info(tensor).sizeBytes, 0);
+    const stored = [...applied.weights.names()].reduce((sum, tensor) => sum + applied.weights.info(tensor).sizeBytes,
+      0);
     assert.is(expected.sizeBytes.after, stored, name);
     assert.ok(expected.parameters.after < expected.parameters.before);
-    assert.ok(name === "redirect" || name === "frequency" ? expected.work.multiplies === 0 : expected.work.numbers > 0, name);
+    assert.ok(name === "redirect" || name === "frequency" ? expected.work.multiplies === 0 : expected.work.numbers > 0,
+      name);
   }
 });
 
@@ -119,7 +146,8 @@ test("diff: equal plans, regrouped experts", async () => {
   assert.equal(diffPlans(a, a), []);
   const differences = diffPlans(a, b);
   assert.ok(differences.some(({ regrouped }) => regrouped.length > 0));
-  assert.equal(diffPlans(a, { ...a, layers: {} }).map(({ fields }) => fields), Object.keys(a.layers).map(() => ["only in the first"]));
+  assert.equal(diffPlans(a, { ...a, layers: {} }).map(({ fields }) => fields),
+    Object.keys(a.layers).map(() => ["only in the first"]));
   const renumbered = structuredClone(a);
   const layer = renumbered.layers["layers.0"];
   layer.slots!.reverse();

@@ -11,22 +11,27 @@ import { applyPlan } from "../../sdk/plan/apply.js";
 import type { Plan } from "../../sdk/plan/plan.js";
 import type { SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
 import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
-import { Rng, ready } from "../../sdk/tensor/index.js";
+import { ready, Rng } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
 import { MemoryWeights } from "../support/memory-weights.js";
 import { officialModel } from "../support/official-model.js";
-import { profileOf, type OracleLayer } from "../support/oracle.js";
+import { type OracleLayer, profileOf } from "../support/oracle.js";
 
-// What only whole models show: the chain of load, profile, plan and apply on the official code's own models, by their logits.
+// What only whole models show: the chain of load, profile, plan and apply on the official code's own models, by their
+// logits.
 const test = suite("whole models of the official code");
 await ready();
 
-interface Stack { shape: number[]; values: Float32Array }
+interface Stack {
+  shape: number[];
+  values: Float32Array;
+}
 
 /** a row of ids, or of logits, for each sequence */
 const rowsOf = ({ shape, values }: Stack): number[][] => {
   const width = shape.at(-1)!;
-  return Array.from({ length: values.length / width }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width)));
+  return Array.from({ length: values.length / width },
+    (_, row) => Array.from(values.subarray(row * width, (row + 1) * width)));
 };
 
 /** [B x T][V] */
@@ -49,18 +54,40 @@ const klSum = (teacher: number[][], student: number[][], temperature = 1) =>
     return sum + p.reduce((inner, log, v) => inner + Math.exp(log) * (log - q[v]), 0);
   }, 0);
 
-/** What the official code made of its model: logits under a key, the mean KL to the original where padding has no part in it. */
-interface Made { key: string; method: string; options: object; tolerance?: number; kl?: number }
-// the official code averages neurons of fix-dom-same in float16, and two products, a gate and the layers after carry that on
+/**
+ * What the official code made of its model: logits under a key, the mean KL to the original where padding has no part
+ * in it.
+ */
+interface Made {
+  key: string;
+  method: string;
+  options: object;
+  tolerance?: number;
+  kl?: number;
+}
+// the official code averages neurons of fix-dom-same in float16, and two products, a gate and the layers after carry
+// that on
 const HALF = 5e-3;
 const oracles: Record<string, (json: any) => Made[]> = {
-  "mc-smoe/mixtral": (json) => [{ key: "merged_logits", method: "m-smoe", options: { keep: json.average_num_groups, align: "none" } }],
-  "hc-smoe/mixtral": ({ merge }) => ([
-    ["freq", { epsilon: 1e-7 }], ["zipit.act", { result: "zipit" }], ["fix-dom-same.act", { result: "fix-dom-same" }, HALF],
-    ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, HALF], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, HALF],
-  ] as [string, object, number?][]).map(([how, options, tolerance]) => ({ key: `merged.${how}.logits_last`, method: "hc-smoe", options: { keep: merge.k, ...options }, tolerance, kl: merge.how[how].mean_kl_to_original })),
-  "naee/mixtral": ({ params }) => [
-    ...params.rs.flatMap((keep: number) => ["layerwise", "progressive"].map((procedure) => ({ key: `r${keep}.${procedure}.logits_last`, method: "naee", options: { keep, procedure } }))),
+  "mc-smoe/mixtral": (
+    json,
+  ) => [{ key: "merged_logits", method: "m-smoe", options: { keep: json.average_num_groups, align: "none" } }],
+  "hc-smoe/mixtral": ({ merge }) =>
+    ([["freq", { epsilon: 1e-7 }], ["zipit.act", { result: "zipit" }], ["fix-dom-same.act", { result: "fix-dom-same" },
+      HALF], ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, HALF], ["fix-dom-same.act+weight", {
+      result: "fix-dom-same",
+      match: "act+weight",
+    }, HALF]] as [string, object, number?][]).map(([how, options, tolerance]) => ({ key: `merged.${how}.logits_last`,
+      method: "hc-smoe", options: { keep: merge.k, ...options }, tolerance, kl: merge.how[how].mean_kl_to_original })
+    ),
+  "naee/mixtral": (
+    { params },
+  ) => [
+    ...params.rs.flatMap((keep: number) =>
+      ["layerwise", "progressive"].map((procedure) => ({ key: `r${keep}.${procedure}.logits_last`, method: "naee",
+        options: { keep, procedure } })
+      )
+    ),
     { key: "skip.logits_last", method: "dynamic-skipping", options: {} },
   ],
   "reap/mixtral": byCriterion,
@@ -68,7 +95,11 @@ const oracles: Record<string, (json: any) => Made[]> = {
 };
 
 function byCriterion(): Made[] {
-  return ["reap", "frequency"].flatMap((criterion) => [0.25, 0.5].map((fraction) => ({ key: `${criterion}@${fraction}.logits_last`, method: "reap", options: { keep: 1 - fraction, criterion, ties: "torch" } })));
+  return ["reap", "frequency"].flatMap((criterion) =>
+    [0.25, 0.5].map((fraction) => ({ key: `${criterion}@${fraction}.logits_last`, method: "reap",
+      options: { keep: 1 - fraction, criterion, ties: "torch" } })
+    )
+  );
 }
 
 for (const [oracle, made] of Object.entries(oracles)) {
@@ -80,11 +111,14 @@ for (const [oracle, made] of Object.entries(oracles)) {
   const mask = tensors.has("attention_mask") ? rowsOf(tensors.get("attention_mask")!) : undefined;
   const batch: Batch = { ids, ...(mask && { mask }) };
   /** logits of the last position, where it is no padding */
-  const last = (rows: number[][]) => ids.flatMap((row, b) => (mask && !mask[b].at(-1) ? [] : [rows[(b + 1) * row.length - 1]]));
+  const last = (rows: number[][]) =>
+    ids.flatMap((row, b) => (mask && !mask[b].at(-1) ? [] : [rows[(b + 1) * row.length - 1]]));
   const expectedLast = (key: string) => rowsOf(tensors.get(key)!).filter((_, b) => !mask || mask[b].at(-1));
   // as the official code called its model
   const size = json.params.batches ? json.params.b : ids.length;
-  const calls = Array.from({ length: ids.length / size }, (_, at) => ({ ids: ids.slice(at * size, (at + 1) * size), ...(mask && { mask: mask.slice(at * size, (at + 1) * size) }) }));
+  const calls = Array.from({ length: ids.length / size },
+    (_, at) => ({ ids: ids.slice(at * size, (at + 1) * size),
+      ...(mask && { mask: mask.slice(at * size, (at + 1) * size) }) }));
   const profiled = await load(path).profile({ data: calls as never });
   const original = await logitsOf(profiled.model, batch);
 
@@ -101,11 +135,16 @@ for (const [oracle, made] of Object.entries(oracles)) {
       if (kl !== undefined) close([klSum(original, logits) / logits.length], [kl], tolerance, "KL to the original");
       // where the oracle holds what led to the plan, of all layers
       const { keep, procedure } = options as { keep?: number; procedure?: string };
-      for (const [layer, expected] of procedure ? Object.entries<Record<string, number>>(json[`r=${keep} ${procedure}`].losses) : []) {
-        const { losses } = study.profile!.layers[`layers.${layer}`][`subsetLoss${procedure === "progressive" ? ".progressive" : ""}.${keep}`] as SubsetLoss;
+      for (const [layer, expected] of procedure
+        ? Object.entries<Record<string, number>>(json[`r=${keep} ${procedure}`].losses)
+        : []) {
+        const { losses } = study.profile!.layers[`layers.${layer}`][
+          `subsetLoss${procedure === "progressive" ? ".progressive" : ""}.${keep}`
+        ] as SubsetLoss;
         assert.equal(Object.keys(losses), Object.keys(expected));
         close(Object.values(losses), Object.values(expected), 1e-5, `losses of ${layer}`);
-        assert.equal(study.plan!.layers[`layers.${layer}`].slots!.map(({ from }) => from[0].expert), json[`r=${keep} ${procedure}`].kept[layer], layer);
+        assert.equal(study.plan!.layers[`layers.${layer}`].slots!.map(({ from }) => from[0].expert),
+          json[`r=${keep} ${procedure}`].kept[layer], layer);
       }
     });
   }
@@ -115,34 +154,57 @@ const found = await officialModel("mc-smoe", "switch");
 if (found) {
   const { json, tensors, path } = found;
   const labels = rowsOf(tensors.get("labels")!);
-  const batch = { ids: rowsOf(tensors.get("input_ids")!), mask: rowsOf(tensors.get("attention_mask")!), decoderIds: labels.map((row) => [0, ...row.slice(0, -1)]) };
+  const batch = { ids: rowsOf(tensors.get("input_ids")!), mask: rowsOf(tensors.get("attention_mask")!),
+    decoderIds: labels.map((row) => [0, ...row.slice(0, -1)]) };
   const { model } = await load(path);
   const names: string[] = json.moe_layers;
-  const nameOf = (id: string) => names.find((name) => name.startsWith(`${id.startsWith("encoder.") ? "en" : "de"}coder.block.${id.split(".").at(-1)}.`))!;
-  const layers: Record<string, OracleLayer> = Object.fromEntries(moeLayers(model.spec).map(({ id }) => [id, { up: tensors.get(`${nameOf(id)}.wi`)!, down: tensors.get(`${nameOf(id)}.wo`)!, router: tensors.get(`${nameOf(id)}.router`)! }]));
+  const nameOf = (id: string) =>
+    names.find((name) =>
+      name.startsWith(`${id.startsWith("encoder.") ? "en" : "de"}coder.block.${id.split(".").at(-1)}.`)
+    )!;
+  const layers: Record<string, OracleLayer> = Object.fromEntries(
+    moeLayers(model.spec).map((
+      { id },
+    ) => [id, { up: tensors.get(`${nameOf(id)}.wi`)!, down: tensors.get(`${nameOf(id)}.wo`)!,
+      router: tensors.get(`${nameOf(id)}.router`)! }]
+    ),
+  );
   // the official code counts padding as tokens, so that what its plans come from is replayed
-  const profile = await profileOf(model, (id) => ({ input: tensors.get(`${nameOf(id)}.hidden`)!, logits: tensors.get(`${nameOf(id)}.router_logits`)!, choice: tensors.get(`${nameOf(id)}.expert_index`)!.values }), layers);
+  const profile = await profileOf(model,
+    (id) => ({ input: tensors.get(`${nameOf(id)}.hidden`)!, logits: tensors.get(`${nameOf(id)}.router_logits`)!,
+      choice: tensors.get(`${nameOf(id)}.expert_index`)!.values }), layers);
   const original = await logitsOf(model, batch);
 
   test("mc-smoe, switch: the loss, and the number of parameters", () => {
     // with the router losses of each stack, padding counted, 0.001 times each
-    const logits = (stack: string) => names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.router_logits`)!);
-    const choices = (stack: string) => names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.expert_index`)!);
-    const routerLosses = ["encoder", "decoder"].reduce((sum, stack) => sum + zLossOf(logits(stack)) + balanceOf(logits(stack), choices(stack), batch.ids.length), 0);
-    const crossEntropy = labels.flat().reduce((sum, label, at) => sum - logSoftmax(original[at])[label], 0) / original.length;
+    const logits = (stack: string) =>
+      names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.router_logits`)!);
+    const choices = (stack: string) =>
+      names.filter((name) => name.startsWith(stack)).map((name) => tensors.get(`${name}.expert_index`)!);
+    const routerLosses = ["encoder", "decoder"].reduce(
+      (sum, stack) => sum + zLossOf(logits(stack)) + balanceOf(logits(stack), choices(stack), batch.ids.length),
+      0,
+    );
+    const crossEntropy = labels.flat().reduce((sum, label, at) => sum - logSoftmax(original[at])[label], 0)
+      / original.length;
     close([crossEntropy + 0.001 * routerLosses], [json.loss_before], 1e-6);
     assert.is(parametersOf(model.weights), json.merge.normal.parameters_before);
   });
 
   test("mc-smoe, switch: bringing experts into the order of the first changes no logit", async () => {
-    const slots = Array.from({ length: 8 }, (_, expert) => ({ from: [{ expert, weight: 1 }], align: { by: "weights" as const, to: "first" as const } }));
-    const plan: Plan = { version: 1, for: await model.weights.fingerprint(), method: "align", options: {}, layers: Object.fromEntries(moeLayers(model.spec).map(({ id }) => [id, { slots }])) };
+    const slots = Array.from({ length: 8 },
+      (_, expert) => ({ from: [{ expert, weight: 1 }], align: { by: "weights" as const, to: "first" as const } }));
+    const plan: Plan = { version: 1, for: await model.weights.fingerprint(), method: "align", options: {},
+      layers: Object.fromEntries(moeLayers(model.spec).map(({ id }) => [id, { slots }])) };
     const aligned = await applyPlan(model, plan);
-    assert.is.not(String(await aligned.weights.values("layers.1.experts.1.up")), String(await model.weights.values("layers.1.experts.1.up")));
+    assert.is.not(String(await aligned.weights.values("layers.1.experts.1.up")),
+      String(await model.weights.values("layers.1.experts.1.up")));
     close((await logitsOf(new Model("aligned", aligned.spec, aligned.weights), batch)).flat(), original.flat(), 1e-5);
   });
 
-  const variants: Record<string, Partial<MSmoeOptions>> = { normal: {}, reversed: { weights: "reversed" }, permute_inside_group: { alignTo: "lowest" }, unaligned: { align: "none" }, within_and_across_models: { align: "zip" } };
+  const variants: Record<string, Partial<MSmoeOptions>> = { normal: {}, reversed: { weights: "reversed" },
+    permute_inside_group: { alignTo: "lowest" }, unaligned: { align: "none" },
+    within_and_across_models: { align: "zip" } };
   for (const [variant, options] of Object.entries(variants)) {
     test(`mc-smoe, switch: ${variant}: KL to the original`, async () => {
       const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: json.average_num_groups, ...options }));
@@ -157,9 +219,19 @@ if (found) {
   // the official code got no gradients where it ran: what its oracle holds are the similarities of zeros
   for (const similarity of ["gradient", "weight-gradient"] as const) {
     test(`mc-smoe, switch: similarity ${similarity} of gradients that are zero`, async () => {
-      const zeros = new MemoryWeights(new Map([...model.weights.names()].map((name) => [name, { shape: model.weights.info(name).shape, values: new Float32Array(model.weights.info(name).shape.reduce((a, b) => a * b, 1)) }])));
+      const zeros = new MemoryWeights(
+        new Map(
+          [...model.weights.names()].map((
+            name,
+          ) => [name, { shape: model.weights.info(name).shape,
+            values: new Float32Array(model.weights.info(name).shape.reduce((a, b) => a * b, 1)) }]
+          ),
+        ),
+      );
       const measured = await withWeightSimilarity(profile, model, similarity, { gradients: zeros });
-      for (const { id } of moeLayers(model.spec)) close(similarityMatrix(measured, id, similarity, new Rng(0)).flat(), json.similarity[similarity][nameOf(id)].flat(), 1e-5, id);
+      for (const { id } of moeLayers(model.spec))
+        close(similarityMatrix(measured, id, similarity, new Rng(0)).flat(),
+          json.similarity[similarity][nameOf(id)].flat(), 1e-5, id);
     });
   }
 }
@@ -170,7 +242,10 @@ function zLossOf(layers: Stack[]): number {
   return rows.reduce((sum, row) => sum + (row[0] - logSoftmax(row)[0]) ** 2, 0) / rows.length;
 }
 
-/** E times the sum over experts of the share that chose it and its mean probability, for each sequence over all layers; the mean of sequences */
+/**
+ * E times the sum over experts of the share that chose it and its mean probability, for each sequence over all layers;
+ * the mean of sequences
+ */
 function balanceOf(logits: Stack[], choices: Stack[], sequences: number): number {
   const E = logits[0].shape.at(-1)!;
   let sum = 0;
@@ -178,7 +253,9 @@ function balanceOf(logits: Stack[], choices: Stack[], sequences: number): number
     const of = <T>(rows: T[]) => rows.slice((b * rows.length) / sequences, ((b + 1) * rows.length) / sequences);
     const probabilities = logits.flatMap((layer) => of(rowsOf(layer))).map((row) => logSoftmax(row).map(Math.exp));
     const chosen = choices.flatMap((layer) => of(Array.from(layer.values)));
-    for (let e = 0; e < E; e++) sum += (chosen.filter((expert) => expert === e).length / chosen.length) * (probabilities.reduce((total, row) => total + row[e], 0) / chosen.length);
+    for (let e = 0; e < E; e++)
+      sum += (chosen.filter((expert) => expert === e).length / chosen.length)
+        * (probabilities.reduce((total, row) => total + row[e], 0) / chosen.length);
   }
   return (E * sum) / sequences;
 }

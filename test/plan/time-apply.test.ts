@@ -1,10 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { create, from } from "../../sdk/pipeline.js";
 import { moeLayers } from "../../sdk/model/spec.js";
-import { forecast } from "../../sdk/plan/forecast.js";
-import { slotWorks } from "../../sdk/plan/apply-work.js";
+import { create, from } from "../../sdk/pipeline.js";
 import { timeOf, usualSpeeds } from "../../sdk/plan/apply-speeds.js";
+import { slotWorks } from "../../sdk/plan/apply-work.js";
+import { forecast } from "../../sdk/plan/forecast.js";
 import type { Plan } from "../../sdk/plan/plan.js";
 import { plannedSpec } from "../../sdk/plan/planned-spec.js";
 import { timeApply } from "../../sdk/plan/time-apply.js";
@@ -12,10 +12,23 @@ import { noLeaks } from "../support/tensors.js";
 
 // What it says is measured in test/bench/forecast; here, when it tries and when it counts.
 const config = {
-  model_type: "mixtral", vocab_size: 16, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 2, num_local_experts: 4,
-  num_experts_per_tok: 2, max_position_embeddings: 16, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: true,
+  model_type: "mixtral",
+  vocab_size: 16,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  num_key_value_heads: 2,
+  num_local_experts: 4,
+  num_experts_per_tok: 2,
+  max_position_embeddings: 16,
+  rms_norm_eps: 1e-5,
+  rope_theta: 1e4,
+  tie_word_embeddings: true,
 };
-const profiled = await create(config).profile({ data: [{ ids: [[1, 2, 3, 4, 5, 6, 7, 8]], labels: [[2, 3, 4, 5, 6, 7, 8, 9]] }] as never });
+const profiled = await create(config).profile({
+  data: [{ ids: [[1, 2, 3, 4, 5, 6, 7, 8]], labels: [[2, 3, 4, 5, 6, 7, 8, 9]] }] as never,
+});
 const { model } = profiled;
 const { plan } = await from(profiled).plan({ method: "m-smoe", keep: 2 });
 
@@ -28,7 +41,8 @@ test("slots too slow to be tried are counted", async () => {
 test("a trial measures, whatever the counted speeds say, and leaves no tensor", async () => {
   const slow = { perNumber: 1e-6, perMultiply: 1e-6, assign: 1e-6, decompose: 1e-6 };
   await noLeaks(async () => {
-    const [tried, counted] = [await timeApply(model, plan!, slow, { trialMs: 1e9 }), forecast(model.spec, plan!, { speeds: slow }).applyMs];
+    const [tried, counted] = [await timeApply(model, plan!, slow, { trialMs: 1e9 }),
+      forecast(model.spec, plan!, { speeds: slow }).applyMs];
     assert.ok(tried > 0 && tried !== counted);
   });
 });
@@ -36,8 +50,11 @@ test("a trial measures, whatever the counted speeds say, and leaves no tensor", 
 test("where there is time for two slots, the smallest and the largest are made and no other is read", async () => {
   const [two, one, three] = [[0, 1], [2], [3, 4, 5]];
   const wide = await create({ ...config, num_local_experts: 6 });
-  const slots = [two, one, three].map((experts) => ({ from: experts.map((expert) => ({ expert, weight: 1 / experts.length })) }));
-  const plan: Plan = { version: 1, for: await wide.model.weights.fingerprint(), method: "by hand", options: {}, layers: { [moeLayers(wide.model.spec)[0].id]: { slots, expertOf: [0, 0, 1, 2, 2, 2] } } };
+  const slots = [two, one, three].map((experts) => ({
+    from: experts.map((expert) => ({ expert, weight: 1 / experts.length })),
+  }));
+  const plan: Plan = { version: 1, for: await wide.model.weights.fingerprint(), method: "by hand", options: {},
+    layers: { [moeLayers(wide.model.spec)[0].id]: { slots, expertOf: [0, 0, 1, 2, 2, 2] } } };
   const read = new Set<number>();
   const weights = new Proxy(wide.model.weights, {
     get(source, key) {
@@ -49,9 +66,13 @@ test("where there is time for two slots, the smallest and the largest are made a
       };
     },
   });
-  const [first, second, third] = slotWorks(wide.model.spec, plan, plannedSpec(wide.model.spec, plan)).map(({ work }) => timeOf(work, usualSpeeds));
+  const [first, second, third] = slotWorks(wide.model.spec, plan, plannedSpec(wide.model.spec, plan)).map(({ work }) =>
+    timeOf(work, usualSpeeds)
+  );
   assert.ok(second < first && first < third);
-  const ms = await timeApply({ spec: wide.model.spec, weights }, plan, usualSpeeds, { trialMs: 3.1 * (second + third) });
+  const ms = await timeApply({ spec: wide.model.spec, weights }, plan, usualSpeeds, {
+    trialMs: 3.1 * (second + third),
+  });
   assert.equal([...read].sort(), [...one, ...three]);
   assert.ok(ms > 0);
 });

@@ -9,7 +9,9 @@ import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
 
 const test = suite("profile files");
 let folder: string;
-test.before(async () => { folder = await mkdtemp(join(tmpdir(), "moelab-profile-")); });
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "moelab-profile-"));
+});
 test.after(() => rm(folder, { recursive: true }));
 
 test("a profile comes back as it was, and no temporary file is left", async () => {
@@ -19,7 +21,10 @@ test("a profile comes back as it was, and no temporary file is left", async () =
   assert.equal(await readdir(folder), ["p.json"]);
 });
 
-for (const [what, text] of [["no JSON", "{"], ["no profile", "[]"], ["negative counts", '{"version":1}'], ["another version", '{"version":2}']]) {
+for (const [what, text] of [["no JSON", "{"], ["no profile", "[]"], ["negative counts", "{\"version\":1}"], [
+  "another version",
+  "{\"version\":2}",
+]]) {
   test(`refused: ${what}`, async () => {
     await writeFile(join(folder, "bad.json"), text);
     try {
@@ -48,12 +53,14 @@ test("a profile of another model is refused", async () => {
   const profile = await nanoProfile(model);
   checkProfile(profile, await model.weights.fingerprint());
   const fingerprint = await other.weights.fingerprint();
-  assert.throws(() => checkProfile(profile, fingerprint), (error: { code: string }) => error.code === "profile-of-another-model");
+  assert.throws(() => checkProfile(profile, fingerprint),
+    (error: { code: string }) => error.code === "profile-of-another-model");
 });
 
 test("starved experts are listed", async () => {
   const profile = await nanoProfile(nanoMoe(), 1, () => ({ counts: [100, 7, 0, 8] }));
-  assert.equal(starvedExperts(profile).filter(({ layer }) => layer === "layers.0"), [{ layer: "layers.0", expert: 1, tokens: 7 }, { layer: "layers.0", expert: 2, tokens: 0 }]);
+  assert.equal(starvedExperts(profile).filter(({ layer }) => layer === "layers.0"), [{ layer: "layers.0", expert: 1,
+    tokens: 7 }, { layer: "layers.0", expert: 2, tokens: 0 }]);
 });
 
 test.run();

@@ -2,9 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
+import { load } from "../../sdk/pipeline.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import type { LayerPlan } from "../../sdk/plan/plan.js";
-import { load } from "../../sdk/pipeline.js";
 import type { SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
 import { keepExperts } from "../../sdk/prune/keep-experts.js";
 import { close } from "../support/close.js";
@@ -12,16 +12,24 @@ import { rejects } from "../support/rejects.js";
 import { fixture } from "../support/shared.js";
 
 const test = suite("naee, step by step");
-const data = [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]], labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }];
+const data = [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]],
+  labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }];
 const mixtral = () => load(fixture("models/mixtral")).profile({ data });
 
 test("every loss of every layer is the distance of the pruned model's output from the original's", async () => {
   const study = await mixtral().prune({ method: "naee", keep: 0.75, procedure: "progressive" });
   const { original } = study;
   const outputs = async (layers: Record<string, LayerPlan>) => {
-    const planned = await applyPlan(original, { version: 1, for: await original.weights.fingerprint(), method: "test", options: {}, layers });
-    const forward = await new Model("pruned", planned.spec, planned.weights).forward(data[0], { record: { routing: true } });
-    const all = Object.fromEntries(await Promise.all(Object.entries(forward.routing).map(async ([id, { output }]) => [id, await output.data()] as const)));
+    const planned = await applyPlan(original, { version: 1, for: await original.weights.fingerprint(), method: "test",
+      options: {}, layers });
+    const forward = await new Model("pruned", planned.spec, planned.weights).forward(data[0], {
+      record: { routing: true },
+    });
+    const all = Object.fromEntries(
+      await Promise.all(
+        Object.entries(forward.routing).map(async ([id, { output }]) => [id, await output.data()] as const),
+      ),
+    );
     forward.dispose();
     return all;
   };
@@ -32,9 +40,12 @@ test("every loss of every layer is the distance of the pruned model's output fro
     const tried = Object.entries(losses);
     assert.ok(tried.length > 1);
     for (const [dropped, loss] of tried.slice(0, 6)) {
-      const kept = Array.from({ length: ffn.experts }, (_, e) => e).filter((e) => !dropped.split(",").map(Number).includes(e));
+      const kept = Array.from({ length: ffn.experts }, (_, e) => e).filter((e) =>
+        !dropped.split(",").map(Number).includes(e)
+      );
       const own = (await outputs({ ...before, [id]: keepExperts(kept, ffn.experts) }))[id];
-      close([loss], [Math.hypot(...Array.from(own, (value, i) => value - reference[id][i]))], 1e-4, `${id} without ${dropped}`);
+      close([loss], [Math.hypot(...Array.from(own, (value, i) => value - reference[id][i]))], 1e-4,
+        `${id} without ${dropped}`);
     }
     const least = tried.reduce((best, other) => (other[1] < best[1] ? other : best))[0];
     assert.equal(study.plan!.layers[id].router!.mask!.join(), least);

@@ -4,16 +4,16 @@ import { route } from "../../sdk/model/router/route.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
-import { observerNamed } from "../../sdk/profile/observers/named.js";
-import { subsetLossObserver, type SubsetLoss } from "../../sdk/profile/observers/subset-loss.js";
 import type { GateRatio } from "../../sdk/profile/observers/gate-ratio.js";
+import { observerNamed } from "../../sdk/profile/observers/named.js";
+import { type SubsetLoss, subsetLossObserver } from "../../sdk/profile/observers/subset-loss.js";
 import type { Profile } from "../../sdk/profile/profile.js";
 import { naee } from "../../sdk/prune/naee.js";
 import { dynamicSkipping } from "../../sdk/route/dynamic-skipping.js";
 import { ready, tf } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
+import { oracle, type OracleLayer, oracleModel, replay, stacked } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
-import { oracle, oracleModel, replay, stacked, type OracleLayer } from "../support/oracle.js";
 
 const test = suite("naee against the official code");
 await ready();
@@ -38,17 +38,20 @@ if (found) {
   };
   let profile: Profile;
 
-  test("statistics leak no tensor", () => noLeaks(async () => {
-    const observers = [...params.rs.map((r: number) => observerNamed(`subsetLoss.${r}`)), observerNamed("usage"), observerNamed("gateRatio")];
-    for (const { id, ffn } of moeLayers(model.spec)) {
-      for (let index = 0; index < params.batches; index++) {
-        const { event, dispose } = replay(id, ffn, layers[id], batch(id, index));
-        for (const observer of observers) await observer.see(event);
-        dispose();
+  test("statistics leak no tensor", () =>
+    noLeaks(async () => {
+      const observers = [...params.rs.map((r: number) => observerNamed(`subsetLoss.${r}`)), observerNamed("usage"),
+        observerNamed("gateRatio")];
+      for (const { id, ffn } of moeLayers(model.spec)) {
+        for (let index = 0; index < params.batches; index++) {
+          const { event, dispose } = replay(id, ffn, layers[id], batch(id, index));
+          for (const observer of observers) await observer.see(event);
+          dispose();
+        }
       }
-    }
-    profile = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() }, data: { id: "oracle", fingerprint: "", seed: 0 } });
-  }));
+      profile = buildProfile(observers, { model: { id: "mixtral", fingerprint: await model.weights.fingerprint() },
+        data: { id: "oracle", fingerprint: "", seed: 0 } });
+    }));
 
   test("outputs of the layers as they are", async () => {
     for (const { id, ffn } of moeLayers(model.spec)) {
@@ -68,17 +71,21 @@ if (found) {
         const { losses } = profile.layers[id][`subsetLoss.${r}`] as SubsetLoss;
         assert.equal(Object.keys(losses), Object.keys(expected.losses[layer]));
         // 1e-5 relative: sums of norms far above 1
-        Object.entries<number>(expected.losses[layer]).forEach(([key, loss]) => close([losses[key] / loss], [1], 1e-5, `${id} without ${key}`));
+        Object.entries<number>(expected.losses[layer]).forEach(([key, loss]) =>
+          close([losses[key] / loss], [1], 1e-5, `${id} without ${key}`)
+        );
         assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), expected.kept[layer], id);
         const { event, dispose } = replay(id, ffn, await stacked(pruned.weights, id, ffn.slots.length), whole(id));
-        close(await event.output.data(), tensors.get(`r${r}.${id}.output_on_original_input`)!.values, 1e-5, `output ${id}`);
+        close(await event.output.data(), tensors.get(`r${r}.${id}.output_on_original_input`)!.values, 1e-5,
+          `output ${id}`);
         dispose();
       }
     });
   }
 
   test("the progressive loss compares with given outputs", async () => {
-    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"], batch("layers.0", 0));
+    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"],
+      batch("layers.0", 0));
     const target = tf.zerosLike(event.output);
     const observer = subsetLossObserver({ keep: 7, targets: { "layers.0": [target] } });
     await observer.see(event);
@@ -94,7 +101,8 @@ if (found) {
   });
 
   test("more subsets than allowed are refused", async () => {
-    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"], batch("layers.0", 0));
+    const { event, dispose } = replay("layers.0", moeLayers(model.spec)[0].ffn, layers["layers.0"],
+      batch("layers.0", 0));
     try {
       await subsetLossObserver({ keep: 4, maxSubsets: 69 }).see(event);
       assert.unreachable();
@@ -110,10 +118,12 @@ if (found) {
     for (const { id, ffn } of moeLayers(skipping.spec)) {
       const layer = id.split(".")[1];
       const { median, mean } = profile.layers[id].gateRatio as GateRatio;
-      close([median, mean], [json.dynamic_skipping.median_used_as_beta[layer], json.dynamic_skipping.mean[layer]], 1e-5, id);
+      close([median, mean], [json.dynamic_skipping.median_used_as_beta[layer], json.dynamic_skipping.mean[layer]], 1e-5,
+        id);
       const { event, dispose } = replay(id, ffn, layers[id], whole(id));
       const { choice, gates, output } = tf.tidy(() => {
-        const { choice, gates } = route(event.logits, ffn.router, { B: 1, T: event.input.shape[0], offset: 0, capacity: false });
+        const { choice, gates } = route(event.logits, ffn.router, { B: 1, T: event.input.shape[0], offset: 0,
+          capacity: false });
         const weights = tf.sum(tf.mul(tf.oneHot(choice, ffn.experts), tf.expandDims(gates, -1)), 1);
         const outputs = tf.stack(ffn.expertOf.map((slot) => event.expert(slot).run(event.input)), 1);
         return { choice, gates, output: tf.matMul(tf.expandDims(weights, 1), outputs) };

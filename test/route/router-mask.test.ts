@@ -9,7 +9,9 @@ await ready();
 
 const router: RouterSpec = { kind: "softmax", topK: 1, normalize: false, scale: 1, bias: false, capacity: 0 };
 async function chosen(spec: RouterSpec, logits: number[][]): Promise<number[]> {
-  const choice = tf.tidy(() => route(tf.tensor2d(logits), spec, { B: 1, T: logits.length, offset: 0, capacity: false }).choice);
+  const choice = tf.tidy(() =>
+    route(tf.tensor2d(logits), spec, { B: 1, T: logits.length, offset: 0, capacity: false }).choice
+  );
   const values = Array.from(await choice.data());
   choice.dispose();
   return values;

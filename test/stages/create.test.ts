@@ -8,8 +8,19 @@ import { rejects } from "../support/rejects.js";
 
 const test = suite("creating and training a model");
 const config = {
-  model_type: "mixtral", vocab_size: 16, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 2, num_key_value_heads: 2,
-  num_local_experts: 4, num_experts_per_tok: 2, max_position_embeddings: 32, rms_norm_eps: 1e-5, rope_theta: 1e4, tie_word_embeddings: false,
+  model_type: "mixtral",
+  vocab_size: 16,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 2,
+  num_local_experts: 4,
+  num_experts_per_tok: 2,
+  max_position_embeddings: 32,
+  rms_norm_eps: 1e-5,
+  rope_theta: 1e4,
+  tie_word_embeddings: false,
 };
 /** counting up: the next token is the one after */
 const data = [0, 1].map((k) => {
@@ -21,7 +32,8 @@ test("a new model learns, is the reference of later changes, and is saved", asyn
   const fresh = await create(config, { seed: 3 });
   const trained = await from(fresh).train({ data, steps: 40, batch: 8, lr: 1e-2, items: 16, balance: 0.01 });
   assert.equal(trained.steps.map(({ stage }) => stage), ["create", "train"]);
-  const nll = async (study: typeof trained) => (await from(study).evaluate({ data })).evaluation!.after.scores[0].nll.value;
+  const nll = async (study: typeof trained) =>
+    (await from(study).evaluate({ data })).evaluation!.after.scores[0].nll.value;
   assert.ok(await nll(trained) < 0.6 * await nll(fresh), "the loss falls");
   assert.is(trained.original, trained.model);
   const merged = await from(trained).profile({ data }).merge({ method: "m-smoe", keep: 2 }).evaluate({ data });

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nonZeroRows, readRemainder } from "../../sdk/compress/remainder.js";
-import { moeLayers, type ExpertSpec } from "../../sdk/model/spec.js";
+import { type ExpertSpec, moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import type { Study } from "../../sdk/stages/study.js";
 import { rejects } from "../support/rejects.js";
@@ -10,7 +10,9 @@ import { fixture } from "../support/shared.js";
 // Recovery, and what goes away on the way: rows of remainders by importance, experts by usage.
 const test = suite("distilling a study");
 const data = [0, 1].map((k) => {
-  const words = [0, 1, 2, 3].map((row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3].map((
+    row,
+  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const profiled = await load(fixture("models/switch_transformers")).profile({ data });
@@ -23,7 +25,8 @@ async function rowsOf(study: Study): Promise<{ said: number; found: number; of: 
     for (const [index, slot] of ffn.slots.entries()) {
       for (const [matrix, said] of Object.entries((slot as ExpertSpec & { rows: Record<string, number> }).rows)) {
         const name = `${id}.experts.${index}.${matrix}`;
-        const [of, width] = [study.model.weights.info(`${name}.u`).shape[0], study.model.weights.info(`${name}.v`).shape[1]];
+        const [of, width] = [study.model.weights.info(`${name}.u`).shape[0],
+          study.model.weights.info(`${name}.v`).shape[1]];
         const found = nonZeroRows(await readRemainder(study.model.weights, `${name}.s`, [of, width]), width).length;
         // what is stored is the rows that are left
         if (said > 0) assert.equal(study.model.weights.info(`${name}.s`).shape, [said, width]);
@@ -38,7 +41,8 @@ test("after low-rank-sparse, training drops rows over the whole network to the s
   const study = await from(compressed).distill({ data, steps: 25, batch: 4, lr: 1e-3, items: 8 });
   const rows = await rowsOf(study);
   for (const { said, found } of rows) assert.is(said, found, "the spec counts the rows that are left");
-  const [left, all] = [rows.reduce((sum, { found, width }) => sum + found * width, 0), rows.reduce((sum, { of, width }) => sum + of * width, 0)];
+  const [left, all] = [rows.reduce((sum, { found, width }) => sum + found * width, 0),
+    rows.reduce((sum, { of, width }) => sum + of * width, 0)];
   const widest = Math.max(...rows.map(({ width }) => width));
   // the threshold is a row's score, and that row stays; rows with the same score stay together
   assert.ok(left / all >= 0.25 - widest / all && left / all < 0.25 + 0.02, `${left / all} of the remainders is left`);
@@ -58,7 +62,8 @@ test("with { sparsify: false } the rows that are zero stay zero", async () => {
 });
 
 test("task-specific pruning on the way: experts go, the rest is stored and trained", async () => {
-  const study = await from(profiled).train({ data, steps: 20, batch: 4, lr: 1e-3, items: 8, prune: { keep: 2, exclude: [] } });
+  const study = await from(profiled).train({ data, steps: 20, batch: 4, lr: 1e-3, items: 8,
+    prune: { keep: 2, exclude: [] } });
   for (const { id, ffn } of moeLayers(study.model.spec)) {
     assert.is(ffn.slots.length, 2, id);
     assert.is(ffn.router.masked!.length, ffn.experts - 2);
@@ -72,14 +77,17 @@ test("task-specific pruning on the way: experts go, the rest is stored and train
 });
 
 test("the released code's mask keeps every expert and multiplies logits", async () => {
-  const study = await from(profiled).train({ data, steps: 10, batch: 4, lr: 1e-3, items: 8, prune: { keep: 2, exclude: [], mask: "released-product" } });
+  const study = await from(profiled).train({ data, steps: 10, batch: 4, lr: 1e-3, items: 8,
+    prune: { keep: 2, exclude: [], mask: "released-product" } });
   const [{ ffn }] = moeLayers(study.model.spec);
   assert.is(ffn.slots.length, ffn.experts);
   assert.is(ffn.router.maskBy, "released-product");
 });
 
 test("rows and experts cannot go in one training", async () => {
-  const error = await rejects(Promise.resolve(from(compressed).distill({ data, steps: 2, items: 8, prune: { keep: 2 } })));
+  const error = await rejects(
+    Promise.resolve(from(compressed).distill({ data, steps: 2, items: 8, prune: { keep: 2 } })),
+  );
   assert.is(error.code, "two-prunings");
 });
 

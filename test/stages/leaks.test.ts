@@ -11,7 +11,9 @@ const test = suite("leaks of stages");
 await ready();
 
 const data = [0, 1].map((k) => {
-  const words = [0, 1, 2, 3].map((row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3].map((
+    row,
+  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const load0 = () => load(fixture("models/switch_transformers"));
@@ -22,8 +24,11 @@ const chains: Record<string, () => PromiseLike<Study>> = {
   prune: () => load0().profile({ data }).prune({ method: "frequency", keep: 2 }),
   compress: () => load0().profile({ data }).compress({ method: "low-rank-sparse", rank: 2, keep: 0.25, exclude: [] }),
   evaluate: () => load0().profile({ data }).merge({ method: "m-smoe", keep: 0.5 }).evaluate({ data }),
-  distill: () => load0().profile({ data }).merge({ method: "m-smoe", keep: 0.5 }).distill({ data, steps: 2, batch: 2, items: 4 }),
-  "the whole chain": () => load0().profile({ data }).merge({ method: "m-smoe", keep: 0.5 }).compress({ method: "low-rank-sparse", rank: 2, keep: 0.25, exclude: [] }).distill({ data, steps: 2, batch: 2, items: 4 }).evaluate({ data }),
+  distill: () =>
+    load0().profile({ data }).merge({ method: "m-smoe", keep: 0.5 }).distill({ data, steps: 2, batch: 2, items: 4 }),
+  "the whole chain": () =>
+    load0().profile({ data }).merge({ method: "m-smoe", keep: 0.5 }).compress({ method: "low-rank-sparse", rank: 2,
+      keep: 0.25, exclude: [] }).distill({ data, steps: 2, batch: 2, items: 4 }).evaluate({ data }),
 };
 
 /** Runs a chain and gives up its models. */
@@ -56,7 +61,10 @@ test("the whole chain twenty times in one process stays within 5 % of the memory
   const late = used();
   assert.is(late.tensors, early.tensors);
   assert.is(late.tensorBytes, early.tensorBytes);
-  for (const kind of ["live", "rss"] as const) assert.ok(late[kind] <= 1.05 * early[kind], `${kind}: ${(early[kind] / 2 ** 20).toFixed(1)} MiB after 5 rounds, ${(late[kind] / 2 ** 20).toFixed(1)} after 20`);
+  for (const kind of ["live", "rss"] as const)
+    assert.ok(late[kind] <= 1.05 * early[kind],
+      `${kind}: ${(early[kind] / 2 ** 20).toFixed(1)} MiB after 5 rounds, `
+        + `${(late[kind] / 2 ** 20).toFixed(1)} after 20`);
 });
 
 test.run();

@@ -2,20 +2,29 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { moe } from "../../sdk/moe.js";
 import { from, load } from "../../sdk/pipeline.js";
-import { DISPLAY } from "../../sdk/view/displayable.js";
 import type { MoeEvent } from "../../sdk/profile/observer.js";
+import { DISPLAY } from "../../sdk/view/displayable.js";
 import { fixture } from "../support/shared.js";
 
 const test = suite("a method of one's own");
-const data = [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]], labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }];
+const data = [{ ids: [[4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]], decoderIds: [[0, 5, 6, 9], [0, 7, 8, 4]],
+  labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }];
 
 test("ten lines, and it is planned, drawn, forecast, applied, scored and compared like any other", async () => {
   const halves = moe.defineMethod<{ weight: number }>({
-    name: "halves", paper: "", kind: "merge", needs: ["usage"], options: ["weight"],
+    name: "halves",
+    paper: "",
+    kind: "merge",
+    needs: ["usage"],
+    options: ["weight"],
     plan: (profile, { weight }) => ({
-      version: 1, for: profile.model.fingerprint, method: "halves", options: { weight },
+      version: 1,
+      for: profile.model.fingerprint,
+      method: "halves",
+      options: { weight },
       layers: Object.fromEntries(Object.entries(profile.layers).map(([id, { experts }]) => [id, {
-        slots: Array.from({ length: experts / 2 }, (_, slot) => ({ from: [{ expert: 2 * slot, weight }, { expert: 2 * slot + 1, weight: 1 - weight }] })),
+        slots: Array.from({ length: experts / 2 },
+          (_, slot) => ({ from: [{ expert: 2 * slot, weight }, { expert: 2 * slot + 1, weight: 1 - weight }] })),
         expertOf: Array.from({ length: experts }, (_, e) => e >> 1),
       }])),
     }),
@@ -27,7 +36,11 @@ test("ten lines, and it is planned, drawn, forecast, applied, scored and compare
   assert.match(String((await (await planned).plan![DISPLAY]()).data["text/plain"]), "Experts that remain");
   const study = await planned.apply().evaluate({ data });
   assert.is(study.evaluation!.after.cost.parameters.total, forecast.after.parameters.total);
-  const comparison = await from(profiled).compare([{ arm: "own", method: halves as never, weight: 0.5 }, { arm: "by name", method: "halves", weight: 0.5 }], { data });
+  const comparison = await from(profiled).compare([{ arm: "own", method: halves as never, weight: 0.5 }, {
+    arm: "by name",
+    method: "halves",
+    weight: 0.5,
+  }], { data });
   assert.is(comparison.rows[1].scores[0].nll.value, comparison.rows[2].scores[0].nll.value);
   assert.ok((await comparison.chart().toPng()).png.length > 1000);
 });
@@ -35,14 +48,27 @@ test("ten lines, and it is planned, drawn, forecast, applied, scored and compare
 test("it may bring observers of its own, which see the data once more", async () => {
   let seen = 0;
   const loudest = moe.defineMethod<{ keep: number }>({
-    name: "loudest", paper: "", kind: "prune", needs: ["usage"],
+    name: "loudest",
+    paper: "",
+    kind: "prune",
+    needs: ["usage"],
     observers: () => {
       const sums: Record<string, number> = {};
-      return [{ name: "loudness", see: async ({ layer, output }: MoeEvent) => { seen += 1; sums[layer] = (sums[layer] ?? 0) + output.shape[0]; }, result: () => sums, merge: () => undefined }];
+      return [{ name: "loudness", see: async ({ layer, output }: MoeEvent) => {
+        seen += 1;
+        sums[layer] = (sums[layer] ?? 0) + output.shape[0];
+      }, result: () => sums, merge: () => undefined }];
     },
     plan: (profile, { keep }) => ({
-      version: 1, for: profile.model.fingerprint, method: "loudest", options: { keep },
-      layers: Object.fromEntries(Object.entries(profile.layers).filter(([, layer]) => (layer.loudness as number) > 0).map(([id, { experts }]) => [id, { router: { mask: Array.from({ length: experts - keep }, (_, e) => e) } }])),
+      version: 1,
+      for: profile.model.fingerprint,
+      method: "loudest",
+      options: { keep },
+      layers: Object.fromEntries(
+        Object.entries(profile.layers).filter(([, layer]) => (layer.loudness as number) > 0).map((
+          [id, { experts }],
+        ) => [id, { router: { mask: Array.from({ length: experts - keep }, (_, e) => e) } }]),
+      ),
     }),
   });
   const profiled = await load(fixture("models/switch_transformers")).profile({ data });

@@ -20,7 +20,10 @@ const data = [40, 24, 17].map((length, batch) => {
   return { ids, labels: ids };
 });
 
-for (const [name, options] of [["nano-switch", { task: "pron", items: 200 }], ["nano-decoder", { items: 40, window: 64 }], ["olmoe", { data }], ["qwen3_next", { data }], ["deepseek_v3", { data }], ["jamba", { data }]] as const) {
+for (const [name, options] of [["nano-switch", { task: "pron", items: 200 }], ["nano-decoder", { items: 40,
+  window: 64 }], ["olmoe", { data }], ["qwen3_next", { data }], ["deepseek_v3", { data }], ["jamba", {
+  data,
+}]] as const) {
   if (!counted) break;
   test(`${name}: profile, evaluate and train take what a trial forecasts`, async () => {
     const model = name.startsWith("nano") ? name : fixture(`models/${name}`);
@@ -30,15 +33,18 @@ for (const [name, options] of [["nano-switch", { task: "pron", items: 200 }], ["
     const forecast = Object.fromEntries(stages.map(({ stage, peakBytes }) => [stage, peakBytes]));
     const study = await from(begun).profile(given).evaluate(given);
     const trained = await from(study).train({ ...given, steps: 6, batch: 16 });
-    for (const { stage, peakBytes } of [...study.steps, ...trained.steps.slice(-1)].filter(({ stage }) => stage in forecast)) close(forecast[stage], peakBytes, `${name} ${stage}`);
+    for (const { stage, peakBytes } of [...study.steps, ...trained.steps.slice(-1)].filter(({ stage }) =>
+      stage in forecast
+    )) close(forecast[stage], peakBytes, `${name} ${stage}`);
     await trained.model.dispose();
     await study.model.dispose();
   });
 }
 
-if (!counted) test("a back end that does not count is refused", async () => {
-  const error = await load("nano-switch").memory().then(() => undefined, (reason: { code?: string }) => reason);
-  assert.is(error?.code, "not-counted");
-});
+if (!counted)
+  test("a back end that does not count is refused", async () => {
+    const error = await load("nano-switch").memory().then(() => undefined, (reason: { code?: string }) => reason);
+    assert.is(error?.code, "not-counted");
+  });
 
 test.run();

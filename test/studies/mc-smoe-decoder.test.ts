@@ -2,22 +2,24 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { importantRows } from "../../data/studies/mc-smoe-decoder/important-rows.js";
-import { allPieces, arms, armsOf, pieceName, regimes, study, testWindows } from "../../data/studies/mc-smoe-decoder/recipe.js";
+import { allPieces, arms, armsOf, pieceName, regimes, study,
+  testWindows } from "../../data/studies/mc-smoe-decoder/recipe.js";
 import { batchOf, drawWindows } from "../../data/studies/mc-smoe-decoder/windows.js";
 import { factorise } from "../../sdk/compress/factorise.js";
 import { printedTable, readReport } from "../../sdk/evaluate/index.js";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { packageFile } from "../../sdk/package-file.js";
-import { ExpertGradients } from "../../sdk/profile/expert-gradients.js";
 import { methodNamed } from "../../sdk/plan/methods.js";
+import { ExpertGradients } from "../../sdk/profile/expert-gradients.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
 import { useBackend } from "../support/backends.js";
 import { nanoMoe } from "../support/nano-moe.js";
 
 const folder = packageFile(`data/results/${study}`);
 const reports = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-const claims = JSON.parse(readFileSync(packageFile(`data/studies/${study}/claims.json`), "utf8")) as Record<string, { arm: string; against: string; keep: number; againstKeep?: number; metric: string }[]>;
+const claims = JSON.parse(readFileSync(packageFile(`data/studies/${study}/claims.json`), "utf8")) as Record<string,
+  { arm: string; against: string; keep: number; againstKeep?: number; metric: string }[]>;
 
 test.before(() => useBackend("wasm"));
 
@@ -31,33 +33,47 @@ test("every arm names a method of moelab, every claim two arms at ratios that ar
 });
 
 test("the arms of Table A9 are all there", () => {
-  const own: Record<string, string> = { "Dense": "dense", "Full SMoE": "full", "Pruning": "pruning", "Task-Specific": "task-specific", "M-SMoE": "m-smoe", "MC-SMoE": "mc-smoe" };
-  for (const [method] of printedTable("mc-smoe", "Table A9").rows) assert.ok(arms.some(({ name }) => name === own[method as string]), String(method));
+  const own: Record<string, string> = { "Dense": "dense", "Full SMoE": "full", "Pruning": "pruning",
+    "Task-Specific": "task-specific", "M-SMoE": "m-smoe", "MC-SMoE": "mc-smoe" };
+  for (const [method] of printedTable("mc-smoe", "Table A9").rows)
+    assert.ok(arms.some(({ name }) => name === own[method as string]), String(method));
 });
 
-test("each piece that is committed has every arm on every task, with its size and the command that repeats it", async () => {
-  assert.ok(reports.length > 0);
-  for (const file of reports) {
-    const piece = allPieces().find((one) => `${pieceName(one)}.json` === file);
-    assert.ok(piece, `${file} is no piece of the recipe`);
-    const { regime, draw } = piece!;
-    const name = pieceName(piece!);
-    const report = await readReport(`${folder}/${name}.json`);
-    const wanted = regimes[regime].flatMap(({ domains, tasks }) => armsOf(regime, draw).flatMap((arm) => arm.keep.flatMap((keep) => [...tasks, ...domains.map((domain) => `text_${domain}`)].map((task) => `${task} ${arm.name} ${keep}`))));
-    // the dense model is trained apart, and its arm left out until it is there
-    assert.equal(Object.keys(report.results).sort(), wanted.filter((key) => key in report.results || !/ dense 1$/.test(key)).sort(), name);
-    assert.ok((report.moelab as { command: string }).command.endsWith(name));
-    const size = (arm: string, keep: number) => report.configs[`pronunciation ${arm} ${keep}`].experts as number;
-    // adaptive ratios keep k on average; ties at the threshold leave a few more out
-    assert.ok(size("m-smoe", 8) <= size("full", 16) / 2 && size("m-smoe", 8) > 0.4 * size("full", 16), name);
-    assert.is(size("redirect", 4), size("m-smoe", 4));
-    for (const [key, entries] of Object.entries(report.results)) if (/^text_\w+ full/.test(key)) assert.is(entries["kl,none"], 0, key);
-  }
-});
+test("each piece that is committed has every arm on every task, with its size and the command that " + "repeats it",
+  async () => {
+    assert.ok(reports.length > 0);
+    for (const file of reports) {
+      const piece = allPieces().find((one) => `${pieceName(one)}.json` === file);
+      assert.ok(piece, `${file} is no piece of the recipe`);
+      const { regime, draw } = piece!;
+      const name = pieceName(piece!);
+      const report = await readReport(`${folder}/${name}.json`);
+      const wanted = regimes[regime].flatMap(({ domains, tasks }) =>
+        armsOf(regime, draw).flatMap((arm) =>
+          arm.keep.flatMap((keep) =>
+            [...tasks, ...domains.map((domain) => `text_${domain}`)].map((task) => `${task} ${arm.name} ${keep}`)
+          )
+        )
+      );
+      // the dense model is trained apart, and its arm left out until it is there
+      assert.equal(Object.keys(report.results).sort(), wanted.filter((key) =>
+        key in report.results || !/ dense 1$/.test(key)
+      ).sort(), name);
+      assert.ok((report.moelab as { command: string }).command.endsWith(name));
+      const size = (arm: string, keep: number) => report.configs[`pronunciation ${arm} ${keep}`].experts as number;
+      // adaptive ratios keep k on average; ties at the threshold leave a few more out
+      assert.ok(size("m-smoe", 8) <= size("full", 16) / 2 && size("m-smoe", 8) > 0.4 * size("full", 16), name);
+      assert.is(size("redirect", 4), size("m-smoe", 4));
+      for (const [key, entries] of Object.entries(report.results))
+        if (/^text_\w+ full/.test(key))
+          assert.is(entries["kl,none"], 0, key);
+    }
+  });
 
 test("windows of two draws share no text, and are the same when drawn again", async () => {
   const tokenizer = await loadTokenizer(packageFile("data/models/nano-decoder"));
-  const rows = (draw: number) => drawWindows("dictionary", "test", testWindows, draw, tokenizer).map((row) => row.join(" "));
+  const rows = (draw: number) =>
+    drawWindows("dictionary", "test", testWindows, draw, tokenizer).map((row) => row.join(" "));
   const [one, two] = [rows(1), rows(2)];
   assert.is(one.length, testWindows);
   assert.equal(one, rows(1));
@@ -78,21 +94,30 @@ test("the rows that stay are those of the largest |s dL/ds|, over all matrices t
     slopes.push(gradients.result());
     gradients.dispose();
   }
-  for (const { id: layer } of moeLayers(spec)) for (const slot of [0, 1]) for (const matrix of ["gate", "up", "down"]) {
-    const name = `${layer}.experts.${slot}.${matrix}`;
-    const [out, width] = weights.info(name).shape;
-    const { s } = factorise(await weights.values(name), [out, width], 2);
-    const slope = await Promise.all(slopes.map((source) => source.values(name)));
-    for (let row = 0; row < out; row++) {
-      let score = 0;
-      for (const each of slope) for (let i = row * width; i < (row + 1) * width; i++) score += Math.abs(s[i] * each[i]);
-      scores.push({ at: `${layer} ${slot} ${matrix} ${row}`, score: score / width, entries: width });
-    }
-  }
+  for (const { id: layer } of moeLayers(spec))
+    for (const slot of [0, 1])
+      for (const matrix of ["gate", "up", "down"]) {
+        const name = `${layer}.experts.${slot}.${matrix}`;
+        const [out, width] = weights.info(name).shape;
+        const { s } = factorise(await weights.values(name), [out, width], 2);
+        const slope = await Promise.all(slopes.map((source) => source.values(name)));
+        for (let row = 0; row < out; row++) {
+          let score = 0;
+          for (const each of slope)
+            for (let i = row * width; i < (row + 1) * width; i++) score += Math.abs(s[i] * each[i]);
+          scores.push({ at: `${layer} ${slot} ${matrix} ${row}`, score: score / width, entries: width });
+        }
+      }
   scores.sort((a, b) => b.score - a.score);
   let left = 0.25 * scores.reduce((sum, { entries }) => sum + entries, 0);
   const wanted = scores.filter(({ entries }) => (left -= entries) >= 0).map(({ at }) => at);
-  const found = moeLayers(spec).flatMap(({ id: layer }) => [0, 1].flatMap((slot) => ["gate", "up", "down"].flatMap((matrix) => rows[layer][slot][matrix].map((row) => `${layer} ${slot} ${matrix} ${row}`))));
+  const found = moeLayers(spec).flatMap(({ id: layer }) =>
+    [0, 1].flatMap((slot) =>
+      ["gate", "up", "down"].flatMap((matrix) =>
+        rows[layer][slot][matrix].map((row) => `${layer} ${slot} ${matrix} ${row}`)
+      )
+    )
+  );
   assert.equal(found.sort(), wanted.sort());
   assert.ok(found.length > 5);
   await model.dispose();

@@ -1,5 +1,5 @@
 import { tf } from "../../sdk/tensor/index.js";
-import { repeatKernel, watchKernels, type Values } from "./repeat-kernel.js";
+import { repeatKernel, type Values, watchKernels } from "./repeat-kernel.js";
 
 /** What two back ends made of one kind of operation, given the same inputs. */
 export interface Comparison {
@@ -7,14 +7,18 @@ export interface Comparison {
   /** calls compared, and those with equal bits */
   calls: number;
   equal: number;
-  /** largest difference in units of the last place: of the result, and of the sum of absolute terms where the operation sums */
+  /**
+   * largest difference in units of the last place: of the result, and of the sum of absolute terms where the operation
+   * sums
+   */
   worst: number;
   /** element, values and shapes of it */
   where: string;
 }
 
 /** Kernels whose result is a sum of terms: rounding is relative to the sum of the terms' absolute values. */
-const SUMS = new Set(["AddN", "BatchMatMul", "Cumsum", "Einsum", "Mean", "ScatterNd", "SparseToDense", "Sum", "UnsortedSegmentSum", "_FusedMatMul"]);
+const SUMS = new Set(["AddN", "BatchMatMul", "Cumsum", "Einsum", "Mean", "ScatterNd", "SparseToDense", "Sum",
+  "UnsortedSegmentSum", "_FusedMatMul"]);
 const ULP = 2 ** -23;
 
 /**
@@ -44,7 +48,9 @@ export async function lockstep(other: string, work: () => Promise<unknown>, samp
         const units = unitsApart(value, expected[which][i], terms?.[which][i]);
         if (units <= worst) return;
         worst = units;
-        if (worst > comparison.worst) Object.assign(comparison, { worst, where: `${call}: element ${i} is ${value}, on ${other} ${expected[which][i]}` });
+        if (worst > comparison.worst)
+          Object.assign(comparison, { worst,
+            where: `${call}: element ${i} is ${value}, on ${other} ${expected[which][i]}` });
       });
     });
     if (worst === 0) comparison.equal++;

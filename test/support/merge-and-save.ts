@@ -15,17 +15,34 @@ const see = (name: string) => {
   if (name.includes(".experts.")) reads++;
   if (when === "read" && name.includes(what)) die();
 };
-weights.values = (name) => { see(name); return values(name); };
-weights.bytes = (name, rows) => { see(name); return bytes(name, rows); };
+weights.values = (name) => {
+  see(name);
+  return values(name);
+};
+weights.bytes = (name, rows) => {
+  see(name);
+  return bytes(name, rows);
+};
 const ids = [[5, 9, 2, 31, 7, 64, 12, 3], [8, 1, 44, 21, 17, 60, 33, 29]];
-const profiled = await from(loaded).profile({ data: [{ ids, labels: ids }, { ids: [ids[1]], labels: [ids[1]] }], state });
+const profiled = await from(loaded).profile({ data: [{ ids, labels: ids }, { ids: [ids[1]], labels: [ids[1]] }],
+  state });
 const readToProfile = reads;
 const { model, profile, state: { opened } } = await from(profiled).merge({ method: "m-smoe", keep: 0.5 });
 let piece = 0;
 const saved = await saveModel(folder, model, {
-  config: opened.config, family: opened.family, original: opened.store, filesFrom: opened.folder, maxShardBytes: 15_000, noteBytes: 5_000,
+  config: opened.config,
+  family: opened.family,
+  original: opened.store,
+  filesFrom: opened.folder,
+  maxShardBytes: 15_000,
+  noteBytes: 5_000,
   // asked for when all weights are there and moelab.json is made
   provenance: { ...(when === "end" && { toJSON: die }) },
-  onProgress: () => { if (when === "piece" && ++piece === Number(what)) die(); },
+  onProgress: () => {
+    if (when === "piece" && ++piece === Number(what)) die();
+  },
 });
-console.log(JSON.stringify({ profile, readToProfile, resumedBytes: saved.resumedBytes, files: saved.files.filter(({ name }) => name.startsWith("model")) }));
+console.log(
+  JSON.stringify({ profile, readToProfile, resumedBytes: saved.resumedBytes,
+    files: saved.files.filter(({ name }) => name.startsWith("model")) }),
+);

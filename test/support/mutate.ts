@@ -1,8 +1,12 @@
 import fc from "fast-check";
 
-const TOKENS = ["-1", "0", "1e999", "1e9", "9007199254740993", "18446744073709551615", "1.5", "null", "true", "{}", "[]", '""', '"F32"', '"__proto__"', "[[[[", "}", "]", ",", ":", '"', "\\", "\0", "\ufeff", "\ud83d\ude00"];
+const TOKENS = ["-1", "0", "1e999", "1e9", "9007199254740993", "18446744073709551615", "1.5", "null", "true", "{}",
+  "[]", "\"\"", "\"F32\"", "\"__proto__\"", "[[[[", "}", "]", ",", ":", "\"", "\\", "\0", "\ufeff", "\ud83d\ude00"];
 
-/** One change of bytes: some replaced, cut or repeated, or one of the words that JSON is made of replaced by a hostile one. */
+/**
+ * One change of bytes: some replaced, cut or repeated, or one of the words that JSON is made of replaced by a hostile
+ * one.
+ */
 export const mutation = fc.oneof(
   fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), byte: fc.nat(255) }),
   fc.record({ kind: fc.constant("cut" as const), at: fc.nat(), length: fc.nat(40) }),
@@ -19,11 +23,13 @@ export function mutateJson(json: Buffer, changes: readonly Mutation[]): Buffer {
 
 function mutated(json: Buffer, change: Mutation): Buffer {
   const at = change.at % json.length;
-  if (change.kind === "flip") return Buffer.concat([json.subarray(0, at), Buffer.of(change.byte), json.subarray(at + 1)]);
+  if (change.kind === "flip")
+    return Buffer.concat([json.subarray(0, at), Buffer.of(change.byte), json.subarray(at + 1)]);
   if (change.kind === "cut") return Buffer.concat([json.subarray(0, at), json.subarray(at + change.length)]);
   if (change.kind === "repeat") return Buffer.concat([json.subarray(0, at + change.length), json.subarray(at)]);
   const words = [...json.toString("latin1").matchAll(/"[^"]*"|\d+|[[\]{},:]/g)];
   if (words.length === 0) return json;
   const word = words[change.at % words.length];
-  return Buffer.concat([json.subarray(0, word.index), Buffer.from(change.token), json.subarray(word.index + word[0].length)]);
+  return Buffer.concat([json.subarray(0, word.index), Buffer.from(change.token),
+    json.subarray(word.index + word[0].length)]);
 }

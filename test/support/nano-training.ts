@@ -18,16 +18,37 @@ interface NanoTraining extends Partial<TrainOptions> {
   look?(model: Trainable): Promise<void>;
 }
 
-/** Trains a model of nano-switch's architecture from fresh weights to copy what it reads, with the settings of the bundled model; gives the loss of each step. */
-export async function trainNano({ steps, sequences = 8, seed = 1, nudge = false, look, ...options }: NanoTraining): Promise<number[]> {
+/**
+ * Trains a model of nano-switch's architecture from fresh weights to copy what it reads, with the settings of the
+ * bundled model; gives the loss of each step.
+ */
+export async function trainNano(
+  { steps, sequences = 8, seed = 1, nudge = false, look, ...options }: NanoTraining,
+): Promise<number[]> {
   const spec = await specFromConfig(JSON.parse(readFileSync(config, "utf8")));
   const model = await Trainable.from(spec, initialize(spec, new Rng(`weights ${seed}`)));
   const rng = new Rng("nudge");
-  if (nudge) for (const { variable } of model.variables()) tf.tidy(() => variable.assign(tf.mul(variable, tf.tensor(Float32Array.from({ length: variable.size }, () => 1 + (rng.int(3) - 1) * 2 ** -23), variable.shape))));
+  if (nudge) {
+    for (const { variable } of model.variables())
+      tf.tidy(() =>
+        variable.assign(
+          tf.mul(variable, tf.tensor(Float32Array.from({ length: variable.size }, () =>
+            1 + (rng.int(3) - 1) * 2 ** -23), variable.shape)),
+        )
+      );
+  }
   try {
     const { losses } = await train(model, {
-      steps, batch: (step) => copying(new Rng(`batch ${seed} ${step}`), sequences), lr: 2e-3, warmup: 200, schedule: "constant",
-      clip: 1, balance: 0.01, decay: 0.01, weighting: "example", ...options,
+      steps,
+      batch: (step) => copying(new Rng(`batch ${seed} ${step}`), sequences),
+      lr: 2e-3,
+      warmup: 200,
+      schedule: "constant",
+      clip: 1,
+      balance: 0.01,
+      decay: 0.01,
+      weighting: "example",
+      ...options,
     });
     await look?.(model);
     return losses;
@@ -40,5 +61,6 @@ export async function trainNano({ steps, sequences = 8, seed = 1, nudge = false,
 function copying(rng: Rng, sequences: number): TrainingBatch {
   const ids = Array.from({ length: sequences }, () => Array.from({ length: 12 }, () => 2 + rng.int(1000)));
   const labels = ids.map((row) => row.slice(0, 8));
-  return { ids, mask: ids.map((row, b) => row.map((_, t) => (t < 12 - (b % 4) ? 1 : 0))), decoderIds: labels.map((row) => [0, ...row.slice(0, -1)]), labels };
+  return { ids, mask: ids.map((row, b) => row.map((_, t) => (t < 12 - (b % 4) ? 1 : 0))),
+    decoderIds: labels.map((row) => [0, ...row.slice(0, -1)]), labels };
 }

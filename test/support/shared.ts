@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Absolute path of something in `../shared` (oracles, prototypes), or undefined with a line that says what is skipped. */
+/**
+ * Absolute path of something in `../shared` (oracles, prototypes), or undefined with a line that says what is skipped.
+ */
 export function shared(path: string): string | undefined {
   const full = fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
   if (existsSync(full)) return full;

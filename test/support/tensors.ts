@@ -1,5 +1,5 @@
-import { tf } from "../../sdk/tensor/index.js";
 import * as assert from "uvu/assert";
+import { tf } from "../../sdk/tensor/index.js";
 
 /** Runs a function and asserts that as many tensors live after it as before. */
 export async function noLeaks<T>(run: () => T | Promise<T>): Promise<T> {

@@ -6,7 +6,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { packageFile } from "../../sdk/package-file.js";
 
-interface Cell { cell_type: string; source: string; outputs?: { output_type: string; data?: Record<string, unknown> }[] }
+interface Cell {
+  cell_type: string;
+  source: string;
+  outputs?: { output_type: string; data?: Record<string, unknown> }[];
+}
 
 /**
  * The tests of one shipped notebook, `papers/mc-smoe`: each has a file of its own, so that they run side by side.
@@ -19,11 +23,13 @@ export function testNotebook(name: string, parameter: string): void {
 
   test(`${basename(notebook)} runs in our kernel and shows something in every cell that asks for it`, () => {
     const out = mkdtempSync(join(tmpdir(), "moelab-"));
-    execFileSync(process.execPath, [packageFile("dist/cli.js"), "run", notebook, "-p", parameter, "--out", out, "--html"], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync(process.execPath, [packageFile("dist/cli.js"), "run", notebook, "-p", parameter, "--out", out,
+      "--html"], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
     for (const { cell_type, source, outputs } of cellsOf(join(out, basename(notebook)))) {
       if (cell_type !== "code") continue;
       assert.not(outputs!.some(({ output_type }) => output_type === "error"), source);
-      if (source.includes("moe.display(")) assert.ok(outputs!.some(({ data }) => data && ("text/html" in data || "image/png" in data)), source);
+      if (source.includes("moe.display("))
+        assert.ok(outputs!.some(({ data }) => data && ("text/html" in data || "image/png" in data)), source);
     }
     const page = readFileSync(join(out, basename(notebook).replace("ipynb", "html")), "utf8");
     assert.match(page, "<table");

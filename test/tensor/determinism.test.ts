@@ -1,6 +1,6 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { testedBackends } from "../support/backends.js";
 import { inProcess } from "../support/in-process.js";
 

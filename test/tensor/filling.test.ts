@@ -15,12 +15,15 @@ for (const backend of testedBackends) {
 
   for (const dtype of ["F32", "BF16", "F16", "F64", "F8_E4M3", "I8"] as Dtype[]) {
     test(`${dtype}, in any order, at odd places in memory`, async () => {
-      const bytes = dtype === "F64" ? new Uint8Array(Float64Array.from(numbers).buffer) : encode(dtype === "I8" ? numbers.map((x) => Math.round(10 * x)) : numbers, dtype);
+      const bytes = dtype === "F64"
+        ? new Uint8Array(Float64Array.from(numbers).buffer)
+        : encode(dtype === "I8" ? numbers.map((x) => Math.round(10 * x)) : numbers, dtype);
       const width = bytes.length / numbers.length;
       const shifted = new Uint8Array(bytes.length + 1).subarray(1);
       shifted.set(bytes);
       const filling = fillTensor([4, 6]);
-      for (const [from, to] of [[7, 24], [0, 3], [3, 7]]) filling.put(from, (from === 0 ? shifted : bytes).slice(from * width, to * width), dtype);
+      for (const [from, to] of [[7, 24], [0, 3], [3, 7]])
+        filling.put(from, (from === 0 ? shifted : bytes).slice(from * width, to * width), dtype);
       filling.put(3, shifted.subarray(3 * width, 7 * width), dtype);
       const tensor = filling.done();
       assert.equal(tensor.shape, [4, 6]);

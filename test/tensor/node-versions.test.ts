@@ -1,10 +1,10 @@
-import { test } from "uvu";
-import * as assert from "uvu/assert";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { findEngine } from "../../sdk/tensor/torch/engine-folder.js";
 import { inProcess } from "../support/in-process.js";
 
@@ -18,7 +18,8 @@ const packages = join(project, "node_modules/@tensorflow");
 mkdirSync(join(packages, "tfjs-node"), { recursive: true });
 symlinkSync(fileURLToPath(new URL("../../node_modules/@tensorflow/tfjs", import.meta.url)), join(packages, "tfjs"));
 writeFileSync(join(project, "package.json"), "{}");
-writeFileSync(join(packages, "tfjs-node/package.json"), JSON.stringify({ name: "@tensorflow/tfjs-node", version: "4.22.0", main: "index.js" }));
+writeFileSync(join(packages, "tfjs-node/package.json"),
+  JSON.stringify({ name: "@tensorflow/tfjs-node", version: "4.22.0", main: "index.js" }));
 // asks of node:util what the real one does with every operation, and newer Nodes have not
 writeFileSync(join(packages, "tfjs-node/index.js"), `
   const tf = require("@tensorflow/tfjs"), util = require("node:util");
@@ -50,7 +51,8 @@ for (const node of [process.execPath, ...others]) {
     assert.is(value.name, "tensorflow");
     assert.equal(value.refused, ["tensorflow-gpu", "torch"]);
     assert.equal(value.values, [4, 4, 4, 4, 4, 4]);
-    if (findEngine()) assert.is((await inProcess(compute, {}, project, node)).value.name, "torch", "the engine comes before it");
+    if (findEngine())
+      assert.is((await inProcess(compute, {}, project, node)).value.name, "torch", "the engine comes before it");
   });
 }
 

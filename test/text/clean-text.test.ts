@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { PROSE_CHARACTERS, cleanText } from "../../sdk/text/clean-text.js";
+import { cleanText, PROSE_CHARACTERS } from "../../sdk/text/clean-text.js";
 
 test("writes the docstring's example", () => {
-  assert.is(cleanText("In 1905, “Peace”—at last!"), 'in 0000, "peace" - at last!');
+  assert.is(cleanText("In 1905, “Peace”—at last!"), "in 0000, \"peace\" - at last!");
 });
 
 test("accents go, letters stay", () => {

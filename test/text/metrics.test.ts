@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { METRICS, exactMatch, macroF1, symbolErrorRate, tokenAccuracy, tokenF1 } from "../../sdk/text/metrics.js";
 import { MoeError } from "../../sdk/errors.js";
+import { exactMatch, macroF1, METRICS, symbolErrorRate, tokenAccuracy, tokenF1 } from "../../sdk/text/metrics.js";
 
 const near = (seen: number, right: number) => assert.ok(Math.abs(seen - right) < 1e-12, `${seen} is not ${right}`);
 
@@ -46,7 +46,8 @@ test("macro F1 weighs labels alike", () => {
 });
 
 test("the jackknife of macro F1 equals leaving out each item", () => {
-  const answers = fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.constantFrom("a", "b", "c")), { minLength: 12, maxLength: 30 });
+  const answers = fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.constantFrom("a", "b", "c")), { minLength: 12,
+    maxLength: 30 });
   fc.assert(fc.property(answers, (pairs) => {
     // every label stays when one item is left out
     const all = [...pairs, ...["a", "b", "c", "a", "b", "c"].map((label) => [label, label] as [string, string])];
@@ -59,7 +60,8 @@ test("the jackknife of macro F1 equals leaving out each item", () => {
 });
 
 test("right answers have the best score in every metric", () => {
-  const rows = fc.array(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 20 });
+  const rows = fc.array(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 8 }), { minLength: 1,
+    maxLength: 20 });
   fc.assert(fc.property(rows, (answers) => {
     for (const [name, metric] of Object.entries(METRICS)) {
       const { value, stderr } = metric(answers, answers);
@@ -70,7 +72,8 @@ test("right answers have the best score in every metric", () => {
 });
 
 test("predictions and answers must pair", () => {
-  const throws = (call: () => unknown, code: string) => assert.throws(call, (error: unknown) => error instanceof MoeError && error.code === code);
+  const throws = (call: () => unknown, code: string) =>
+    assert.throws(call, (error: unknown) => error instanceof MoeError && error.code === code);
   throws(() => exactMatch([["a"]], []), "answers-do-not-pair");
   throws(() => exactMatch([], []), "answers-do-not-pair");
   throws(() => symbolErrorRate([["a"]], [[]]), "empty-answers");

@@ -4,14 +4,23 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createTokenizer, loadTokenizer } from "../../sdk/text/tokenizer.js";
-import { fixture } from "../support/shared.js";
 import { rejects } from "../support/rejects.js";
+import { fixture } from "../support/shared.js";
 
 const test = suite("tokenizer");
-interface Case { text: string; ids: number[]; tokens: string[]; ids_with_special: number[]; decoded: string; decoded_skip_special: string }
+interface Case {
+  text: string;
+  ids: number[];
+  tokens: string[];
+  ids_with_special: number[];
+  decoded: string;
+  decoded_skip_special: string;
+}
 
 for (const kind of ["bpe", "unigram"]) {
-  const expected: { vocab_size: number; cases: Case[] } = JSON.parse(readFileSync(fixture(`tokenizers/${kind}/expected.json`), "utf8"));
+  const expected: { vocab_size: number; cases: Case[] } = JSON.parse(
+    readFileSync(fixture(`tokenizers/${kind}/expected.json`), "utf8"),
+  );
   test(`${kind} has the reference's vocabulary`, async () => {
     assert.is((await loadTokenizer(fixture(`tokenizers/${kind}`))).size, expected.vocab_size);
     assert.is(expected.cases.length, 40);
@@ -45,8 +54,11 @@ test("a chat template renders a conversation", () => {
 });
 
 test("a chat template may refuse, ask for the day and for variables", () => {
-  assert.throws(() => createTokenizer(bpe(), { chat_template: template }).chat([{ role: "judge", content: "" }]), /chat: .*no role judge/);
-  const rendered = createTokenizer(bpe(), { chat_template: "{{ strftime_now('%Y') }} {{ mood }}" }).chat([], { variables: { mood: "good" } });
+  assert.throws(() => createTokenizer(bpe(), { chat_template: template }).chat([{ role: "judge", content: "" }]),
+    /chat: .*no role judge/);
+  const rendered = createTokenizer(bpe(), { chat_template: "{{ strftime_now('%Y') }} {{ mood }}" }).chat([], {
+    variables: { mood: "good" },
+  });
   assert.is(rendered, `${new Date().getFullYear()} good`);
 });
 
@@ -60,8 +72,13 @@ test("one of several templates is chosen by name", () => {
 });
 
 test("a vocabulary that is none is refused by what was seen", () => {
-  const withVocab = (vocab: unknown) => () => createTokenizer({ ...bpe(), model: { ...(bpe() as { model: object }).model, vocab } });
-  for (const [vocab, seen] of [[7, /model\.vocab is 7/], [undefined, /not there/], [null, /is null/], ["a", /is "a"/], [{}, /empty/], [[], /empty/], [{ a: -1 }, /"a" in model\.vocab is -1/], [{ a: 0.5 }, /0\.5/], [{ a: 0, b: "1" }, /"b" in model\.vocab is "1"/], [[["a", 0], ["b"]], /model\.vocab\[1\] is \["b"\]/]] as const) {
+  const withVocab = (vocab: unknown) => () =>
+    createTokenizer({ ...bpe(), model: { ...(bpe() as { model: object }).model, vocab } });
+  for (const [vocab, seen] of [[7, /model\.vocab is 7/], [undefined, /not there/], [null, /is null/], ["a", /is "a"/], [
+    {},
+    /empty/,
+  ], [[], /empty/], [{ a: -1 }, /"a" in model\.vocab is -1/], [{ a: 0.5 }, /0\.5/], [{ a: 0, b: "1" },
+    /"b" in model\.vocab is "1"/], [[["a", 0], ["b"]], /model\.vocab\[1\] is \["b"\]/]] as const) {
     assert.throws(withVocab(vocab), seen);
   }
 });
@@ -72,7 +89,7 @@ test("the template may be a file of its own, and other files may be missing", as
     assert.is((await rejects(loadTokenizer(folder))).code, "no-tokenizer");
     writeFileSync(join(folder, "tokenizer.json"), "[]");
     assert.is((await rejects(loadTokenizer(folder))).code, "tokenizer");
-    writeFileSync(join(folder, "tokenizer.json"), '{"model": {"type": "Nothing"}}');
+    writeFileSync(join(folder, "tokenizer.json"), "{\"model\": {\"type\": \"Nothing\"}}");
     assert.is((await rejects(loadTokenizer(folder))).code, "tokenizer");
     writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(bpe()));
     writeFileSync(join(folder, "chat_template.jinja"), "from a file");

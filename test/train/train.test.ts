@@ -45,21 +45,33 @@ check("a decoder-only and an encoder-decoder model learn", async () => {
   decoder.dispose();
 });
 
-check("the distance to the teacher leaves padding out, and counts it if asked, as the code of arXiv:2310.01334 does", async () => {
-  const padded = (step: number) => { const task = copyTask(step); return { ...task, labels: task.labels.map((row) => [row[0], row[1], -1]) }; };
-  /** the first loss with a teacher whose logits at the padding are so many times as large */
-  const lossWith = async (countPadding: boolean | undefined, times: number) => {
-    const { trainable, spec } = await fresh();
-    const teacher = async () => tf.tidy(() => tf.tensor2d(Array.from({ length: 24 }, (_, row) => Array.from({ length: spec.vocab }, (_, v) => Math.sin(row + v) * (row % 3 === 2 ? times : 1)))));
-    const { losses } = await train(trainable, { ...base, steps: 1, batch: padded, distill: { alpha: 0.2, temperature: 2, teacher, ...(countPadding !== undefined && { countPadding }) } });
-    trainable.dispose();
-    return losses[0];
-  };
-  assert.is(await lossWith(undefined, 1), await lossWith(undefined, 5));
-  assert.is(await lossWith(undefined, 1), await lossWith(false, 1));
-  const [near, far] = [await lossWith(true, 1), await lossWith(true, 5)];
-  assert.ok(near > (await lossWith(false, 1)) && far > near, `${near}, ${far}`);
-});
+check("the distance to the teacher leaves padding out, and counts it if asked, as the code of arXiv:2310.01334 does",
+  async () => {
+    const padded = (step: number) => {
+      const task = copyTask(step);
+      return { ...task, labels: task.labels.map((row) => [row[0], row[1], -1]) };
+    };
+    /** the first loss with a teacher whose logits at the padding are so many times as large */
+    const lossWith = async (countPadding: boolean | undefined, times: number) => {
+      const { trainable, spec } = await fresh();
+      const teacher = async () =>
+        tf.tidy(() =>
+          tf.tensor2d(
+            Array.from({ length: 24 },
+              (_, row) =>
+                Array.from({ length: spec.vocab }, (_, v) => Math.sin(row + v) * (row % 3 === 2 ? times : 1))),
+          )
+        );
+      const { losses } = await train(trainable, { ...base, steps: 1, batch: padded,
+        distill: { alpha: 0.2, temperature: 2, teacher, ...(countPadding !== undefined && { countPadding }) } });
+      trainable.dispose();
+      return losses[0];
+    };
+    assert.is(await lossWith(undefined, 1), await lossWith(undefined, 5));
+    assert.is(await lossWith(undefined, 1), await lossWith(false, 1));
+    const [near, far] = [await lossWith(true, 1), await lossWith(true, 5)];
+    assert.ok(near > (await lossWith(false, 1)) && far > near, `${near}, ${far}`);
+  });
 
 check("an interrupted run goes on as if it had not been interrupted", async () => {
   const folder = join(await mkdtemp(join(tmpdir(), "moelab-")), "state");
@@ -70,8 +82,9 @@ check("an interrupted run goes on as if it had not been interrupted", async () =
   const first = await fresh();
   const stop = new AbortController();
   const state = { folder, every: 1 };
-  await train(first.trainable, { ...base, state, signal: stop.signal, onStep: ({ step }) => { if (step === 3) stop.abort(); } })
-    .then(() => assert.unreachable("was not stopped"), (error) => assert.is(error.code, "aborted"));
+  await train(first.trainable, { ...base, state, signal: stop.signal, onStep: ({ step }) => {
+    if (step === 3) stop.abort();
+  } }).then(() => assert.unreachable("was not stopped"), (error) => assert.is(error.code, "aborted"));
   first.trainable.dispose();
   const second = await fresh();
   assert.equal((await train(second.trainable, { ...base, state })).losses, losses);
@@ -98,7 +111,10 @@ check("a snapshot gives the logits of the trained model", async () => {
   const batch = { ids: [[4, 5, 6, 0]], mask: [[1, 1, 1, 0]], decoderIds: [[0, 4]] };
   const model = new Model("snapshot", spec, await trainable.snapshot());
   const forward = await model.forward(batch, { capacity: false });
-  const direct = tf.tidy(() => trainable.logits({ encoder: { B: 1, T: 4, ids: Int32Array.of(4, 5, 6, 0), real: Uint8Array.of(1, 1, 1, 0) }, decoder: { B: 1, T: 2, ids: Int32Array.of(0, 4) } }));
+  const direct = tf.tidy(() =>
+    trainable.logits({ encoder: { B: 1, T: 4, ids: Int32Array.of(4, 5, 6, 0), real: Uint8Array.of(1, 1, 1, 0) },
+      decoder: { B: 1, T: 2, ids: Int32Array.of(0, 4) } })
+  );
   const [a, b] = [await forward.logits.data(), await direct.data()];
   a.forEach((value, i) => assert.ok(Math.abs(value - b[i]) < 1e-5, `logit ${i}: ${value} and ${b[i]}`));
   forward.dispose();

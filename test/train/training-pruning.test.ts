@@ -32,7 +32,8 @@ const batch = (step: number) => {
 const STEPS = 12;
 
 /** one run, or one that is stopped after `stopAt` and goes on */
-async function run(model: SpecAndWeights, pruningFor: (trainable: Trainable) => TrainingPruning & { dispose?(): void }, stopAt?: number): Promise<{ weights: WeightSource; masks: unknown }> {
+async function run(model: SpecAndWeights, pruningFor: (trainable: Trainable) => TrainingPruning & { dispose?(): void },
+  stopAt?: number): Promise<{ weights: WeightSource; masks: unknown }> {
   const folder = await mkdtemp(join(tmpdir(), "moelab-"));
   try {
     for (const stop of stopAt ? [stopAt, undefined] : [undefined]) {
@@ -40,8 +41,13 @@ async function run(model: SpecAndWeights, pruningFor: (trainable: Trainable) => 
       const pruning = pruningFor(trainable);
       const control = new AbortController();
       try {
-        await train(trainable, { steps: STEPS, lr: 1e-2, batch, pruning, signal: control.signal, ...(stopAt && { state: { folder: join(folder, "state"), every: 3 } }), onStep: ({ step }) => { if (step === stop) control.abort(); } });
-        return { weights: await trainable.snapshot(), masks: moeLayers(trainable.spec).map(({ ffn }) => ffn.router.masked) };
+        await train(trainable, { steps: STEPS, lr: 1e-2, batch, pruning, signal: control.signal,
+          ...(stopAt && { state: { folder: join(folder, "state"), every: 3 } }), onStep: ({ step }) => {
+            if (step === stop) control.abort();
+          } });
+        return { weights: await trainable.snapshot(), masks: moeLayers(trainable.spec).map(({ ffn }) =>
+          ffn.router.masked
+        ) };
       } catch (error) {
         if ((error as { code?: string }).code !== "aborted") throw error;
       } finally {
@@ -59,23 +65,29 @@ async function same(a: WeightSource, b: WeightSource): Promise<void> {
   for (const name of a.names()) close(await b.values(name), await a.values(name), 0, name);
 }
 
-test("rows: an interrupted run is the same as a whole one, importance included", () => noLeaks(async () => {
-  const planned = await applyPlan({ spec, weights }, { ...(await lowRankSparse.plan(await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })), for: await weights.fingerprint() });
-  const rows = () => new RowPruning({ steps: STEPS, keep: 0.3, start: 1, settle: 2 });
-  const whole = await run(planned, rows);
-  await same(whole.weights, (await run(planned, rows, 7)).weights);
-  const zero = (await whole.weights.values("layers.0.experts.0.up.s")).filter((value) => value === 0).length;
-  assert.ok(zero > 0, "rows went");
-}));
+test("rows: an interrupted run is the same as a whole one, importance included", () =>
+  noLeaks(async () => {
+    const planned = await applyPlan({ spec, weights }, {
+      ...(await lowRankSparse.plan(await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })),
+      for: await weights.fingerprint(),
+    });
+    const rows = () => new RowPruning({ steps: STEPS, keep: 0.3, start: 1, settle: 2 });
+    const whole = await run(planned, rows);
+    await same(whole.weights, (await run(planned, rows, 7)).weights);
+    const zero = (await whole.weights.values("layers.0.experts.0.up.s")).filter((value) => value === 0).length;
+    assert.ok(zero > 0, "rows went");
+  }));
 
-test("experts: an interrupted run is the same as a whole one, and masks follow the usage", () => noLeaks(async () => {
-  const experts = (trainable: Trainable) => new EagerPruning(trainable.spec, { steps: STEPS, keep: 2, events: 3, every: 1 });
-  const whole = await run({ spec, weights }, experts);
-  const resumed = await run({ spec, weights }, experts, 4);
-  await same(whole.weights, resumed.weights);
-  assert.equal(resumed.masks, whole.masks);
-  for (const masked of whole.masks as number[][]) assert.is(masked.length, 2);
-}));
+test("experts: an interrupted run is the same as a whole one, and masks follow the usage", () =>
+  noLeaks(async () => {
+    const experts = (trainable: Trainable) =>
+      new EagerPruning(trainable.spec, { steps: STEPS, keep: 2, events: 3, every: 1 });
+    const whole = await run({ spec, weights }, experts);
+    const resumed = await run({ spec, weights }, experts, 4);
+    await same(whole.weights, resumed.weights);
+    assert.equal(resumed.masks, whole.masks);
+    for (const masked of whole.masks as number[][]) assert.is(masked.length, 2);
+  }));
 
 test("what a pruner remembers survives being written as float32", () => {
   const options = { steps: 40, keep: 1, events: 5, every: 1 };

@@ -1,12 +1,13 @@
+import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
-import { html, Html } from "../../sdk/view/html.js";
 import { DISPLAY } from "../../sdk/view/displayable.js";
+import { Html, html } from "../../sdk/view/html.js";
 
 test("values are escaped, markup of our own is kept, nothing leaves nothing", () => {
-  assert.is(String(html`<b title="${'a"b'}">${"<i>"}</b>`), '<b title="a&quot;b">&lt;i&gt;</b>');
-  assert.is(String(html`<ul>${["<", "&"].map((item) => html`<li>${item}</li>`)}</ul>`), "<ul><li>&lt;</li><li>&amp;</li></ul>");
+  assert.is(String(html`<b title="${"a\"b"}">${"<i>"}</b>`), "<b title=\"a&quot;b\">&lt;i&gt;</b>");
+  assert.is(String(html`<ul>${["<", "&"].map((item) => html`<li>${item}</li>`)}</ul>`),
+    "<ul><li>&lt;</li><li>&amp;</li></ul>");
   assert.is(String(html`${null}${undefined}${false}${0}${""}`), "0");
 });
 
@@ -22,7 +23,7 @@ test("no text can leave an element or a quoted attribute", () => {
 });
 
 test("the text of markup gives the data back", () => {
-  assert.equal(html`<b>${"a < b & \"c\""}</b>`[DISPLAY]().data["text/plain"], 'a < b & "c"');
+  assert.equal(html`<b>${"a < b & \"c\""}</b>`[DISPLAY]().data["text/plain"], "a < b & \"c\"");
   assert.instance(html`x`, Html);
 });
 

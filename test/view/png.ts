@@ -1,6 +1,8 @@
 import { inflateSync } from "node:zlib";
 
-/** Decodes an 8-bit RGB(A) PNG without interlacing, which is what charts are; enough to ask which colours a picture has. */
+/**
+ * Decodes an 8-bit RGB(A) PNG without interlacing, which is what charts are; enough to ask which colours a picture has.
+ */
 export function decodePng(png: Uint8Array): { width: number; height: number; pixel(x: number, y: number): number[] } {
   const bytes = Buffer.from(png);
   const width = bytes.readUInt32BE(16);
@@ -8,7 +10,8 @@ export function decodePng(png: Uint8Array): { width: number; height: number; pix
   const channels = bytes[25] === 6 ? 4 : 3;
   const parts: Buffer[] = [];
   for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at)) {
-    if (bytes.toString("latin1", at + 4, at + 8) === "IDAT") parts.push(bytes.subarray(at + 8, at + 8 + bytes.readUInt32BE(at)));
+    if (bytes.toString("latin1", at + 4, at + 8) === "IDAT")
+      parts.push(bytes.subarray(at + 8, at + 8 + bytes.readUInt32BE(at)));
   }
   const raw = inflateSync(Buffer.concat(parts));
   const stride = width * channels;
@@ -25,7 +28,8 @@ export function decodePng(png: Uint8Array): { width: number; height: number; pix
       out[y * stride + i] = raw[y * (stride + 1) + 1 + i] + [0, left, up, (left + up) >> 1, paeth][filter];
     }
   }
-  return { width, height, pixel: (x, y) => [...out.subarray(y * stride + x * channels, y * stride + x * channels + 3)] };
+  return { width, height,
+    pixel: (x, y) => [...out.subarray(y * stride + x * channels, y * stride + x * channels + 3)] };
 }
 
 /** How many pixels of a picture satisfy a test of red, green and blue. */

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { progress, progressBundle, progressText, type ProgressState } from "../../sdk/view/progress.js";
 import type { MimeBundle } from "../../sdk/view/displayable.js";
+import { progress, progressBundle, type ProgressState, progressText } from "../../sdk/view/progress.js";
 
 const HOST = Symbol.for("moelab.kernel");
 const setting = process.env.MOELAB_PROGRESS;
@@ -17,7 +17,8 @@ test.after.each(() => {
 function notebook() {
   const shown: { text: string; id: string; update: boolean }[] = [];
   (globalThis as Record<symbol, unknown>)[HOST] = {
-    display: ({ data }: MimeBundle, { id, update }: { id: string; update: boolean }) => shown.push({ text: String(data["text/plain"]), id, update }),
+    display: ({ data }: MimeBundle, { id, update }: { id: string; update: boolean }) =>
+      shown.push({ text: String(data["text/plain"]), id, update }),
   };
   return shown;
 }
@@ -26,7 +27,7 @@ function notebook() {
 function stderr(run: () => void, isTTY: boolean): string {
   const { write, isTTY: was } = process.stderr;
   let text = "";
-  process.stderr.write = ((chunk: string) => Boolean((text += chunk))) as never;
+  process.stderr.write = ((chunk: string) => Boolean(text += chunk)) as never;
   process.stderr.isTTY = isTTY;
   try {
     run();
@@ -37,13 +38,17 @@ function stderr(run: () => void, isTTY: boolean): string {
   return text;
 }
 
-const state = (more: Partial<ProgressState>): ProgressState => ({ label: "profile", total: 65_536, unit: "tokens", count: 40_632, elapsedMs: 5000, state: "running", note: "", ...more });
+const state = (more: Partial<ProgressState>): ProgressState => ({ label: "profile", total: 65_536, unit: "tokens",
+  count: 40_632, elapsedMs: 5000, state: "running", note: "", ...more });
 
 test("says share, amount, rate, time left and note", () => {
-  assert.is(progressText(state({ note: "loss 2.31" })), "profile  61 %  40,632 / 65,536 tokens  8.13k tokens/s  3.1 s left  loss 2.31");
+  assert.is(progressText(state({ note: "loss 2.31" })),
+    "profile  61 %  40,632 / 65,536 tokens  8.13k tokens/s  3.1 s left  loss 2.31");
   assert.is(progressText(state({ total: undefined, unit: "" })), "profile  40,632  8.13k/s");
-  assert.is(progressText(state({ count: 65_536, state: "done" })), "profile  100 %  65,536 / 65,536 tokens  13.1k tokens/s  done in 5.0 s");
-  assert.is(progressText(state({ state: "failed", note: "out of\nmemory" })), "profile  61 %  40,632 / 65,536 tokens  8.13k tokens/s  failed after 5.0 s  out of memory");
+  assert.is(progressText(state({ count: 65_536, state: "done" })),
+    "profile  100 %  65,536 / 65,536 tokens  13.1k tokens/s  done in 5.0 s");
+  assert.is(progressText(state({ state: "failed", note: "out of\nmemory" })),
+    "profile  61 %  40,632 / 65,536 tokens  8.13k tokens/s  failed after 5.0 s  out of memory");
   assert.is(progressText(state({ count: 0, elapsedMs: 0 })), "profile  0 %  0 / 65,536 tokens");
 });
 
@@ -105,7 +110,11 @@ test("a terminal's line is rewritten and ends with a line break", () => {
 });
 
 test("a log file gets nothing of what is quick, but failures", () => {
-  assert.is(stderr(() => { const bar = progress({ label: "a", total: 1 }); bar.advance(); bar.done(); }, false), "");
+  assert.is(stderr(() => {
+    const bar = progress({ label: "a", total: 1 });
+    bar.advance();
+    bar.done();
+  }, false), "");
   assert.match(stderr(() => progress({ label: "a" }).fail("broken"), false), /^a {2}0 .*failed after .*broken\n$/);
 });
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, taskResult, taskResults, TeacherLogits, writeReport, type TaskBatch, type TaskResult } from "../../../sdk/evaluate/index.js";
+import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, type TaskBatch,
+  type TaskResult, taskResult, taskResults, TeacherLogits, writeReport } from "../../../sdk/evaluate/index.js";
 import type { Model } from "../../../sdk/model/model.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
@@ -7,16 +8,18 @@ import { profileStage } from "../../../sdk/stages/profile.js";
 import type { StudyState } from "../../../sdk/stages/study.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import type { ChoiceQuestion } from "../../../sdk/text/tasks/zero-shot/choice-question.js";
-import { zeroShotTasks, type ZeroShotTask } from "../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
+import { type ZeroShotTask, zeroShotTasks } from "../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
 import { loadTokenizer, type Tokenizer } from "../../../sdk/text/tokenizer.js";
 import { importantRows } from "./important-rows.js";
 import { isTrained, trained } from "./models.js";
-import { armsOf, calibrationWindows, compression, draws, mixture, naeeWindows, pieceName, questions, regimes, study, testWindows, type Arm, type Group, type Piece } from "./recipe.js";
+import { type Arm, armsOf, calibrationWindows, compression, draws, type Group, mixture, naeeWindows, type Piece,
+  pieceName, questions, regimes, study, testWindows } from "./recipe.js";
 import { batchOf, drawWindows } from "./windows.js";
 
 /**
  * Scores every arm of a piece and writes `data/results/mc-smoe-decoder/PIECE.json` after each, in the layout of
- * lm-evaluation-harness, one entry "TASK ARM KEEP" for each. Entries that are there are kept: an interrupted piece goes on.
+ * lm-evaluation-harness, one entry "TASK ARM KEEP" for each. Entries that are there are kept: an interrupted piece goes
+ * on.
  */
 export async function runPiece(piece: Piece): Promise<void> {
   const { regime, seed, draw } = piece;
@@ -25,14 +28,24 @@ export async function runPiece(piece: Piece): Promise<void> {
   const known = new Set(results.map(({ task }) => task));
   const opened = await trained("moe", seed);
   const tokenizer = remembering(await loadTokenizer(opened.folder));
-  const tasks = zeroShotTasks(questions * draws.length).map((task) => ({ ...task, documents: byLength(task.documents.filter((_, index) => index % draws.length === draw - 1)) }));
-  const about = provenance({ model: { id: opened.model.id, fingerprint: await opened.model.weights.fingerprint() }, seed: draw, options: { regime, pretraining_seed: seed }, command: `node --import tsx data/studies/mc-smoe-decoder/run.ts ${pieceName(piece)}` });
+  const tasks = zeroShotTasks(questions * draws.length).map((task) => ({ ...task,
+    documents: byLength(task.documents.filter((_, index) => index % draws.length === draw - 1)) })
+  );
+  const about = provenance({ model: { id: opened.model.id, fingerprint: await opened.model.weights.fingerprint() },
+    seed: draw, options: { regime, pretraining_seed: seed },
+    command: `node --import tsx data/studies/mc-smoe-decoder/run.ts ${pieceName(piece)}` });
 
   for (const group of regimes[regime]) {
     const bed = new Bed(group, tasks, draw, tokenizer, opened.model);
     const parts = group.domains.reduce((sum, domain) => sum + mixture[domain], 0);
-    const windows = group.domains.map((domain) => drawWindows(domain, "train", Math.round((calibrationWindows * mixture[domain]) / parts), draw, tokenizer));
-    const calibrate = (share: number) => profileStage({ model: opened.model, original: opened.model, opened, steps: [] }, { data: batches(windows.flatMap((rows) => rows.slice(0, Math.ceil(share * rows.length)))), seed: draw });
+    const windows = group.domains.map((domain) =>
+      drawWindows(domain, "train", Math.round((calibrationWindows * mixture[domain]) / parts), draw, tokenizer)
+    );
+    const calibrate = (share: number) =>
+      profileStage({ model: opened.model, original: opened.model, opened, steps: [] }, {
+        data: batches(windows.flatMap((rows) => rows.slice(0, Math.ceil(share * rows.length)))),
+        seed: draw,
+      });
     const profiled = await calibrate(1);
     const few = await calibrate(naeeWindows / windows.flat().length);
     for (const arm of armsOf(regime, draw)) {
@@ -44,16 +57,30 @@ export async function runPiece(piece: Piece): Promise<void> {
           continue;
         }
         const started = performance.now();
-        const model = arm.dense ? (await trained("dense", seed)).model : await changed(arm.few ? few : profiled, arm, keep, draw);
+        const model = arm.dense
+          ? (await trained("dense", seed)).model
+          : await changed(arm.few ? few : profiled, arm, keep, draw);
         const { parameters, sizeBytes, flopsPerToken } = cost(model.spec);
         const scores = await bed.score(model);
         const seconds = Number(((performance.now() - started) / 1000 / entries.length).toFixed(3));
         for (const { key, task } of entries) {
-          results.push({ ...scores.get(task)!, task: key, config: { task, arm: arm.name, keep, stage: "changed", ...arm.change, parameters: parameters.total, experts: parameters.experts, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, seconds } });
+          results.push({ ...scores.get(task)!, task: key,
+            config: { task, arm: arm.name, keep, stage: "changed", ...arm.change, parameters: parameters.total,
+              experts: parameters.experts, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken,
+              seconds } });
         }
         if (model !== opened.model) await model.dispose();
         await writeReport(file, report(results, { provenance: about }));
-        console.log(`${pieceName(piece)} ${group.tasks.join("+")}: ${arm.name} at ${keep}, ${(seconds * entries.length).toFixed(1)} s  ${entries.map(({ task }) => `${task} ${scores.get(task)!.metrics.slice(0, 2).map(({ value }) => value.toFixed(3)).join("/")}`).join("  ")}`);
+        console.log(
+          `${pieceName(piece)} ${group.tasks.join("+")}: ${arm.name} at ${keep}, `
+            + `${(seconds * entries.length).toFixed(1)} s  ` + `${
+            entries.map(({ task }) =>
+              `${task} ` + `${
+                scores.get(task)!.metrics.slice(0, 2).map(({ value }) => value.toFixed(3)).join("/")
+              }`
+            ).join("  ")
+          }`,
+        );
       }
     }
   }
@@ -62,7 +89,9 @@ export async function runPiece(piece: Piece): Promise<void> {
 
 async function changed(profiled: StudyState, { change, compressed }: Arm, keep: number, draw: number): Promise<Model> {
   const seeded = change && (change.method === "averaging" || change.similarity === "random");
-  const merged = change ? await changeStage(profiled, { ...change, keep, ...(seeded && { seed: draw }) }, undefined) : profiled;
+  const merged = change
+    ? await changeStage(profiled, { ...change, keep, ...(seeded && { seed: draw }) }, undefined)
+    : profiled;
   if (!compressed) return merged.model;
   const data = profiled.calibration!.batches;
   const measured = change ? await profileStage(merged, { data }) : merged;
@@ -77,11 +106,15 @@ class Bed {
   private readonly windows: { name: string; batches: TaskBatch[]; bytes: number }[];
   private readonly teacher: TeacherLogits;
 
-  constructor({ domains, tasks }: Group, all: readonly ZeroShotTask[], draw: number, private readonly tokenizer: Tokenizer, full: Model) {
+  constructor({ domains, tasks }: Group, all: readonly ZeroShotTask[], draw: number,
+    private readonly tokenizer: Tokenizer, full: Model) {
     this.tasks = tasks.map((name) => all.find((task) => task.name === name)!);
     this.windows = domains.map((domain) => {
       const rows = drawWindows(domain, "test", testWindows, draw, tokenizer);
-      const bytes = rows.reduce((sum, row) => sum + Buffer.byteLength(tokenizer.decode(row.slice(1), { skipSpecial: true })), 0);
+      const bytes = rows.reduce(
+        (sum, row) => sum + Buffer.byteLength(tokenizer.decode(row.slice(1), { skipSpecial: true })),
+        0,
+      );
       return { name: `text_${domain}`, batches: batches(rows), bytes };
     });
     this.names = [...tasks, ...this.windows.map(({ name }) => name)];
@@ -110,7 +143,8 @@ function batches(rows: number[][]): TaskBatch[] {
 
 /** Questions of similar length together, so that little padding is computed. */
 function byLength(questions: readonly ChoiceQuestion[]): ChoiceQuestion[] {
-  const size = ({ context, choices }: ChoiceQuestion): number => context.length + Math.max(...choices.map(({ length }) => length));
+  const size = ({ context, choices }: ChoiceQuestion): number =>
+    context.length + Math.max(...choices.map(({ length }) => length));
   return [...questions].sort((a, b) => size(a) - size(b));
 }
 

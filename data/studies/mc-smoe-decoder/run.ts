@@ -12,9 +12,14 @@ await ready();
 const pieces = allPieces();
 const named = process.argv.slice(2);
 const unknown = named.find((name) => !pieces.some((piece) => pieceName(piece) === name));
-if (unknown) throw new MoeError("unknown-piece", `study: there is no piece "${unknown}"; accepted are names such as ${pieceName(pieces[0])}. See recipe.ts.`);
+if (unknown)
+  throw new MoeError("unknown-piece",
+    `study: there is no piece "${unknown}"; accepted are names such as ${pieceName(pieces[0])}. See recipe.ts.`);
 for (const piece of pieces) {
   if (named.length > 0 && !named.includes(pieceName(piece))) continue;
   if (isTrained("moe", piece.seed)) await runPiece(piece);
-  else console.log(`${pieceName(piece)}: left out for now, as there is no model of seed ${piece.seed}; data/models/train-nano-decoder.ts trains it`);
+  else console.log(
+      `${pieceName(piece)}: left out for now, as there is no model of seed ${piece.seed}; `
+        + "data/models/train-nano-decoder.ts trains it",
+    );
 }

@@ -4,7 +4,10 @@ import { usage } from "../../../sdk/profile/profile.js";
 import { changeStage } from "../../../sdk/stages/change.js";
 import type { StudyState } from "../../../sdk/stages/study.js";
 
-/** Changes whose stable ranks are compared: the paper's, without its parts, and random groups with a plain mean (the control). */
+/**
+ * Changes whose stable ranks are compared: the paper's, without its parts, and random groups with a plain mean (the
+ * control).
+ */
 const merges: Record<string, { method: string; [option: string]: unknown }> = {
   "m-smoe": { method: "m-smoe" },
   "not aligned": { method: "m-smoe", align: "none" },
@@ -13,7 +16,10 @@ const merges: Record<string, { method: string; [option: string]: unknown }> = {
   "git-rebasin": { method: "git-rebasin" },
 };
 
-/** What is read off a teacher and its merges without training or scoring: figures 3 and 4 of the paper and the alignment control. */
+/**
+ * What is read off a teacher and its merges without training or scoring: figures 3 and 4 of the paper and the alignment
+ * control.
+ */
 export async function measurements(profiled: StudyState, seed: number) {
   const { spec, weights } = profiled.original;
   const before = await stableRanks(spec, weights);
@@ -21,8 +27,11 @@ export async function measurements(profiled: StudyState, seed: number) {
   for (const keep of [4, 2]) {
     for (const [name, { method, ...options }] of Object.entries(merges)) {
       const { model, plan } = await changeStage(profiled, { method, ...options, keep, seed }, undefined);
-      const leaders = Object.fromEntries(Object.entries(plan!.layers).map(([layer, { slots }]) => [layer, slots!.map(({ from }) => from[0].expert)]));
-      stableRankChanges[`${name} ${keep}`] = stableRankChange(before, await stableRanks(model.spec, model.weights), leaders);
+      const leaders = Object.fromEntries(
+        Object.entries(plan!.layers).map(([layer, { slots }]) => [layer, slots!.map(({ from }) => from[0].expert)]),
+      );
+      stableRankChanges[`${name} ${keep}`] = stableRankChange(before, await stableRanks(model.spec, model.weights),
+        leaders);
       await model.dispose();
     }
   }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { cost, provenance, readReport, report, taskResult, taskResults, writeReport, type ReportFile, type TaskResult } from "../../../sdk/evaluate/index.js";
+import { cost, provenance, readReport, report, type ReportFile, type TaskResult, taskResult, taskResults,
+  writeReport } from "../../../sdk/evaluate/index.js";
 import { Model } from "../../../sdk/model/model.js";
 import { moeLayers } from "../../../sdk/model/spec.js";
 import { packageFile } from "../../../sdk/package-file.js";
@@ -8,15 +9,20 @@ import { profileStage } from "../../../sdk/stages/profile.js";
 import type { StudyState } from "../../../sdk/stages/study.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { toBatch } from "../../../sdk/text/task-batch.js";
-import { draw, loadPool } from "./pool.js";
-import { armsOf, calibrationItems, compression, study, tasks, type Arm, type Regime } from "./recipe.js";
 import { measurements, usageOf } from "./measurements.js";
+import { draw, loadPool } from "./pool.js";
+import { type Arm, armsOf, calibrationItems, compression, type Regime, study, tasks } from "./recipe.js";
 import { recover, RecoveryData } from "./recover.js";
 import { Bed } from "./score.js";
 import { finetuned } from "./teacher.js";
 
 /** One teacher: the unit of the study. */
-export interface Piece { regime: Regime; seed: number; task: string; teacher: number }
+export interface Piece {
+  regime: Regime;
+  seed: number;
+  task: string;
+  teacher: number;
+}
 
 export const pieceName = ({ regime, seed, task, teacher }: Piece) => `${regime}-${seed}.${task}-${teacher}`;
 export const pieceFile = (piece: Piece) => packageFile(`data/results/${study}/${pieceName(piece)}.json`);
@@ -39,15 +45,21 @@ export async function runPiece(piece: Piece): Promise<void> {
   const opened = await finetuned(regime, seed, pool, number);
   const teacher = opened.model;
   const bed = new Bed(pool.test, teacher);
-  const draws = [0, 1].map((draw) => new RecoveryData(pool, teacher, `${study} ${task} recovery ${seed} ${number} ${draw}`));
+  const draws = [0, 1].map((draw) =>
+    new RecoveryData(pool, teacher, `${study} ${task} recovery ${seed} ${number} ${draw}`)
+  );
   const items = draw(pool.train, calibrationItems, new Rng(`${study} ${task} calibration ${seed} ${number}`));
-  const batches = Array.from({ length: calibrationItems / 64 }, (_, at) => toBatch(items, Array.from({ length: 64 }, (_, row) => 64 * at + row)));
+  const batches = Array.from({ length: calibrationItems / 64 },
+    (_, at) => toBatch(items, Array.from({ length: 64 }, (_, row) => 64 * at + row)));
   const start: StudyState = { model: teacher, original: teacher, opened, steps: [] };
   // what a method wants to know beyond this is measured once
   let profiled = await profileStage(start, { data: batches, seed: number });
-  const about = provenance({ model: { id: pieceName(piece), fingerprint: await teacher.weights.fingerprint() }, seed: number, options: { regime, pretraining_seed: seed }, command: `npm run study:mc-smoe -- ${pieceName(piece)}` });
+  const about = provenance({ model: { id: pieceName(piece), fingerprint: await teacher.weights.fingerprint() },
+    seed: number, options: { regime, pretraining_seed: seed },
+    command: `npm run study:mc-smoe -- ${pieceName(piece)}` });
   const began = performance.now();
-  const measured = found?.measurements ?? (tasks[task].usageAlone ? usageOf(profiled) : await measurements(profiled, number));
+  const measured = found?.measurements
+    ?? (tasks[task].usageAlone ? usageOf(profiled) : await measurements(profiled, number));
 
   for (const arm of wanted) {
     for (const keep of arm.keep) {
@@ -57,16 +69,40 @@ export async function runPiece(piece: Piece): Promise<void> {
       for (const key of keys) {
         const started = performance.now();
         const stage = key.split(" ").pop()!;
-        const scored = stage === "changed" ? model : await recover(from, draws[Number(stage.split("-")[1])], { alone: arm.alone, compress: arm.compress !== undefined, ...(arm.eager && { eager: keep }) });
+        const scored = stage === "changed"
+          ? model
+          : await recover(from, draws[Number(stage.split("-")[1])], { alone: arm.alone,
+            compress: arm.compress !== undefined, ...(arm.eager && { eager: keep }) });
         const scores = await bed.score(scored, arm.of === "paper" || arm.of === "further");
         // while experts are masked and not yet cut out, the changed model's size is the one
         const { parameters, sizeBytes, flopsPerToken } = cost(arm.eager ? model.spec : scored.spec);
-        results.push(taskResult(key, scores, { config: { task, arm: arm.name, of: arm.of, keep, stage, ...(arm.change && { change: arm.change }), parameters: parameters.total, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, ...(arm.compress && scored !== model && { kept_rows: keptRows(scored) }), seconds: round((performance.now() - started) / 1000) } }));
+        results.push(taskResult(key, scores, {
+          config: {
+            task,
+            arm: arm.name,
+            of: arm.of,
+            keep,
+            stage,
+            ...(arm.change && { change: arm.change }),
+            parameters: parameters.total,
+            bytes_float16: sizeBytes.float16,
+            flops_per_token: flopsPerToken,
+            ...(arm.compress && scored !== model && { kept_rows: keptRows(scored) }),
+            seconds: round((performance.now() - started) / 1000),
+          },
+        }));
         if (scored !== model) await scored.dispose();
       }
       for (const one of [model, from]) if (one !== teacher) await one.dispose();
       await writeReport(file, { ...report(results, { provenance: about }), measurements: measured });
-      console.log(`${pieceName(piece)}: ${arm.name} at ${keep}, ${Math.round((performance.now() - began) / 1000)} s`, Object.fromEntries(results.slice(-keys.length).map(({ task: key, metrics }) => [key, metrics.filter(({ metric }) => ["exact_match", "kl"].includes(metric)).map(({ value }) => round(value)).join(" ")])));
+      console.log(`${pieceName(piece)}: ${arm.name} at ${keep}, ${Math.round((performance.now() - began) / 1000)} s`,
+        Object.fromEntries(
+          results.slice(-keys.length).map((
+            { task: key, metrics },
+          ) => [key, metrics.filter(({ metric }) =>
+            ["exact_match", "kl"].includes(metric)
+          ).map(({ value }) => round(value)).join(" ")]),
+        ));
     }
   }
   await teacher.dispose();
@@ -77,15 +113,20 @@ export async function runPiece(piece: Piece): Promise<void> {
     if (arm.model === "dense") return { model: (await finetuned("dense", seed, pool, number)).model };
     if (arm.compress) return factored(arm.compress, keep);
     const { method, ...options } = arm.change!;
-    const { model, profile, tensors } = await changeStage(profiled, { method, ...options, keep, ...(seeded.has(method) && { seed: number }) }, undefined);
+    const { model, profile, tensors } = await changeStage(profiled, { method, ...options, keep,
+      ...(seeded.has(method) && { seed: number }) }, undefined);
     profiled = { ...profiled, profile, tensors };
     return { model, ...(arm.eager && { from: teacher }) };
   }
 
   /** Low rank + sparse: zero-shot with the rows of the largest norm, and with whole remainders to train on. */
   async function factored(from: "full" | "m-smoe", keep: number): Promise<{ model: Model; from: Model }> {
-    const base = from === "full" ? profiled : await profileStage(await changeStage(profiled, { method: "m-smoe", keep }, undefined), { data: batches, seed: number });
-    const compress = async (share: number) => (await changeStage(base, { method: "low-rank-sparse", rank: compression.rank, keep: share }, undefined)).model;
+    const base = from === "full"
+      ? profiled
+      : await profileStage(await changeStage(profiled, { method: "m-smoe", keep }, undefined), { data: batches,
+        seed: number });
+    const compress = async (share: number) =>
+      (await changeStage(base, { method: "low-rank-sparse", rank: compression.rank, keep: share }, undefined)).model;
     return { model: await compress(compression.keep), from: await compress(1) };
   }
 }
@@ -95,7 +136,13 @@ const seeded = new Set(["m-smoe", "averaging", "zipit", "repair", "git-rebasin"]
 
 /** Rows of the remainders that are left of each stored expert of a layer, over its matrices (figure 5). */
 function keptRows({ spec }: Model): Record<string, number[]> {
-  const factored = moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots.flatMap((slot) => (slot.form === "low-rank-sparse" ? [Object.values(slot.rows).reduce((sum, rows) => sum + rows, 0)] : []))] as const);
+  const factored = moeLayers(spec).map(({ id, ffn }) =>
+    [id, ffn.slots.flatMap((slot) => (slot.form === "low-rank-sparse"
+      ? [Object.values(slot.rows).reduce((sum, rows) =>
+        sum + rows, 0)]
+      : [])
+    )] as const
+  );
   return Object.fromEntries(factored.filter(([, rows]) => rows.length > 0));
 }
 
@@ -103,7 +150,9 @@ function keptRows({ spec }: Model): Record<string, number[]> {
 function keysOf(task: string, arm: Arm, only?: number): string[] {
   return arm.keep.filter((keep) => only === undefined || keep === only).flatMap((keep) => {
     const draws = arm.recover?.keep.includes(keep) ? arm.recover.draws : 0;
-    return [...(arm.alone ? [] : ["changed"]), ...Array.from({ length: draws }, (_, draw) => `recovered-${draw}`)].map((stage) => `${task} ${arm.name} ${keep} ${stage}`);
+    return [...(arm.alone ? [] : ["changed"]), ...Array.from({ length: draws }, (_, draw) => `recovered-${draw}`)].map((
+      stage,
+    ) => `${task} ${arm.name} ${keep} ${stage}`);
   });
 }
 

@@ -1,19 +1,25 @@
 import { packageFile } from "../../../sdk/package-file.js";
 import type { Rng } from "../../../sdk/tensor/index.js";
-import { encodeItems, toBatch, type EncodedItems } from "../../../sdk/text/task-batch.js";
+import { type EncodedItems, encodeItems, toBatch } from "../../../sdk/text/task-batch.js";
 import { loadTask } from "../../../sdk/text/tasks/load-task.js";
 import type { Item, Task } from "../../../sdk/text/tasks/task.js";
 import { loadTokenizer } from "../../../sdk/text/tokenizer.js";
 import type { TrainingBatch } from "../../../sdk/train/train.js";
 
 /** A task's items in the token ids of the bundled tokenizer. */
-export interface Pool { task: Task; train: EncodedItems; dev: EncodedItems; test: EncodedItems }
+export interface Pool {
+  task: Task;
+  train: EncodedItems;
+  dev: EncodedItems;
+  test: EncodedItems;
+}
 
 export const tokenizer = () => loadTokenizer(packageFile("data/models/nano-switch"));
 
 export async function loadPool(name: string): Promise<Pool> {
   const [task, pieces] = await Promise.all([loadTask(name, { sizes: { train: 60_000 } }), tokenizer()]);
-  const encode = (items: readonly Item[]) => encodeItems(task, items, { encode: (text) => pieces.encode(text, { specialTokens: false }) });
+  const encode = (items: readonly Item[]) =>
+    encodeItems(task, items, { encode: (text) => pieces.encode(text, { specialTokens: false }) });
   return { task, train: encode(task.train), dev: encode(task.dev), test: encode(task.test) };
 }
 

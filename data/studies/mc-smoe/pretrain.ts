@@ -14,7 +14,7 @@ import { train } from "../../../sdk/train/train.js";
 import { nanoConfig } from "../../models/nano-config.js";
 import { exclusively } from "./exclusive.js";
 import { draw, loadPool, tokenizer, trainingBatch } from "./pool.js";
-import { denseConfig, mixture, pretraining, study, type Regime } from "./recipe.js";
+import { denseConfig, mixture, pretraining, type Regime, study } from "./recipe.js";
 import { reporter } from "./reporter.js";
 
 export const work = packageFile(`out/studies/${study}`);
@@ -31,7 +31,8 @@ export async function pretrained(kind: Regime | "dense", seed: number): Promise<
 async function pretrain(kind: Regime | "dense", seed: number, folder: string): Promise<void> {
   const own = { ...(kind === "dense" ? denseConfig : nanoConfig), vocab_size: (await tokenizer()).size };
   const spec = await specFromConfig(own);
-  const trainable = await Trainable.from(spec, kind === "upcycled" ? await upcycle(spec, seed) : initialize(spec, new Rng(`${study} ${kind} weights ${seed}`)));
+  const trainable = await Trainable.from(spec,
+    kind === "upcycled" ? await upcycle(spec, seed) : initialize(spec, new Rng(`${study} ${kind} weights ${seed}`)));
   const pools = await Promise.all(Object.keys(mixture).map(loadPool));
   const options = pretraining[kind];
   const result = await train(trainable, {
@@ -46,7 +47,10 @@ async function pretrain(kind: Regime | "dense", seed: number, folder: string): P
   });
   const weights = await trainable.snapshot();
   trainable.dispose();
-  await saveModel(folder, { spec, weights }, { config: own, dtype: "F32", filesFrom: packageFile("data/models/nano-switch"), provenance: { trainedBy: `data/studies/${study}`, kind, seed, recipe: { ...options, mixture }, seconds: Math.round(result.timeMs / 1000) }, overwrite: true });
+  await saveModel(folder, { spec, weights }, { config: own, dtype: "F32",
+    filesFrom: packageFile("data/models/nano-switch"),
+    provenance: { trainedBy: `data/studies/${study}`, kind, seed, recipe: { ...options, mixture },
+      seconds: Math.round(result.timeMs / 1000) }, overwrite: true });
 }
 
 /** Sparse upcycling: every expert is a copy of the dense model's block of that layer; routers are new. */

@@ -4,11 +4,15 @@ import { nanoConfig } from "../../models/nano-config.js";
 
 export const study = "mc-smoe";
 
-/** The dense model of equal active size: one expert in every layer, whose gate is 1. (No sparse layers at all cannot be said: transformers then makes one.) */
+/**
+ * The dense model of equal active size: one expert in every layer, whose gate is 1. (No sparse layers at all cannot be
+ * said: transformers then makes one.)
+ */
 export const denseConfig = { ...nanoConfig, num_experts: 1 };
 
 /**
- * Where a model's experts come from. `scratch`: random, as in Switch. `upcycled`: every expert starts as the dense model's
+ * Where a model's experts come from. `scratch`: random, as in Switch. `upcycled`: every expert starts as the dense
+ * model's
  * feed-forward block (arXiv:2212.05055), so that experts share an order of neurons and a common part.
  */
 export const regimes = ["scratch", "upcycled"] as const;
@@ -43,28 +47,41 @@ export interface StudyTask {
 
 const mainArms = ["full", "m-smoe", "redirect", "pruning", "averaging"];
 /**
- * One or two symbols to write, too few for what a change costs to show. Such tasks carry claim 5 alone, on usage in the decoder:
+ * One or two symbols to write, too few for what a change costs to show. Such tasks carry claim 5 alone, on usage in the
+ * decoder:
  * the pieces hold the teacher's usage, and the main arms right after the change, which show why they carry no more.
  */
-const label: StudyTask = { teachers: [1, 2, 3], arms: mainArms, keep: [4, 16], recover: { keep: [], draws: 0 }, usageAlone: true };
+const label: StudyTask = { teachers: [1, 2, 3], arms: mainArms, keep: [4, 16], recover: { keep: [], draws: 0 },
+  usageAlone: true };
 
-/** `pron` has every arm and carries the claims; `span` says whether what the main ones show holds on another generative task. */
+/**
+ * `pron` has every arm and carries the claims; `span` says whether what the main ones show holds on another generative
+ * task.
+ */
 export const tasks: Record<string, StudyTask> = {
   pron: { teachers: [1, 2, 3, 4, 5] },
-  span: { teachers: [1, 2, 3, 4, 5], arms: mainArms, keep: [4, 2, 16], recover: { keep: [4, 16], draws: 1 }, usageAlone: true },
-  century: label, kind: label, name: label,
+  span: { teachers: [1, 2, 3, 4, 5], arms: mainArms, keep: [4, 2, 16], recover: { keep: [4, 16], draws: 1 },
+    usageAlone: true },
+  century: label,
+  kind: label,
+  name: label,
 };
 export const calibrationItems = 256;
 /** teacher-forced items, and items written freely for the symbol (phoneme) error rate */
 export const testItems = { scored: 400, written: 200 };
-/** equal for all arms: the same batches, the same cached teacher logits, router frozen, distillation as the paper has it */
-export const recovery = { steps: 150, batch: 32, lr: 2e-4, warmup: 16, clip: 1, decay: 0.01, alpha: 0.2, temperature: 2 };
+/**
+ * equal for all arms: the same batches, the same cached teacher logits, router frozen, distillation as the paper has it
+ */
+export const recovery = { steps: 150, batch: 32, lr: 2e-4, warmup: 16, clip: 1, decay: 0.01, alpha: 0.2,
+  temperature: 2 };
 /** rows go between `start` and `steps - settle` (the paper's Ti and Tf are 4 % and 16 % of T) */
 export const compression = { ...recovery, steps: 500, lr: 5e-4, warmup: 20, rank: 4, keep: 0.1, start: 20, settle: 80 };
 
 export interface Arm {
   name: string;
-  /** "paper": an arm of Table 2; "further": one that the paper did not have; the others name the table of the ablation */
+  /**
+   * "paper": an arm of Table 2; "further": one that the paper did not have; the others name the table of the ablation
+   */
   of: "paper" | "further" | "Table 3" | "Table 4" | "Table 5" | "Table 6" | "Table 8" | "code";
   /** what `profile` plans with; absent for models that are not made by a plan */
   change?: { method: string; [option: string]: unknown };
@@ -88,35 +105,49 @@ const once = { keep: [4, 2], recover: { keep: [4], draws: 1 } };
 const only = { keep: [4, 2] };
 
 /** Table 2, the rivals that it did not have, and the ablations. */
-export const arms: Arm[] = [
-  { name: "full", of: "paper", model: "teacher", keep: [16], recover: { keep: [16], draws: 2 } },
-  { name: "m-smoe", of: "paper", change: { method: "m-smoe" }, ...both },
-  { name: "redirect", of: "further", change: { method: "redirect" }, ...both },
-  { name: "pruning", of: "paper", change: { method: "frequency" }, ...both },
-  { name: "averaging", of: "paper", change: { method: "averaging" }, ...both },
-  { name: "task-specific", of: "paper", change: { method: "task-specific" }, ...once, eager: true },
-  { name: "zipit", of: "paper", change: { method: "zipit" }, ...once },
-  { name: "repair", of: "paper", change: { method: "repair" }, ...once },
-  { name: "git-rebasin", of: "paper", change: { method: "git-rebasin" }, ...once },
-  { name: "hc-smoe", of: "further", change: { method: "hc-smoe", exclude: first }, ...once },
-  { name: "reap", of: "further", change: { method: "reap", exclude: first }, ...once },
-  { name: "naee", of: "further", change: { method: "naee", exclude: first }, ...once },
-  { name: "uniform ratio", of: "Table 3", change: { method: "m-smoe", ratio: "uniform" }, ...once },
-  ...["random", "router-weight", "weight", "weight-feature", "gradient", "feature", "feature.abs", "mean-output"].map((similarity): Arm => (
-    { name: `similarity ${similarity}`, of: "Table 4", change: { method: "m-smoe", similarity }, ...(similarity === "random" ? once : only) })),
-  { name: "no distillation", of: "Table 5", change: { method: "m-smoe" }, ...once, alone: true },
-  { name: "not aligned", of: "Table 6", change: { method: "m-smoe", align: "none" }, ...once },
-  { name: "aligned to leader", of: "Table 6", change: { method: "m-smoe", alignTo: "leader" }, ...once },
-  { name: "uniform weights", of: "Table 8", change: { method: "m-smoe", weights: "uniform" }, ...once },
-  { name: "fisher weights", of: "Table 8", change: { method: "m-smoe", weights: "fisher" }, ...once },
-  { name: "reversed weights", of: "code", change: { method: "m-smoe", weights: "reversed" }, ...only },
-  { name: "mc-smoe", of: "paper", compress: "m-smoe", keep: [4], recover: { keep: [4], draws: 1 } },
-  { name: "c-smoe", of: "paper", compress: "full", keep: [4], recover: { keep: [4], draws: 1 } },
-  { name: "dense", of: "paper", model: "dense", keep: [1], recover: { keep: [1], draws: 2 } },
-];
+export const arms: Arm[] = [{ name: "full", of: "paper", model: "teacher", keep: [16],
+  recover: { keep: [16], draws: 2 } }, { name: "m-smoe", of: "paper", change: { method: "m-smoe" }, ...both }, {
+  name: "redirect",
+  of: "further",
+  change: { method: "redirect" },
+  ...both,
+}, { name: "pruning", of: "paper", change: { method: "frequency" }, ...both }, { name: "averaging", of: "paper",
+  change: { method: "averaging" }, ...both }, { name: "task-specific", of: "paper", change: { method: "task-specific" },
+  ...once, eager: true }, { name: "zipit", of: "paper", change: { method: "zipit" }, ...once }, { name: "repair",
+  of: "paper", change: { method: "repair" }, ...once }, { name: "git-rebasin", of: "paper",
+  change: { method: "git-rebasin" }, ...once }, { name: "hc-smoe", of: "further",
+  change: { method: "hc-smoe", exclude: first }, ...once }, { name: "reap", of: "further",
+  change: { method: "reap", exclude: first }, ...once }, { name: "naee", of: "further",
+  change: { method: "naee", exclude: first }, ...once }, { name: "uniform ratio", of: "Table 3",
+  change: { method: "m-smoe", ratio: "uniform" }, ...once },
+  ...["random", "router-weight", "weight", "weight-feature", "gradient", "feature", "feature.abs", "mean-output"].map((
+    similarity,
+  ): Arm => (
+    { name: `similarity ${similarity}`, of: "Table 4", change: { method: "m-smoe", similarity },
+      ...(similarity === "random" ? once : only) }
+  )), { name: "no distillation", of: "Table 5", change: { method: "m-smoe" }, ...once, alone: true }, {
+  name: "not aligned",
+  of: "Table 6",
+  change: { method: "m-smoe", align: "none" },
+  ...once,
+}, { name: "aligned to leader", of: "Table 6", change: { method: "m-smoe", alignTo: "leader" }, ...once }, {
+  name: "uniform weights",
+  of: "Table 8",
+  change: { method: "m-smoe", weights: "uniform" },
+  ...once,
+}, { name: "fisher weights", of: "Table 8", change: { method: "m-smoe", weights: "fisher" }, ...once }, {
+  name: "reversed weights",
+  of: "code",
+  change: { method: "m-smoe", weights: "reversed" },
+  ...only,
+}, { name: "mc-smoe", of: "paper", compress: "m-smoe", keep: [4], recover: { keep: [4], draws: 1 } }, { name: "c-smoe",
+  of: "paper", compress: "full", keep: [4], recover: { keep: [4], draws: 1 } }, { name: "dense", of: "paper",
+  model: "dense", keep: [1], recover: { keep: [1], draws: 2 } }];
 
 /** The arms of a task's pieces. */
 export function armsOf(task: string): Arm[] {
   const { arms: names, keep, recover } = tasks[task];
-  return arms.filter(({ name }) => !names || names.includes(name)).map((arm) => ({ ...arm, ...(keep && { keep: arm.keep.filter((experts) => keep.includes(experts)) }), ...(recover && { recover }) }));
+  return arms.filter(({ name }) => !names || names.includes(name)).map((arm) => ({ ...arm,
+    ...(keep && { keep: arm.keep.filter((experts) => keep.includes(experts)) }), ...(recover && { recover }) })
+  );
 }

@@ -6,7 +6,7 @@ import { Trainable } from "../../../sdk/model/trainable.js";
 import { EagerPruning } from "../../../sdk/prune/eager-pruning.js";
 import { Rng, tf } from "../../../sdk/tensor/index.js";
 import { train, type TrainingBatch } from "../../../sdk/train/train.js";
-import { draw, trainingBatch, type Pool } from "./pool.js";
+import { draw, type Pool, trainingBatch } from "./pool.js";
 import { compression, recovery } from "./recipe.js";
 
 /** One draw of training data with the teacher's logits: every arm sees the same. */
@@ -17,7 +17,8 @@ export class RecoveryData {
   constructor(private readonly pool: Pool, private readonly teacher: Model, private readonly seed: string) {}
 
   batch(step: number): TrainingBatch {
-    if (!this.batches.has(step)) this.batches.set(step, trainingBatch([draw(this.pool.train, recovery.batch, new Rng(`${this.seed} ${step}`))]));
+    if (!this.batches.has(step))
+      this.batches.set(step, trainingBatch([draw(this.pool.train, recovery.batch, new Rng(`${this.seed} ${step}`))]));
     return this.batches.get(step)!;
   }
 
@@ -41,12 +42,19 @@ export interface RecoverOptions {
 }
 
 /** Trains a changed model on with the teacher's logits beside the labels, routers frozen. */
-export async function recover(model: Model, data: RecoveryData, { alone = false, compress = false, eager }: RecoverOptions = {}): Promise<Model> {
+export async function recover(model: Model, data: RecoveryData,
+  { alone = false, compress = false, eager }: RecoverOptions = {}): Promise<Model> {
   const trainable = await Trainable.from(structuredClone(model.spec), model.weights);
   const { steps, lr, warmup, clip, decay, alpha, temperature } = compress ? compression : recovery;
-  const rows = compress ? new RowPruning({ steps, keep: compression.keep, start: compression.start, settle: compression.settle }) : undefined;
+  const rows = compress
+    ? new RowPruning({ steps, keep: compression.keep, start: compression.start, settle: compression.settle })
+    : undefined;
   await train(trainable, {
-    steps, lr, warmup, clip, decay,
+    steps,
+    lr,
+    warmup,
+    clip,
+    decay,
     weighting: "example",
     frozen: (weight) => weight.endsWith("router"),
     batch: (step) => data.batch(step),

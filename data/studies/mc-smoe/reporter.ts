@@ -8,7 +8,10 @@ export function reporter(name: string): (report: StepReport) => void {
     [tokens, loss, count] = [tokens + report.tokens, loss + report.loss, count + 1];
     if (report.step % 100 && report.step !== report.steps) return;
     const seconds = (performance.now() - started) / 1000;
-    console.log(`${name}: step ${report.step} of ${report.steps}, loss ${(loss / count).toFixed(4)}, ${Math.round(tokens / seconds)} tokens/s`);
+    console.log(
+      `${name}: step ${report.step} of ${report.steps}, loss ${(loss / count).toFixed(4)}, `
+        + `${Math.round(tokens / seconds)} tokens/s`,
+    );
     [started, tokens, loss, count] = [performance.now(), 0, 0, 0];
   };
 }

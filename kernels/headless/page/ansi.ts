@@ -1,6 +1,7 @@
 import { escapeHtml } from "./escape.js";
 
-const CLASSES: Record<string, string> = { 1: "bold", 30: "black", 31: "red", 32: "green", 33: "yellow", 34: "blue", 35: "magenta", 36: "cyan", 90: "grey", 91: "red", 92: "green", 93: "yellow", 94: "blue", 95: "magenta", 96: "cyan" };
+const CLASSES: Record<string, string> = { 1: "bold", 30: "black", 31: "red", 32: "green", 33: "yellow", 34: "blue",
+  35: "magenta", 36: "cyan", 90: "grey", 91: "red", 92: "green", 93: "yellow", 94: "blue", 95: "magenta", 96: "cyan" };
 
 /** Terminal text as HTML: escaped, with the sixteen colours as classes; other control sequences are dropped. */
 export function ansiToHtml(text: string): string {

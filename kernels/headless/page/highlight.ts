@@ -5,7 +5,8 @@ import python from "highlight.js/lib/languages/python";
 import typescript from "highlight.js/lib/languages/typescript";
 import { escapeHtml } from "./escape.js";
 
-for (const [name, language] of Object.entries({ bash, json, python, typescript })) hljs.registerLanguage(name, language);
+for (const [name, language] of Object.entries({ bash, json, python, typescript }))
+  hljs.registerLanguage(name, language);
 hljs.registerAliases(["sh", "console"], { languageName: "bash" });
 
 /** Code as HTML with its words classed; an unknown language is left plain. */

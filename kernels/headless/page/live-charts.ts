@@ -1,11 +1,14 @@
-// Runs in the page: replaces the picture of every chart by the live one. Built into one script with Vega by kernels/moelab/build.mjs.
+// Runs in the page: replaces the picture of every chart by the live one. Built into one script with Vega by
+// kernels/moelab/build.mjs.
 import { parse, View, Warn } from "vega";
 import { compile } from "vega-lite";
 
 const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
 const line = getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
 const text = { labelColor: ink, titleColor: ink };
-const theme = { background: "transparent", title: { color: ink, subtitleColor: ink }, axis: { ...text, gridColor: line, domainColor: line, tickColor: line }, legend: text, header: text, view: { stroke: line }, style: { "guide-label": { fill: ink }, "guide-title": { fill: ink } } };
+const theme = { background: "transparent", title: { color: ink, subtitleColor: ink },
+  axis: { ...text, gridColor: line, domainColor: line, tickColor: line }, legend: text, header: text,
+  view: { stroke: line }, style: { "guide-label": { fill: ink }, "guide-title": { fill: ink } } };
 
 for (const figure of Array.from(document.querySelectorAll("figure.chart"))) {
   const picture = figure.querySelector(".picture") as HTMLElement;

@@ -9,7 +9,8 @@ function formula(tex: string, displayMode: boolean): string {
 }
 
 /** Formulas are taken out before Markdown sees their underscores and asterisks. */
-function math(name: string, level: "block" | "inline", start: (text: string) => number, pattern: RegExp, display: boolean): TokenizerAndRendererExtension {
+function math(name: string, level: "block" | "inline", start: (text: string) => number, pattern: RegExp,
+  display: boolean): TokenizerAndRendererExtension {
   return {
     name,
     level,
@@ -28,7 +29,8 @@ function math(name: string, level: "block" | "inline", start: (text: string) => 
 const marked = new Marked({
   extensions: [
     math("mathBlock", "block", (text) => text.indexOf("$$"), /^\$\$([\s\S]+?)\$\$/, true),
-    math("mathEnvironment", "block", (text) => text.indexOf("\\begin{"), /^(\\begin\{(\w+\*?)\}[\s\S]+?\\end\{\2\})/, true),
+    math("mathEnvironment", "block", (text) => text.indexOf("\\begin{"), /^(\\begin\{(\w+\*?)\}[\s\S]+?\\end\{\2\})/,
+      true),
     math("mathDisplay", "inline", (text) => text.indexOf("$$"), /^\$\$([\s\S]+?)\$\$/, true),
     // a dollar before a blank or a digit after the end is money
     math("mathInline", "inline", (text) => text.indexOf("$"), /^\$(?!\s)((?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)/, false),

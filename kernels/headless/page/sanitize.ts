@@ -1,9 +1,18 @@
 import sanitizeHtml from "sanitize-html";
 
-const MATHML = ["math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msub", "msup", "msubsup", "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "mglyph", "mmultiscripts", "mprescripts"];
-const MATHML_ATTRIBUTES = ["xmlns", "display", "encoding", "mathvariant", "stretchy", "fence", "separator", "lspace", "rspace", "minsize", "maxsize", "width", "height", "depth", "voffset", "accent", "accentunder", "linethickness", "columnalign", "rowspacing", "columnspacing", "scriptlevel", "displaystyle", "movablelimits", "symmetric", "form", "rowlines", "columnlines", "notation", "mathcolor"];
-const SVG = ["svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "defs", "clippath", "lineargradient", "stop", "title", "desc"];
-const SVG_ATTRIBUTES = ["viewbox", "viewBox", "xmlns", "d", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "cx", "cy", "r", "rx", "ry", "width", "height", "points", "transform", "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "font-size", "font-family", "font-weight", "text-anchor", "dominant-baseline", "clip-path", "offset", "stop-color", "role", "aria-label"];
+const MATHML = ["math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msub", "msup",
+  "msubsup", "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded",
+  "mphantom", "menclose", "mglyph", "mmultiscripts", "mprescripts"];
+const MATHML_ATTRIBUTES = ["xmlns", "display", "encoding", "mathvariant", "stretchy", "fence", "separator", "lspace",
+  "rspace", "minsize", "maxsize", "width", "height", "depth", "voffset", "accent", "accentunder", "linethickness",
+  "columnalign", "rowspacing", "columnspacing", "scriptlevel", "displaystyle", "movablelimits", "symmetric", "form",
+  "rowlines", "columnlines", "notation", "mathcolor"];
+const SVG = ["svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "defs",
+  "clippath", "lineargradient", "stop", "title", "desc"];
+const SVG_ATTRIBUTES = ["viewbox", "viewBox", "xmlns", "d", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "cx", "cy",
+  "r", "rx", "ry", "width", "height", "points", "transform", "fill", "fill-opacity", "stroke", "stroke-width",
+  "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "font-size", "font-family",
+  "font-weight", "text-anchor", "dominant-baseline", "clip-path", "offset", "stop-color", "role", "aria-label"];
 
 /**
  * HTML that came from a notebook, reduced to what shows something: no script, no event handler, no frame, no form, and
@@ -11,7 +20,8 @@ const SVG_ATTRIBUTES = ["viewbox", "viewBox", "xmlns", "d", "x", "y", "x1", "x2"
  */
 export function sanitize(html: string): string {
   return sanitizeHtml(html, {
-    allowedTags: [...sanitizeHtml.defaults.allowedTags, "img", "details", "summary", "progress", "meter", "del", "ins", "h1", "h2", ...MATHML, ...SVG],
+    allowedTags: [...sanitizeHtml.defaults.allowedTags, "img", "details", "summary", "progress", "meter", "del", "ins",
+      "h1", "h2", ...MATHML, ...SVG],
     allowedAttributes: {
       "*": ["class", "style", "title", "align", "dir", "lang", "role", "aria-*", "data-*"],
       a: ["href", "name"],

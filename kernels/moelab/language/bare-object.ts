@@ -7,8 +7,11 @@ import ts from "typescript";
 export function bareObject(code: string): string {
   if (!/^\s*\{[\s\S]*\}\s*$/.test(code)) return code;
   const wrapped = `(${code})`;
-  const { statements, parseDiagnostics } = ts.createSourceFile("cell.ts", wrapped, ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: unknown[] };
+  const { statements, parseDiagnostics } = ts.createSourceFile("cell.ts", wrapped, ts.ScriptTarget.Latest) as
+    & ts.SourceFile
+    & { parseDiagnostics: unknown[] };
   const [only, ...others] = statements;
-  const isObject = only && ts.isExpressionStatement(only) && ts.isParenthesizedExpression(only.expression) && ts.isObjectLiteralExpression(only.expression.expression);
+  const isObject = only && ts.isExpressionStatement(only) && ts.isParenthesizedExpression(only.expression)
+    && ts.isObjectLiteralExpression(only.expression.expression);
   return isObject && others.length === 0 && parseDiagnostics.length === 0 ? wrapped : code;
 }

@@ -3,10 +3,13 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 
-const STRICTNESS = ["strict", "noImplicitAny", "strictNullChecks", "strictFunctionTypes", "strictPropertyInitialization", "useUnknownInCatchVariables", "noUncheckedIndexedAccess", "exactOptionalPropertyTypes"] as const;
+const STRICTNESS = ["strict", "noImplicitAny", "strictNullChecks", "strictFunctionTypes",
+  "strictPropertyInitialization", "useUnknownInCatchVariables", "noUncheckedIndexedAccess",
+  "exactOptionalPropertyTypes"] as const;
 
 /**
- * How cells are checked and compiled. A `tsconfig.json` beside the notebook sets how strictly; nothing else is taken from it.
+ * How cells are checked and compiled. A `tsconfig.json` beside the notebook sets how strictly; nothing else is taken
+ * from it.
  *
  * @param folder the notebook's
  * @param home folder of the moelab package, which brings Node's types
@@ -75,5 +78,7 @@ function strictness(folder: string): ts.CompilerOptions {
   const file = join(folder, "tsconfig.json");
   if (!existsSync(file)) return {};
   const options = ts.parseConfigFileTextToJson(file, readFileSync(file, "utf8")).config?.compilerOptions ?? {};
-  return Object.fromEntries(STRICTNESS.filter((name) => typeof options[name] === "boolean").map((name) => [name, options[name]]));
+  return Object.fromEntries(
+    STRICTNESS.filter((name) => typeof options[name] === "boolean").map((name) => [name, options[name]]),
+  );
 }

@@ -19,8 +19,11 @@ export class Diagnostics {
 
   check(file: string, code: string): ErrorReport | undefined {
     // the cell alone: what is added behind it would complete an unfinished one
-    const alone = ts.createSourceFile(file, code, ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
-    if (alone.parseDiagnostics.length > 0) return jsxReport(code) ?? this.report("SyntaxError", alone.parseDiagnostics, file, code);
+    const alone = ts.createSourceFile(file, code, ts.ScriptTarget.Latest) as ts.SourceFile & {
+      parseDiagnostics: ts.Diagnostic[];
+    };
+    if (alone.parseDiagnostics.length > 0)
+      return jsxReport(code) ?? this.report("SyntaxError", alone.parseDiagnostics, file, code);
     const { program } = this.notebook;
     const source = program.getSourceFile(file)!;
     const own = program.getSemanticDiagnostics(source).filter(isError).filter(({ start = 0 }) => start < code.length);
@@ -31,11 +34,16 @@ export class Diagnostics {
   /** Local modules are checked when one of them has changed. */
   private localFiles(program: ts.Program): ts.Diagnostic[] {
     const local = program.getSourceFiles().filter(
-      (each) => !each.isDeclarationFile && !this.notebook.isCell(each.fileName) && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName),
+      (each) =>
+        !each.isDeclarationFile && !this.notebook.isCell(each.fileName)
+        && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName),
     );
-    const state = local.map((each) => `${each.fileName}\0${(each as ts.SourceFile & { version?: string }).version}`).join("\0");
+    const state = local.map((each) => `${each.fileName}\0${(each as ts.SourceFile & { version?: string }).version}`)
+      .join("\0");
     if (state === this.clean) return [];
-    const found = local.flatMap((each) => [...program.getSyntacticDiagnostics(each), ...program.getSemanticDiagnostics(each)]).filter(isError);
+    const found = local.flatMap((
+      each,
+    ) => [...program.getSyntacticDiagnostics(each), ...program.getSemanticDiagnostics(each)]).filter(isError);
     if (found.length === 0) this.clean = state;
     return found;
   }
@@ -50,10 +58,13 @@ export class Diagnostics {
     };
   }
 
-  private describe(diagnostic: ts.Diagnostic, cell: string, code: string): { place: string; message: string; lines: string[] } {
+  private describe(diagnostic: ts.Diagnostic, cell: string,
+    code: string): { place: string; message: string; lines: string[] } {
     const { file, start = 0, length = 1, code: number } = diagnostic;
     const message = this.notebook.readable(ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
-    const { line, character } = file!.getLineAndCharacterOfPosition(Math.min(start, file!.fileName === cell ? code.length : Infinity));
+    const { line, character } = file!.getLineAndCharacterOfPosition(
+      Math.min(start, file!.fileName === cell ? code.length : Infinity),
+    );
     const name = file!.fileName === cell ? "" : `${relative(this.notebook.folder, file!.fileName)}:`;
     const place = `${name}${line + 1}:${character + 1}`;
     const text = (file!.fileName === cell ? code : file!.text).split("\n")[line] ?? "";
@@ -61,15 +72,22 @@ export class Diagnostics {
     return {
       place,
       message,
-      lines: [`${place} - ${RED}error${PLAIN} TS${number}: ${message}`, "", `    ${text}`, `    ${RED}${marked.replace(/^\s+/, (space) => space)}${PLAIN}`, ...this.fixes(file!.fileName, start, length, number).map((fix) => `  fix: ${fix}`)],
+      lines: [`${place} - ${RED}error${PLAIN} TS${number}: ${message}`, "", `    ${text}`,
+        `    ${RED}${marked.replace(/^\s+/, (space) => space)}${PLAIN}`,
+        ...this.fixes(file!.fileName, start, length, number).map((fix) => `  fix: ${fix}`)],
     };
   }
 
   /** What an editor would offer to do about it. */
   private fixes(file: string, start: number, length: number, code: number): string[] {
     try {
-      const fixes = this.notebook.service.getCodeFixesAtPosition(file, start, start + length, [code], ts.getDefaultFormatCodeSettings(), {});
-      return [...new Set(fixes.map(({ description }) => this.notebook.readable(description)).filter((text) => !/ts-ignore|__cell_|types:/.test(text)))].slice(0, 3);
+      const fixes = this.notebook.service.getCodeFixesAtPosition(file, start, start + length, [code],
+        ts.getDefaultFormatCodeSettings(), {});
+      return [
+        ...new Set(fixes.map(({ description }) =>
+          this.notebook.readable(description)
+        ).filter((text) => !/ts-ignore|__cell_|types:/.test(text))),
+      ].slice(0, 3);
     } catch {
       return []; // a suggestion is not worth a failure
     }
@@ -82,7 +100,9 @@ function isError({ category, code, file }: ts.Diagnostic): boolean {
 
 /** JSX is a heap of odd syntax errors to a parser that does not expect it: it is named instead. */
 function jsxReport(code: string): ErrorReport | undefined {
-  const file = ts.createSourceFile("cell.tsx", code, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX) as ts.SourceFile & { parseDiagnostics: unknown[] };
+  const file = ts.createSourceFile("cell.tsx", code, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX) as
+    & ts.SourceFile
+    & { parseDiagnostics: unknown[] };
   if (file.parseDiagnostics.length > 0) return undefined;
   let found: ts.Node | undefined;
   const find = (node: ts.Node) => {
@@ -92,6 +112,9 @@ function jsxReport(code: string): ErrorReport | undefined {
   find(file);
   if (!found) return undefined;
   const { line, character } = file.getLineAndCharacterOfPosition(found.getStart());
-  const evalue = `cell: JSX was seen at ${line + 1}:${character + 1}; accepted is TypeScript without JSX. Build elements by function calls, or HTML as a string with display().`;
-  return { ename: "SyntaxError", evalue, traceback: [`${RED}SyntaxError${PLAIN}: ${evalue}`, "", `    ${code.split("\n")[line]}`, `    ${" ".repeat(character)}${RED}~${PLAIN}`] };
+  const evalue = `cell: JSX was seen at ${line + 1}:${character + 1}; accepted is TypeScript without JSX. Build `
+    + "elements by function calls, or HTML as a string with display().";
+  return { ename: "SyntaxError", evalue,
+    traceback: [`${RED}SyntaxError${PLAIN}: ${evalue}`, "", `    ${code.split("\n")[line]}`,
+      `    ${" ".repeat(character)}${RED}~${PLAIN}`] };
 }

@@ -5,7 +5,8 @@ import { runInNewContext } from "node:vm";
 const MUCH_WASTE_BYTES = 12e6;
 
 /**
- * Frees what checked cells have left behind. V8 alone would let it grow until the heap is twice as large, since it measures by
+ * Frees what checked cells have left behind. V8 alone would let it grow until the heap is twice as large, since it
+ * measures by
  * what a thread may use, not by how long it has been idle.
  */
 export function collectGarbage(): void {
@@ -13,7 +14,9 @@ export function collectGarbage(): void {
   collect();
 }
 
-/** Gives memory back that only holds the gaps between what is in use: V8 itself would wait until it is nine tenths gaps. */
+/**
+ * Gives memory back that only holds the gaps between what is in use: V8 itself would wait until it is nine tenths gaps.
+ */
 export function closeGaps(): void {
   const { total_heap_size, used_heap_size } = getHeapStatistics();
   if (total_heap_size - used_heap_size < MUCH_WASTE_BYTES) return;

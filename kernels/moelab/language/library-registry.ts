@@ -1,7 +1,8 @@
 import ts from "typescript";
 
 /**
- * Parsed files, as TypeScript's own registry has them, but libraries stay once they are parsed: else a cell that does not
+ * Parsed files, as TypeScript's own registry has them, but libraries stay once they are parsed: else a cell that does
+ * not
  * mention one would make the next that does parse it again, which for moelab's types takes a second.
  * Their comments, half of the work, are left out until somebody asks for them: see `attachComments`.
  *
@@ -10,7 +11,8 @@ import ts from "typescript";
 export function libraryRegistry(folder: string, isLibrary: (file: string) => boolean): ts.DocumentRegistry {
   const registry = ts.createDocumentRegistry(true, folder);
   const libraries = new Map<string, ts.SourceFile>();
-  const library: ts.DocumentRegistry["acquireDocumentWithKey"] = (file, path, _settings, _key, snapshot, version, kind, options) => {
+  const library: ts.DocumentRegistry["acquireDocumentWithKey"] = (file, path, _settings, _key, snapshot, version, kind,
+    options) => {
     const known = libraries.get(path);
     if (known) return known;
     const parsing = typeof options === "object" ? { ...options } : { languageVersion: ts.ScriptTarget.ESNext };
@@ -21,10 +23,13 @@ export function libraryRegistry(folder: string, isLibrary: (file: string) => boo
   };
   return {
     ...registry,
-    acquireDocumentWithKey: (...document) => (isLibrary(document[0]) ? library : registry.acquireDocumentWithKey)(...document),
-    updateDocumentWithKey: (...document) => (isLibrary(document[0]) ? library : registry.updateDocumentWithKey)(...document),
-    releaseDocumentWithKey: ((path: ts.Path, ...rest: [ts.DocumentRegistryBucketKey, ts.ScriptKind, ts.ResolutionMode]) => {
-      if (!libraries.has(path)) registry.releaseDocumentWithKey(path, ...rest);
-    }) as ts.DocumentRegistry["releaseDocumentWithKey"],
+    acquireDocumentWithKey: (...document) =>
+      (isLibrary(document[0]) ? library : registry.acquireDocumentWithKey)(...document),
+    updateDocumentWithKey: (...document) =>
+      (isLibrary(document[0]) ? library : registry.updateDocumentWithKey)(...document),
+    releaseDocumentWithKey:
+      ((path: ts.Path, ...rest: [ts.DocumentRegistryBucketKey, ts.ScriptKind, ts.ResolutionMode]) => {
+        if (!libraries.has(path)) registry.releaseDocumentWithKey(path, ...rest);
+      }) as ts.DocumentRegistry["releaseDocumentWithKey"],
   };
 }

@@ -53,7 +53,8 @@ export class NotebookProgram {
   constructor(readonly folder: string, private readonly home: string, globals: string) {
     this.options = compilerOptions(folder, home);
     const globalsFile = join(folder, "__moelab_globals__.d.ts");
-    this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(), global: true });
+    this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(),
+      global: true });
     this.current = join(folder, "__cell_next__.ts");
     const types = new RolledUpTypes(join(home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, home));
     const isLibrary = (file: string) => types.has(file) || file.includes("/node_modules/");
@@ -69,8 +70,10 @@ export class NotebookProgram {
    * Makes `code` the cell that questions are about.
    * It is always the same file: with the same root files TypeScript takes over what it knows of all others.
    *
-   * @param options.all whether it may speak of any earlier name, to complete them; else only of those that its text mentions
-   * @param options.origins whether earlier names are traced to their declaration, to explain them; their type alone is faster
+   * @param options.all whether it may speak of any earlier name, to complete them; else only of those that its text
+   *   mentions
+   * @param options.origins whether earlier names are traced to their declaration, to explain them; their type alone is
+   *   faster
    * @returns its file
    */
   open(code: string, { number = 0, all = false, origins = false } = {}): string {
@@ -105,13 +108,15 @@ export class NotebookProgram {
 
   /** Says "cell [3]" where TypeScript names the module of a cell. */
   readable(text: string): string {
-    const name = (index: string) => `cell [${this.files.get(join(this.folder, `__cell_${index}__.ts`))?.number ?? "?"}]`;
-    return text
-      .replace(/import\("[^"]*__cell_(\d+)__(?:\.ts)?"\)\.([\w$]+)/g, (_, index, symbol) => `${symbol} of ${name(index)}`)
-      .replace(/import\("(?:[^"]*__cell_next__(?:\.ts)?|types:[^"]*)"\)\./g, "")
-      .replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index))
-      .replace(/\\u(?!00[0-9])([0-9A-F]{4})/g, (_, code) => String.fromCharCode(parseInt(code, 16))) // names of folders
-      .replaceAll(`"${this.folder}/`, '"./');
+    const name = (index: string) =>
+      `cell [${this.files.get(join(this.folder, `__cell_${index}__.ts`))?.number ?? "?"}]`;
+    return text.replace(/import\("[^"]*__cell_(\d+)__(?:\.ts)?"\)\.([\w$]+)/g,
+      (_, index, symbol) => `${symbol} of ${name(index)}`).replace(
+        /import\("(?:[^"]*__cell_next__(?:\.ts)?|types:[^"]*)"\)\./g,
+        "",
+      ).replace(/"[^"]*__cell_(\d+)__(?:\.ts)?"/g, (_, index) => name(index)).replace(/\\u(?!00[0-9])([0-9A-F]{4})/g,
+        (_, code) => String.fromCharCode(parseInt(code, 16))) // names of folders
+      .replaceAll(`"${this.folder}/`, "\"./");
   }
 
   private module(code: string, number: number, all: boolean, origins: boolean): CellModule {
@@ -129,24 +134,38 @@ export class NotebookProgram {
       }
       const from = `"./${basename(file)}"`;
       uses.add(file);
-      taken.push(kind === "entity" ? `import { ${name} } from ${from};` : `declare ${kind} ${name}: typeof import(${from}).${name};`);
+      taken.push(
+        kind === "entity"
+          ? `import { ${name} } from ${from};`
+          : `declare ${kind} ${name}: typeof import(${from}).${name};`,
+      );
     }
     // TypeScript adds to the types of a module only if something imports it
-    for (const statement of parsed.statements) if (ts.isModuleDeclaration(statement) && ts.isStringLiteral(statement.name)) taken.push(`import type {} from ${JSON.stringify(statement.name.text)};`);
+    for (const statement of parsed.statements)
+      if (ts.isModuleDeclaration(statement) && ts.isStringLiteral(statement.name))
+        taken.push(`import type {} from ${JSON.stringify(statement.name.text)};`);
     const given = [...gives.keys()].filter((name) => !exported.has(name));
-    const global = parsed.statements.some((statement) => ts.isModuleDeclaration(statement) && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name)));
-    return { text: `${code}${TAIL}${taken.join("")}export { ${given.join(", ")} };`, version: String(++this.versions), number, gives, uses, global };
+    const global = parsed.statements.some((statement) =>
+      ts.isModuleDeclaration(statement)
+      && (statement.flags & ts.NodeFlags.GlobalAugmentation || ts.isStringLiteral(statement.name))
+    );
+    return { text: `${code}${TAIL}${taken.join("")}export { ${given.join(", ")} };`, version: String(++this.versions),
+      number, gives, uses, global };
   }
 
   /**
-   * Types of the opened cell's variables that need no module to be understood. A cell that takes only such names needs no
+   * Types of the opened cell's variables that need no module to be understood. A cell that takes only such names needs
+   * no
    * earlier cell: else each would need all before it, and a long notebook would become slow.
    */
   private plainTypes({ gives }: CellModule): Map<string, string | undefined> {
     const checker = this.program.getTypeChecker();
     const module = checker.getSymbolAtLocation(this.program.getSourceFile(this.current)!);
-    const typeOf = (symbol: ts.Symbol) => checker.getTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
-    const variables = (module ? checker.getExportsOfModule(module) : []).filter(({ name }) => (gives.get(name) ?? "entity") !== "entity");
+    const typeOf = (symbol: ts.Symbol) =>
+      checker.getTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    const variables = (module ? checker.getExportsOfModule(module) : []).filter(({ name }) =>
+      (gives.get(name) ?? "entity") !== "entity"
+    );
     return new Map(variables.map((symbol) => [symbol.name, plainType(checker, typeOf(symbol))]));
   }
 
@@ -182,7 +201,8 @@ export class NotebookProgram {
     };
     const disk = { ...ts.sys, readFile, fileExists };
     const resolve = (name: string, from: string): ts.ResolvedModuleFull | undefined => {
-      if (CELL_FILE.test(basename(name))) return { resolvedFileName: join(folder, basename(name)), extension: ".ts", isExternalLibraryImport: false };
+      if (CELL_FILE.test(basename(name)))
+        return { resolvedFileName: join(folder, basename(name)), extension: ".ts", isExternalLibraryImport: false };
       if (types.declares(name)) return undefined;
       const local = name.startsWith(".") || name.startsWith("/");
       const found = ts.resolveModuleName(name, from, options, disk, local ? undefined : resolutions).resolvedModule;
@@ -201,7 +221,9 @@ export class NotebookProgram {
       // not in the public types; without it every program reads every package.json again
       getModuleResolutionCache: () => resolutions,
       getCompilationSettings: () => options,
-      getScriptFileNames: () => [this.current, ...[...files].filter(([file, { global }]) => global && file !== this.current).map(([file]) => file)],
+      getScriptFileNames:
+        () => [this.current,
+          ...[...files].filter(([file, { global }]) => global && file !== this.current).map(([file]) => file)],
       getCurrentDirectory: () => folder,
       getDefaultLibFileName: () => types.library,
       useCaseSensitiveFileNames: () => true,
@@ -213,8 +235,10 @@ export class NotebookProgram {
       getDirectories: ts.sys.getDirectories,
       directoryExists: ts.sys.directoryExists,
       realpath: ts.sys.realpath,
-      resolveModuleNameLiterals: (literals: readonly ts.StringLiteralLike[], from: string) => literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
-      resolveTypeReferenceDirectiveReferences: (references: readonly (ts.FileReference | string)[], from: string) => references.map((each) => resolveTypes(typeof each === "string" ? each : each.fileName, from)),
+      resolveModuleNameLiterals: (literals: readonly ts.StringLiteralLike[], from: string) =>
+        literals.map(({ text }) => ({ resolvedModule: resolve(text, from) })),
+      resolveTypeReferenceDirectiveReferences: (references: readonly (ts.FileReference | string)[], from: string) =>
+        references.map((each) => resolveTypes(typeof each === "string" ? each : each.fileName, from)),
     } satisfies ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache };
     return host;
   }

@@ -8,9 +8,11 @@ const VARIABLES = "__vars";
 const SERVICES = "__cell";
 
 /**
- * Turns a cell's module into the body of an async function whose top-level names live in one object shared by all cells.
+ * Turns a cell's module into the body of an async function whose top-level names live in one object shared by all
+ * cells.
  *
- * - every reference to a top-level name, of this cell or an earlier one, becomes a property: no cell keeps a stale copy;
+ * - every reference to a top-level name, of this cell or an earlier one, becomes a property: no cell keeps a stale
+ *   copy;
  * - imports become `await` of the kernel's own import, `import.meta` and `import()` likewise;
  * - `await x` asks before and after whether the cell was interrupted;
  * - the last expression is returned, in an array so that a promise is not awaited.
@@ -26,10 +28,13 @@ export function rewriteCell(program: ts.Program, codeEnd: number): ts.Transforme
 }
 
 class CellRewriter {
-  constructor(private readonly checker: ts.TypeChecker, private readonly context: ts.TransformationContext, private readonly file: ts.SourceFile, private readonly codeEnd: number) {}
+  constructor(private readonly checker: ts.TypeChecker, private readonly context: ts.TransformationContext,
+    private readonly file: ts.SourceFile, private readonly codeEnd: number) {}
 
   rewrite(): ts.SourceFile {
-    const own = this.file.statements.filter((statement) => statement.pos < this.codeEnd && !ts.isEmptyStatement(statement));
+    const own = this.file.statements.filter((statement) =>
+      statement.pos < this.codeEnd && !ts.isEmptyStatement(statement)
+    );
     const hoisted: ts.Statement[] = [];
     const body: ts.Statement[] = [];
     for (const [index, statement] of own.entries()) {
@@ -48,7 +53,8 @@ class CellRewriter {
   }
 
   private topLevel(statement: ts.Statement, last: boolean): ts.Statement[] {
-    if (hasModifier(statement, ts.SyntaxKind.DeclareKeyword) || ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) return [];
+    if (hasModifier(statement, ts.SyntaxKind.DeclareKeyword) || ts.isInterfaceDeclaration(statement)
+      || ts.isTypeAliasDeclaration(statement)) return [];
     if (ts.isVariableStatement(statement)) return this.variables(statement);
     if (ts.isExportAssignment(statement)) return [this.value(statement.expression, last, statement)];
     if (ts.isExpressionStatement(statement)) return [this.value(statement.expression, last, statement)];
@@ -65,7 +71,9 @@ class CellRewriter {
   /** The value of the last expression is the cell's. */
   private value(expression: ts.Expression, last: boolean, at: ts.Statement): ts.Statement {
     const visited = this.visit(expression) as ts.Expression;
-    const statement = last ? factory.createReturnStatement(factory.createArrayLiteralExpression([visited])) : factory.createExpressionStatement(visited);
+    const statement = last
+      ? factory.createReturnStatement(factory.createArrayLiteralExpression([visited]))
+      : factory.createExpressionStatement(visited);
     return ts.setTextRange(statement, at);
   }
 
@@ -75,15 +83,18 @@ class CellRewriter {
     if (isUsing(declarationList)) {
       return declarationList.declarations.flatMap((declaration) => {
         const local = factory.createUniqueName("resource");
-        const declared = factory.createVariableDeclaration(local, undefined, undefined, declaration.initializer && (this.visit(declaration.initializer) as ts.Expression));
-        const list = factory.createVariableDeclarationList([declared], declarationList.flags & ts.NodeFlags.BlockScoped);
-        return [ts.setTextRange(factory.createVariableStatement(undefined, list), statement), this.assign((declaration.name as ts.Identifier).text, local)];
+        const declared = factory.createVariableDeclaration(local, undefined, undefined,
+          declaration.initializer && (this.visit(declaration.initializer) as ts.Expression));
+        const list = factory.createVariableDeclarationList([declared],
+          declarationList.flags & ts.NodeFlags.BlockScoped);
+        return [ts.setTextRange(factory.createVariableStatement(undefined, list), statement),
+          this.assign((declaration.name as ts.Identifier).text, local)];
       });
     }
     const isVar = !(declarationList.flags & ts.NodeFlags.BlockScoped);
-    return declarationList.declarations
-      .filter((declaration) => declaration.initializer || !isVar)
-      .map((declaration) => ts.setTextRange(factory.createExpressionStatement(this.initialise(declaration)), declaration));
+    return declarationList.declarations.filter((declaration) => declaration.initializer || !isVar).map((declaration) =>
+      ts.setTextRange(factory.createExpressionStatement(this.initialise(declaration)), declaration)
+    );
   }
 
   /** The assignment that a declaration does. */
@@ -97,11 +108,16 @@ class CellRewriter {
   private named(name: ts.BindingName, initializer: ts.Expression): ts.Expression {
     const visited = this.visit(initializer) as ts.Expression;
     let inner = initializer;
-    while (ts.isParenthesizedExpression(inner) || ts.isAsExpression(inner) || ts.isSatisfiesExpression(inner) || ts.isNonNullExpression(inner)) inner = inner.expression;
-    const anonymous = ts.isArrowFunction(inner) || ((ts.isFunctionExpression(inner) || ts.isClassExpression(inner)) && !inner.name);
+    while (ts.isParenthesizedExpression(inner) || ts.isAsExpression(inner) || ts.isSatisfiesExpression(inner)
+      || ts.isNonNullExpression(inner)) inner = inner.expression;
+    const anonymous = ts.isArrowFunction(inner)
+      || ((ts.isFunctionExpression(inner) || ts.isClassExpression(inner)) && !inner.name);
     if (!anonymous || !ts.isIdentifier(name)) return visited;
-    const holder = factory.createObjectLiteralExpression([factory.createPropertyAssignment(factory.createStringLiteral(name.text), visited)]);
-    return factory.createElementAccessExpression(factory.createParenthesizedExpression(holder), factory.createStringLiteral(name.text));
+    const holder = factory.createObjectLiteralExpression([
+      factory.createPropertyAssignment(factory.createStringLiteral(name.text), visited),
+    ]);
+    return factory.createElementAccessExpression(factory.createParenthesizedExpression(holder),
+      factory.createStringLiteral(name.text));
   }
 
   /** A binding pattern as the target of an assignment. */
@@ -111,14 +127,25 @@ class CellRewriter {
       initializer ? factory.createAssignment(this.target(bound), this.named(bound, initializer)) : this.target(bound);
     if (ts.isArrayBindingPattern(name)) {
       return factory.createArrayLiteralExpression(
-        name.elements.map((element) => (ts.isOmittedExpression(element) ? element : element.dotDotDotToken ? factory.createSpreadElement(this.target(element.name)) : withDefault(element))),
+        name.elements.map((
+          element,
+        ) => (ts.isOmittedExpression(element)
+          ? element
+          : element.dotDotDotToken
+          ? factory.createSpreadElement(this.target(element.name))
+          : withDefault(element))
+        ),
       );
     }
     return factory.createObjectLiteralExpression(
       name.elements.map((element) => {
         if (element.dotDotDotToken) return factory.createSpreadAssignment(this.target(element.name));
         const key = element.propertyName ?? (element.name as ts.Identifier);
-        const property = ts.isComputedPropertyName(key) ? factory.createComputedPropertyName(this.visit(key.expression) as ts.Expression) : ts.isIdentifier(key) ? factory.createIdentifier(key.text) : key;
+        const property = ts.isComputedPropertyName(key)
+          ? factory.createComputedPropertyName(this.visit(key.expression) as ts.Expression)
+          : ts.isIdentifier(key)
+          ? factory.createIdentifier(key.text)
+          : key;
         return factory.createPropertyAssignment(property, withDefault(element));
       }),
     );
@@ -131,34 +158,53 @@ class CellRewriter {
     const named = importClause?.namedBindings;
     const bindings: [local: ts.Identifier, imported: string][] = [];
     if (importClause?.name) bindings.push([importClause.name, "default"]);
-    if (named && ts.isNamedImports(named)) for (const element of named.elements) if (!element.isTypeOnly) bindings.push([element.name, (element.propertyName ?? element.name).text]);
+    if (named && ts.isNamedImports(named)) {
+      for (const element of named.elements)
+        if (!element.isTypeOnly) bindings.push([element.name, (element.propertyName ?? element.name).text]);
+    }
     const values = bindings.filter(([local]) => this.isValue(local));
     const whole = named && ts.isNamespaceImport(named) ? named.name : undefined;
     // as in TypeScript, an import of types alone loads nothing
-    if (importClause && values.length === 0 && !whole && bindings.length + (named && ts.isNamedImports(named) ? named.elements.length : 0) > 0) return [];
+    if (importClause && values.length === 0 && !whole
+      && bindings.length + (named && ts.isNamedImports(named) ? named.elements.length : 0) > 0) return [];
     const namespace = factory.createUniqueName("module");
     const load = this.awaited(this.service("import", [factory.createStringLiteral(specifier)]));
-    const declaration = factory.createVariableStatement(undefined, factory.createVariableDeclarationList([factory.createVariableDeclaration(namespace, undefined, undefined, load)], ts.NodeFlags.Const));
-    return [
-      ts.setTextRange(declaration, statement),
-      ...(whole ? [this.assign(whole.text, namespace)] : []),
-      ...values.map(([local, imported]) => factory.createExpressionStatement(this.service("bind", [factory.createStringLiteral(local.text), namespace, factory.createStringLiteral(imported), factory.createStringLiteral(specifier)]))),
-    ];
+    const declaration = factory.createVariableStatement(undefined,
+      factory.createVariableDeclarationList([factory.createVariableDeclaration(namespace, undefined, undefined, load)],
+        ts.NodeFlags.Const));
+    return [ts.setTextRange(declaration, statement), ...(whole ? [this.assign(whole.text, namespace)] : []),
+      ...values.map(([local, imported]) =>
+        factory.createExpressionStatement(
+          this.service("bind", [factory.createStringLiteral(local.text), namespace,
+            factory.createStringLiteral(imported), factory.createStringLiteral(specifier)]),
+        )
+      )];
   }
 
   /** `export … from "./x"` loads the module; a cell has nobody to export to. */
   private reexport({ moduleSpecifier, isTypeOnly }: ts.ExportDeclaration): ts.Statement[] {
     if (!moduleSpecifier || isTypeOnly) return [];
-    return [factory.createExpressionStatement(this.awaited(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])))];
+    return [factory.createExpressionStatement(
+      this.awaited(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])),
+    )];
   }
 
   /** `import x = require("y")` and `import x = Some.Namespace` */
   private importEquals({ name, moduleReference, isTypeOnly }: ts.ImportEqualsDeclaration): ts.Statement[] {
     if (isTypeOnly || !this.isValue(name)) return [];
     if (ts.isExternalModuleReference(moduleReference)) {
-      return [this.assign(name.text, factory.createCallExpression(factory.createIdentifier("require"), undefined, [factory.createStringLiteral((moduleReference.expression as ts.StringLiteral).text)]))];
+      return [
+        this.assign(name.text,
+          factory.createCallExpression(factory.createIdentifier("require"), undefined, [
+            factory.createStringLiteral((moduleReference.expression as ts.StringLiteral).text),
+          ])),
+      ];
     }
-    const value = (entity: ts.EntityName): ts.Expression => (ts.isIdentifier(entity) ? (this.visit(entity) as ts.Expression) : factory.createPropertyAccessExpression(value(entity.left), entity.right));
+    const value = (
+      entity: ts.EntityName,
+    ): ts.Expression => (ts.isIdentifier(entity)
+      ? (this.visit(entity) as ts.Expression)
+      : factory.createPropertyAccessExpression(value(entity.left), entity.right));
     return [this.assign(name.text, value(moduleReference))];
   }
 
@@ -172,29 +218,44 @@ class CellRewriter {
   private readonly visit = (node: ts.Node): ts.Node | ts.Node[] => {
     if (ts.isExpressionWithTypeArguments(node)) return ts.visitEachChild(node, this.visit as ts.Visitor, this.context);
     if (ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return node;
-    if (ts.isIdentifier(node)) return this.isShared(node) ? ts.setOriginalNode(ts.setTextRange(this.variable(node.text), node), node) : node;
+    if (ts.isIdentifier(node))
+      return this.isShared(node) ? ts.setOriginalNode(ts.setTextRange(this.variable(node.text), node), node) : node;
     if (ts.isShorthandPropertyAssignment(node) && this.isShared(node.name)) return this.longProperty(node);
     if (ts.isCallExpression(node)) return this.call(node);
     if (ts.isTaggedTemplateExpression(node) && ts.isIdentifier(node.tag) && this.isShared(node.tag)) {
-      return factory.updateTaggedTemplateExpression(node, this.detached(node.tag), node.typeArguments, this.visit(node.template) as ts.TemplateLiteral);
+      return factory.updateTaggedTemplateExpression(node, this.detached(node.tag), node.typeArguments,
+        this.visit(node.template) as ts.TemplateLiteral);
     }
-    if (ts.isAwaitExpression(node)) return ts.setTextRange(this.awaited(this.visit(node.expression) as ts.Expression), node);
-    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) return factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), "meta");
+    if (ts.isAwaitExpression(node))
+      return ts.setTextRange(this.awaited(this.visit(node.expression) as ts.Expression), node);
+    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
+      return factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), "meta");
     if (ts.isVariableStatement(node) && this.isHoisted(node.declarationList)) return this.variables(node);
     if (ts.isForStatement(node) && node.initializer && this.isHoistedList(node.initializer)) {
-      const started = node.initializer.declarations.filter((declaration) => declaration.initializer).map((declaration) => this.initialise(declaration));
-      const initializer = started.length > 0 ? started.reduce((left, right) => factory.createComma(left, right)) : undefined;
-      return factory.updateForStatement(node, initializer, this.optional(node.condition), this.optional(node.incrementor), this.statement(node.statement));
+      const started = node.initializer.declarations.filter((declaration) => declaration.initializer).map((
+        declaration,
+      ) => this.initialise(declaration));
+      const initializer = started.length > 0
+        ? started.reduce((left, right) => factory.createComma(left, right))
+        : undefined;
+      return factory.updateForStatement(node, initializer, this.optional(node.condition),
+        this.optional(node.incrementor), this.statement(node.statement));
     }
     if (ts.isForInStatement(node) && this.isHoistedList(node.initializer)) {
-      return factory.updateForInStatement(node, this.target(node.initializer.declarations[0]!.name), this.visit(node.expression) as ts.Expression, this.statement(node.statement));
+      return factory.updateForInStatement(node, this.target(node.initializer.declarations[0]!.name),
+        this.visit(node.expression) as ts.Expression, this.statement(node.statement));
     }
     if (ts.isForOfStatement(node)) {
-      const initializer = this.isHoistedList(node.initializer) ? this.target(node.initializer.declarations[0]!.name) : (this.visit(node.initializer) as ts.ForInitializer);
+      const initializer = this.isHoistedList(node.initializer)
+        ? this.target(node.initializer.declarations[0]!.name)
+        : (this.visit(node.initializer) as ts.ForInitializer);
       const body = this.statement(node.statement);
       // the await of `for await` is not an expression: the question stands at the head of its body
-      const asked = node.awaitModifier ? factory.createBlock([factory.createExpressionStatement(this.service("resume", [])), body]) : body;
-      return factory.updateForOfStatement(node, node.awaitModifier, initializer, this.visit(node.expression) as ts.Expression, asked);
+      const asked = node.awaitModifier
+        ? factory.createBlock([factory.createExpressionStatement(this.service("resume", [])), body])
+        : body;
+      return factory.updateForOfStatement(node, node.awaitModifier, initializer,
+        this.visit(node.expression) as ts.Expression, asked);
     }
     return ts.visitEachChild(node, this.visit as ts.Visitor, this.context);
   };
@@ -210,7 +271,8 @@ class CellRewriter {
 
   private longProperty(node: ts.ShorthandPropertyAssignment): ts.PropertyAssignment {
     const value = node.objectAssignmentInitializer
-      ? factory.createAssignment(this.variable(node.name.text), this.visit(node.objectAssignmentInitializer) as ts.Expression)
+      ? factory.createAssignment(this.variable(node.name.text),
+        this.visit(node.objectAssignmentInitializer) as ts.Expression)
       : this.variable(node.name.text);
     return ts.setTextRange(factory.createPropertyAssignment(factory.createIdentifier(node.name.text), value), node);
   }
@@ -222,8 +284,11 @@ class CellRewriter {
 
   private call(node: ts.CallExpression): ts.Node {
     const args = ts.visitNodes(node.arguments, this.visit as ts.Visitor) as ts.NodeArray<ts.Expression>;
-    if (node.expression.kind === ts.SyntaxKind.ImportKeyword) return ts.setTextRange(this.service("import", args), node);
-    const callee = ts.isIdentifier(node.expression) && this.isShared(node.expression) ? this.detached(node.expression) : (this.visit(node.expression) as ts.Expression);
+    if (node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      return ts.setTextRange(this.service("import", args), node);
+    const callee = ts.isIdentifier(node.expression) && this.isShared(node.expression)
+      ? this.detached(node.expression)
+      : (this.visit(node.expression) as ts.Expression);
     return ts.isCallChain(node)
       ? factory.updateCallChain(node, callee, node.questionDotToken, undefined, args)
       : factory.updateCallExpression(node, callee, undefined, args);
@@ -231,7 +296,9 @@ class CellRewriter {
 
   /** `(0, vars.f)`: called without the object of variables as its `this` */
   private detached(name: ts.Identifier): ts.Expression {
-    return factory.createParenthesizedExpression(factory.createComma(factory.createNumericLiteral(0), ts.setTextRange(this.variable(name.text), name)));
+    return factory.createParenthesizedExpression(
+      factory.createComma(factory.createNumericLiteral(0), ts.setTextRange(this.variable(name.text), name)),
+    );
   }
 
   private variable(name: string): ts.PropertyAccessExpression {
@@ -239,7 +306,11 @@ class CellRewriter {
   }
 
   private service(name: string, args: readonly ts.Expression[]): ts.CallExpression {
-    return factory.createCallExpression(factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), name), undefined, args);
+    return factory.createCallExpression(
+      factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), name),
+      undefined,
+      args,
+    );
   }
 
   private assign(name: string, value: ts.Expression): ts.Statement {
@@ -251,18 +322,25 @@ class CellRewriter {
   }
 
   private withoutExport<T extends ts.Statement>(statement: T): T {
-    const keep = (modifiers: readonly ts.ModifierLike[] | undefined) => modifiers?.filter(({ kind }) => kind !== ts.SyntaxKind.ExportKeyword && kind !== ts.SyntaxKind.DefaultKeyword);
+    const keep = (modifiers: readonly ts.ModifierLike[] | undefined) =>
+      modifiers?.filter(({ kind }) => kind !== ts.SyntaxKind.ExportKeyword && kind !== ts.SyntaxKind.DefaultKeyword);
     if (!ts.canHaveModifiers(statement)) return statement;
     if (ts.isFunctionDeclaration(statement)) {
       const { modifiers, asteriskToken, name, typeParameters, parameters, type, body } = statement;
-      return factory.updateFunctionDeclaration(statement, keep(modifiers), asteriskToken, name, typeParameters, parameters, type, body) as never;
+      return factory.updateFunctionDeclaration(statement, keep(modifiers), asteriskToken, name, typeParameters,
+        parameters, type, body) as never;
     }
     if (ts.isClassDeclaration(statement)) {
       const { modifiers, name, typeParameters, heritageClauses, members } = statement;
-      return factory.updateClassDeclaration(statement, keep(modifiers), name, typeParameters, heritageClauses, members) as never;
+      return factory.updateClassDeclaration(statement, keep(modifiers), name, typeParameters, heritageClauses,
+        members) as never;
     }
-    if (ts.isEnumDeclaration(statement)) return factory.updateEnumDeclaration(statement, keep(statement.modifiers) as ts.Modifier[], statement.name, statement.members) as never;
-    if (ts.isModuleDeclaration(statement)) return factory.updateModuleDeclaration(statement, keep(statement.modifiers) as ts.Modifier[], statement.name, statement.body) as never;
+    if (ts.isEnumDeclaration(statement))
+      return factory.updateEnumDeclaration(statement, keep(statement.modifiers) as ts.Modifier[], statement.name,
+        statement.members) as never;
+    if (ts.isModuleDeclaration(statement))
+      return factory.updateModuleDeclaration(statement, keep(statement.modifiers) as ts.Modifier[], statement.name,
+        statement.body) as never;
     return statement;
   }
 
@@ -270,18 +348,25 @@ class CellRewriter {
   private isShared(name: ts.Identifier): boolean {
     const node = ts.getParseTreeNode(name, ts.isIdentifier);
     if (!node?.parent || !isReference(node)) return false;
-    const symbol = ts.isShorthandPropertyAssignment(node.parent) ? this.checker.getShorthandAssignmentValueSymbol(node.parent) : this.checker.getSymbolAtLocation(node);
-    return symbol?.declarations?.some((declaration) => this.isTopLevel(declaration) && !isInside(node, declaration)) ?? false;
+    const symbol = ts.isShorthandPropertyAssignment(node.parent)
+      ? this.checker.getShorthandAssignmentValueSymbol(node.parent)
+      : this.checker.getSymbolAtLocation(node);
+    return symbol?.declarations?.some((declaration) => this.isTopLevel(declaration) && !isInside(node, declaration))
+      ?? false;
   }
 
   private isTopLevel(declaration: ts.Node): boolean {
     if (declaration.getSourceFile() !== this.file || this.isAmbient(declaration)) return false;
-    if (ts.isImportSpecifier(declaration) || ts.isImportClause(declaration) || ts.isNamespaceImport(declaration)) return true;
+    if (ts.isImportSpecifier(declaration) || ts.isImportClause(declaration) || ts.isNamespaceImport(declaration))
+      return true;
     let node = declaration;
-    while (ts.isBindingElement(node) || ts.isObjectBindingPattern(node) || ts.isArrayBindingPattern(node)) node = node.parent;
+    while (ts.isBindingElement(node) || ts.isObjectBindingPattern(node) || ts.isArrayBindingPattern(node))
+      node = node.parent;
     if (ts.isVariableDeclaration(node)) {
       if (!ts.isVariableDeclarationList(node.parent)) return false; // the variable of a catch clause
-      return node.parent.parent.parent === this.file && ts.isVariableStatement(node.parent.parent) ? true : this.isHoisted(node.parent);
+      return node.parent.parent.parent === this.file && ts.isVariableStatement(node.parent.parent)
+        ? true
+        : this.isHoisted(node.parent);
     }
     return node.parent === this.file && isNamedDeclaration(node);
   }
@@ -316,7 +401,8 @@ class CellRewriter {
     };
     const find = (node: ts.Node) => {
       if (isVarScope(node)) return;
-      if (ts.isVariableDeclarationList(node) && this.isHoisted(node)) node.declarations.forEach((declaration) => bind(declaration.name));
+      if (ts.isVariableDeclarationList(node) && this.isHoisted(node))
+        node.declarations.forEach((declaration) => bind(declaration.name));
       ts.forEachChild(node, find);
     };
     this.file.statements.forEach(find);
@@ -325,14 +411,19 @@ class CellRewriter {
 }
 
 function isUsing({ flags }: ts.VariableDeclarationList): boolean {
-  return (flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Using || (flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.AwaitUsing;
+  return (flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Using
+    || (flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.AwaitUsing;
 }
 
 /** A namespace that holds types alone leaves nothing at run time. */
 function isInstantiated({ body }: ts.ModuleDeclaration): boolean {
   if (!body) return false;
   if (ts.isModuleDeclaration(body)) return isInstantiated(body);
-  return ts.isModuleBlock(body) && body.statements.some((statement) => !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement) && !(ts.isModuleDeclaration(statement) && !isInstantiated(statement)));
+  return ts.isModuleBlock(body)
+    && body.statements.some((statement) =>
+      !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement)
+      && !(ts.isModuleDeclaration(statement) && !isInstantiated(statement))
+    );
 }
 
 /** Names of declarations, properties and labels are not references. */
@@ -344,8 +435,12 @@ function isReference(node: ts.Identifier): boolean {
   return named.name !== node && named.label !== node && named.propertyName !== node;
 }
 
-/** Inside its own declaration, the name of a class, enum or namespace means the local one, which exists before it is published. */
+/**
+ * Inside its own declaration, the name of a class, enum or namespace means the local one, which exists before it is
+ * published.
+ */
 function isInside(node: ts.Node, declaration: ts.Node): boolean {
-  if (!ts.isClassDeclaration(declaration) && !ts.isEnumDeclaration(declaration) && !ts.isModuleDeclaration(declaration)) return false;
+  if (!ts.isClassDeclaration(declaration) && !ts.isEnumDeclaration(declaration) && !ts.isModuleDeclaration(declaration))
+    return false;
   return node.pos >= declaration.pos && node.end <= declaration.end;
 }

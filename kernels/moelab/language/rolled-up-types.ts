@@ -9,7 +9,8 @@ interface Index {
 }
 
 /**
- * The types that cells are checked against, as few files (see `types/roll-up.mjs`): TypeScript spends time on each file of a
+ * The types that cells are checked against, as few files (see `types/roll-up.mjs`): TypeScript spends time on each file
+ * of a
  * program for every cell. Standard library and Node are one file, moelab with all that it depends on is another.
  */
 export class RolledUpTypes {
@@ -27,10 +28,13 @@ export class RolledUpTypes {
   constructor(private readonly folder: string, libraries: string[], node: boolean) {
     const all = [...closure(libraries)].map((name) => ({ name, text: readFileSync(join(LIBRARIES, name), "utf8") }));
     // one that is a module (of iterators) would make the whole a module
-    const [modules, plain] = [true, false].map((isModule) => all.filter(({ text }) => /^export \{\};?$/m.test(text) === isModule));
+    const [modules, plain] = [true, false].map((isModule) =>
+      all.filter(({ text }) => /^export \{\};?$/m.test(text) === isModule)
+    );
     const covered = plain!.map(({ name }) => name);
     const texts = plain!.map(({ text }) => text);
-    for (const name of node ? ["node.d.ts", "web.d.ts"] : ["web.d.ts"]) texts.push(readFileSync(join(folder, name), "utf8"));
+    for (const name of node ? ["node.d.ts", "web.d.ts"] : ["web.d.ts"])
+      texts.push(readFileSync(join(folder, name), "utf8"));
     const references = modules!.map(({ name }) => `/// <reference path="./${name}" />\n`).join("");
     this.texts.set(this.library, references + texts.join("\n").replace(/^\/\/\/\s*<reference .*$/gm, ""));
     for (const name of covered) this.texts.set(join(LIBRARIES, name), ""); // packages refer to them

@@ -1,5 +1,5 @@
 // The language thread: TypeScript's language service over the notebook. It answers while cells compute.
-import { workerData, type MessagePort } from "node:worker_threads";
+import { type MessagePort, workerData } from "node:worker_threads";
 import { serve } from "../rpc.js";
 import type { LanguageService } from "../threads.js";
 import { Compiler } from "./compile.js";
@@ -39,8 +39,9 @@ port.on("message", () => {
   longIdle.add(closeGaps);
 });
 // before the user comes to the cell that imports it
-if (importsMoelab(process.env.JPY_SESSION_NAME)) idle.add(() => compiler.compileExpression('import("moelab")'));
+if (importsMoelab(process.env.JPY_SESSION_NAME)) idle.add(() => compiler.compileExpression("import(\"moelab\")"));
 // the first help while typing takes many times as long as the second
 const sample = "const list = [1]; list.map(";
-idle.add(() => complete(notebook, "l", 1), () => complete(notebook, sample, sample.length - 4), () => inspect(notebook, sample, sample.length, 0), collectGarbage);
+idle.add(() => complete(notebook, "l", 1), () => complete(notebook, sample, sample.length - 4),
+  () => inspect(notebook, sample, sample.length, 0), collectGarbage);
 setTimeout(keepCompiled, 5000).unref();

@@ -34,12 +34,11 @@ export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
 /** Representations as JSON can carry them: bytes become base64. */
 export function toJson(data: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(data)
-      .filter(([, value]) => value !== undefined && value !== null)
-      .map(([type, value]) => {
-        if (value instanceof Uint8Array) return [type, Buffer.from(value).toString(/^image\/svg|^text\//.test(type) ? "utf8" : "base64")];
-        return [type, JSON_TYPE.test(type) ? plain(value) : typeof value === "string" ? value : String(value)];
-      }),
+    Object.entries(data).filter(([, value]) => value !== undefined && value !== null).map(([type, value]) => {
+      if (value instanceof Uint8Array)
+        return [type, Buffer.from(value).toString(/^image\/svg|^text\//.test(type) ? "utf8" : "base64")];
+      return [type, JSON_TYPE.test(type) ? plain(value) : typeof value === "string" ? value : String(value)];
+    }),
   );
 }
 
@@ -48,7 +47,9 @@ function plain<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? Number(item) : item)) ?? "null");
 }
 
-async function draw(value: unknown): Promise<{ data: Record<string, unknown>; metadata?: Record<string, unknown> } | undefined> {
+async function draw(
+  value: unknown,
+): Promise<{ data: Record<string, unknown>; metadata?: Record<string, unknown> } | undefined> {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
   const object = value as Record<string | symbol, unknown>;
   for (const name of [DISPLAY, "_repr_mimebundle_"]) {
@@ -57,7 +58,11 @@ async function draw(value: unknown): Promise<{ data: Record<string, unknown>; me
     const made = await method.call(value);
     if (typeof made !== "object" || made === null) continue;
     // a bundle with metadata, or (as Deno has it) just representations by MIME type
-    const [data, metadata] = Array.isArray(made) ? made : "data" in made && typeof made.data === "object" ? [made.data, made.metadata] : [made, {}];
+    const [data, metadata] = Array.isArray(made)
+      ? made
+      : "data" in made && typeof made.data === "object"
+      ? [made.data, made.metadata]
+      : [made, {}];
     return { data: { ...data }, metadata };
   }
   const data: Record<string, unknown> = {};
@@ -82,11 +87,16 @@ export function valueText(value: unknown): string {
   }
   const isLong = text.length > MAX_CHARS;
   if (isLong) text = `${text.slice(0, MAX_CHARS)}…`;
-  if (typeof value === "string") return value.length > LIMITS.maxStringLength ? `${text}\n(cut: console.log(value) prints all of it)` : text;
-  return isLong || (typeof value === "object" && CUT.test(text)) ? `${text}\n(cut: console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null }) prints all of it)` : text;
+  if (typeof value === "string")
+    return value.length > LIMITS.maxStringLength ? `${text}\n(cut: console.log(value) prints all of it)` : text;
+  return isLong || (typeof value === "object" && CUT.test(text))
+    ? `${text}\n(cut: console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null }) `
+      + "prints all of it)"
+    : text;
 }
 
 function isTimer(value: unknown): boolean {
   const name = (value as object | null)?.constructor?.name;
-  return (name === "Timeout" || name === "Immediate") && typeof (value as NodeJS.Timeout).ref === "function" && typeof (value as NodeJS.Timeout).hasRef === "function";
+  return (name === "Timeout" || name === "Immediate") && typeof (value as NodeJS.Timeout).ref === "function"
+    && typeof (value as NodeJS.Timeout).hasRef === "function";
 }

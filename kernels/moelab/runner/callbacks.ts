@@ -22,8 +22,9 @@ function wrapListeners(): void {
   type Add = (this: EventEmitter, type: string | symbol, listener: Listener) => EventEmitter;
   const emitter = EventEmitter.prototype as unknown as Record<string, Add>;
   const bound = new WeakSet<Listener>();
-  const bind = (cell: Cell, listener: Listener, before: (emitter: EventEmitter, bound: Listener) => void = () => {}): Listener => {
-    const made: Listener = function (this: EventEmitter, ...args) {
+  const bind = (cell: Cell, listener: Listener,
+    before: (emitter: EventEmitter, bound: Listener) => void = () => {}): Listener => {
+    const made: Listener = function(this: EventEmitter, ...args) {
       before(this, made);
       return runAs(cell, () => listener.apply(this, args));
     };
@@ -34,10 +35,10 @@ function wrapListeners(): void {
   const isOurs = (listener: Listener) => currentCell() && typeof listener === "function" && !bound.has(listener);
   for (const [name, once] of [["on", "once"], ["prependListener", "prependOnceListener"]] as const) {
     const [add, addOnce] = [emitter[name]!, emitter[once]!];
-    emitter[name] = function (type, listener) {
+    emitter[name] = function(type, listener) {
       return add.call(this, type, isOurs(listener) ? bind(currentCell()!, listener) : listener);
     };
-    emitter[once] = function (type, listener) {
+    emitter[once] = function(type, listener) {
       if (!isOurs(listener)) return addOnce.call(this, type, listener);
       // its own `on`: that of a stream starts it
       return this[name](type, bind(currentCell()!, listener, (from, made) => from.removeListener(type, made)));
@@ -51,10 +52,11 @@ function wrapCallbacks(module: object): void {
   const calls = module as Record<string, Function>;
   for (const name of Object.keys(calls).filter((each) => typeof calls[`${each}Sync`] === "function")) {
     const call = calls[name]!;
-    replace(calls, name, function (this: unknown, ...args: unknown[]) {
+    replace(calls, name, function(this: unknown, ...args: unknown[]) {
       const cell = currentCell();
       const callback = args.at(-1);
-      if (cell && typeof callback === "function") args[args.length - 1] = (...given: unknown[]) => runAs(cell, () => callback(...given));
+      if (cell && typeof callback === "function")
+        args[args.length - 1] = (...given: unknown[]) => runAs(cell, () => callback(...given));
       return call.apply(this, args);
     });
   }

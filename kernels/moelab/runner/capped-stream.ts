@@ -44,7 +44,8 @@ export class CappedStream {
     this.store(text);
     this.tail.push(text);
     this.tailChars += text.length;
-    while (this.tail.length > 1 && (this.tail.length > TAIL.lines || this.tailChars - this.tail[0]!.length >= TAIL.chars)) {
+    while (this.tail.length > 1
+      && (this.tail.length > TAIL.lines || this.tailChars - this.tail[0]!.length >= TAIL.chars)) {
       const left = this.tail.shift()!;
       this.tailChars -= left.length;
       this.omit(left);
@@ -58,7 +59,10 @@ export class CappedStream {
     if (this.omitted.chars > 0) {
       this.flushFile();
       const { lines, chars } = this.omitted;
-      this.send(`\n… ${lines.toLocaleString("en")} lines (${(chars / 1e6).toFixed(1)} MB) left out here; all of them are in ${this.file}${this.filed >= FILE_CHARS ? " up to its limit" : ""}\n\n`);
+      this.send(
+        `\n… ${lines.toLocaleString("en")} lines (${(chars / 1e6).toFixed(1)} MB) left out here; all of them `
+          + `are in ${this.file}${this.filed >= FILE_CHARS ? " up to its limit" : ""}\n\n`,
+      );
     }
     this.send(kept);
     this.tail = [];

@@ -38,7 +38,8 @@ export class Cell {
 /** The stack of an error of Node's own (a file that is not there) ends before any cell: that of the await is added. */
 function placed(error: unknown, place: { stack?: string }): unknown {
   try {
-    if (error instanceof Error && !/Cell \[/.test(error.stack ?? "Cell [")) error.stack += `\n${place.stack!.split("\n").slice(1).join("\n")}`;
+    if (error instanceof Error && !/Cell \[/.test(error.stack ?? "Cell ["))
+      error.stack += `\n${place.stack!.split("\n").slice(1).join("\n")}`;
   } catch {
     // frozen, or with a stack that throws
   }

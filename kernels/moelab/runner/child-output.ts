@@ -7,10 +7,12 @@ type Entry = string | number | object | null | undefined;
 type Writable = { -readonly [K in "stdout" | "stderr" | "stdio"]: any };
 
 /**
- * A child process that is to write where the kernel writes (`stdio: "inherit"`) is read instead, and its text written by the
+ * A child process that is to write where the kernel writes (`stdio: "inherit"`) is read instead, and its text written
+ * by the
  * cell that started it. Synchronous ones write to the kernel's descriptors: see `NativeStreams`.
  *
- * @param settle returns when all that was printed until now has arrived: it stands before the text of a synchronous child
+ * @param settle returns when all that was printed until now has arrived: it stands before the text of a synchronous
+ *   child
  */
 export function captureChildren(settle: () => void): void {
   const calls = childProcess as unknown as Record<string, Function>;
@@ -22,10 +24,14 @@ export function captureChildren(settle: () => void): void {
     });
   }
   syncBuiltinESMExports(); // for import { spawnSync } from "node:child_process"
-  const prototype = ChildProcess.prototype as unknown as { spawn(this: Writable, options: { stdio?: Entry | Entry[] }): unknown };
+  const prototype = ChildProcess.prototype as unknown as {
+    spawn(this: Writable, options: { stdio?: Entry | Entry[] }): unknown;
+  };
   const { spawn } = prototype;
-  prototype.spawn = function (options) {
-    const entries: Entry[] = Array.isArray(options.stdio) ? [...options.stdio] : [options.stdio, options.stdio, options.stdio];
+  prototype.spawn = function(options) {
+    const entries: Entry[] = Array.isArray(options.stdio)
+      ? [...options.stdio]
+      : [options.stdio, options.stdio, options.stdio];
     const inherited = entries.map(inheritedStream);
     const stdio = entries.map((entry, index) => (inherited[index] ? "pipe" : entry));
     const result = spawn.call(this, inherited.some(Boolean) ? { ...options, stdio } : options);

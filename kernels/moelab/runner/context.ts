@@ -2,13 +2,16 @@ import { promiseHooks } from "node:v8";
 import type { Cell } from "./cell.js";
 import { replace } from "./replace.js";
 
-// AsyncLocalStorage would do this, but on Node before 24 it stands on async_hooks, whose stack Node checks with an assertion:
+// AsyncLocalStorage would do this, but on Node before 24 it stands on async_hooks, whose stack Node checks with an
+// assertion:
 // a function that an interrupt tears out of a promise's continuation would end the process.
 
 let current: Cell | undefined;
 /**
- * Shared with the server thread. [0] is 1 while code of a cell runs: only then may V8 be told to terminate what runs here.
- * [1] is 1 from the stop button until the event loop has answered: queued callbacks of cells are dropped meanwhile, since a
+ * Shared with the server thread. [0] is 1 while code of a cell runs: only then may V8 be told to terminate what runs
+ * here.
+ * [1] is 1 from the stop button until the event loop has answered: queued callbacks of cells are dropped meanwhile,
+ * since a
  * chain of ticks would keep the loop from ever answering.
  */
 export const cellRuns = new Int32Array(new SharedArrayBuffer(8));
@@ -89,7 +92,7 @@ function wrapTimer(name: "setTimeout" | "setInterval"): void {
   replace(globalThis, name, (callback: Callback, ...rest: unknown[]) => {
     const cell = current;
     if (!cell || typeof callback !== "function") return start(callback, ...rest);
-    const fire: Callback = function (this: unknown, ...args) {
+    const fire: Callback = function(this: unknown, ...args) {
       if (name === "setTimeout") cell.timers.delete(timer);
       inTimer = cell;
       try {
@@ -110,7 +113,9 @@ function wrapImmediate(): void {
   const start = setImmediate as (callback: Callback, ...rest: unknown[]) => NodeJS.Immediate;
   replace(globalThis, "setImmediate", (callback: Callback, ...rest: unknown[]) => {
     const cell = current;
-    return cell && typeof callback === "function" ? start((...args) => cell.interrupted || runAs(cell, () => callback(...args)), ...rest) : start(callback, ...rest);
+    return cell && typeof callback === "function"
+      ? start((...args) => cell.interrupted || runAs(cell, () => callback(...args)), ...rest)
+      : start(callback, ...rest);
   });
 }
 
@@ -119,6 +124,7 @@ function wrapQueue(holder: object, name: string): void {
   replace(holder, name, (callback: Callback, ...rest: unknown[]) => {
     const cell = current;
     if (!cell || typeof callback !== "function") return start.call(holder, callback, ...rest);
-    return start.call(holder, (...args: unknown[]) => Atomics.load(cellRuns, 1) === 1 || runAs(cell, () => callback(...args)), ...rest);
+    return start.call(holder,
+      (...args: unknown[]) => Atomics.load(cellRuns, 1) === 1 || runAs(cell, () => callback(...args)), ...rest);
   });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Bundle, ToServer } from "../threads.js";
 import { bundleOf, toJson } from "./bundle.js";
-import { KernelInterrupt, type Cell } from "./cell.js";
+import { type Cell, KernelInterrupt } from "./cell.js";
 import { currentCell, runAs } from "./context.js";
 
 interface DisplayOptions {
@@ -37,9 +37,11 @@ export class Host {
   constructor(private readonly owner: () => Cell | undefined, private readonly post: (message: ToServer) => void) {}
 
   /** Shows a bundle as it is. */
-  display(bundle: { data: Record<string, unknown>; metadata?: Record<string, unknown> }, { id, update = false }: DisplayOptions = {}): void {
+  display(bundle: { data: Record<string, unknown>; metadata?: Record<string, unknown> },
+    { id, update = false }: DisplayOptions = {}): void {
     const checked: Bundle = { data: toJson(bundle.data), metadata: bundle.metadata ?? {} };
-    if (Object.keys(checked.data).length > 0) this.post({ type: "display", key: this.owner()?.key ?? 0, bundle: checked, id, update });
+    if (Object.keys(checked.data).length > 0)
+      this.post({ type: "display", key: this.owner()?.key ?? 0, bundle: checked, id, update });
   }
 
   /** Aborts when the running cell is interrupted. */
@@ -50,7 +52,13 @@ export class Host {
   /** Asks the user for a line of text. */
   input(prompt = "", { password = false } = {}): Promise<string> {
     const cell = this.owner();
-    if (!cell?.allowInput) return Promise.reject(new Error("input: this front end takes no input; accepted are front ends with allow_stdin, such as JupyterLab. Set the value in the cell."));
+    if (!cell?.allowInput)
+      return Promise.reject(
+        new Error(
+          "input: this front end takes no input; accepted are front ends with allow_stdin, such as JupyterLab. "
+            + "Set the value in the cell.",
+        ),
+      );
     return new Promise((resolve, reject) => {
       this.inputs.set(cell.key, { resolve, reject });
       cell.controller.signal.addEventListener("abort", () => reject(new KernelInterrupt()), { once: true });

@@ -1,4 +1,5 @@
-// Node's module loader, extended (it runs these hooks in a thread of their own): local TypeScript, files that changed, and
+// Node's module loader, extended (it runs these hooks in a thread of their own): local TypeScript, files that changed,
+// and
 // moelab for notebooks that lie where it is not installed.
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -37,12 +38,17 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
 
 export const load: LoadHook = async (url, context, next) => {
   const file = url.startsWith("file:") ? fileURLToPath(url.split("?")[0]!) : "";
-  if (/\.[jt]sx$/.test(file)) throw new SyntaxError(`import: ${file} holds JSX; accepted are .ts, .mts, .js, .mjs, .cjs and .json. Move what the notebook needs into one of these.`);
+  if (/\.[jt]sx$/.test(file))
+    throw new SyntaxError(
+      `import: ${file} holds JSX; accepted are .ts, .mts, .js, .mjs, .cjs and .json. Move what the `
+        + "notebook needs into one of these.",
+    );
   if (!/\.[mc]?ts$/.test(file) || isForeign(file)) return next(url, context);
   const ts = loadTypeScript();
   const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, "utf8"), {
     fileName: file,
-    compilerOptions: { module: file.endsWith(".cts") ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, sourceMap: true },
+    compilerOptions: { module: file.endsWith(".cts") ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2022, sourceMap: true },
   });
   port.postMessage({ url, map: sourceMapText });
   return { format: formatOf(file), shortCircuit: true, source: outputText };
@@ -56,7 +62,8 @@ function formatOf(file: string): "module" | "commonjs" {
 function localFile(url: string): string | undefined {
   const path = fileURLToPath(url.split("?")[0]!);
   const sibling = path.replace(/\.([mc]?)js$/, ".$1ts");
-  return [path, sibling, `${path}.ts`, `${path}.mts`, `${path}.js`, `${path}.mjs`, join(path, "index.ts"), join(path, "index.js")].find(isFile);
+  return [path, sibling, `${path}.ts`, `${path}.mts`, `${path}.js`, `${path}.mjs`, join(path, "index.ts"),
+    join(path, "index.js")].find(isFile);
 }
 
 function isFile(path: string): boolean {
@@ -90,9 +97,11 @@ function importsOf(file: string): string[] {
   const known = imports.get(file);
   if (known?.modified === modified) return known.files;
   const { importedFiles } = loadTypeScript().preProcessFile(readFileSync(file, "utf8"), true, true);
-  const files = importedFiles
-    .map(({ fileName }) => (/^\.\.?\//.test(fileName) ? localFile(new URL(fileName, pathToFileURL(file)).href) : undefined))
-    .filter((found) => found !== undefined);
+  const files = importedFiles.map((
+    { fileName },
+  ) => (/^\.\.?\//.test(fileName) ? localFile(new URL(fileName, pathToFileURL(file)).href) : undefined)).filter((
+    found,
+  ) => found !== undefined);
   imports.set(file, { modified, files });
   return files;
 }

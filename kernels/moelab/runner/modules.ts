@@ -21,7 +21,8 @@ export class Modules {
 
   /**
    * @param folder the notebook's
-   * @param home folder of the running moelab package, which serves `import "moelab"` where the notebook has none of its own
+   * @param home folder of the running moelab package, which serves `import "moelab"` where the notebook has none of its
+   *   own
    */
   constructor(private readonly folder: string, home: string) {
     const { port1, port2 } = new MessageChannel();
@@ -29,14 +30,18 @@ export class Modules {
     register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
     this.require = borrowing(createRequire(join(folder, "notebook.js")), home);
     // the name decides what relative specifiers are relative to
-    this.load = runInThisContext("(specifier, options) => import(specifier, options)", { filename: join(folder, "notebook.js"), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+    this.load = runInThisContext("(specifier, options) => import(specifier, options)", {
+      filename: join(folder, "notebook.js"),
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
   }
 
   /** `import * as ns from specifier`, also as the expression `import(specifier)`. */
   async import(specifier: string, options?: ImportCallOptions): Promise<Namespace> {
     if (isLocal(specifier)) {
       this.forgetChanged();
-      if (specifier.endsWith(".json")) return json(resolve(this.folder, specifier.startsWith("file:") ? new URL(specifier).pathname : specifier));
+      if (specifier.endsWith(".json"))
+        return json(resolve(this.folder, specifier.startsWith("file:") ? new URL(specifier).pathname : specifier));
     }
     const caller: { stack?: string } = {};
     Error.captureStackTrace(caller, Modules.prototype.import);
@@ -50,23 +55,30 @@ export class Modules {
     }
   }
 
-  /** Node's loader runs elsewhere and does not know which cell asked; code of a module that throws knows its own place. */
+  /**
+   * Node's loader runs elsewhere and does not know which cell asked; code of a module that throws knows its own place.
+   */
   private atCell(error: unknown, { stack = "" }: { stack?: string }): unknown {
     if (!(error instanceof Error) || /Cell \[|\n    at (.*\()?\/.*:\d+:\d+/.test(error.stack ?? "")) return error;
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" && !(error instanceof SyntaxError)) return error;
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" && !(error instanceof SyntaxError))
+      return error;
     error.message = error.message.replace(/ imported from \S.*notebook\.js$/, "");
     error.stack = [`${error.name}: ${error.message}`, ...stack.split("\n").slice(1)].join("\n");
     return error;
   }
 
   /**
-   * What `import { name as local }` does. What a local module exports is asked for each time, since the module may assign to it;
+   * What `import { name as local }` does. What a local module exports is asked for each time, since the module may
+   * assign to it;
    * a later cell that declares the name replaces it.
    */
   bind(variables: Record<string, unknown>, local: string, namespace: Namespace, name: string, specifier: string): void {
     const value = this.pick(namespace, name, specifier);
-    const define = (descriptor: PropertyDescriptor) => Object.defineProperty(variables, local, { configurable: true, enumerable: true, ...descriptor });
-    if (isLocal(specifier)) define({ get: () => this.pick(namespace, name, specifier), set: (replacement) => define({ value: replacement, writable: true }) });
+    const define = (descriptor: PropertyDescriptor) =>
+      Object.defineProperty(variables, local, { configurable: true, enumerable: true, ...descriptor });
+    if (isLocal(specifier))
+      define({ get: () => this.pick(namespace, name, specifier),
+        set: (replacement) => define({ value: replacement, writable: true }) });
     else define({ value, writable: true });
   }
 
@@ -78,7 +90,8 @@ export class Modules {
   }
 
   /**
-   * Node finds the exports of a CommonJS module by reading its text, and gives up at `module.exports = { f, version: "1" }`.
+   * Node finds the exports of a CommonJS module by reading its text, and gives up at `module.exports = { f, version:
+   * "1" }`.
    * Its namespace gets all that it really exports.
    */
   private commonJs(namespace: Namespace): Namespace {
@@ -88,8 +101,10 @@ export class Modules {
     const missing = Object.keys(exported).filter((name) => !(name in namespace));
     if (missing.length === 0) return namespace;
     const whole: Namespace = Object.create(null);
-    for (const name of Object.keys(namespace)) Object.defineProperty(whole, name, { enumerable: true, get: () => namespace[name] });
-    for (const name of missing) Object.defineProperty(whole, name, { enumerable: true, get: () => (exported as Namespace)[name] });
+    for (const name of Object.keys(namespace))
+      Object.defineProperty(whole, name, { enumerable: true, get: () => namespace[name] });
+    for (const name of missing)
+      Object.defineProperty(whole, name, { enumerable: true, get: () => (exported as Namespace)[name] });
     return whole;
   }
 
@@ -111,7 +126,10 @@ export class Modules {
   }
 }
 
-/** `require` that finds moelab, and what it depends on, where the notebook has none of its own; as the loader of modules does. */
+/**
+ * `require` that finds moelab, and what it depends on, where the notebook has none of its own; as the loader of modules
+ * does.
+ */
 function borrowing(own: NodeJS.Require, home: string): NodeJS.Require {
   const isBorrowed = borrowedPackages(home);
   const lender = createRequire(join(home, "package.json"));
@@ -125,7 +143,8 @@ function borrowing(own: NodeJS.Require, home: string): NodeJS.Require {
   };
   const find = (specifier: string, options?: { paths?: string[] }) => chosen(specifier).resolve(specifier, options);
   const { cache, extensions, main, resolve } = own;
-  return Object.assign((specifier: string) => chosen(specifier)(specifier), { cache, extensions, main, resolve: Object.assign(find, { paths: resolve.paths }) });
+  return Object.assign((specifier: string) => chosen(specifier)(specifier), { cache, extensions, main,
+    resolve: Object.assign(find, { paths: resolve.paths }) });
 }
 
 function isLocal(specifier: string): boolean {
@@ -134,7 +153,9 @@ function isLocal(specifier: string): boolean {
 
 function json(file: string): Namespace {
   const value = JSON.parse(readFileSync(file, "utf8"));
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value, default: value } : { default: value };
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? { ...value, default: value }
+    : { default: value };
 }
 
 /** Compiled by TypeScript or Babel from `export default`: the types say `.default`, Node says the whole exports. */
@@ -158,6 +179,12 @@ export function cellMeta(folder: string, require: NodeJS.Require) {
     url,
     dirname: folder,
     filename: join(folder, "notebook.ts"),
-    resolve: (specifier: string) => (isLocal(specifier) ? new URL(specifier, url).href : specifier.startsWith("node:") ? specifier : pathToFileURL(require.resolve(specifier)).href),
+    resolve: (
+      specifier: string,
+    ) => (isLocal(specifier)
+      ? new URL(specifier, url).href
+      : specifier.startsWith("node:")
+      ? specifier
+      : pathToFileURL(require.resolve(specifier)).href),
   };
 }

@@ -9,7 +9,7 @@ import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
 import { atItsPlace, installStackTraces, scriptName } from "./scripts.js";
-import { captureStreams, type CapturedStreams } from "./streams.js";
+import { type CapturedStreams, captureStreams } from "./streams.js";
 
 /** Not the one that cells see, which an interrupt ends. */
 const nodeSetImmediate = setImmediate;
@@ -33,7 +33,8 @@ export class Runner {
   private running?: { cell: Cell; report: "done" | "evaluated" };
   private latest?: Cell;
 
-  constructor(private readonly folder: string, home: string, kernelFolder: string, private readonly send: (message: ToServer) => void) {
+  constructor(private readonly folder: string, home: string, kernelFolder: string,
+    private readonly send: (message: ToServer) => void) {
     const owner = () => currentCell() ?? this.running?.cell ?? this.latest;
     this.modules = new Modules(folder, home);
     this.services.meta = cellMeta(folder, this.modules.require);
@@ -44,7 +45,8 @@ export class Runner {
     captureChildren(() => this.settle());
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
-    process.on("uncaughtException", (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
+    process.on("uncaughtException",
+      (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
     process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
     process.on("SIGINT", () => this.interrupt());
   }
@@ -80,7 +82,8 @@ export class Runner {
     this.start(cell, "evaluated", { key, number: cell.number, source: "", compiled });
   }
 
-  private start(cell: Cell, report: "done" | "evaluated", request: Pick<RunRequest, "key" | "number" | "source" | "compiled">): void {
+  private start(cell: Cell, report: "done" | "evaluated",
+    request: Pick<RunRequest, "key" | "number" | "source" | "compiled">): void {
     this.running = { cell, report };
     runAs(cell, () => this.value(cell, request)).then(
       (value) => this.finish(cell, { status: "ok", value }),
@@ -90,8 +93,11 @@ export class Runner {
 
   private async value(cell: Cell, request: Pick<RunRequest, "key" | "number" | "source" | "compiled">) {
     const head = "(async (__vars, __cell, require, __dirname, __filename) => { 'use strict';";
-    const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request)).runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
-    const result = await body(this.variables, this.services, this.modules.require, this.folder, `${this.folder}/notebook.ts`);
+    const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request)).runInThisContext() as (
+      ...args: unknown[]
+    ) => Promise<[unknown] | undefined>;
+    const result = await body(this.variables, this.services, this.modules.require, this.folder,
+      `${this.folder}/notebook.ts`);
     return result && bundleOf(result[0]);
   }
 
@@ -107,8 +113,12 @@ export class Runner {
   private readonly services = {
     meta: {},
     import: (specifier: string, options?: ImportCallOptions) => this.modules.import(String(specifier), options),
-    bind: (local: string, namespace: Record<string, unknown>, name: string, specifier: string) => this.modules.bind(this.variables, local, namespace, name, specifier),
-    /** `await x` of a cell is compiled to `resume(await wait(x))`: an interrupted cell goes no further than its next await */
+    bind: (local: string, namespace: Record<string, unknown>, name: string, specifier: string) =>
+      this.modules.bind(this.variables, local, namespace, name, specifier),
+    /**
+     * `await x` of a cell is compiled to `resume(await wait(x))`: an interrupted cell goes no further than its next
+     * await
+     */
     wait: (value: unknown) => {
       const cell = currentCell();
       if (!cell) return value;
@@ -141,13 +151,18 @@ export class Runner {
     });
   }
 
-  /** An error that nobody awaits, or one thrown in a timer: it is told at the cell that started it, and the kernel lives on. */
+  /**
+   * An error that nobody awaits, or one thrown in a timer: it is told at the cell that started it, and the kernel lives
+   * on.
+   */
   private stray(title: string, error: unknown, cell = this.latest): void {
     if (error instanceof KernelInterrupt) return;
-    this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr", text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
+    this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr",
+      text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
   }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && (typeof value === "object" || typeof value === "function") && typeof (value as PromiseLike<unknown>).then === "function";
+  return value !== null && (typeof value === "object" || typeof value === "function")
+    && typeof (value as PromiseLike<unknown>).then === "function";
 }

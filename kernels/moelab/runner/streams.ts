@@ -59,8 +59,11 @@ export interface CapturedStreams {
   flush(): void;
 }
 
-/** Takes over process.stdout and process.stderr: what is written belongs to the cell that is running or that started it. */
-export function captureStreams(owner: () => Cell | undefined, post: (key: number, name: StreamName, text: string) => void): CapturedStreams {
+/**
+ * Takes over process.stdout and process.stderr: what is written belongs to the cell that is running or that started it.
+ */
+export function captureStreams(owner: () => Cell | undefined,
+  post: (key: number, name: StreamName, text: string) => void): CapturedStreams {
   const outlet = new Outlet(post);
   const streams = new Map<string, CappedStream>();
   const finished = new Set<number>();
@@ -68,21 +71,28 @@ export function captureStreams(owner: () => Cell | undefined, post: (key: number
     const decoder = new StringDecoder("utf8");
     process[name].write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
       const isEncoded = typeof chunk === "string" && typeof encoding === "string" && !/^utf-?8$/i.test(encoding);
-      const text = typeof chunk === "string" && !isEncoded ? chunk : decoder.write(Buffer.from(chunk as string, encoding as BufferEncoding));
+      const text = typeof chunk === "string" && !isEncoded
+        ? chunk
+        : decoder.write(Buffer.from(chunk as string, encoding as BufferEncoding));
       const cell = owner();
       const key = cell?.key ?? 0;
       const id = `${key} ${name}`;
       let stream = streams.get(id);
-      if (!stream) streams.set(id, (stream = new CappedStream(`cell-${cell?.number ?? 0}-${key}-${name}.txt`, (part) => outlet.write(key, name, part))));
+      if (!stream)
+        streams.set(id, stream = new CappedStream(`cell-${cell?.number ?? 0}-${key}-${name}.txt`, (part) =>
+          outlet.write(key, name, part)));
       stream.write(text);
-      if (finished.has(key)) stream.finish();
+      if (finished.has(key))
+        stream.finish();
       const done = typeof encoding === "function" ? encoding : callback;
-      if (typeof done === "function") process.nextTick(done);
+      if (typeof done === "function")
+        process.nextTick(done);
       return true;
     }) as typeof process.stdout.write;
     // the stream belongs to all cells: none of them ends it
     process[name].end = ((chunk?: unknown) => {
-      if (typeof chunk === "string" || chunk instanceof Uint8Array) process[name].write(chunk);
+      if (typeof chunk === "string" || chunk instanceof Uint8Array)
+        process[name].write(chunk);
       return process[name];
     }) as typeof process.stdout.end;
   }

@@ -6,7 +6,10 @@ interface CommLinks {
   publish(type: string, parent: Partial<Message["header"]>, content: Record<string, unknown>): void;
 }
 
-/** Open comms and the targets that code in cells serves. A comm for anybody else is closed at once, so that a widget fails at once. */
+/**
+ * Open comms and the targets that code in cells serves. A comm for anybody else is closed at once, so that a widget
+ * fails at once.
+ */
 export class Comms {
   private readonly targets = new Set<string>();
   private readonly open = new Map<string, string>();
@@ -28,7 +31,8 @@ export class Comms {
   fromFrontEnd(kind: "open" | "msg" | "close", { header, content }: Message): void {
     const id = String(content.comm_id ?? "");
     if (kind === "open") {
-      if (!this.targets.has(content.target_name)) return this.links.publish("comm_close", header, { comm_id: id, data: {} });
+      if (!this.targets.has(content.target_name))
+        return this.links.publish("comm_close", header, { comm_id: id, data: {} });
       this.open.set(id, content.target_name);
     } else if (!this.open.has(id)) return;
     if (kind === "close") this.open.delete(id);

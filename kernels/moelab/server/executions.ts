@@ -27,7 +27,8 @@ interface Execution {
 /** Requests that arrived together with a failing one may still be on the wire when it fails. */
 const ABORT_GRACE_MS = 10;
 
-export const INTERRUPTED: ErrorReport = { ename: "KernelInterrupt", evalue: "the cell was interrupted", traceback: ["\u001b[31mKernelInterrupt\u001b[39m: the cell was interrupted"] };
+export const INTERRUPTED: ErrorReport = { ename: "KernelInterrupt", evalue: "the cell was interrupted",
+  traceback: ["\u001b[31mKernelInterrupt\u001b[39m: the cell was interrupted"] };
 
 /** Runs cells one after the other, as the front ends asked for them. */
 export class Executions {
@@ -94,7 +95,8 @@ export class Executions {
   }
 
   private async execute(request: Message, stopQueue: () => Promise<void>): Promise<void> {
-    const { code = "", silent = false, store_history = !silent, stop_on_error = true, user_expressions = {}, allow_stdin = false } = request.content;
+    const { code = "", silent = false, store_history = !silent, stop_on_error = true, user_expressions = {},
+      allow_stdin = false } = request.content;
     const stored = store_history && !silent;
     const number = stored ? ++this.count : this.count;
     if (stored) this.links.history.add(number, code);
@@ -108,11 +110,14 @@ export class Executions {
       if (!silent) this.links.publish("error", request.header, { ename, evalue, traceback });
       this.running = undefined;
       if (stop_on_error) await stopQueue();
-      return this.links.reply(request, { status: "error", execution_count: number, ename, evalue, traceback, user_expressions: {}, payload: [] });
+      return this.links.reply(request, { status: "error", execution_count: number, ename, evalue, traceback,
+        user_expressions: {}, payload: [] });
     }
-    if (outcome.value && !silent) this.links.publish("execute_result", request.header, { ...outcome.value, execution_count: number });
+    if (outcome.value && !silent)
+      this.links.publish("execute_result", request.header, { ...outcome.value, execution_count: number });
     const answers: Record<string, unknown> = {};
-    for (const [name, expression] of Object.entries(user_expressions)) answers[name] = await this.evaluate(execution, String(expression));
+    for (const [name, expression] of Object.entries(user_expressions))
+      answers[name] = await this.evaluate(execution, String(expression));
     this.running = undefined;
     this.links.reply(request, { status: "ok", execution_count: number, user_expressions: answers, payload: [] });
   }
@@ -136,6 +141,8 @@ export class Executions {
       execution.settle = settle;
       this.links.evaluate(execution.key, compilation.cell);
     });
-    return outcome.status === "error" ? { ...outcome } : { status: "ok", data: outcome.value?.data ?? {}, metadata: outcome.value?.metadata ?? {} };
+    return outcome.status === "error"
+      ? { ...outcome }
+      : { status: "ok", data: outcome.value?.data ?? {}, metadata: outcome.value?.metadata ?? {} };
   }
 }

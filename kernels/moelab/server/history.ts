@@ -23,7 +23,9 @@ export class History {
       }
       if (request.n) found = found.slice(-request.n);
     }
-    return { history: request.output ? found.map(([session, line, source]) => [session, line, [source, null]]) : found };
+    return {
+      history: request.output ? found.map(([session, line, source]) => [session, line, [source, null]]) : found,
+    };
   }
 }
 

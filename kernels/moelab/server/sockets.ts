@@ -18,18 +18,20 @@ export interface Sockets {
  * @param receive is handed every valid message, each once
  * @param welcome is called when a reader of iopub has arrived
  */
-export async function bindSockets(connection: Connection, wire: Wire, receive: (channel: RequestChannel, message: Message) => void, welcome: () => void): Promise<Sockets> {
-  const routers = { shell: new Router({ sendHighWaterMark: 0 }), control: new Router({ sendHighWaterMark: 0 }), stdin: new Router({ sendHighWaterMark: 0 }) };
+export async function bindSockets(connection: Connection, wire: Wire,
+  receive: (channel: RequestChannel, message: Message) => void, welcome: () => void): Promise<Sockets> {
+  const routers = { shell: new Router({ sendHighWaterMark: 0 }), control: new Router({ sendHighWaterMark: 0 }),
+    stdin: new Router({ sendHighWaterMark: 0 }) };
   const iopub = new XPublisher({ sendHighWaterMark: 0, linger: 300, verbosity: "allSubs" });
   const heartbeat = new Reply();
-  const address = (port: number) => (connection.transport === "ipc" ? `ipc://${connection.ip}-${port}` : `${connection.transport}://${connection.ip}:${port}`);
-  await Promise.all([
-    routers.shell.bind(address(connection.shell_port)),
-    routers.control.bind(address(connection.control_port)),
-    routers.stdin.bind(address(connection.stdin_port)),
-    iopub.bind(address(connection.iopub_port)),
-    heartbeat.bind(address(connection.hb_port)),
-  ]);
+  const address = (
+    port: number,
+  ) => (connection.transport === "ipc"
+    ? `ipc://${connection.ip}-${port}`
+    : `${connection.transport}://${connection.ip}:${port}`);
+  await Promise.all([routers.shell.bind(address(connection.shell_port)),
+    routers.control.bind(address(connection.control_port)), routers.stdin.bind(address(connection.stdin_port)),
+    iopub.bind(address(connection.iopub_port)), heartbeat.bind(address(connection.hb_port))]);
 
   const seen = new SeenIds(100_000);
   const readers: Promise<void>[] = [];
@@ -38,7 +40,8 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
       for await (const frames of routers[channel]) {
         const message = wire.unpack(frames);
         // jupyter_client's manager and client count their ids separately in one session: only the type tells them apart
-        if (message && seen.add(`${channel} ${message.header.msg_type} ${message.header.msg_id}`)) receive(channel, message);
+        if (message && seen.add(`${channel} ${message.header.msg_type} ${message.header.msg_id}`))
+          receive(channel, message);
       }
     })().catch(ignoreClosed));
   }
@@ -53,7 +56,9 @@ export async function bindSockets(connection: Connection, wire: Wire, receive: (
   return {
     send(channel, message) {
       // zeromq refuses a second send while one is under way
-      const frames = wire.pack(channel === "iopub" ? { ...message, idents: [Buffer.from(message.header.msg_type)] } : message);
+      const frames = wire.pack(
+        channel === "iopub" ? { ...message, idents: [Buffer.from(message.header.msg_type)] } : message,
+      );
       const socket = channel === "iopub" ? iopub : routers[channel];
       const sent = (last[channel] ?? Promise.resolve()).then(() => socket.send(frames as Buffer[])).catch(ignoreClosed);
       last[channel] = sent;

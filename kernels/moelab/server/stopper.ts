@@ -16,7 +16,8 @@ export interface StopperLinks {
 
 /**
  * Stops what the runner thread is doing.
- * Its event loop is asked first: that ends anything that awaits. A thread that does not answer is in a loop, so V8 is told
+ * Its event loop is asked first: that ends anything that awaits. A thread that does not answer is in a loop, so V8 is
+ * told
  * to terminate it; that empties the thread's call stack and its microtask queue, whereupon it answers.
  * Native code cannot be terminated: V8 obeys when the call returns, and until then the user is told.
  */

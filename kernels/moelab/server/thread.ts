@@ -1,10 +1,11 @@
-// The server thread: everything that a front end sees of the kernel. It runs no line of a cell, so heartbeat, kernel_info,
+// The server thread: everything that a front end sees of the kernel. It runs no line of a cell, so heartbeat,
+// kernel_info,
 // completion, interrupt and shutdown answer while a cell computes or blocks.
-import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { type TakenDescriptors, tellTerminal } from "../native-output.js";
 import { remote } from "../rpc.js";
-import { tellTerminal, type TakenDescriptors } from "../native-output.js";
 import type { LanguageService, ToRunner, ToServer } from "../threads.js";
-import { Wire, type Connection, type Header, type Message } from "../wire.js";
+import { type Connection, type Header, type Message, Wire } from "../wire.js";
 import { codePointOffset, utf16Offset } from "./code-points.js";
 import { Comms } from "./comms.js";
 import { Executions } from "./executions.js";
@@ -28,19 +29,22 @@ export interface ServerData extends TakenDescriptors {
 const EXIT_GRACE_MS = 250;
 const MAX_MATCHES = 1000;
 
-const { connection, language: languagePort, version, typescriptVersion, cellRuns, terminal, readers } = workerData as ServerData;
+const { connection, language: languagePort, version, typescriptVersion, cellRuns, terminal, readers } =
+  workerData as ServerData;
 const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
 const language = remote<LanguageService>(languagePort);
 const wire = new Wire(connection.key);
-const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message), () => void tellState());
+const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message),
+  () => void tellState());
 const publisher = new Publisher(wire, sockets);
 const history = new History();
 const info = kernelInfo(version, typescriptVersion);
 
 const reply = (channel: RequestChannel, request: Message, content: Record<string, unknown>) => {
   publisher.flush();
-  return sockets.send(channel, { idents: request.idents, header: wire.header(request.header.msg_type.replace("_request", "_reply")), parent: request.header, content });
+  return sockets.send(channel, { idents: request.idents,
+    header: wire.header(request.header.msg_type.replace("_request", "_reply")), parent: request.header, content });
 };
 const comms = new Comms({
   toRunner: (kind, content) => toRunner({ type: "comm", kind, content }),
@@ -61,7 +65,8 @@ const executions = new Executions({
   reply: (request, content) => void reply("shell", request, content),
   history,
 });
-const native = new NativeStreams({ terminal, readers }, () => executions.latest, (key, name, text) => stream(key, name, text));
+const native = new NativeStreams({ terminal, readers }, () => executions.latest,
+  (key, name, text) => stream(key, name, text));
 const stopper = new Stopper({
   inCell: () => Atomics.load(cellRuns, 0) === 1,
   ask() {
@@ -70,7 +75,10 @@ const stopper = new Stopper({
   },
   notice() {
     const parent = executions.runningHeader;
-    if (parent) publisher.stream("stderr", "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the call returns. Restart the kernel to end it now.\n", parent);
+    if (parent)
+      publisher.stream("stderr",
+        "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the "
+          + "call returns. Restart the kernel to end it now.\n", parent);
   },
 });
 
@@ -107,7 +115,8 @@ const answers: Record<string, (content: Message["content"]) => Answer> = {
   },
   async inspect_request({ code, cursor_pos, detail_level = 0 }) {
     const found = await language.inspect(code, utf16Offset(code, cursor_pos ?? Infinity), detail_level);
-    return { status: "ok", found: found !== undefined, data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
+    return { status: "ok", found: found !== undefined,
+      data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
   },
   interrupt_request() {
     executions.interrupt();
@@ -120,7 +129,8 @@ const answers: Record<string, (content: Message["content"]) => Answer> = {
 async function receive(channel: RequestChannel, request: Message): Promise<void> {
   const type = request.header.msg_type;
   if (channel === "stdin") {
-    if (type === "input_reply" && request.parent) toRunner({ type: "input", key: waitingForInput, value: String(request.content.value ?? "") });
+    if (type === "input_reply" && request.parent)
+      toRunner({ type: "input", key: waitingForInput, value: String(request.content.value ?? "") });
     return;
   }
   if (type === "execute_request") return executions.add(request);
@@ -130,14 +140,19 @@ async function receive(channel: RequestChannel, request: Message): Promise<void>
   const comm = /^comm_(open|msg|close)$/.exec(type)?.[1];
   if (comm) comms.fromFrontEnd(comm as "open", request);
   else if (answer) {
-    const content = await Promise.resolve(answer(request.content)).catch((error: Error) => ({ status: "error", ename: error.name, evalue: error.message, traceback: [] }));
+    const content = await Promise.resolve(answer(request.content)).catch((error: Error) => ({ status: "error",
+      ename: error.name, evalue: error.message, traceback: [] })
+    );
     await reply(channel, request, content);
   }
   await status("idle");
   if (type === "shutdown_request") await shutDown();
 }
 
-/** A front end that connects again, after the kernel was killed and started anew, learns that it is there: what it asked the old one is lost. */
+/**
+ * A front end that connects again, after the kernel was killed and started anew, learns that it is there: what it asked
+ * the old one is lost.
+ */
 function tellState(): Promise<void> {
   return publisher.publish("status", {}, { execution_state: executions.runningHeader ? "busy" : "idle" });
 }
@@ -162,12 +177,14 @@ runner.on("message", (message: ToServer) => {
   if (message.type === "input") {
     waitingForInput = message.key;
     publisher.flush();
-    return void sockets.send("stdin", { idents: origin?.idents ?? [], header: wire.header("input_request"), parent, content: { prompt: message.prompt, password: message.password } });
+    return void sockets.send("stdin", { idents: origin?.idents ?? [], header: wire.header("input_request"), parent,
+      content: { prompt: message.prompt, password: message.password } });
   }
   if (origin?.silent) return;
   if (message.type === "clear") return void publisher.publish("clear_output", parent, { wait: message.wait });
   const type = message.update ? "update_display_data" : "display_data";
-  void publisher.publish(type, parent, { ...message.bundle, transient: message.id === undefined ? {} : { display_id: message.id } });
+  void publisher.publish(type, parent, { ...message.bundle,
+    transient: message.id === undefined ? {} : { display_id: message.id } });
 });
 
 /** Text of a cell. */
@@ -177,7 +194,8 @@ function stream(key: number, name: string, text: string): void {
 }
 
 /** A cell called process.exit: front ends only see a dead kernel, so the reason is said before it dies. */
-async function announceExit({ code, flushed }: Extract<ToServer, { type: "exiting" }>, parent: Partial<Header>): Promise<void> {
+async function announceExit({ code, flushed }: Extract<ToServer, { type: "exiting" }>,
+  parent: Partial<Header>): Promise<void> {
   const text = `kernel: a cell called process.exit(${code}), so the kernel ends and its variables are lost\n`;
   tellTerminal(terminal, text);
   await publisher.publish("stream", parent, { name: "stderr", text });

@@ -1,7 +1,14 @@
 import { codeTable, f16 } from "../../tensor/formats/float-format.js";
 
-/** How ggml stores a run of values: `decode` writes one block's values from its bytes. Rounded to float32 at each step, as the reference is. */
-export interface BlockFormat { values: number; bytes: number; decode(block: Uint8Array, values: Float32Array): void }
+/**
+ * How ggml stores a run of values: `decode` writes one block's values from its bytes. Rounded to float32 at each step,
+ * as the reference is.
+ */
+export interface BlockFormat {
+  values: number;
+  bytes: number;
+  decode(block: Uint8Array, values: Float32Array): void;
+}
 
 const { fround } = Math;
 const half = (block: Uint8Array, at: number) => codeTable(f16)[block[at] | (block[at + 1] << 8)];
@@ -9,7 +16,8 @@ const signed = (byte: number) => (byte << 24) >> 24;
 
 /** A half d, then 32 signed bytes: d q. */
 const q8_0: BlockFormat = {
-  values: 32, bytes: 34,
+  values: 32,
+  bytes: 34,
   decode(block, values) {
     const d = half(block, 0);
     for (let i = 0; i < 32; i++) values[i] = d * signed(block[2 + i]);
@@ -18,7 +26,8 @@ const q8_0: BlockFormat = {
 
 /** A half d, then 16 bytes with values i and i + 16 in their low and high half: d (q - 8). */
 const q4_0: BlockFormat = {
-  values: 32, bytes: 18,
+  values: 32,
+  bytes: 18,
   decode(block, values) {
     const d = half(block, 0);
     for (let i = 0; i < 16; i++) {
@@ -28,9 +37,12 @@ const q4_0: BlockFormat = {
   },
 };
 
-/** Halves d and m, eight 6-bit scales s and minima t in 12 bytes, 128 bytes of 4-bit codes: d s q - m t, per 32 values. */
+/**
+ * Halves d and m, eight 6-bit scales s and minima t in 12 bytes, 128 bytes of 4-bit codes: d s q - m t, per 32 values.
+ */
 const q4_k: BlockFormat = {
-  values: 256, bytes: 144,
+  values: 256,
+  bytes: 144,
   decode(block, values) {
     const d = half(block, 0);
     const m = half(block, 2);
@@ -45,16 +57,21 @@ const q4_k: BlockFormat = {
   },
 };
 
-/** The first four pairs take six bits of a byte each; the others a half byte and the two bits that the first left over. */
+/**
+ * The first four pairs take six bits of a byte each; the others a half byte and the two bits that the first left over.
+ */
 function scaleAndMinimum(packed: Uint8Array, group: number): [scale: number, minimum: number] {
   if (group < 4) return [packed[group] & 63, packed[group + 4] & 63];
   const halves = packed[group + 4];
   return [(halves & 15) | ((packed[group - 4] >> 6) << 4), (halves >> 4) | ((packed[group] >> 6) << 4)];
 }
 
-/** 128 bytes of low halves, 64 of upper pairs of bits, sixteen signed scales s, a half d: d s (q - 32), per 16 values. */
+/**
+ * 128 bytes of low halves, 64 of upper pairs of bits, sixteen signed scales s, a half d: d s (q - 32), per 16 values.
+ */
 const q6_k: BlockFormat = {
-  values: 256, bytes: 210,
+  values: 256,
+  bytes: 210,
   decode(block, values) {
     const d = half(block, 208);
     for (let group = 0; group < 16; group++) {
@@ -77,7 +94,8 @@ export function decodeBlocks(bytes: Uint8Array, format: BlockFormat): Float32Arr
   const count = bytes.length / format.bytes;
   const values = new Float32Array(count * format.values);
   for (let block = 0; block < count; block++) {
-    format.decode(bytes.subarray(block * format.bytes, (block + 1) * format.bytes), values.subarray(block * format.values, (block + 1) * format.values));
+    format.decode(bytes.subarray(block * format.bytes, (block + 1) * format.bytes),
+      values.subarray(block * format.values, (block + 1) * format.values));
   }
   return values;
 }

@@ -1,4 +1,4 @@
-import { gguf, GGMLQuantizationType, type GGUFTensorInfo } from "@huggingface/gguf";
+import { GGMLQuantizationType, gguf, type GGUFTensorInfo } from "@huggingface/gguf";
 import { FormatError, MoeError } from "../../errors.js";
 import { decode } from "../../tensor/formats/index.js";
 import { ByteFile } from "../byte-file.js";
@@ -8,9 +8,14 @@ import type { Dtype, TensorInfo } from "../weight-source.js";
 import { blockFormats, decodeBlocks } from "./ggml-blocks.js";
 
 /** A GGUF file as a store, with its key-value pairs, e.g. config["olmoe.expert_count"]. */
-export interface GgufStore extends TensorStore { readonly config: Readonly<Record<string, unknown>> }
+export interface GgufStore extends TensorStore {
+  readonly config: Readonly<Record<string, unknown>>;
+}
 
-interface Entry extends TensorInfo { start: number; rowBytes: number }
+interface Entry extends TensorInfo {
+  start: number;
+  rowBytes: number;
+}
 
 /**
  * Opens a GGUF file for reading. Shapes are in the order of safetensors: ggml's first dimension is the last here.
@@ -24,7 +29,8 @@ export async function openGguf(path: string): Promise<GgufStore> {
     if (!littleEndian) throw refuse(path, "the file is big-endian", "little-endian");
     const entries = new Map<string, Entry>();
     for (const info of tensorInfos) {
-      if (entries.has(info.name)) throw refuse(path, `tensor ${JSON.stringify(info.name)} occurs twice`, "each name once");
+      if (entries.has(info.name))
+        throw refuse(path, `tensor ${JSON.stringify(info.name)} occurs twice`, "each name once");
       entries.set(info.name, entryOf(info, Number(tensorDataOffset), file));
     }
     return storeOf(file, entries, metadata as Record<string, unknown>);
@@ -55,24 +61,32 @@ function entryOf({ name, shape, dtype: type, offset }: GGUFTensorInfo, dataStart
   const count = lengths.reduce((product, length) => product * length, 1);
   const inner = lengths.at(-1) ?? 1;
   const sizeBytes = block ? (count / block.values) * block.bytes : count * elementBytes!;
-  if (!Number.isSafeInteger(sizeBytes) || lengths.some((length) => length < 0) || (block && inner % block.values !== 0)) {
-    throw refuse(file.path, `${where} has shape [${lengths}] of ${dtype}`, block ? `rows of a multiple of ${block.values}` : "a size below 2^53 bytes");
+  if (!Number.isSafeInteger(sizeBytes) || lengths.some((length) => length < 0)
+    || (block && inner % block.values !== 0)) {
+    throw refuse(file.path, `${where} has shape [${lengths}] of ${dtype}`,
+      block ? `rows of a multiple of ${block.values}` : "a size below 2^53 bytes");
   }
   const start = dataStart + Number(offset);
-  if (start + sizeBytes > file.sizeBytes) throw refuse(file.path, `${where} ends at byte ${start + sizeBytes} and the file after ${file.sizeBytes}`, "tensors inside the file");
+  if (start + sizeBytes > file.sizeBytes)
+    throw refuse(file.path, `${where} ends at byte ${start + sizeBytes} and the file after ${file.sizeBytes}`,
+      "tensors inside the file");
   return { dtype, shape: lengths, sizeBytes, start, rowBytes: lengths[0] ? sizeBytes / lengths[0] : 0 };
 }
 
 function storeOf(file: ByteFile, entries: ReadonlyMap<string, Entry>, config: Record<string, unknown>): GgufStore {
   const entry = (name: string) => {
     const found = entries.get(name);
-    if (!found) throw new MoeError("unknown-tensor", `read: tensor "${name}" is not in ${file.path}; accepted are its ${entries.size} names. Correct the name.`);
+    if (!found)
+      throw new MoeError("unknown-tensor",
+        `read: tensor "${name}" is not in ${file.path}; accepted are its ${entries.size} names. Correct the name.`);
     return found;
   };
   const bytes = async (name: string, range?: Range) => {
     const { start, sizeBytes } = entry(name);
     const { start: from, end } = range ?? { start: 0, end: sizeBytes };
-    if (!(0 <= from && from <= end && end <= sizeBytes)) throw new MoeError("range", `read: bytes ${from} to ${end} of tensor "${name}"; accepted is 0 to ${sizeBytes}. Correct the range.`);
+    if (!(0 <= from && from <= end && end <= sizeBytes))
+      throw new MoeError("range",
+        `read: bytes ${from} to ${end} of tensor "${name}"; accepted is 0 to ${sizeBytes}. Correct the range.`);
     return file.read(start + from, start + end);
   };
   return {
@@ -88,12 +102,15 @@ function storeOf(file: ByteFile, entries: ReadonlyMap<string, Entry>, config: Re
     async values(name, rows) {
       const { dtype, rowBytes } = entry(name);
       const part = await bytes(name, rows && { start: rows.start * rowBytes, end: rows.end * rowBytes });
-      return Object.hasOwn(blockFormats, dtype) ? decodeBlocks(part, blockFormats[dtype as keyof typeof blockFormats]) : decode(part, dtype);
+      return Object.hasOwn(blockFormats, dtype)
+        ? decodeBlocks(part, blockFormats[dtype as keyof typeof blockFormats])
+        : decode(part, dtype);
     },
     close: () => file.close(),
   };
 }
 
 function refuse(path: string, seen: string, accepted: string, cause?: unknown): FormatError {
-  return new FormatError("gguf", `load: ${seen}, in ${path}; accepted is ${accepted}. Fetch the file again, or another quantisation.`, { cause });
+  return new FormatError("gguf",
+    `load: ${seen}, in ${path}; accepted is ${accepted}. Fetch the file again, or another quantisation.`, { cause });
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MoeError } from "../../errors.js";
-import { hubFetch, type HubConnection } from "./hub-fetch.js";
+import { type HubConnection, hubFetch } from "./hub-fetch.js";
 
 export interface BlobSource {
   url: string;
@@ -23,7 +23,8 @@ export interface BlobSource {
  * @param onBytes hears how many bytes of this file are there
  * @throws MoeError `wrong-size`, `wrong-hash`, `disk-full`, `connection-lost` and those of `hubFetch`
  */
-export async function downloadBlob(source: BlobSource, blob: string, connection: HubConnection, onBytes: (bytes: number) => void): Promise<void> {
+export async function downloadBlob(source: BlobSource, blob: string, connection: HubConnection,
+  onBytes: (bytes: number) => void): Promise<void> {
   const incomplete = `${blob}.incomplete`;
   await mkdir(dirname(blob), { recursive: true });
   const file = await open(incomplete, "r+").catch(() => open(incomplete, "w+"));
@@ -40,7 +41,8 @@ export async function downloadBlob(source: BlobSource, blob: string, connection:
   const seen = await hashOf(incomplete, source);
   if (seen !== source.hash) {
     await rm(incomplete, { force: true });
-    throw new MoeError("wrong-hash", `load: ${source.path} arrived with hash ${seen}; accepted is ${source.hash}. Load it again.`);
+    throw new MoeError("wrong-hash",
+      `load: ${source.path} arrived with hash ${seen}; accepted is ${source.hash}. Load it again.`);
   }
   await rename(incomplete, blob).catch(async (error: NodeJS.ErrnoException) => {
     const finished = error.code === "ENOENT" && (await stat(blob).catch(() => undefined))?.size === source.sizeBytes;
@@ -48,7 +50,8 @@ export async function downloadBlob(source: BlobSource, blob: string, connection:
   });
 }
 
-async function fill(file: FileHandle, source: BlobSource, connection: HubConnection, onBytes: (bytes: number) => void): Promise<void> {
+async function fill(file: FileHandle, source: BlobSource, connection: HubConnection,
+  onBytes: (bytes: number) => void): Promise<void> {
   const { sizeBytes, path } = source;
   const { signal, attempts = 5, retryDelayMs = 1000 } = connection;
   let have = (await file.stat()).size;
@@ -56,7 +59,7 @@ async function fill(file: FileHandle, source: BlobSource, connection: HubConnect
     await file.truncate(0);
     have = 0;
   }
-  for (let fruitless = 0; have < sizeBytes; ) {
+  for (let fruitless = 0; have < sizeBytes;) {
     onBytes(have);
     const before = have;
     const response = await request(source, have, connection);
@@ -79,7 +82,9 @@ async function fill(file: FileHandle, source: BlobSource, connection: HubConnect
     if (have === sizeBytes) break;
     fruitless = have > before ? 0 : fruitless + 1;
     if (fruitless >= attempts) {
-      throw new MoeError("connection-lost", `load: ${path} stopped ${fruitless} times at byte ${have} of ${sizeBytes}; accepted is a connection that goes on. Load it again: it continues there.`);
+      throw new MoeError("connection-lost",
+        `load: ${path} stopped ${fruitless} times at byte ${have} of ${sizeBytes}; accepted is a connection `
+          + "that goes on. Load it again: it continues there.");
     }
     await sleep(retryDelayMs * 2 ** fruitless, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
@@ -123,17 +128,23 @@ function checkSize(response: Response, source: BlobSource, have: number): void {
 }
 
 function wrongSize({ path, sizeBytes }: BlobSource, seen: string): MoeError {
-  return new MoeError("wrong-size", `load: the hub sends ${path} with ${seen} bytes; accepted is ${sizeBytes}, as it lists. Load it again.`);
+  return new MoeError("wrong-size",
+    `load: the hub sends ${path} with ${seen} bytes; accepted is ${sizeBytes}, as it lists. Load it again.`);
 }
 
 async function write(file: FileHandle, chunk: Uint8Array, position: number, path: string): Promise<void> {
   try {
-    for (let done = 0; done < chunk.length; ) {
+    for (let done = 0; done < chunk.length;) {
       done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw new MoeError("disk", `load: ${path} can not be written (${(cause as NodeJS.ErrnoException).code}); accepted is a cache that can be written. Set HF_HOME to another folder.`, { cause });
-    throw new MoeError("disk-full", `load: the disk is full at byte ${position} of ${path}; accepted is room for the whole model. Free some space, or set HF_HOME to another disk, and load it again: it continues there.`, { cause });
+    if ((cause as NodeJS.ErrnoException).code !== "ENOSPC")
+      throw new MoeError("disk",
+        `load: ${path} can not be written (${(cause as NodeJS.ErrnoException).code}); accepted is a cache `
+          + "that can be written. Set HF_HOME to another folder.", { cause });
+    throw new MoeError("disk-full",
+      `load: the disk is full at byte ${position} of ${path}; accepted is room for the whole model. Free `
+        + "some space, or set HF_HOME to another disk, and load it again: it continues there.", { cause });
   }
 }
 

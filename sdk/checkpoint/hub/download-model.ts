@@ -1,10 +1,10 @@
+import { listFiles, modelInfo } from "@huggingface/hub";
 import { mkdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { listFiles, modelInfo } from "@huggingface/hub";
 import { FormatError, MoeError } from "../../errors.js";
 import { downloadBlob } from "./download-blob.js";
 import type { HubEnvironment } from "./hub-environment.js";
-import { hubFetch, type HubConnection } from "./hub-fetch.js";
+import { type HubConnection, hubFetch } from "./hub-fetch.js";
 import { isCommit, isComplete, ModelCache, shardsOf } from "./model-cache.js";
 import type { ModelId } from "./model-id.js";
 
@@ -13,26 +13,38 @@ export interface DownloadOptions extends Pick<HubConnection, "signal" | "attempt
   onProgress?(done: number, total: number): void;
 }
 
-/** Files at a time, as Python's tools do with half their workers; the hub limits one connection more than all together. */
+/**
+ * Files at a time, as Python's tools do with half their workers; the hub limits one connection more than all together.
+ */
 const PARALLEL = 4;
 /** Configuration, tokenizer, templates, licence and card: all but weights, in the model's own folder. */
 const SMALL_FILES = /^[^/]+\.(json|txt|model|jinja|md)$|^LICENSE$/;
 
-interface HubFile { path: string; sizeBytes: number; hash: string; /** the hub keeps it in Xet's chunks and tells no hash of the whole */ chunksAlone: boolean }
+interface HubFile {
+  path: string;
+  sizeBytes: number;
+  hash: string; /** the hub keeps it in Xet's chunks and tells no hash of the whole */
+  chunksAlone: boolean;
+}
 
 /**
- * Brings a model into the cache over plain HTTP, which the hub keeps for Xet's files too (they have a sha256 as all large
- * files have, and downloads can be continued): its configuration, its tokenizer and its safetensors weights, no other form of them.
+ * Brings a model into the cache over plain HTTP, which the hub keeps for Xet's files too (they have a sha256 as all
+ * large
+ * files have, and downloads can be continued): its configuration, its tokenizer and its safetensors weights, no other
+ * form of them.
  * If the hub does not answer or refuses, a complete model that is cached is taken.
  *
  * @returns the folder of the snapshot
  */
-export async function downloadModel(id: ModelId, environment: HubEnvironment, options: DownloadOptions = {}): Promise<string> {
+export async function downloadModel(id: ModelId, environment: HubEnvironment,
+  options: DownloadOptions = {}): Promise<string> {
   const cache = new ModelCache(environment.cache, id);
   const cached = await cachedModel(cache, id);
   if (environment.offline) {
     if (cached) return cached;
-    throw new MoeError("offline", `load: ${id.name} at ${id.revision} is not complete in ${environment.cache} and HF_HUB_OFFLINE is set; accepted is a cached model. Unset it once to fetch the model.`);
+    throw new MoeError("offline",
+      `load: ${id.name} at ${id.revision} is not complete in ${environment.cache} and HF_HUB_OFFLINE is `
+        + "set; accepted is a cached model. Unset it once to fetch the model.");
   }
   const connection = { ...options, endpoint: environment.endpoint, token: environment.token };
   let listed: { commit: string; files: Map<string, HubFile> };
@@ -45,10 +57,11 @@ export async function downloadModel(id: ModelId, environment: HubEnvironment, op
   const { commit, files } = listed;
   const have = new Map<string, number>();
   let total = 0;
-  const fetch = (wanted: HubFile[]) => fetchFiles(wanted, { id, commit, cache, connection }, (path, bytes) => {
-    have.set(path, bytes);
-    options.onProgress?.([...have.values()].reduce((sum, each) => sum + each, 0), total);
-  });
+  const fetch = (wanted: HubFile[]) =>
+    fetchFiles(wanted, { id, commit, cache, connection }, (path, bytes) => {
+      have.set(path, bytes);
+      options.onProgress?.([...have.values()].reduce((sum, each) => sum + each, 0), total);
+    });
 
   const small = [...files.values()].filter(({ path }) => SMALL_FILES.test(path));
   total = sum(small) + (files.get("model.safetensors")?.sizeBytes ?? 0);
@@ -56,7 +69,9 @@ export async function downloadModel(id: ModelId, environment: HubEnvironment, op
   const shards = files.has("model.safetensors") ? ["model.safetensors"] : await shardsOf(cache.snapshot(commit));
   const absent = [...shards, "config.json"].find((path) => !files.has(path));
   if (shards.length === 0 || absent !== undefined) {
-    throw new MoeError("no-checkpoint", `load: ${id.name} at ${commit} lacks ${absent ?? "safetensors weights"}; accepted is a model in safetensors. Look for a conversion, or convert it with transformers.`);
+    throw new MoeError("no-checkpoint",
+      `load: ${id.name} at ${commit} lacks ${absent ?? "safetensors weights"}; accepted is a model in `
+        + "safetensors. Look for a conversion, or convert it with transformers.");
   }
   const weights = shards.map((path) => files.get(path)!);
   total = sum(small) + sum(weights);
@@ -72,18 +87,27 @@ async function cachedModel(cache: ModelCache, { revision }: ModelId): Promise<st
 }
 
 /** Asks the hub which commit a revision is, and for the files of that commit. */
-async function list({ name, revision }: ModelId, connection: HubConnection): Promise<{ commit: string; files: Map<string, HubFile> }> {
+async function list({ name, revision }: ModelId,
+  connection: HubConnection): Promise<{ commit: string; files: Map<string, HubFile> }> {
   const hub = { hubUrl: connection.endpoint, fetch: hubFetch(connection) };
-  const refuse = (seen: string, accepted: string) => new FormatError("hub-answer", `load: the hub's list of ${name} has ${seen}; accepted is ${accepted}. Check HF_ENDPOINT.`);
-  const commit = isCommit(revision) ? revision : (await modelInfo({ ...hub, name, revision, additionalFields: ["sha"] })).sha;
+  const refuse = (seen: string, accepted: string) =>
+    new FormatError("hub-answer",
+      `load: the hub's list of ${name} has ${seen}; accepted is ${accepted}. Check HF_ENDPOINT.`);
+  const commit = isCommit(revision)
+    ? revision
+    : (await modelInfo({ ...hub, name, revision, additionalFields: ["sha"] })).sha;
   if (typeof commit !== "string" || !isCommit(commit)) throw refuse("no commit", "40 hexadecimal digits");
   const files = new Map<string, HubFile>();
-  for await (const { type, path, size, oid, lfs, xetHash } of listFiles({ ...hub, repo: name, revision: commit, recursive: true })) {
+  for await (const { type, path, size, oid, lfs, xetHash } of listFiles({ ...hub, repo: name, revision: commit,
+    recursive: true })) {
     if (type !== "file") continue;
     // path and hash become file names here
-    if (typeof path !== "string" || !/^[^\\\0:]+$/.test(path) || path.split("/").some((part) => ["", ".", ".."].includes(part))) throw refuse(`the file ${JSON.stringify(path)}`, "names inside the model");
+    if (typeof path !== "string" || !/^[^\\\0:]+$/.test(path)
+      || path.split("/").some((part) => ["", ".", ".."].includes(part)))
+      throw refuse(`the file ${JSON.stringify(path)}`, "names inside the model");
     const hash = lfs?.oid ?? oid;
-    if (typeof hash !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash)) throw refuse(`no hash of ${path}`, "40 or 64 hexadecimal digits");
+    if (typeof hash !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash))
+      throw refuse(`no hash of ${path}`, "40 or 64 hexadecimal digits");
     const sizeBytes = lfs?.size ?? size;
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw refuse(`no size of ${path}`, "a number of bytes");
     files.set(path, { path, hash, sizeBytes, chunksAlone: xetHash !== undefined && lfs === undefined });
@@ -95,16 +119,28 @@ async function list({ name, revision }: ModelId, connection: HubConnection): Pro
 async function orStop<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return promise;
   let stop = () => {};
-  const stopped = new Promise<never>((_, reject) => { stop = () => reject(signal.reason as Error); });
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+  });
   signal.addEventListener("abort", stop);
   return Promise.race([promise, stopped]).finally(() => signal.removeEventListener("abort", stop));
 }
 
-interface Place { id: ModelId; commit: string; cache: ModelCache; connection: HubConnection }
+interface Place {
+  id: ModelId;
+  commit: string;
+  cache: ModelCache;
+  connection: HubConnection;
+}
 
-async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: Place, onBytes: (path: string, bytes: number) => void): Promise<void> {
+async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: Place,
+  onBytes: (path: string, bytes: number) => void): Promise<void> {
   const chunked = wanted.find(({ chunksAlone }) => chunksAlone);
-  if (chunked) throw new MoeError("xet-only", `load: ${chunked.path} of ${id.name} is stored in Xet's chunks and the hub tells no sha256 of it; accepted are files whose hash can be checked, as of all that the hub also gives over plain HTTP. Fetch it with Python's \`hf download ${id.name}\`: the cache is shared.`);
+  if (chunked)
+    throw new MoeError("xet-only",
+      `load: ${chunked.path} of ${id.name} is stored in Xet's chunks and the hub tells no sha256 of it; `
+        + "accepted are files whose hash can be checked, as of all that the hub also gives over plain HTTP. "
+        + `Fetch it with Python's \`hf download ${id.name}\`: the cache is shared.`);
   const missing: HubFile[] = [];
   for (const file of wanted) {
     // what a link points to may have been cut short: then it is fetched again
@@ -121,16 +157,20 @@ async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: 
   const worker = async () => {
     for (let file = missing.shift(); file; file = missing.shift()) {
       const { path, hash, sizeBytes } = file;
-      const url = `${connection.endpoint}/${id.name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      const url = `${connection.endpoint}/${id.name}/resolve/${commit}/${
+        path.split("/").map(encodeURIComponent).join("/")
+      }`;
       if ((await sizeOf(cache.blob(hash))) === sizeBytes) onBytes(path, sizeBytes);
-      else await downloadBlob({ ...file, url }, cache.blob(hash), { ...connection, signal }, (bytes) => onBytes(path, bytes));
+      else await downloadBlob({ ...file, url }, cache.blob(hash), { ...connection, signal }, (bytes) =>
+          onBytes(path, bytes));
       await cache.link(commit, path, hash);
     }
   };
-  const workers = Array.from({ length: PARALLEL }, () => worker().catch((error: unknown) => {
-    stop.abort();
-    throw error;
-  }));
+  const workers = Array.from({ length: PARALLEL }, () =>
+    worker().catch((error: unknown) => {
+      stop.abort();
+      throw error;
+    }));
   const failed = (await Promise.allSettled(workers)).filter((outcome) => outcome.status === "rejected");
   connection.signal?.removeEventListener("abort", forward);
   connection.signal?.throwIfAborted();
@@ -149,7 +189,9 @@ async function checkRoom(cache: ModelCache, missing: HubFile[]): Promise<void> {
   }
   const { bavail, bsize } = await statfs(folder);
   if (needBytes > bavail * bsize) {
-    throw new MoeError("disk-full", `load: the model needs ${needBytes} more bytes and the disk of ${folder} has ${bavail * bsize}; accepted is room for all of it. Free some space, or set HF_HOME to another disk.`);
+    throw new MoeError("disk-full",
+      `load: the model needs ${needBytes} more bytes and the disk of ${folder} has ${bavail * bsize}; `
+        + "accepted is room for all of it. Free some space, or set HF_HOME to another disk.");
   }
 }
 

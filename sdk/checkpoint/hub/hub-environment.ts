@@ -21,7 +21,9 @@ export function hubEnvironment(env: NodeJS.ProcessEnv = process.env): HubEnviron
   const token = env.HF_TOKEN?.trim() || readToken(expand(env.HF_TOKEN_PATH || join(home, "token")));
   // fetch names a header that it refuses in its error
   if (token && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new MoeError("hub-token", "load: the Hugging Face token has a space or a sign that no token has; accepted is what https://huggingface.co/settings/tokens shows. Set HF_TOKEN again.");
+    throw new MoeError("hub-token",
+      "load: the Hugging Face token has a space or a sign that no token has; accepted is what "
+        + "https://huggingface.co/settings/tokens shows. Set HF_TOKEN again.");
   }
   return {
     cache: expand(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")),
@@ -34,7 +36,9 @@ export function hubEnvironment(env: NodeJS.ProcessEnv = process.env): HubEnviron
 function checkEndpoint(endpoint: string): string {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return endpoint.replace(/\/+$/, "");
-  throw new MoeError("hub-endpoint", "load: HF_ENDPOINT is no address of a hub; accepted is http(s)://host without user and password. Correct or unset it.");
+  throw new MoeError("hub-endpoint",
+    "load: HF_ENDPOINT is no address of a hub; accepted is http(s)://host without user and password. "
+      + "Correct or unset it.");
 }
 
 function readToken(path: string): string {

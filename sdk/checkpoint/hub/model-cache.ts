@@ -17,7 +17,8 @@ export class ModelCache {
   /** The commit that a revision stood for when it was last fetched. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
-    const commit = await readFile(join(this.folder, "refs", revision), "utf8").then((text) => text.trim(), () => undefined);
+    const commit = await readFile(join(this.folder, "refs", revision), "utf8").then((text) => text.trim(),
+      () => undefined);
     return commit !== undefined && isCommit(commit) ? commit : undefined;
   }
 

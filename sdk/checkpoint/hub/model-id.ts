@@ -1,7 +1,10 @@
 import { MoeError } from "../../errors.js";
 
 /** A model on the hub. `revision` is a branch, a tag or a commit. */
-export interface ModelId { name: string; revision: string }
+export interface ModelId {
+  name: string;
+  revision: string;
+}
 
 /**
  * @returns undefined if the text is neither `org/name[@revision]` nor a `name` alone, as the oldest models have (gpt2)
@@ -16,7 +19,9 @@ export function parseModelId(text: string): ModelId | undefined {
   if (parts.length > 2 || !parts.every((part) => word.test(part))) return undefined;
   // a name as git allows it, without what means something in a path
   if (!/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.split("/").some((part) => part === "." || part === "..")) {
-    throw new MoeError("model-id", `load: "${text}" names the revision "${revision}"; accepted is a branch, a tag or a commit. Correct what follows the @.`);
+    throw new MoeError("model-id",
+      `load: "${text}" names the revision "${revision}"; accepted is a branch, a tag or a commit. Correct `
+        + "what follows the @.");
   }
   return { name, revision };
 }

@@ -14,7 +14,8 @@ export function matthews(pairs: readonly ClassPair[]): number {
   const right = pairs.filter(([gold, predicted]) => gold === predicted).length;
   const gold = counts(pairs.map(([value]) => value));
   const predicted = counts(pairs.map(([, value]) => value));
-  const dot = (a: Map<number, number>, b: Map<number, number>) => [...a].reduce((sum, [value, count]) => sum + count * (b.get(value) ?? 0), 0);
+  const dot = (a: Map<number, number>, b: Map<number, number>) =>
+    [...a].reduce((sum, [value, count]) => sum + count * (b.get(value) ?? 0), 0);
   const spread = Math.sqrt((n * n - dot(predicted, predicted)) * (n * n - dot(gold, gold)));
   return spread === 0 ? 0 : (right * n - dot(gold, predicted)) / spread;
 }

@@ -24,7 +24,8 @@ export function exactMatch(seen: string, wanted: string, options: ExactMatchOpti
   return reduced(seen, options) === reduced(wanted, options) ? 1 : 0;
 }
 
-function reduced(text: string, { ignorePatterns = [], ignoreCase, ignorePunctuation, ignoreNumbers }: ExactMatchOptions): string {
+function reduced(text: string,
+  { ignorePatterns = [], ignoreCase, ignorePunctuation, ignoreNumbers }: ExactMatchOptions): string {
   for (const pattern of ignorePatterns) text = text.replace(compile(pattern), "");
   if (ignoreCase) text = text.toLowerCase();
   if (ignorePunctuation) text = text.replace(PUNCTUATION, "");

@@ -18,7 +18,9 @@ export interface LanguageModelOptions {
 }
 
 /** What is needed of a model and of its tokenizer. */
-export type ScoredModel = LogitsModel & { spec: Pick<ModelSpec, "tokens" | "encoder">; generate(prompt: { ids: number[][]; mask?: number[][] }, options: { maxTokens: number; signal?: AbortSignal }): Promise<number[][]> };
+export type ScoredModel = LogitsModel & { spec: Pick<ModelSpec, "tokens" | "encoder">;
+  generate(prompt: { ids: number[][]; mask?: number[][] },
+    options: { maxTokens: number; signal?: AbortSignal }): Promise<number[][]> };
 export type TextCodec = PairEncoder & { decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): string };
 
 /** One row: the tokens given, and those whose probability is asked. */
@@ -31,32 +33,50 @@ type Pair = [context: number[], continuation: number[]];
  * @throws MoeError `no-rolling` when an encoder-decoder model is asked for whole texts
  * @example const samples = await runTask(task, languageModel(model, tokenizer));
  */
-export function languageModel(model: ScoredModel, tokenizer: TextCodec, { length = 2048, batchSize = 8, maxTokens = 256, signal }: LanguageModelOptions = {}): HarnessModel {
+export function languageModel(model: ScoredModel, tokenizer: TextCodec,
+  { length = 2048, batchSize = 8, maxTokens = 256, signal }: LanguageModelOptions = {}): HarnessModel {
   const { tokens, encoder } = model.spec;
   const prefix = tokens.bos ?? tokens.eos[0] ?? tokens.decoderStart ?? 0;
 
   async function score(pairs: Pair[]): Promise<{ logLikelihood: number; greedy: boolean }[]> {
     const rows = pairs.map((pair) => row(pair, encoder ? tokens.decoderStart ?? 0 : undefined, length));
-    const batches = Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, at) => batchOf(rows.slice(at * batchSize, (at + 1) * batchSize)));
+    const batches = Array.from({ length: Math.ceil(rows.length / batchSize) },
+      (_, at) => batchOf(rows.slice(at * batchSize, (at + 1) * batchSize)));
     const scores: { logLikelihood: number; greedy: boolean }[] = [];
-    await eachLabelledLogits(model, batches, async (logits, at) => void scores.push(...(await scoreRows(logits, batches[at]))), { signal });
+    await eachLabelledLogits(model, batches,
+      async (logits, at) => void scores.push(...(await scoreRows(logits, batches[at]))), { signal });
     return scores;
   }
 
   return {
-    logLikelihood: (requests) => score(requests.map(({ context, continuation }) => encodePair(tokenizer, context, continuation, { prefix, separately: encoder !== undefined }))),
+    logLikelihood: (requests) =>
+      score(
+        requests.map(({ context, continuation }) =>
+          encodePair(tokenizer, context, continuation, { prefix, separately: encoder !== undefined })
+        ),
+      ),
     async rolling(texts) {
-      if (encoder) throw new MoeError("no-rolling", "score: the log-likelihood of a whole text was asked of an encoder-decoder model; accepted are decoder-only models. Score a continuation instead.");
-      const windows = texts.map((text) => rollingWindows(tokenizer.encode(text, { specialTokens: false }), { prefix, length }).map(disjointWindow));
+      if (encoder)
+        throw new MoeError("no-rolling",
+          "score: the log-likelihood of a whole text was asked of an encoder-decoder model; accepted are "
+            + "decoder-only models. Score a continuation instead.");
+      const windows = texts.map((text) =>
+        rollingWindows(tokenizer.encode(text, { specialTokens: false }), { prefix, length }).map(disjointWindow)
+      );
       const scores = await score(windows.flat());
       let next = 0;
-      return windows.map((parts) => scores.slice(next, (next += parts.length)).reduce((sum, { logLikelihood }) => sum + logLikelihood, 0));
+      return windows.map((parts) =>
+        scores.slice(next, next += parts.length).reduce((sum, { logLikelihood }) => sum + logLikelihood, 0)
+      );
     },
     async generate(requests) {
       const texts: string[] = [];
       for (const { context, until, maxTokens: wanted = maxTokens } of requests) {
         const ids = context === "" ? [prefix] : tokenizer.encode(context);
-        const [written] = await model.generate({ ids: [encoder ? ids : ids.slice(-Math.max(1, length - wanted))] }, { maxTokens: wanted, ...(signal && { signal }) });
+        const [written] = await model.generate({ ids: [encoder ? ids : ids.slice(-Math.max(1, length - wanted))] }, {
+          maxTokens: wanted,
+          ...(signal && { signal }),
+        });
         const text = tokenizer.decode(written, { skipSpecial: true });
         const ends = until.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
         texts.push(ends.length > 0 ? text.slice(0, Math.min(...ends)) : text);
@@ -66,11 +86,19 @@ export function languageModel(model: ScoredModel, tokenizer: TextCodec, { length
   };
 }
 
-interface Row { ids: number[]; decoderIds?: number[]; labels: number[] }
+interface Row {
+  ids: number[];
+  decoderIds?: number[];
+  labels: number[];
+}
 
-/** A pair as the model reads it. A decoder-only model reads both, without the last token; labels stand where it predicts. */
+/**
+ * A pair as the model reads it. A decoder-only model reads both, without the last token; labels stand where it
+ * predicts.
+ */
 function row([context, continuation]: Pair, decoderStart: number | undefined, length: number): Row {
-  if (decoderStart !== undefined) return { ids: context, decoderIds: [decoderStart, ...continuation.slice(0, -1)], labels: continuation };
+  if (decoderStart !== undefined)
+    return { ids: context, decoderIds: [decoderStart, ...continuation.slice(0, -1)], labels: continuation };
   const ids = [...context, ...continuation].slice(-(length + 1)).slice(0, -1);
   const asked = continuation.slice(-ids.length);
   return { ids, labels: [...new Array<number>(ids.length - asked.length).fill(-1), ...asked] };

@@ -29,6 +29,9 @@ export function byteCount(text: string): number {
 
 function perUnit(items: readonly Weighted[]): number {
   let [total, size] = [0, 0];
-  for (const [logLikelihood, units] of items) { total += logLikelihood; size += units; }
+  for (const [logLikelihood, units] of items) {
+    total += logLikelihood;
+    size += units;
+  }
   return total / size;
 }

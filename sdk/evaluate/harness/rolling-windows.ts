@@ -19,14 +19,17 @@ export interface RollingWindowsOptions {
  * @throws MoeError `bad-window`
  * @example rollingWindows([1, 2, 3], { prefix: 0, length: 2 })  // [[[0, 1], [1, 2]], [[1, 2], [3]]]
  */
-export function rollingWindows(tokens: readonly number[], { prefix, length, context = 1 }: RollingWindowsOptions): Window[] {
+export function rollingWindows(tokens: readonly number[],
+  { prefix, length, context = 1 }: RollingWindowsOptions): Window[] {
   if (!Number.isInteger(length) || !Number.isInteger(context) || context < 1 || context > length) {
-    throw new MoeError("bad-window", `rollingWindows: context ${context} of length ${length}; accepted are whole numbers with 1 <= context <= length. Lower the context.`);
+    throw new MoeError("bad-window",
+      `rollingWindows: context ${context} of length ${length}; accepted are whole numbers with 1 <= `
+        + "context <= length. Lower the context.");
   }
   if (tokens.length === 0) return [];
   const first = Math.min(length, tokens.length);
   const windows: Window[] = [[[prefix, ...tokens.slice(0, first - 1)], tokens.slice(0, first)]];
-  for (let predicted = first; predicted < tokens.length; ) {
+  for (let predicted = first; predicted < tokens.length;) {
     const count = Math.min(tokens.length - predicted, length - context + 1);
     const end = predicted + count;
     windows.push([tokens.slice(end - length - 1, end - 1), tokens.slice(predicted, end)]);

@@ -7,8 +7,11 @@ import type { HarnessTask } from "./task.js";
 export function promptWithShots<D>(task: HarnessTask<D>, document: D): string {
   const { shots, description = "", targetDelimiter = " ", shotDelimiter = "\n\n" } = task;
   const source = shots?.from ?? task.documents;
-  const examples = source.slice(0, (shots?.count ?? 0) + 1).filter((example) => example !== document).slice(0, shots?.count ?? 0);
-  const solved = examples.map((example) => task.prompt(example) + targetDelimiter + answerText(task, example) + shotDelimiter);
+  const examples = source.slice(0, (shots?.count ?? 0) + 1).filter((example) => example !== document).slice(0,
+    shots?.count ?? 0);
+  const solved = examples.map((example) =>
+    task.prompt(example) + targetDelimiter + answerText(task, example) + shotDelimiter
+  );
   return description + solved.join("") + task.prompt(document);
 }
 

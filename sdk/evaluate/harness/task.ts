@@ -27,7 +27,10 @@ export interface HarnessTask<D = any> {
   /** what of a generated text is the answer; default all of it, under the filter name "none" */
   filters?: readonly { name: string; pattern: string | RegExp; match?: number }[];
   generation?: { until: string[]; maxTokens?: number };
-  /** examples before the question: the first ones of `from` (default `documents`), without the question itself; default 0 */
+  /**
+   * examples before the question: the first ones of `from` (default `documents`), without the question itself; default
+   * 0
+   */
   shots?: { count: number; from?: readonly D[] };
   /** before everything; default "" */
   description?: string;
@@ -43,8 +46,13 @@ export interface HarnessTask<D = any> {
 
 /** A model as these tasks see it. */
 export interface HarnessModel {
-  /** of each continuation, given its context ("" is the model's first token alone), and whether it is the most likely one at every token */
-  logLikelihood(requests: readonly { context: string; continuation: string }[]): Promise<{ logLikelihood: number; greedy: boolean }[]>;
+  /**
+   * of each continuation, given its context ("" is the model's first token alone), and whether it is the most likely
+   * one at every token
+   */
+  logLikelihood(
+    requests: readonly { context: string; continuation: string }[],
+  ): Promise<{ logLikelihood: number; greedy: boolean }[]>;
   /** of whole texts, in windows where they are long */
   rolling(texts: readonly string[]): Promise<number[]>;
   generate(requests: readonly { context: string; until: string[]; maxTokens?: number }[]): Promise<string[]>;

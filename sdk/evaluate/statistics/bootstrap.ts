@@ -16,10 +16,15 @@ export interface BootstrapOptions {
  *
  * @throws MoeError `no-values` for an empty array
  */
-export function bootstrap<T>(items: readonly T[], statistic: (sample: T[]) => number, { rng, resamples = 2000, level = 0.95 }: BootstrapOptions): { stderr: number; low: number; high: number } {
-  if (items.length === 0) throw new MoeError("no-values", "bootstrap: there are no items; accepted is one or more. Check that the task is not empty.");
-  const draws = Float64Array.from({ length: resamples }, () => statistic(Array.from(items, () => items[rng.int(items.length)]))).sort();
-  return { stderr: standardDeviation(draws), low: quantile(draws, (1 - level) / 2), high: quantile(draws, (1 + level) / 2) };
+export function bootstrap<T>(items: readonly T[], statistic: (sample: T[]) => number,
+  { rng, resamples = 2000, level = 0.95 }: BootstrapOptions): { stderr: number; low: number; high: number } {
+  if (items.length === 0)
+    throw new MoeError("no-values",
+      "bootstrap: there are no items; accepted is one or more. Check that the task is not empty.");
+  const draws = Float64Array.from({ length: resamples },
+    () => statistic(Array.from(items, () => items[rng.int(items.length)]))).sort();
+  return { stderr: standardDeviation(draws), low: quantile(draws, (1 - level) / 2),
+    high: quantile(draws, (1 + level) / 2) };
 }
 
 /** Linear interpolation between order statistics. */

@@ -1,12 +1,17 @@
 import { MoeError, suggest } from "../../errors.js";
 import { holm } from "./holm.js";
 import { mean, meanStderr } from "./mean.js";
-import { pairedT, type PairedInterval } from "./paired-t.js";
+import { type PairedInterval, pairedT } from "./paired-t.js";
 import { pairsNeeded } from "./pairs-needed.js";
-import { verdict, type Side, type Verdict } from "./verdict.js";
+import { type Side, type Verdict, verdict } from "./verdict.js";
 
 /** One number of one run. `seed` names the unit that arms share (a teacher, a pre-training seed). */
-export interface ArmResult { arm: string; seed: number | string; metric: string; value: number }
+export interface ArmResult {
+  arm: string;
+  seed: number | string;
+  metric: string;
+  value: number;
+}
 
 /** "arm is higher (or lower) than `against` in metric" */
 export interface Claim {
@@ -15,7 +20,10 @@ export interface Claim {
   side: Side;
   /** default: the baseline */
   against?: string;
-  /** "difference": arm minus against. "log2-ratio": log2(arm / against), for positive metrics such as KL. Default "difference" */
+  /**
+   * "difference": arm minus against. "log2-ratio": log2(arm / against), for positive metrics such as KL. Default
+   * "difference"
+   */
   scale?: "difference" | "log2-ratio";
   /** the claim in words, with its source */
   text?: string;
@@ -31,7 +39,14 @@ export interface CompareArmsOptions {
   resolve?: number;
 }
 
-export interface ArmSummary { arm: string; metric: string; mean: number; stderr: number; n: number; /** paired, arm minus baseline; absent for the baseline */ difference?: PairedInterval }
+export interface ArmSummary {
+  arm: string;
+  metric: string;
+  mean: number;
+  stderr: number;
+  n: number; /** paired, arm minus baseline; absent for the baseline */
+  difference?: PairedInterval;
+}
 
 export interface JudgedClaim extends Required<Omit<Claim, "text">>, PairedInterval {
   text?: string;
@@ -45,18 +60,27 @@ export interface JudgedClaim extends Required<Omit<Claim, "text">>, PairedInterv
   pairsFor80?: number;
 }
 
-export interface ArmComparison { baseline: string; level: number; arms: ArmSummary[]; claims: JudgedClaim[] }
+export interface ArmComparison {
+  baseline: string;
+  level: number;
+  arms: ArmSummary[];
+  claims: JudgedClaim[];
+}
 
 /**
  * Compares arms over seeds, paired: an arm and its rival are compared on the seeds that both have.
  * Several values of one arm, seed and metric (recovery draws of one teacher) are averaged first, since they are not
  * independent units. Claims are judged by the paired t interval and Holm's correction over all claims given.
  *
- * @throws MoeError `unknown-arm`, `unknown-metric`, `bad-value` (not finite, or not positive under "log2-ratio"), `no-pairs`
+ * @throws MoeError `unknown-arm`, `unknown-metric`, `bad-value` (not finite, or not positive under "log2-ratio"),
+ *   `no-pairs`
  */
-export function compareArms(results: readonly ArmResult[], { baseline, claims = [], level = 0.95, resolve }: CompareArmsOptions): ArmComparison {
+export function compareArms(results: readonly ArmResult[],
+  { baseline, claims = [], level = 0.95, resolve }: CompareArmsOptions): ArmComparison {
   const table = bySeed(results);
-  if (!table.has(baseline)) throw new MoeError("unknown-arm", `compare: baseline "${baseline}" has no results. ${suggest(baseline, [...table.keys()])}`);
+  if (!table.has(baseline))
+    throw new MoeError("unknown-arm",
+      `compare: baseline "${baseline}" has no results. ${suggest(baseline, [...table.keys()])}`);
 
   const arms: ArmSummary[] = [];
   for (const [arm, metrics] of table) {
@@ -73,11 +97,18 @@ export function compareArms(results: readonly ArmResult[], { baseline, claims = 
   const intervals = claims.map((claim) => {
     const { arm, metric, side, against = baseline, scale = "difference", text } = claim;
     const differences = paired(valuesOf(table, arm, metric), valuesOf(table, against, metric), scale);
-    if (differences.length === 0) throw new MoeError("no-pairs", `compare: "${arm}" and "${against}" share no seed for ${metric}; accepted is at least one, two to judge. Run both with the same seeds.`);
+    if (differences.length === 0)
+      throw new MoeError("no-pairs",
+        `compare: "${arm}" and "${against}" share no seed for ${metric}; accepted is at least one, two to `
+          + "judge. Run both with the same seeds.");
     for (const difference of differences) {
-      if (!Number.isFinite(difference)) throw new MoeError("bad-value", `compare: ${metric} of "${arm}" or "${against}" is not positive; accepted are positive values under scale "log2-ratio". Use scale "difference".`);
+      if (!Number.isFinite(difference))
+        throw new MoeError("bad-value",
+          `compare: ${metric} of "${arm}" or "${against}" is not positive; accepted are positive values under `
+            + `scale "log2-ratio". Use scale "difference".`);
     }
-    return { arm, metric, side, against, scale, ...(text === undefined ? {} : { text }), ...pairedT(differences, level) };
+    return { arm, metric, side, against, scale, ...(text === undefined ? {} : { text }),
+      ...pairedT(differences, level) };
   });
   const adjusted = holm(intervals.map(({ p }) => p));
   const judged = intervals.map((claim, index): JudgedClaim => {
@@ -100,11 +131,22 @@ type Table = Map<string, Map<string, Map<string, number>>>;
 function bySeed(results: readonly ArmResult[]): Table {
   const draws = new Map<string, Map<string, Map<string, number[]>>>();
   for (const { arm, seed, metric, value } of results) {
-    if (!Number.isFinite(value)) throw new MoeError("bad-value", `compare: ${metric} of "${arm}" at seed ${seed} is ${value}; accepted are finite numbers. Leave failed runs out and say so.`);
+    if (!Number.isFinite(value))
+      throw new MoeError("bad-value",
+        `compare: ${metric} of "${arm}" at seed ${seed} is ${value}; accepted are finite numbers. Leave `
+          + "failed runs out and say so.");
     const metrics = entry(draws, arm, () => new Map<string, Map<string, number[]>>());
     entry(entry(metrics, metric, () => new Map<string, number[]>()), String(seed), () => []).push(value);
   }
-  return new Map([...draws].map(([arm, metrics]) => [arm, new Map([...metrics].map(([metric, seeds]) => [metric, new Map([...seeds].map(([seed, values]) => [seed, mean(values)]))]))]));
+  return new Map(
+    [...draws].map((
+      [arm, metrics],
+    ) => [arm, new Map(
+      [...metrics].map((
+        [metric, seeds],
+      ) => [metric, new Map([...seeds].map(([seed, values]) => [seed, mean(values)]))]),
+    )]),
+  );
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -114,12 +156,18 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 
 function valuesOf(table: Table, arm: string, metric: string): Map<string, number> {
   const metrics = table.get(arm);
-  if (!metrics) throw new MoeError("unknown-arm", `compare: arm "${arm}" of a claim has no results. ${suggest(arm, [...table.keys()])}`);
+  if (!metrics)
+    throw new MoeError("unknown-arm",
+      `compare: arm "${arm}" of a claim has no results. ${suggest(arm, [...table.keys()])}`);
   const seeds = metrics.get(metric);
-  if (!seeds) throw new MoeError("unknown-metric", `compare: arm "${arm}" has no ${metric}. ${suggest(metric, [...metrics.keys()])}`);
+  if (!seeds)
+    throw new MoeError("unknown-metric",
+      `compare: arm "${arm}" has no ${metric}. ${suggest(metric, [...metrics.keys()])}`);
   return seeds;
 }
 
 function paired(arm: Map<string, number>, rival: Map<string, number>, scale: NonNullable<Claim["scale"]>): number[] {
-  return [...arm].filter(([seed]) => rival.has(seed)).map(([seed, value]) => (scale === "log2-ratio" ? Math.log2(value / rival.get(seed)!) : value - rival.get(seed)!));
+  return [...arm].filter(([seed]) => rival.has(seed)).map((
+    [seed, value],
+  ) => (scale === "log2-ratio" ? Math.log2(value / rival.get(seed)!) : value - rival.get(seed)!));
 }

@@ -9,7 +9,10 @@
 export function ratio(sums: ArrayLike<number>, sizes: ArrayLike<number>): { value: number; stderr: number } {
   const n = sums.length;
   let sum = 0, size = 0;
-  for (let i = 0; i < n; i++) { sum += sums[i]; size += sizes[i]; }
+  for (let i = 0; i < n; i++) {
+    sum += sums[i];
+    size += sizes[i];
+  }
   const value = sum / size;
   let squares = 0;
   for (let i = 0; i < n; i++) squares += (sums[i] - value * sizes[i]) ** 2;

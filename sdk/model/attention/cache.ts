@@ -14,8 +14,6 @@ export function remember(cache: LayerCache, key: keyof LayerCache, value: Tensor
 /** Appends keys and values of this pass and gives all so far [B, G, S, d]. */
 export function extend(cache: LayerCache | undefined, k: Tensor, v: Tensor): [Tensor, Tensor] {
   if (!cache) return [k, v];
-  return [
-    remember(cache, "k", cache.k ? tf.concat([cache.k, k], 2) : k),
-    remember(cache, "v", cache.v ? tf.concat([cache.v, v], 2) : v),
-  ];
+  return [remember(cache, "k", cache.k ? tf.concat([cache.k, k], 2) : k),
+    remember(cache, "v", cache.v ? tf.concat([cache.v, v], 2) : v)];
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import type { LayerCache } from "../pass.js";
 import { remember } from "./cache.js";
 

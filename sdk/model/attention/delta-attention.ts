@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import type { DeltaAttentionSpec } from "../spec.js";
@@ -10,29 +10,40 @@ import { causalConvolution } from "./causal-convolution.js";
 /**
  * Gated DeltaNet: a state per head fades, forgets what the present key would recall, and stores the present value.
  *   S_t = a_t S_(t-1) + b_t k_t (v_t - a_t S_(t-1)^T k_t)^T,  y_t = S_t^T q_t
- * arXiv:2412.06464, equation 10. Keys and queries have length 1 and come, as the values do, through a short convolution.
+ * arXiv:2412.06464, equation 10. Keys and queries have length 1 and come, as the values do, through a short
+ * convolution.
  * x [N, D] -> [N, D]; token by token, so time is linear in T.
  */
-export function deltaAttention(x: Tensor, spec: DeltaAttentionSpec, weights: LayerWeights, { B, T }: Pass, cache?: LayerCache): Tensor {
+export function deltaAttention(x: Tensor, spec: DeltaAttentionSpec, weights: LayerWeights, { B, T }: Pass,
+  cache?: LayerCache): Tensor {
   const { keyHeads: G, valueHeads: H, keyDim, valueDim } = spec;
   const perKey = H / G;
   // the stored rows are grouped by key head: q, k, then the values and output gates of its value heads
   const grouped = tf.reshape(linear(x, weights, "attention.qkvz"), [B, T, G, -1]);
   const [q0, k0, v0, z] = tf.split(grouped, [keyDim, keyDim, perKey * valueDim, perKey * valueDim], 3);
-  const [b, a] = tf.split(tf.reshape(linear(x, weights, "attention.ba"), [B, T, G, 2 * perKey]), 2, 3).map((part) => tf.reshape(part, [B, T, H]));
+  const [b, a] = tf.split(tf.reshape(linear(x, weights, "attention.ba"), [B, T, G, 2 * perKey]), 2, 3).map((part) =>
+    tf.reshape(part, [B, T, H])
+  );
 
-  const mixed = causalConvolution(tf.concat([q0, k0, v0].map((part) => tf.reshape(part, [B, T, -1])), 2), weights, "attention.convolution", cache);
+  const mixed = causalConvolution(tf.concat([q0, k0, v0].map((part) => tf.reshape(part, [B, T, -1])), 2), weights,
+    "attention.convolution", cache);
   const [q1, k1, v1] = tf.split(activate(mixed, spec.activation), [G * keyDim, G * keyDim, H * valueDim], 2);
   const q = tf.mul(everyValueHead(unit(q1, spec), perKey), Math.pow(keyDim, -0.5));
   const k = everyValueHead(unit(k1, spec), perKey);
   const v = tf.reshape(v1, [B, T, H, valueDim]);
   const store = tf.sigmoid(b);
-  const fade = tf.exp(tf.neg(tf.mul(tf.exp(weight(weights, "attention.logDecay")), tf.softplus(tf.add(a, weight(weights, "attention.stepBias"))))));
+  const fade = tf.exp(
+    tf.neg(
+      tf.mul(tf.exp(weight(weights, "attention.logDecay")),
+        tf.softplus(tf.add(a, weight(weights, "attention.stepBias")))),
+    ),
+  );
 
   let state: Tensor = cache?.state ?? tf.zeros([B, H, keyDim, valueDim]);
   const outputs: Tensor[] = [];
   for (let t = 0; t < T; t++) {
-    const at = (y: Tensor, rows: number, columns: number) => tf.reshape(tf.slice(y, [0, t], [B, 1]), [B, H, rows, columns]);
+    const at = (y: Tensor, rows: number, columns: number) =>
+      tf.reshape(tf.slice(y, [0, t], [B, 1]), [B, H, rows, columns]);
     const key = at(k, 1, keyDim);
     state = tf.mul(state, at(fade, 1, 1));
     const news = tf.mul(tf.sub(at(v, 1, valueDim), tf.matMul(key, state)), at(store, 1, 1));
@@ -40,7 +51,8 @@ export function deltaAttention(x: Tensor, spec: DeltaAttentionSpec, weights: Lay
     outputs.push(tf.matMul(at(q, 1, keyDim), state)); // [B, H, 1, valueDim]
   }
   if (cache) remember(cache, "state", state);
-  const y = rmsNorm(tf.reshape(tf.transpose(tf.concat(outputs, 2), [0, 2, 1, 3]), [B * T * H, valueDim]), weight(weights, "attention.norm"), spec.eps);
+  const y = rmsNorm(tf.reshape(tf.transpose(tf.concat(outputs, 2), [0, 2, 1, 3]), [B * T * H, valueDim]),
+    weight(weights, "attention.norm"), spec.eps);
   const gated = tf.mul(y, activate(tf.reshape(z, [B * T * H, valueDim]), "silu"));
   return linear(tf.reshape(gated, [B * T, H * valueDim]), weights, "attention.out");
 }

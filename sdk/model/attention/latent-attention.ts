@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import type { LatentAttentionSpec } from "../spec.js";
@@ -13,12 +13,15 @@ import { applyRotary } from "./rotary.js";
  * all heads are made; rotary channels stand apart, and those of the key are shared by all heads.
  * DeepSeek-V2, arXiv:2405.04434, equations 9 to 19. x [N, D] -> [N, D].
  */
-export function latentAttention(x: Tensor, spec: LatentAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
+export function latentAttention(x: Tensor, spec: LatentAttentionSpec, weights: LayerWeights, pass: Pass,
+  cache?: LayerCache): Tensor {
   const { B, T } = pass;
   const { heads: H, nopeDim, ropeDim, valueDim, kvRank } = spec;
   const norm = (y: Tensor, part: string) => rmsNorm(y, weight(weights, `attention.${part}`), spec.eps);
 
-  const flatQ = spec.qRank ? linear(norm(linear(x, weights, "attention.qDown"), "qNorm"), weights, "attention.qUp") : linear(x, weights, "attention.q");
+  const flatQ = spec.qRank
+    ? linear(norm(linear(x, weights, "attention.qDown"), "qNorm"), weights, "attention.qUp")
+    : linear(x, weights, "attention.q");
   const q = splitHeads(flatQ, B, T, H);
   const [qPlain, qTurning] = tf.split(q, [nopeDim, ropeDim], 3);
   const [short, kTurning] = tf.split(linear(x, weights, "attention.kvDown"), [kvRank, ropeDim], 1);
@@ -28,6 +31,7 @@ export function latentAttention(x: Tensor, spec: LatentAttentionSpec, weights: L
   const [qTurned, kTurned] = applyRotary([qTurning, splitHeads(kTurning, B, T, 1)], spec.rotary, pass.offset);
   const everyHead = tf.tile(kTurned, [1, H, 1, 1]);
   const [keys, values] = extend(cache, tf.concat([kPlain, everyHead], 3), v);
-  const y = attention(tf.concat([qPlain, qTurned], 3), keys, values, { scale: spec.scale, causal: spec.causal, queryOffset: pass.offset });
+  const y = attention(tf.concat([qPlain, qTurned], 3), keys, values, { scale: spec.scale, causal: spec.causal,
+    queryOffset: pass.offset });
   return linear(joinHeads(y, B, T), weights, "attention.o");
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import type { LightningAttentionSpec } from "../spec.js";
@@ -14,7 +14,8 @@ const BLOCK = 256;
  * Attention without a softmax: y_t = sum over s <= t of exp(-slope (t - s)) (q_t . k_s) v_s, normalised and gated.
  * MiniMax-01, arXiv:2501.08313, section 2.2. x [N, D] -> [N, D].
  */
-export function lightningAttention(x: Tensor, spec: LightningAttentionSpec, weights: LayerWeights, { B, T }: Pass, cache?: LayerCache): Tensor {
+export function lightningAttention(x: Tensor, spec: LightningAttentionSpec, weights: LayerWeights, { B, T }: Pass,
+  cache?: LayerCache): Tensor {
   const { heads: H, headDim: d } = spec;
   const qkv = splitHeads(activate(linear(x, weights, "attention.qkv"), spec.activation), B, T, H);
   const [q, k, v] = tf.split(qkv, 3, 3);
@@ -39,6 +40,9 @@ export function lightningAttention(x: Tensor, spec: LightningAttentionSpec, weig
 function fading(slopes: number[], rows: number, columns: number, age: (row: number, column: number) => number): Tensor {
   const values = new Float32Array(slopes.length * rows * columns);
   let i = 0;
-  for (const slope of slopes) for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++, i++) values[i] = age(r, c) < 0 ? 0 : Math.exp(-slope * age(r, c));
+  for (const slope of slopes)
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++, i++)
+        values[i] = age(r, c) < 0 ? 0 : Math.exp(-slope * age(r, c));
   return tf.tensor3d(values, [slopes.length, rows, columns]);
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import type { MambaSpec } from "../spec.js";
@@ -9,7 +9,8 @@ import { causalConvolution } from "./causal-convolution.js";
 
 /**
  * Selective state space: every channel has a state that fades by exp(step A) and takes in step B u, where step, B and
- * C are made from the token; the gate is always a SiLU. arXiv:2312.00752, algorithm 2. x [N, D] -> [N, D]; token by token.
+ * C are made from the token; the gate is always a SiLU. arXiv:2312.00752, algorithm 2. x [N, D] -> [N, D]; token by
+ * token.
  */
 export function mamba(x: Tensor, spec: MambaSpec, weights: LayerWeights, { B, T }: Pass, cache?: LayerCache): Tensor {
   const { inner: C, state: S, stepRank } = spec;
@@ -17,14 +18,16 @@ export function mamba(x: Tensor, spec: MambaSpec, weights: LayerWeights, { B, T 
   const u = activate(causalConvolution(input, weights, "attention.convolution", cache), spec.activation);
   const selected = tf.split(linear(tf.reshape(u, [B * T, C]), weights, "attention.select"), [stepRank, S, S], 1);
   const [rank, intoState, outOfState] = ["step", "b", "c"].map((part, i) =>
-    spec.eps === undefined ? selected[i] : rmsNorm(selected[i], weight(weights, `attention.${part}Norm`), spec.eps));
+    spec.eps === undefined ? selected[i] : rmsNorm(selected[i], weight(weights, `attention.${part}Norm`), spec.eps)
+  );
   const step = tf.reshape(tf.softplus(linear(rank, weights, "attention.step")), [B, T, C]);
 
   const decay = tf.neg(tf.exp(weight(weights, "attention.logDecay"))); // [C, S]
   let state: Tensor = cache?.state ?? tf.zeros([B, C, S]);
   const outputs: Tensor[] = [];
   for (let t = 0; t < T; t++) {
-    const at = (y: Tensor, rows: number, columns: number) => tf.reshape(tf.slice(tf.reshape(y, [B, T, -1]), [0, t, 0], [B, 1, rows * columns]), [B, rows, columns]);
+    const at = (y: Tensor, rows: number, columns: number) =>
+      tf.reshape(tf.slice(tf.reshape(y, [B, T, -1]), [0, t, 0], [B, 1, rows * columns]), [B, rows, columns]);
     const dt = at(step, C, 1);
     const fresh = tf.mul(tf.mul(dt, at(u, C, 1)), at(intoState, 1, S));
     state = tf.add(tf.mul(state, tf.exp(tf.mul(dt, decay))), fresh);

@@ -3,7 +3,10 @@ import { rotate, tf } from "../../tensor/index.js";
 import type { RotarySpec } from "../spec.js";
 import { rotaryFrequencies } from "./rotary-frequencies.js";
 
-/** Turns the first channels of each head by its position: x [B, H, T, d] at positions offset … offset + T - 1. arXiv:2104.09864. */
+/**
+ * Turns the first channels of each head by its position: x [B, H, T, d] at positions offset … offset + T - 1.
+ * arXiv:2104.09864.
+ */
 export function applyRotary(x: Tensor[], spec: RotarySpec, offset: number): Tensor[] {
   const { cos, sin } = rotaryTable(spec, x[0].shape[2] as number, offset);
   return x.map((part) => rotate(part, cos, sin, { interleaved: spec.interleaved }));

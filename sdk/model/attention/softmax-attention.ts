@@ -1,8 +1,8 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
-import { weight, type LayerWeights } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
-import { MASKED, type LayerCache, type Pass } from "../pass.js";
+import { type LayerCache, MASKED, type Pass } from "../pass.js";
 import type { QkNormSpec, SoftmaxAttentionSpec } from "../spec.js";
 import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
@@ -10,7 +10,8 @@ import { relativeBias } from "./relative-bias.js";
 import { applyRotary } from "./rotary.js";
 
 /** Attention of a stack to itself: x [N, D] -> [N, D], N = B x T. */
-export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
+export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass,
+  cache?: LayerCache): Tensor {
   const { B, T, offset } = pass;
   const { heads: H, kvHeads: G, qkNorm } = spec;
   const project = (part: string) => linear(x, weights, `attention.${part}`);
@@ -27,16 +28,24 @@ export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights:
   if (spec.temperature) q = tf.mul(q, temperatures(spec.temperature, T, offset));
   [k, v] = extend(cache, k, v);
   const S = k.shape[2] as number;
-  if (spec.relative?.own) pass.bias = relativeBias(weight(weights, "attention.relativeBias"), T, S, offset, spec.relative);
+  if (spec.relative?.own)
+    pass.bias = relativeBias(weight(weights, "attention.relativeBias"), T, S, offset, spec.relative);
   // a causal row never sees the padding on its right, so only two-sided attention masks keys
-  const mask = sum(spec.relative ? pass.bias : undefined, spec.causal ? undefined : pass.keyMask, spec.chunk ? chunkMask(spec.chunk, T, S, offset) : undefined);
+  const mask = sum(spec.relative ? pass.bias : undefined, spec.causal ? undefined : pass.keyMask,
+    spec.chunk ? chunkMask(spec.chunk, T, S, offset) : undefined);
   const sinks = spec.sinks ? weight(weights, "attention.sinks") : undefined;
-  const y = joinHeads(attention(q, k, v, { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset, sinks }), B, T);
+  const y = joinHeads(
+    attention(q, k, v, { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset,
+      sinks }),
+    B,
+    T,
+  );
   return linear(gate ? tf.mul(y, tf.sigmoid(gate)) : y, weights, "attention.o");
 }
 
 /** Attention of the decoder to the encoder's output: x [N, D] -> [N, D]. */
-export function crossAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass, cache?: LayerCache): Tensor {
+export function crossAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass,
+  cache?: LayerCache): Tensor {
   const { B, T } = pass;
   const q = splitHeads(linear(x, weights, "cross.q"), B, T, spec.heads);
   let k = cache?.crossK, v = cache?.crossV;
@@ -59,12 +68,16 @@ function withoutGate(x: Tensor, H: number): [Tensor, Tensor] {
 
 /** RMS norm over the last axis, with the weights qNorm or kNorm if there are any. */
 function normed(x: Tensor, part: "q" | "k", { eps, gain, offset = 0 }: QkNormSpec, weights: LayerWeights): Tensor {
-  return rmsNorm(x, gain ? weight(weights, `attention.${part}Norm`) : tf.ones([x.shape[x.rank - 1] as number]), eps, offset);
+  return rmsNorm(x, gain ? weight(weights, `attention.${part}Norm`) : tf.ones([x.shape[x.rank - 1] as number]), eps,
+    offset);
 }
 
 /** [T, 1]: queries far into the text are made larger, so that attention stays sharp over more keys. */
 function temperatures({ floor, scale }: { floor: number; scale: number }, T: number, offset: number): Tensor {
-  return tf.tensor2d(Float32Array.from({ length: T }, (_, t) => 1 + scale * Math.log(1 + Math.floor((t + offset + 1) / floor))), [T, 1]);
+  return tf.tensor2d(
+    Float32Array.from({ length: T }, (_, t) => 1 + scale * Math.log(1 + Math.floor((t + offset + 1) / floor))),
+    [T, 1],
+  );
 }
 
 /** [T, S] additive: keys of other chunks are hidden. */

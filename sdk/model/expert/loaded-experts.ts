@@ -1,5 +1,5 @@
 import type { WeightSource } from "../../checkpoint/weight-source.js";
-import { banksOf, disposeWeights, readBank, type LayerWeights } from "../layer-weights.js";
+import { banksOf, disposeWeights, type LayerWeights, readBank } from "../layer-weights.js";
 import type { MemoryBudget } from "../memory-budget.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
 import { singleExpert } from "./moe-block.js";
@@ -8,7 +8,8 @@ import { singleExpert } from "./moe-block.js";
 export class LoadedExperts {
   private readonly held = new Map<number, LayerWeights>();
 
-  constructor(private readonly source: WeightSource, private readonly path: LayerId, private readonly ffn: MoeFfnSpec, private readonly D: number, private readonly budget: MemoryBudget) {}
+  constructor(private readonly source: WeightSource, private readonly path: LayerId, private readonly ffn: MoeFfnSpec,
+    private readonly D: number, private readonly budget: MemoryBudget) {}
 
   /** Reads those of these slots that are not there, and gives the others back. */
   async load(slots: readonly number[]): Promise<void> {

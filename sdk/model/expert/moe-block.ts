@@ -1,17 +1,19 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { experts, tf, type ExpertBank } from "../../tensor/index.js";
+import { type ExpertBank, experts, tf } from "../../tensor/index.js";
 import { hidden as hiddenOf } from "../../tensor/ops/experts/hidden.js";
 import { denseBlock } from "../dense-block.js";
-import { banksOf, weight, type Bank, type LayerWeights } from "../layer-weights.js";
+import { type Bank, banksOf, type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
-import { combineChoices } from "./combine-choices.js";
-import { routeSequences, runMerged } from "./merged-experts.js";
 import { route, type Routing } from "../router/route.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
+import { combineChoices } from "./combine-choices.js";
+import { routeSequences, runMerged } from "./merged-experts.js";
 
 /** With the router's raw logits [N, E]. */
-export interface RoutingWithLogits extends Routing { logits: Tensor2D }
+export interface RoutingWithLogits extends Routing {
+  logits: Tensor2D;
+}
 
 /**
  * The MoE block: every token runs through the experts that its router chose, weighted by the gates, and through the
@@ -20,7 +22,12 @@ export interface RoutingWithLogits extends Routing { logits: Tensor2D }
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
   const merge = spec.router.merge === "sequence";
   const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, spec, weights, pass);
-  const sums = banksOf(spec).map((bank) => (merge ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass) : runExperts(x, routing, spec, weights, bank)));
+  const sums = banksOf(spec).map((
+    bank,
+  ) => (merge
+    ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
+    : runExperts(x, routing, spec, weights, bank))
+  );
   const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(x);
   return finishMoe(x, layer, routing, sum, spec, weights, pass);
 }
@@ -31,7 +38,8 @@ export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, 
 }
 
 /** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */
-export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights, bank: Bank): Tensor {
+export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights,
+  bank: Bank): Tensor {
   const stack = bankOf(bank, spec, weights);
   if (spec.router.gates !== "input") {
     const chosen = { place: placeIn(bank, choice, spec), gates };
@@ -41,11 +49,16 @@ export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSp
   // the gates multiply what goes into the experts: each of the K choices is a pass of its own
   const columns = (tensor: Tensor) => tf.split(tensor, choice.shape[1], 1) as Tensor2D[];
   const each = columns(gates);
-  return tf.addN(columns(choice).map((chosen, k) => experts(tf.mul(x, each[k]) as Tensor2D, placeIn(bank, chosen, spec), tf.onesLike(each[k]), stack)));
+  return tf.addN(
+    columns(choice).map((chosen, k) =>
+      experts(tf.mul(x, each[k]) as Tensor2D, placeIn(bank, chosen, spec), tf.onesLike(each[k]), stack)
+    ),
+  );
 }
 
 /** The block's output from the sum over its routed experts. */
-export function finishMoe(x: Tensor, layer: LayerId, routing: RoutingWithLogits, sum: Tensor, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
+export function finishMoe(x: Tensor, layer: LayerId, routing: RoutingWithLogits, sum: Tensor, spec: MoeFfnSpec,
+  weights: LayerWeights, pass: Pass): Tensor {
   let routed = spec.router.outputScale === undefined ? sum : tf.mul(sum, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, ...routing, output: routed as Tensor2D });
@@ -84,22 +97,36 @@ export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeig
 }
 
 /**
- * One stored expert alone, on any rows: `hidden` gives the vectors after the activation [M, F], `run` the output [M, D].
+ * One stored expert alone, on any rows: `hidden` gives the vectors after the activation [M, F], `run` the output [M,
+ * D].
  * What a gated expert feeds to `down` is act(gate x) * up x, or what gpt-oss has in its place.
  *
  * @param bank that the weights hold the expert in; default the one of the whole layer
  */
-export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights, bank = banksOf(spec).find(({ slots }) => slots.includes(slot))): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
+export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights,
+  bank = banksOf(spec).find(({ slots }) => slots.includes(slot))
+): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
   const at = bank?.slots.indexOf(slot) ?? -1;
-  const pick = (stack: Tensor | undefined) => (stack ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0]) : undefined);
+  const pick = (
+    stack: Tensor | undefined,
+  ) => (stack
+    ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0])
+    : undefined);
   const times = (x: Tensor, stack: Tensor, bias?: Tensor) => {
     const product = tf.matMul(x as never, pick(stack) as never, false, true) as Tensor;
     return bias ? tf.add(product, pick(bias) as Tensor) : product;
   };
-  const hidden = (x: Tensor) => tf.tidy(() => {
-    const all = bankOf(bank as Bank, spec, weights);
-    return hiddenOf((weight, bias) => times(x, weight, bias), all) as Tensor2D;
-  });
-  if (!bank) return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]), run: (x) => tf.zerosLike(x) as Tensor2D };
-  return { hidden, run: (x) => tf.tidy(() => { const all = bankOf(bank, spec, weights); return times(hidden(x), all.down, all.downBias) as Tensor2D; }) };
+  const hidden = (x: Tensor) =>
+    tf.tidy(() => {
+      const all = bankOf(bank as Bank, spec, weights);
+      return hiddenOf((weight, bias) => times(x, weight, bias), all) as Tensor2D;
+    });
+  if (!bank)
+    return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]),
+      run: (x) => tf.zerosLike(x) as Tensor2D };
+  return { hidden, run: (x) =>
+    tf.tidy(() => {
+      const all = bankOf(bank, spec, weights);
+      return times(hidden(x), all.down, all.downBias) as Tensor2D;
+    }) };
 }

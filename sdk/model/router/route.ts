@@ -5,7 +5,10 @@ import type { RouterSpec } from "../spec.js";
 import { choose } from "./scores.js";
 
 /** Choices [N, K] int32 (-1: none) and gates [N, K], which multiply the outputs of the chosen experts. */
-export interface Routing { choice: Tensor2D; gates: Tensor2D }
+export interface Routing {
+  choice: Tensor2D;
+  gates: Tensor2D;
+}
 
 /**
  * Chooses K experts for every token from raw logits [N, E] by the router's rule (see `RouterSpec`). Padding chooses
@@ -36,7 +39,10 @@ function length(gates: Tensor, p: number): Tensor {
   return p === 1 ? tf.sum(gates, -1, true) : tf.pow(tf.sum(tf.pow(gates, p), -1, true), 1 / p);
 }
 
-/** Position of each token in its expert's queue, per sequence; beyond the capacity the token is dropped (Switch, section 2.2). */
+/**
+ * Position of each token in its expert's queue, per sequence; beyond the capacity the token is dropped (Switch, section
+ * 2.2).
+ */
 function limit(choice: Tensor, gates: Tensor, E: number, capacity: number, { B, T }: Pass): [Tensor, Tensor] {
   const K = choice.shape[1] as number;
   const chosen = tf.reshape(tf.oneHot(tf.reshape(choice, [-1]) as never, E), [B, T * K, E]);

@@ -4,7 +4,10 @@ import { MASKED } from "../pass.js";
 import type { RouterSpec } from "../spec.js";
 
 /** Chosen router outputs [N, K] int32 and what each is worth [N, K], best first. */
-export interface Choice { choice: Tensor; gates: Tensor }
+export interface Choice {
+  choice: Tensor;
+  gates: Tensor;
+}
 
 /** of `maskBy: "released-product"` */
 const RELEASED_FACTOR = -1e6;
@@ -13,15 +16,22 @@ const RELEASED_FACTOR = -1e6;
 export function choose(logits: Tensor2D, spec: RouterSpec, choiceBias?: Tensor): Choice {
   const hidden = spec.masked?.length && !spec.maskBy ? spec.masked : undefined;
   const closed = hidden && row(hidden, logits.shape[1], 0, MASKED);
-  const open = closed ? tf.add(logits, closed) : spec.masked?.length ? tf.mul(logits, row(spec.masked, logits.shape[1], 1, RELEASED_FACTOR)) : logits;
+  const open = closed
+    ? tf.add(logits, closed)
+    : spec.masked?.length
+    ? tf.mul(logits, row(spec.masked, logits.shape[1], 1, RELEASED_FACTOR))
+    : logits;
   switch (spec.kind) {
-    case "softmax": return best(tf.softmax(open), spec, choiceBias, closed);
-    case "sigmoid": return best(tf.sigmoid(open), spec, choiceBias, closed);
+    case "softmax":
+      return best(tf.softmax(open), spec, choiceBias, closed);
+    case "sigmoid":
+      return best(tf.sigmoid(open), spec, choiceBias, closed);
     case "chosen-softmax": {
       const { values, indices } = topK(open, spec.topK);
       return { choice: indices, gates: tf.softmax(values) };
     }
-    case "sparsemixer": return sparsemixer(open, spec);
+    case "sparsemixer":
+      return sparsemixer(open, spec);
   }
 }
 
@@ -38,7 +48,9 @@ function best(scores: Tensor, spec: RouterSpec, choiceBias?: Tensor, closed?: Te
   return { choice: indices, gates: scoresAt(scores, indices) };
 }
 
-/** Scores outside the best groups of a token are hidden. DeepSeek-V2, section 2.1.2; DeepSeek-V3 ranks by the two best. */
+/**
+ * Scores outside the best groups of a token are hidden. DeepSeek-V2, section 2.1.2; DeepSeek-V3 ranks by the two best.
+ */
 function inBestGroups(rank: Tensor, { count, keep, rank: by }: NonNullable<RouterSpec["groups"]>): Tensor {
   const [N, E] = rank.shape as [number, number];
   const inGroups = tf.reshape(rank, [N * count, E / count]);
@@ -59,7 +71,9 @@ function sparsemixer(logits: Tensor, { topK: K, jitter = 0.01 }: RouterSpec): Ch
   for (let k = 0; k < K; k++) {
     const { values: top, indices } = topK(left, 1);
     // who is a rival is a decision without a gradient
-    const distance = stopGradient(tf.div(tf.sub(top, logits), tf.maximum(tf.abs(logits), tf.mul(top, tf.onesLike(logits)))));
+    const distance = stopGradient(
+      tf.div(tf.sub(top, logits), tf.maximum(tf.abs(logits), tf.mul(top, tf.onesLike(logits)))),
+    );
     const rivals = tf.softmax(tf.add(left, tf.mul(tf.cast(tf.greater(distance, 2 * jitter), "float32"), MASKED)));
     const chosen = tf.oneHot(tf.reshape(indices, [-1]) as never, E, 1, 0, "float32") as Tensor;
     choices.push(indices);

@@ -14,7 +14,9 @@ export type ActivationMatching = Record<number, Record<number, number[]>>;
  * @param pairs "first" (default): every expert to the layer's first. "all": every pair, for groups that are not known
  *   yet; E^2 F^2 numbers for each layer
  */
-export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first" | "all" } = {}): MergeableObserver<ActivationMatching> {
+export function activationMatchingObserver(
+  { pairs = "first" }: { pairs?: "first" | "all" } = {},
+): MergeableObserver<ActivationMatching> {
   const sums = new Sums();
   return {
     name: pairs === "all" ? "activationMatching.all" : "activationMatching",
@@ -25,21 +27,25 @@ export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first
       sums.add(event.layer, "tokens", new Array<number>(event.spec.experts).fill(event.input.shape[0]));
       sums.of(event.layer, "width", event.spec.slots[0].width);
     },
-    result: () => sums.map((sum) => {
-      const matching: ActivationMatching = {};
-      for (const [a, b] of pairsOf(sum("tokens").length, pairs)) {
-        const { tokens, width, values } = neuronCorrelation(sum, a, b);
-        const order = tokens < 2 ? Array.from(sum("width"), (_, neuron) => neuron) : Array.from(assign(values, width, { maximize: true }));
-        (matching[a] ??= {})[b] = order;
-      }
-      return matching;
-    }),
+    result: () =>
+      sums.map((sum) => {
+        const matching: ActivationMatching = {};
+        for (const [a, b] of pairsOf(sum("tokens").length, pairs)) {
+          const { tokens, width, values } = neuronCorrelation(sum, a, b);
+          const order = tokens < 2
+            ? Array.from(sum("width"), (_, neuron) => neuron)
+            : Array.from(assign(values, width, { maximize: true }));
+          (matching[a] ??= {})[b] = order;
+        }
+        return matching;
+      }),
     merge: (other) => sums.merge(other.sums!),
   };
 }
 
 function pairsOf(experts: number, pairs: "first" | "all"): [number, number][] {
   const found: [number, number][] = [];
-  for (let a = 0; a < (pairs === "first" ? 1 : experts); a++) for (let b = 0; b < experts; b++) if (a !== b) found.push([a, b]);
+  for (let a = 0; a < (pairs === "first" ? 1 : experts); a++)
+    for (let b = 0; b < experts; b++) if (a !== b) found.push([a, b]);
   return found;
 }

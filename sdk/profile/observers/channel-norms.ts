@@ -30,7 +30,10 @@ export function channelNormsObserver(): MergeableObserver<ChannelNorms> {
         for (let d = 0; d < D; d++) routed[expert * D + d] += values[d];
       }
     },
-    result: () => sums.map((sum) => ({ routed: rows(sum("routed").map(Math.sqrt), sum("all").length), all: Array.from(sum("all"), Math.sqrt) })),
+    result: () =>
+      sums.map((sum) => ({ routed: rows(sum("routed").map(Math.sqrt), sum("all").length),
+        all: Array.from(sum("all"), Math.sqrt) })
+      ),
     merge: (other) => sums.merge(other.sums!),
   };
 }

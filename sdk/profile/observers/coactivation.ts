@@ -13,7 +13,8 @@ export function coactivationObserver(): MergeableObserver<number[][]> {
       const chosen = await choice.data();
       for (let token = 0; token < chosen.length; token += K) {
         for (let a = token; a < token + K; a++) {
-          for (let b = token; b < token + K; b++) if (chosen[a] >= 0 && chosen[b] >= 0) together[chosen[a] * E + chosen[b]] += 1;
+          for (let b = token; b < token + K; b++)
+            if (chosen[a] >= 0 && chosen[b] >= 0) together[chosen[a] * E + chosen[b]] += 1;
         }
       }
     },

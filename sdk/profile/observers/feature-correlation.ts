@@ -19,17 +19,18 @@ export function featureCorrelationObserver(best: "lsa" | "max"): MergeableObserv
       await addNeuronMoments(sums, event, pairsOf(event.spec.experts));
       sums.of(event.layer, "experts", event.spec.experts);
     },
-    result: () => sums.map((sum) => {
-      const E = sum("experts").length;
-      const matrix = Array.from({ length: E }, () => new Array<number>(E).fill(1));
-      for (const [a, b] of pairsOf(E)) {
-        const { tokens, width, values } = neuronCorrelation(sum, a, b);
-        if (tokens < 2) continue;
-        const total = best === "lsa" ? assigned(values, width) : bestOfColumns(values, width);
-        matrix[a][b] = matrix[b][a] = (total / width + 1) / 2;
-      }
-      return matrix;
-    }),
+    result: () =>
+      sums.map((sum) => {
+        const E = sum("experts").length;
+        const matrix = Array.from({ length: E }, () => new Array<number>(E).fill(1));
+        for (const [a, b] of pairsOf(E)) {
+          const { tokens, width, values } = neuronCorrelation(sum, a, b);
+          if (tokens < 2) continue;
+          const total = best === "lsa" ? assigned(values, width) : bestOfColumns(values, width);
+          matrix[a][b] = matrix[b][a] = (total / width + 1) / 2;
+        }
+        return matrix;
+      }),
     merge: (other) => sums.merge(other.sums!),
   };
 }

@@ -2,7 +2,10 @@ import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 import { Sums } from "./sums.js";
 
-/** The sum over tokens of the softmax over ALL router logits, [E]: how much the router leans to each expert, chosen or not. */
+/**
+ * The sum over tokens of the softmax over ALL router logits, [E]: how much the router leans to each expert, chosen or
+ * not.
+ */
 export function gateMassObserver(): MergeableObserver<number[]> {
   const sums = new Sums();
   return {

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Tensor2D } from "@tensorflow/tfjs";
+import { createHash } from "node:crypto";
 import type { WeightSource } from "../../checkpoint/weight-source.js";
 import { disposeExperts, readExpert } from "../../merge/aligned-experts.js";
 import type { ExpertMatrices } from "../../merge/weight-matching.js";
@@ -30,17 +30,23 @@ export function groupNeuronsName(match: NeuronMatch, groups: Record<LayerId, num
 }
 
 /**
- * Matches the hidden neurons inside given groups of experts. Activations are taken on the tokens routed to the members; a
- * token that chose two of them counts twice (HC-SMoE, arXiv:2410.08589, as its code runs). Keeps (m F)^2 numbers for each group of m.
+ * Matches the hidden neurons inside given groups of experts. Activations are taken on the tokens routed to the members;
+ * a
+ * token that chose two of them counts twice (HC-SMoE, arXiv:2410.08589, as its code runs). Keeps (m F)^2 numbers for
+ * each group of m.
  *
  * @param groups router outputs of each group, the one that the others are matched to first
  * @param weights of the model that is swept; read for "weight" alone
  */
-export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId, number[][]>, weights: WeightSource): MergeableObserver<GroupNeurons> {
+export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId, number[][]>,
+  weights: WeightSource): MergeableObserver<GroupNeurons> {
   const sums = new Sums();
   const ofWeights = new Map<string, Float32Array>();
   // places of "zip" are numbered by first appearance, whoever leads
-  const several = (layer: LayerId) => (groups[layer] ?? []).filter((members) => members.length > 1).map((members) => (match === "zip" ? [...members].sort((a, b) => a - b) : members));
+  const several = (layer: LayerId) =>
+    (groups[layer] ?? []).filter((members) => members.length > 1).map((
+      members,
+    ) => (match === "zip" ? [...members].sort((a, b) => a - b) : members));
   return {
     name: groupNeuronsName(match, groups),
     sums,
@@ -51,7 +57,8 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
       sums.of(layer, "seen", 1)[0] += 1;
       for (const [group, members] of several(layer).entries()) {
         const rows = members.flatMap((e) => Array.from(rowsOf.get(e) ?? []));
-        if (match.includes("weight") && !ofWeights.has(`${layer} ${group}`)) ofWeights.set(`${layer} ${group}`, await weightCorrelation(layer, members.map((e) => spec.expertOf[e])));
+        if (match.includes("weight") && !ofWeights.has(`${layer} ${group}`))
+          ofWeights.set(`${layer} ${group}`, await weightCorrelation(layer, members.map((e) => spec.expertOf[e])));
         await addGroupMoments(sums, event, group, members, rows);
       }
     },
@@ -62,8 +69,16 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
         several(layer).forEach((members, group) => {
           const { n, values: correlation } = groupCorrelation(sum, group);
           const byWeight = ofWeights.get(`${layer} ${group}`);
-          const found = match === "zip" ? zipNeurons(correlation, n, n / members.length) : toFirst(match === "act" ? correlation : match === "weight" ? byWeight! : correlation.map((value, i) => value + byWeight![i]), n, n / members.length);
-          members.forEach((e, index) => (places[e] = found.slice((index * n) / members.length, ((index + 1) * n) / members.length)));
+          const found = match === "zip"
+            ? zipNeurons(correlation, n, n / members.length)
+            : toFirst(match === "act"
+              ? correlation
+              : match === "weight"
+              ? byWeight!
+              : correlation.map((value, i) => value + byWeight![i]), n, n / members.length);
+          members.forEach((e,
+            index) => (places[e] = found.slice((index * n) / members.length, ((index + 1) * n) / members.length))
+          );
         });
         return [layer, places];
       }));
@@ -76,10 +91,16 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
     const experts: ExpertMatrices[] = [];
     for (const slot of slots) experts.push(await readExpert(weights, layer, slot));
     const [sum, products, size] = tf.tidy(() => {
-      const neurons = tf.concat(experts.map(({ up, gate, down }) => tf.concat([up, ...(gate ? [gate] : []), tf.transpose(down) as Tensor2D], 1)), 0);
+      const neurons = tf.concat(
+        experts.map(({ up, gate, down }) =>
+          tf.concat([up, ...(gate ? [gate] : []), tf.transpose(down) as Tensor2D], 1)
+        ),
+        0,
+      );
       return [tf.sum(neurons, 1), tf.matMul(neurons, neurons, false, true), tf.scalar(neurons.shape[1])];
     });
-    const values = pearson(Float64Array.from(await products.data()), Float64Array.from(await sum.data()), (await size.data())[0]);
+    const values = pearson(Float64Array.from(await products.data()), Float64Array.from(await sum.data()),
+      (await size.data())[0]);
     tf.dispose([sum, products, size]);
     disposeExperts(experts);
     return values;
@@ -91,7 +112,8 @@ function toFirst(correlation: Float32Array, n: number, width: number): number[] 
   return Array.from({ length: n }, (_, neuron) => {
     if (neuron < width) return neuron;
     let best = 0;
-    for (let first = 1; first < width; first++) if (correlation[first * n + neuron] > correlation[best * n + neuron]) best = first;
+    for (let first = 1; first < width; first++)
+      if (correlation[first * n + neuron] > correlation[best * n + neuron]) best = first;
     return best;
   });
 }

@@ -23,14 +23,19 @@ export function meanOutputObserver(): MergeableObserver<number[][]> {
         const sum = tf.tidy(() => tf.sum(expert(slot).run(input), 0));
         const values = await sum.data();
         sum.dispose();
-        spec.expertOf.forEach((of, e) => { if (of === slot) for (let d = 0; d < D; d++) total[e * D + d] += values[d]; });
+        spec.expertOf.forEach((of, e) => {
+          if (of === slot) { for (let d = 0; d < D; d++) total[e * D + d] += values[d]; }
+        });
       }
     },
     // a layer's tokens are counted once for each router output, so that E is known from the sums
-    result: () => sums.map((sum) => {
-      const tokens = sum("tokens");
-      return rows(sum("total"), sum("total").length / tokens.length).map((row, e) => row.map((value) => value / Math.max(1, tokens[e])));
-    }),
+    result: () =>
+      sums.map((sum) => {
+        const tokens = sum("tokens");
+        return rows(sum("total"), sum("total").length / tokens.length).map((row, e) =>
+          row.map((value) => value / Math.max(1, tokens[e]))
+        );
+      }),
     merge: (other) => sums.merge(other.sums!),
   };
 }

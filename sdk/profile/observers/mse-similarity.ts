@@ -49,17 +49,18 @@ export function mseSimilarityObserver(weights: WeightSource): MergeableObserver<
       for (const { x, y } of own.values()) tf.dispose([x, y]);
       disposeExperts(experts);
     },
-    result: () => sums.map((sum) => {
-      const [squares, tokens] = [sum("squares"), sum("tokens")];
-      const E = tokens.length;
-      const matrix = Array.from({ length: E }, () => new Array<number>(E).fill(1));
-      for (let a = 0; a < E; a++) {
-        for (let b = a + 1; b < E; b++) {
-          if (tokens[a] + tokens[b] > 0) matrix[a][b] = matrix[b][a] = 1 / (1 + 0.1 * Math.log(squares[a * E + b]));
+    result: () =>
+      sums.map((sum) => {
+        const [squares, tokens] = [sum("squares"), sum("tokens")];
+        const E = tokens.length;
+        const matrix = Array.from({ length: E }, () => new Array<number>(E).fill(1));
+        for (let a = 0; a < E; a++) {
+          for (let b = a + 1; b < E; b++) {
+            if (tokens[a] + tokens[b] > 0) matrix[a][b] = matrix[b][a] = 1 / (1 + 0.1 * Math.log(squares[a * E + b]));
+          }
         }
-      }
-      return matrix;
-    }),
+        return matrix;
+      }),
     merge: (other) => sums.merge(other.sums!),
   };
 }

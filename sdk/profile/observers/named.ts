@@ -38,7 +38,8 @@ const observers: Record<string, () => MergeableObserver> = {
 };
 
 /** Those that look at what the router did and at the tokens, and run no expert. */
-const withoutExperts = new Set(["usage", "routerLogits", "gram.router-logits", "gateMass", "gateRatio", "coactivation", "meanInput", "meanAbsInput", "channelNorms"]);
+const withoutExperts = new Set(["usage", "routerLogits", "gram.router-logits", "gateMass", "gateRatio", "coactivation",
+  "meanInput", "meanAbsInput", "channelNorms"]);
 
 /** Whether the observer of that name may ask an event for experts; one that is not known may. */
 export function runsExperts(name: string): boolean {
@@ -49,7 +50,8 @@ export function runsExperts(name: string): boolean {
 export const observerNames: readonly string[] = Object.keys(observers);
 
 /**
- * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts (`subsetLoss.6.most.100` at most 100) and
+ * A fresh observer of one statistic. `subsetLoss.6` tries the subsets of 6 experts (`subsetLoss.6.most.100` at most
+ * 100) and
  * `zip.6.1` matches neurons in the 6 random groups of seed 1, whatever the numbers.
  *
  * @throws MoeError `unknown-statistic` with the nearest name
@@ -58,8 +60,11 @@ export function observerNamed(statistic: string): MergeableObserver {
   const zip = /^zip\.([\d.]+)\.(\d+)$/.exec(statistic);
   if (zip) return zipMatchingObserver(Number(zip[1]), Number(zip[2]));
   const subsets = /^subsetLoss\.(\d*\.?\d+(?:e-\d+)?)(?:\.most\.(\d+))?$/.exec(statistic);
-  if (subsets) return subsetLossObserver({ keep: Number(subsets[1]), ...(subsets[2] && { maxSubsets: Number(subsets[2]) }) });
+  if (subsets)
+    return subsetLossObserver({ keep: Number(subsets[1]), ...(subsets[2] && { maxSubsets: Number(subsets[2]) }) });
   const make = Object.hasOwn(observers, statistic) ? observers[statistic] : undefined;
-  if (!make) throw new MoeError("unknown-statistic", `profile: statistic "${statistic}" is not known. ${suggest(statistic, observerNames)}`);
+  if (!make)
+    throw new MoeError("unknown-statistic",
+      `profile: statistic "${statistic}" is not known. ${suggest(statistic, observerNames)}`);
   return make();
 }

@@ -12,6 +12,7 @@ export function pearson(products: Float64Array, sum: Float64Array, count: number
   if (count < 2) return values;
   const covariance = (i: number, j: number) => (products[i * n + j] - (sum[i] * sum[j]) / count) / (count - 1);
   const deviation = Float64Array.from({ length: n }, (_, i) => Math.sqrt(Math.max(0, covariance(i, i))));
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) values[i * n + j] = covariance(i, j) / (deviation[i] * deviation[j] + EPSILON);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) values[i * n + j] = covariance(i, j) / (deviation[i] * deviation[j] + EPSILON);
   return values;
 }

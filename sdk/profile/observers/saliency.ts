@@ -77,10 +77,15 @@ export function saliencyObserver({ renormalised = false }: SaliencyOptions = {})
     result() {
       const peaks = largest.map((peak) => Array.from(peak("maxActivation")));
       const results = sums.map((sum) => {
-        const [count, eanSum, weightedEanSum] = [sum("count"), sum("eanSum"), sum("weightedEanSum")].map((values) => Array.from(values));
+        const [count, eanSum, weightedEanSum] = [sum("count"), sum("eanSum"), sum("weightedEanSum")].map((values) =>
+          Array.from(values)
+        );
         const mean = (values: number[]) => values.map((value, e) => value / Math.max(1, count[e]));
-        const eanCa = rows(sum("output"), sum("output").length / count.length).map((row, e) => Math.hypot(...row) / Math.max(1, count[e]));
-        return { reap: mean(weightedEanSum), eanMean: mean(eanSum), eanSum, weightedEanSum, eanCa, weightedFrequency: Array.from(sum("weightedFrequency")), maxActivation: [] as number[] };
+        const eanCa = rows(sum("output"), sum("output").length / count.length).map((row, e) =>
+          Math.hypot(...row) / Math.max(1, count[e])
+        );
+        return { reap: mean(weightedEanSum), eanMean: mean(eanSum), eanSum, weightedEanSum, eanCa,
+          weightedFrequency: Array.from(sum("weightedFrequency")), maxActivation: [] as number[] };
       });
       for (const [layer, result] of Object.entries(results)) result.maxActivation = peaks[layer];
       return results;

@@ -35,7 +35,9 @@ const LIMIT = 20_000;
  *
  * @throws MoeError `too-many-subsets`
  */
-export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: SubsetLossOptions): MergeableObserver<SubsetLoss> {
+export function subsetLossObserver(
+  { keep, maxSubsets = LIMIT, targets }: SubsetLossOptions,
+): MergeableObserver<SubsetLoss> {
   const sums = new Sums();
   const subsets = new Map<LayerId, number[][]>();
   const seen = new Map<LayerId, number>();
@@ -63,23 +65,32 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
         output.dispose();
       }
       const change = changes(await event.logits.data(), spec, await target.data() as Float32Array, outputs);
-      for (let index = 0; index < tried.length; index++) loss[index] += change([...tried[index], ...(spec.router.masked ?? [])]);
+      for (let index = 0; index < tried.length; index++)
+        loss[index] += change([...tried[index], ...(spec.router.masked ?? [])]);
     },
     result() {
       const results = sums.map((sum) => ({ keep: sum("kept").length, losses: Array.from(sum("loss")) }));
-      return Object.fromEntries(Object.entries(results).map(([layer, { keep, losses }]) =>
-        [layer, { keep, losses: Object.fromEntries(subsets.get(layer)!.map((dropped, index) => [dropped.join(","), losses[index]])) }]));
+      return Object.fromEntries(
+        Object.entries(results).map((
+          [layer, { keep, losses }],
+        ) => [layer, { keep,
+          losses: Object.fromEntries(subsets.get(layer)!.map((dropped, index) => [dropped.join(","), losses[index]])) }]
+        ),
+      );
     },
     merge: (other) => sums.merge(other.sums!),
   };
 }
 
 /**
- * How far the layer's output is from `target` when some experts are masked: softmax over the rest, the K largest, divided by
- * their sum. The distance of a weighted sum of outputs follows from their products with each other and with the target, which
+ * How far the layer's output is from `target` when some experts are masked: softmax over the rest, the K largest,
+ * divided by
+ * their sum. The distance of a weighted sum of outputs follows from their products with each other and with the target,
+ * which
  * are taken once for all subsets; float64, as differences of them are small.
  */
-function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, target: Float32Array, outputs: Float32Array[]): (dropped: readonly number[]) => number {
+function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, target: Float32Array,
+  outputs: Float32Array[]): (dropped: readonly number[]) => number {
   const N = logits.length / E;
   const D = target.length / N;
   const size = E + 1;
@@ -136,7 +147,10 @@ function choose(experts: number[], count: number, most: number, layer: LayerId):
   let total = 1;
   for (let i = 0; i < count; i++) total = (total * (experts.length - i)) / (i + 1);
   if (total > most) {
-    throw new MoeError("too-many-subsets", `prune: ${layer} has ${Math.round(total)} ways to drop ${count} of ${experts.length} experts; accepted are at most ${most}. Raise maxSubsets, or use a method that scores experts one by one, such as reap.`);
+    throw new MoeError("too-many-subsets",
+      `prune: ${layer} has ${Math.round(total)} ways to drop ${count} of ${experts.length} experts; `
+        + `accepted are at most ${most}. Raise maxSubsets, or use a method that scores experts one by one, `
+        + "such as reap.");
   }
   const found: number[][] = [];
   const extend = (chosen: number[], from: number) => {

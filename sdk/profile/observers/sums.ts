@@ -47,5 +47,6 @@ export class Sums {
 
 /** Cuts a flat row-major matrix into plain rows. */
 export function rows(flat: ArrayLike<number>, columns: number): number[][] {
-  return Array.from({ length: flat.length / columns }, (_, row) => Array.from({ length: columns }, (_, column) => flat[row * columns + column]));
+  return Array.from({ length: flat.length / columns },
+    (_, row) => Array.from({ length: columns }, (_, column) => flat[row * columns + column]));
 }

@@ -14,7 +14,8 @@ export interface Usage {
 export function usageObserver(): MergeableObserver<Usage> {
   const layers = new Map<LayerId, Usage>();
   const of = (layer: LayerId, expertOf: number[]) => {
-    if (!layers.has(layer)) layers.set(layer, { counts: new Array<number>(expertOf.length).fill(0), tokens: 0, expertOf: [...expertOf] });
+    if (!layers.has(layer))
+      layers.set(layer, { counts: new Array<number>(expertOf.length).fill(0), tokens: 0, expertOf: [...expertOf] });
     return layers.get(layer)!;
   };
   return {

@@ -17,7 +17,10 @@ export type ZipMatching = Record<number, number[]>;
  */
 export function zipMatchingObserver(keep: number, seed: number): MergeableObserver<ZipMatching> {
   const sums = new Sums();
-  const membersOf = (layer: string, experts: number) => groupsOf(layer, experts, Math.round(keepPerLayer(keep, experts, "merge")), seed).members.filter((members) => members.length > 1);
+  const membersOf = (layer: string, experts: number) =>
+    groupsOf(layer, experts, Math.round(keepPerLayer(keep, experts, "merge")), seed).members.filter((members) =>
+      members.length > 1
+    );
   return {
     name: `zip.${keep}.${seed}`,
     sums,

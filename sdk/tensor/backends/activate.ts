@@ -7,7 +7,8 @@ import { setNativeLinalg } from "../linalg/native.js";
 import type { Candidate, EngineInfo, NotStarted, Started } from "./candidate.js";
 
 /** Makes a candidate compute, with what it brings, and tries it. Never throws. */
-export async function activate(candidate: Candidate, asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
+export async function activate(candidate: Candidate,
+  asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
   try {
     registerGradients();
     silenceAdvice();
@@ -20,7 +21,8 @@ export async function activate(candidate: Candidate, asked: boolean): Promise<({
   } catch (error) {
     install({});
     const [firstLine] = String((error as Error)?.message ?? error).split("\n");
-    return { ok: false, reason: `it does not start: ${firstLine}`, cure: "Reinstall the package that brings it, or remove it." };
+    return { ok: false, reason: `it does not start: ${firstLine}`,
+      cure: "Reinstall the package that brings it, or remove it." };
   }
 }
 
@@ -32,7 +34,10 @@ function install({ fused = {}, linalg = {}, toFloat32, startFilling }: Partial<S
   setStartFilling(startFilling);
 }
 
-/** The plain JavaScript back end recommends a package at its first operation, on stderr; others call it for odd operations. */
+/**
+ * The plain JavaScript back end recommends a package at its first operation, on stderr; others call it for odd
+ * operations.
+ */
 function silenceAdvice(): void {
   (tf.findBackend("cpu") as { firstUse?: boolean }).firstUse = false;
 }
@@ -41,5 +46,6 @@ async function multiplySomething(): Promise<void> {
   const product = tf.tidy(() => tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5, 6], [7, 8]])));
   const values = await product.data();
   product.dispose();
-  if (values.join() !== "19,22,43,50") throw new Error(`a product of two 2 x 2 matrices is ${values.join()}, not 19,22,43,50`);
+  if (values.join() !== "19,22,43,50")
+    throw new Error(`a product of two 2 x 2 matrices is ${values.join()}, not 19,22,43,50`);
 }

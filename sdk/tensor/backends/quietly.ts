@@ -1,4 +1,7 @@
-/** Runs something, to the end of its promise if it gives one, while nothing that JavaScript prints comes out: what packages say while they load would land in notebooks. */
+/**
+ * Runs something, to the end of its promise if it gives one, while nothing that JavaScript prints comes out: what
+ * packages say while they load would land in notebooks.
+ */
 export function quietly<T>(work: () => T): T {
   const streams = [process.stdout, process.stderr];
   const writes = streams.map((stream) => stream.write);

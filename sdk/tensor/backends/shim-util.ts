@@ -1,4 +1,7 @@
-/** Gives back two functions of node:util that Node 23 removed and tfjs-node calls. Self-contained: it also runs in another process. */
+/**
+ * Gives back two functions of node:util that Node 23 removed and tfjs-node calls. Self-contained: it also runs in
+ * another process.
+ */
 export function shimUtil(util: object): void {
   const removed = util as Record<string, unknown>;
   removed.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;

@@ -15,7 +15,9 @@ export const tfjsNodeGpu: Candidate = {
     const version = await load("@tensorflow/tfjs-node-gpu");
     if (typeof version !== "string") return version;
     const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
-    if (!isUsingGpuDevice) return { ok: false, reason: "@tensorflow/tfjs-node-gpu loads, but sees no GPU", cure: "Check the driver and the CUDA libraries, or remove the package." };
+    if (!isUsingGpuDevice)
+      return { ok: false, reason: "@tensorflow/tfjs-node-gpu loads, but sees no GPU",
+        cure: "Check the driver and the CUDA libraries, or remove the package." };
     return { ok: true, device: "gpu", version };
   },
 };
@@ -29,11 +31,16 @@ export const tfjsNode: Candidate = {
   },
 };
 
-/** Loads one of the packages, after it has proved itself in a process of its own, and makes its back end the active one; returns its version. */
+/**
+ * Loads one of the packages, after it has proved itself in a process of its own, and makes its back end the active one;
+ * returns its version.
+ */
 async function load(name: string): Promise<string | NotStarted> {
   const found = find(name);
-  if (!found) return { ok: false, reason: `${name} is not installed`, cure: `Where there is a use for it: npm install ${name}.` };
-  const refused = (why: string): NotStarted => ({ ok: false, reason: `${name} is installed, but does not load: ${why}`, cure: `Reinstall it (npm rebuild ${name}), or remove it.` });
+  if (!found)
+    return { ok: false, reason: `${name} is not installed`, cure: `Where there is a use for it: npm install ${name}.` };
+  const refused = (why: string): NotStarted => ({ ok: false, reason: `${name} is installed, but does not load: ${why}`,
+    cure: `Reinstall it (npm rebuild ${name}), or remove it.` });
   const problem = tryApart(found.folder);
   if (problem) return refused(problem);
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "3";

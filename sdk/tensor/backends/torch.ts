@@ -8,7 +8,8 @@ export const torch: Candidate = {
     const { registerTorch } = await import("../torch/register.js");
     const registration = await registerTorch();
     if (!registration.ok) return registration;
-    if (!(await tf.setBackend("torch"))) return { ok: false, reason: "the library does not start", cure: "Build it again: npx moelab engine build." };
+    if (!(await tf.setBackend("torch")))
+      return { ok: false, reason: "the library does not start", cure: "Build it again: npx moelab engine build." };
     return registration;
   },
 };

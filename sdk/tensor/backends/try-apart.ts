@@ -17,12 +17,18 @@ const SCRIPT = `
  * @param folder of the package
  * @returns why it cannot be used, in one line; undefined when it loads and computes
  */
-export function tryApart(folder: string, limitMs = Number(process.env.MOELAB_PACKAGE_LIMIT_MS) || 60_000): string | undefined {
-  const { error, status, signal, stderr } = spawnSync(process.execPath, ["-e", SCRIPT, folder], { timeout: limitMs, killSignal: "SIGKILL", encoding: "utf8", maxBuffer: 1 << 26, env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3", NODE_OPTIONS: "" } });
-  if ((error as NodeJS.ErrnoException | undefined)?.code === "ETIMEDOUT") return `it does not finish loading within ${limitMs / 1000} s`;
+export function tryApart(folder: string, limitMs = Number(process.env.MOELAB_PACKAGE_LIMIT_MS) || 60_000):
+  | string
+  | undefined {
+  const { error, status, signal, stderr } = spawnSync(process.execPath, ["-e", SCRIPT, folder], { timeout: limitMs,
+    killSignal: "SIGKILL", encoding: "utf8", maxBuffer: 1 << 26,
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3", NODE_OPTIONS: "" } });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "ETIMEDOUT")
+    return `it does not finish loading within ${limitMs / 1000} s`;
   if (error) return error.message;
   if (signal) return `it ends the process with ${signal}`;
   if (status === 0) return undefined;
   const lines = stderr.split("\n").map((line) => line.trim());
-  return lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line))?.replace(/^\w*Error( \[\w+\])?: /, "") ?? `it ends the process with exit status ${status}`;
+  return lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line))?.replace(/^\w*Error( \[\w+\])?: /, "")
+    ?? `it ends the process with exit status ${status}`;
 }

@@ -34,19 +34,28 @@ export const webgpu: Candidate = {
     const backend = await importIfThere(PACKAGES[1]);
     if (!dawn || !backend) {
       const missing = PACKAGES.filter((_, i) => ![dawn, backend][i]).join(" ");
-      return { ok: false, reason: `${missing.replace(" ", " and ")} not installed`, cure: `Where there is a GPU: npm install ${missing}.` };
+      return { ok: false, reason: `${missing.replace(" ", " and ")} not installed`,
+        cure: `Where there is a GPU: npm install ${missing}.` };
     }
     Object.assign(globalThis, dawn.globals); // GPUBufferUsage and the like, which the back end expects to be global
     const gpu = (dawn.create as (flags: string[]) => { requestAdapter(options: object): Promise<Adapter | null> })([]);
-    Object.defineProperty(globalThis, "navigator", { value: { ...(globalThis as { navigator?: object }).navigator, gpu }, configurable: true });
+    Object.defineProperty(globalThis, "navigator", {
+      value: { ...(globalThis as { navigator?: object }).navigator, gpu },
+      configurable: true,
+    });
     const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) return { ok: false, reason: "there is no WebGPU adapter", cure: "Install the driver of the GPU; on Linux it must offer Vulkan." };
+    if (!adapter)
+      return { ok: false, reason: "there is no WebGPU adapter",
+        cure: "Install the driver of the GPU; on Linux it must offer Vulkan." };
     const software = isSoftware(adapter);
-    if (software && !asked) return { ok: false, reason: `the only adapter is software (${software})`, cure: "MOELAB_BACKEND=webgpu takes it nevertheless." };
+    if (software && !asked)
+      return { ok: false, reason: `the only adapter is software (${software})`,
+        cure: "MOELAB_BACKEND=webgpu takes it nevertheless." };
     const device = await adapter.requestDevice(deviceOptions(adapter));
-    const WebGPUBackend = backend.WebGPUBackend as new (device: object, info: object) => tf.KernelBackend;
+    const WebGPUBackend = backend.WebGPUBackend as new(device: object, info: object) => tf.KernelBackend;
     tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info ?? {}), 3);
-    if (!(await tf.setBackend("webgpu"))) return { ok: false, reason: "the WebGPU back end does not start", cure: "Update the webgpu package." };
+    if (!(await tf.setBackend("webgpu")))
+      return { ok: false, reason: "the WebGPU back end does not start", cure: "Update the webgpu package." };
     return (started = { ok: true, device: software ? "cpu" : "gpu", version: String(backend.version) });
   },
 };
@@ -75,7 +84,8 @@ function isSoftware(adapter: Adapter): string | undefined {
 
 /** the largest buffers that the adapter has: weights of an expert bank are one buffer */
 function deviceOptions({ limits, features }: Adapter): object {
-  const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxComputeWorkgroupStorageSize", "maxComputeWorkgroupsPerDimension", "maxComputeInvocationsPerWorkgroup"];
+  const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxComputeWorkgroupStorageSize",
+    "maxComputeWorkgroupsPerDimension", "maxComputeInvocationsPerWorkgroup"];
   return {
     requiredLimits: Object.fromEntries(wanted.map((name) => [name, limits[name]])),
     requiredFeatures: ["timestamp-query", "bgra8unorm-storage"].filter((name) => features.has(name)),

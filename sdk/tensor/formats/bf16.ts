@@ -1,4 +1,7 @@
-/** bfloat16 is the upper half of a float32. Two at a time, as one 32-bit word: half the reads. @param target as long as `codes`; fresh memory by default */
+/**
+ * bfloat16 is the upper half of a float32. Two at a time, as one 32-bit word: half the reads. @param target as long as
+ * `codes`; fresh memory by default
+ */
 export function decodeBf16(codes: Uint16Array, target: Float32Array = new Float32Array(codes.length)): Float32Array {
   const out = new Uint32Array(target.buffer, target.byteOffset, codes.length);
   if (codes.byteOffset % 4 !== 0) {

@@ -15,26 +15,44 @@ import { decodeNatively } from "./native-decode.js";
  */
 export function decode(bytes: Uint8Array, dtype: Dtype): Float32Array {
   switch (dtype) {
-    case "F32": return elements(bytes, dtype, Float32Array);
-    case "F64": return Float32Array.from(elements(bytes, dtype, Float64Array));
-    case "BF16": return decodeNatively(wholeElements(bytes, dtype, 2), dtype) ?? decodeBf16(elements(bytes, dtype, Uint16Array));
-    case "F16": return decodeNatively(wholeElements(bytes, dtype, 2), dtype) ?? lookUp(elements(bytes, dtype, Uint16Array), codeTable(f16));
-    case "F8_E4M3": return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e4m3));
-    case "F8_E5M2": return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e5m2));
-    case "I64": return decodeInt64(elements(bytes, dtype, BigInt64Array));
-    case "U64": return decodeInt64(elements(bytes, dtype, BigUint64Array));
-    case "I32": return Float32Array.from(elements(bytes, dtype, Int32Array));
-    case "U32": return Float32Array.from(elements(bytes, dtype, Uint32Array));
-    case "I16": return Float32Array.from(elements(bytes, dtype, Int16Array));
-    case "U16": return Float32Array.from(elements(bytes, dtype, Uint16Array));
-    case "I8": return Float32Array.from(elements(bytes, dtype, Int8Array));
-    case "U8": return Float32Array.from(bytes);
-    case "BOOL": return Float32Array.from(bytes, (byte) => (byte ? 1 : 0));
+    case "F32":
+      return elements(bytes, dtype, Float32Array);
+    case "F64":
+      return Float32Array.from(elements(bytes, dtype, Float64Array));
+    case "BF16":
+      return decodeNatively(wholeElements(bytes, dtype, 2), dtype) ?? decodeBf16(elements(bytes, dtype, Uint16Array));
+    case "F16":
+      return decodeNatively(wholeElements(bytes, dtype, 2), dtype)
+        ?? lookUp(elements(bytes, dtype, Uint16Array), codeTable(f16));
+    case "F8_E4M3":
+      return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e4m3));
+    case "F8_E5M2":
+      return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e5m2));
+    case "I64":
+      return decodeInt64(elements(bytes, dtype, BigInt64Array));
+    case "U64":
+      return decodeInt64(elements(bytes, dtype, BigUint64Array));
+    case "I32":
+      return Float32Array.from(elements(bytes, dtype, Int32Array));
+    case "U32":
+      return Float32Array.from(elements(bytes, dtype, Uint32Array));
+    case "I16":
+      return Float32Array.from(elements(bytes, dtype, Int16Array));
+    case "U16":
+      return Float32Array.from(elements(bytes, dtype, Uint16Array));
+    case "I8":
+      return Float32Array.from(elements(bytes, dtype, Int8Array));
+    case "U8":
+      return Float32Array.from(bytes);
+    case "BOOL":
+      return Float32Array.from(bytes, (byte) => (byte ? 1 : 0));
     case "MXFP4": {
       const blocks = Math.floor(bytes.length / 17) * 16;
       return decodeMxfp4(bytes.subarray(0, blocks), bytes.subarray(blocks));
     }
-    default: throw new FormatError("unknown-dtype", `decode: dtype ${dtype} is not known. Convert the checkpoint to F32 or BF16.`);
+    default:
+      throw new FormatError("unknown-dtype",
+        `decode: dtype ${dtype} is not known. Convert the checkpoint to F32 or BF16.`);
   }
 }
 
@@ -44,7 +62,10 @@ function lookUp(codes: Uint8Array | Uint16Array, table: Float32Array): Float32Ar
   return values;
 }
 
-interface ElementArray<T> { new (buffer: ArrayBufferLike, byteOffset: number, length: number): T; readonly BYTES_PER_ELEMENT: number }
+interface ElementArray<T> {
+  new(buffer: ArrayBufferLike, byteOffset: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 /** The bytes seen as elements; copied first when they do not lie on a multiple of the element size. */
 function elements<T>(bytes: Uint8Array, dtype: Dtype, type: ElementArray<T>): T {
@@ -56,7 +77,9 @@ function elements<T>(bytes: Uint8Array, dtype: Dtype, type: ElementArray<T>): T 
 
 function wholeElements(bytes: Uint8Array, dtype: Dtype, size: number): Uint8Array {
   if (bytes.length % size !== 0) {
-    throw new FormatError("dtype-length", `decode: ${bytes.length} bytes of ${dtype}; accepted is a multiple of ${size}. The tensor is cut short: download it again.`);
+    throw new FormatError("dtype-length",
+      `decode: ${bytes.length} bytes of ${dtype}; accepted is a multiple of ${size}. The tensor is cut `
+        + "short: download it again.");
   }
   return bytes;
 }

@@ -11,26 +11,42 @@ import { encodeMxfp4 } from "./mxfp4.js";
  */
 export function encode(values: Float32Array, dtype: Dtype): Uint8Array {
   switch (dtype) {
-    case "F32": return bytesOf(values.slice());
-    case "F64": return bytesOf(Float64Array.from(values));
-    case "BF16": return bytesOf(encodeBf16(values));
-    case "F16": return floats(values, f16);
-    case "F8_E4M3": return floats(values, f8e4m3);
-    case "F8_E5M2": return floats(values, f8e5m2);
-    case "I64": return bytesOf(BigInt64Array.from(values as never, toBigInt(-(2n ** 63n), 2n ** 63n - 1n)));
-    case "U64": return bytesOf(BigUint64Array.from(values as never, toBigInt(0n, 2n ** 64n - 1n)));
-    case "I32": return bytesOf(Int32Array.from(values, toInteger(-(2 ** 31), 2 ** 31 - 1)));
-    case "U32": return bytesOf(Uint32Array.from(values, toInteger(0, 2 ** 32 - 1)));
-    case "I16": return bytesOf(Int16Array.from(values, toInteger(-(2 ** 15), 2 ** 15 - 1)));
-    case "U16": return bytesOf(Uint16Array.from(values, toInteger(0, 2 ** 16 - 1)));
-    case "I8": return bytesOf(Int8Array.from(values, toInteger(-128, 127)));
-    case "U8": return Uint8Array.from(values, toInteger(0, 255));
-    case "BOOL": return Uint8Array.from(values, (value) => (value ? 1 : 0));
+    case "F32":
+      return bytesOf(values.slice());
+    case "F64":
+      return bytesOf(Float64Array.from(values));
+    case "BF16":
+      return bytesOf(encodeBf16(values));
+    case "F16":
+      return floats(values, f16);
+    case "F8_E4M3":
+      return floats(values, f8e4m3);
+    case "F8_E5M2":
+      return floats(values, f8e5m2);
+    case "I64":
+      return bytesOf(BigInt64Array.from(values as never, toBigInt(-(2n ** 63n), 2n ** 63n - 1n)));
+    case "U64":
+      return bytesOf(BigUint64Array.from(values as never, toBigInt(0n, 2n ** 64n - 1n)));
+    case "I32":
+      return bytesOf(Int32Array.from(values, toInteger(-(2 ** 31), 2 ** 31 - 1)));
+    case "U32":
+      return bytesOf(Uint32Array.from(values, toInteger(0, 2 ** 32 - 1)));
+    case "I16":
+      return bytesOf(Int16Array.from(values, toInteger(-(2 ** 15), 2 ** 15 - 1)));
+    case "U16":
+      return bytesOf(Uint16Array.from(values, toInteger(0, 2 ** 16 - 1)));
+    case "I8":
+      return bytesOf(Int8Array.from(values, toInteger(-128, 127)));
+    case "U8":
+      return Uint8Array.from(values, toInteger(0, 255));
+    case "BOOL":
+      return Uint8Array.from(values, (value) => (value ? 1 : 0));
     case "MXFP4": {
       const { blocks, scales } = encodeMxfp4(values);
       return Uint8Array.from([...blocks, ...scales]);
     }
-    default: throw new FormatError("unknown-dtype", `encode: dtype ${dtype} is not known. Write F32 or BF16.`);
+    default:
+      throw new FormatError("unknown-dtype", `encode: dtype ${dtype} is not known. Write F32 or BF16.`);
   }
 }
 

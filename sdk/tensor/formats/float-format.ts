@@ -10,7 +10,8 @@ export interface FloatFormat {
   nan: number;
 }
 
-export const f16: FloatFormat = { bits: 16, mantissaBits: 10, bias: 15, largest: 0x7bff, infinity: 0x7c00, nan: 0x7e00 };
+export const f16: FloatFormat = { bits: 16, mantissaBits: 10, bias: 15, largest: 0x7bff, infinity: 0x7c00,
+  nan: 0x7e00 };
 export const f8e5m2: FloatFormat = { bits: 8, mantissaBits: 2, bias: 15, largest: 0x7b, infinity: 0x7c, nan: 0x7f };
 /** the "fn" form: no infinities, and the top exponent holds numbers */
 export const f8e4m3: FloatFormat = { bits: 8, mantissaBits: 3, bias: 7, largest: 0x7e, nan: 0x7f };
@@ -37,7 +38,10 @@ function numberOf(code: number, { bits, mantissaBits, bias, largest, infinity }:
   return sign * (exponent === 0 ? 2 ** (1 - bias) * mantissa : 2 ** (exponent - bias) * (1 + mantissa));
 }
 
-/** Writes the nearest code of each value, ties to the even code; beyond the largest number: infinity, or NaN where there is none. */
+/**
+ * Writes the nearest code of each value, ties to the even code; beyond the largest number: infinity, or NaN where there
+ * is none.
+ */
 export function encodeFloats(values: Float32Array, format: FloatFormat, codes: Uint8Array | Uint16Array): void {
   const { bits, mantissaBits, bias, largest, infinity = format.nan } = format;
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -13,7 +13,9 @@ const BLOCK_BYTES = BLOCK / 2;
  */
 export function decodeMxfp4(blocks: Uint8Array, scales: Uint8Array): Float32Array {
   if (blocks.length !== scales.length * BLOCK_BYTES) {
-    throw new FormatError("mxfp4-length", `decode: MXFP4 has ${blocks.length} bytes of blocks and ${scales.length} scales; accepted is 16 bytes for each scale. Check that both tensors are of one weight.`);
+    throw new FormatError("mxfp4-length",
+      `decode: MXFP4 has ${blocks.length} bytes of blocks and ${scales.length} scales; accepted is 16 `
+        + "bytes for each scale. Check that both tensors are of one weight.");
   }
   const values = new Float32Array(scales.length * BLOCK);
   const scaled = new Float32Array(16);
@@ -35,7 +37,8 @@ export function decodeMxfp4(blocks: Uint8Array, scales: Uint8Array): Float32Arra
  */
 export function encodeMxfp4(values: Float32Array): { blocks: Uint8Array; scales: Uint8Array } {
   if (values.length % BLOCK !== 0) {
-    throw new FormatError("mxfp4-length", `encode: MXFP4 of ${values.length} values; accepted is a multiple of 32. Pad the last block.`);
+    throw new FormatError("mxfp4-length",
+      `encode: MXFP4 of ${values.length} values; accepted is a multiple of 32. Pad the last block.`);
   }
   const scales = new Uint8Array(values.length / BLOCK);
   const blocks = new Uint8Array(values.length / 2);

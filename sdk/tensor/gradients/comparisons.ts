@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import type { GradConfig } from "@tensorflow/tfjs";
 
-/** A comparison is constant almost everywhere: zeros, where TensorFlow.js stops with an error for all but GreaterEqual. */
+/**
+ * A comparison is constant almost everywhere: zeros, where TensorFlow.js stops with an error for all but GreaterEqual.
+ */
 export const comparisons: GradConfig[] = ["Equal", "NotEqual", "Greater", "Less", "LessEqual"].map((kernelName) => ({
   kernelName,
   inputsToSave: ["a", "b"],

@@ -12,13 +12,15 @@ export const einsum: GradConfig = {
   gradFunc: (dy, operands, attrs) => {
     const [inputs, output] = (attrs.equation as string).replace(/\s/g, "").split("->");
     const terms = inputs.split(",");
-    return Object.fromEntries(terms.map((term, i) => [String(i), () => tf.tidy(() => {
-      const others = operands.filter((_, j) => j !== i);
-      const sources = [output, ...terms.filter((_, j) => j !== i)];
-      const reached = [...term].filter((letter) => sources.some((source) => source.includes(letter))).join("");
-      const found = tf.einsum(`${sources.join(",")}->${reached}`, dy as Tensor, ...others);
-      const shape = [...term].map((letter, axis) => (reached.includes(letter) ? operands[i].shape[axis] : 1));
-      return tf.broadcastTo(tf.reshape(found, shape), operands[i].shape as [number]);
-    })]));
+    return Object.fromEntries(terms.map((term, i) => [String(i), () =>
+      tf.tidy(() => {
+        const others = operands.filter((_, j) => j !== i);
+        const sources = [output, ...terms.filter((_, j) => j !== i)];
+        const reached = [...term].filter((letter) => sources.some((source) => source.includes(letter))).join("");
+        const found = tf.einsum(`${sources.join(",")}->${reached}`, dy as Tensor, ...others);
+        const shape = [...term].map((letter, axis) => (reached.includes(letter) ? operands[i].shape[axis] : 1));
+        return tf.broadcastTo(tf.reshape(found, shape), operands[i].shape as [number]);
+      })]
+    ));
   },
 };

@@ -24,12 +24,15 @@ export const stridedSlice: GradConfig = {
   kernelName: "StridedSlice",
   inputsToSave: ["x"],
   gradFunc: (dy, [x], attrs) => ({
-    x: () => tf.tidy(() => {
-      const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attrs as unknown as Record<string, number[]> & Record<string, number>;
-      // the same slice of the places tells where each number came from
-      const places = tf.reshape(tf.range(0, x.size, 1, "int32"), x.shape);
-      const taken = tf.stridedSlice(places, begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask);
-      return tf.reshape(tf.scatterND(tf.reshape(taken, [-1, 1]), tf.reshape(dy as Tensor, [-1]), [x.size]), x.shape);
-    }),
+    x: () =>
+      tf.tidy(() => {
+        const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } =
+          attrs as unknown as Record<string, number[]> & Record<string, number>;
+        // the same slice of the places tells where each number came from
+        const places = tf.reshape(tf.range(0, x.size, 1, "int32"), x.shape);
+        const taken = tf.stridedSlice(places, begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask,
+          shrinkAxisMask);
+        return tf.reshape(tf.scatterND(tf.reshape(taken, [-1, 1]), tf.reshape(dy as Tensor, [-1]), [x.size]), x.shape);
+      }),
   }),
 };

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import type { GradConfig, Tensor } from "@tensorflow/tfjs";
 
-/** C = A B with either side transposed. An operand that was used for several matrices gets the sum of their gradients. */
+/**
+ * C = A B with either side transposed. An operand that was used for several matrices gets the sum of their gradients.
+ */
 export const matMul: GradConfig = {
   kernelName: "BatchMatMul",
   inputsToSave: ["a", "b"],
@@ -36,6 +38,8 @@ function sameBatch(x: Tensor, y: Tensor): boolean {
 /** Sums the axes that broadcasting added or made longer. */
 export function sumTo(x: Tensor, shape: number[]): Tensor {
   const extra = x.rank - shape.length;
-  const axes = x.shape.map((_, axis) => axis).filter((axis) => axis < extra || (shape[axis - extra] === 1 && x.shape[axis] !== 1));
+  const axes = x.shape.map((_, axis) => axis).filter((axis) =>
+    axis < extra || (shape[axis - extra] === 1 && x.shape[axis] !== 1)
+  );
   return tf.reshape(axes.length > 0 ? tf.sum(x, axes) : x, shape);
 }

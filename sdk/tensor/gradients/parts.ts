@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { GradConfig, Tensor } from "@tensorflow/tfjs";
 
-// The engine hands the gradient of a single part over without its array, which TensorFlow.js's own gradients do not expect.
+// The engine hands the gradient of a single part over without its array, which TensorFlow.js's own gradients do not
+// expect.
 const asArray = (dy: Tensor | Tensor[]) => (Array.isArray(dy) ? dy : [dy]);
 
 export const split: GradConfig = {

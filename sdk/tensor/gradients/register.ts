@@ -18,5 +18,6 @@ let registered = false;
 export function registerGradients(): void {
   if (registered) return;
   registered = true;
-  for (const gradient of [sigmoid, softmax, sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd, stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
+  for (const gradient of [sigmoid, softmax, sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd,
+    stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
 }

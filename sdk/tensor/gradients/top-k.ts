@@ -8,9 +8,10 @@ export const topK: GradConfig = {
   inputsToSave: ["x"],
   outputsToSave: [false, true],
   gradFunc: (dys, [x, indices]) => ({
-    x: () => tf.tidy(() => {
-      const places = oneHot(indices, x.shape[x.rank - 1]!); // [..., k, E]
-      return tf.sum(tf.mul(places, tf.expandDims((dys as Tensor[])[0], -1)), -2);
-    }),
+    x: () =>
+      tf.tidy(() => {
+        const places = oneHot(indices, x.shape[x.rank - 1]!); // [..., k, E]
+        return tf.sum(tf.mul(places, tf.expandDims((dys as Tensor[])[0], -1)), -2);
+      }),
   }),
 };

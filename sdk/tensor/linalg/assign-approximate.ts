@@ -2,7 +2,10 @@ import { MoeError } from "../../errors.js";
 
 export interface AssignApproximateOptions {
   maximize?: boolean;
-  /** the sum is at most rows x tolerance x (largest - smallest score) from the best one; 0.001 by default; below 2^-26, where prices end to differ from scores, that */
+  /**
+   * the sum is at most rows x tolerance x (largest - smallest score) from the best one; 0.001 by default; below 2^-26,
+   * where prices end to differ from scores, that
+   */
   tolerance?: number;
 }
 
@@ -23,12 +26,19 @@ const LIST = 24;
  *
  * @param score n x n, row by row, finite
  */
-export function assignApproximate(score: Float32Array, n: number, { maximize = false, tolerance = 1e-3 }: AssignApproximateOptions = {}): ApproximateAssignment {
-  if (score.length !== n * n) throw new MoeError("assign-shape", `assignApproximate: ${score.length} scores for ${n} rows; accepted are rows x rows scores. Check the shape.`);
-  if (!(tolerance > 0)) throw new MoeError("assign-tolerance", `assignApproximate: tolerance is ${tolerance}; accepted is a number above 0. Use assign for the exact solution.`);
+export function assignApproximate(score: Float32Array, n: number,
+  { maximize = false, tolerance = 1e-3 }: AssignApproximateOptions = {}): ApproximateAssignment {
+  if (score.length !== n * n)
+    throw new MoeError("assign-shape",
+      `assignApproximate: ${score.length} scores for ${n} rows; accepted are rows x rows scores. Check the shape.`);
+  if (!(tolerance > 0))
+    throw new MoeError("assign-tolerance",
+      `assignApproximate: tolerance is ${tolerance}; accepted is a number above 0. Use assign for the exact solution.`);
   const auction = new Auction(score, n, maximize ? 1 : -1);
   const range = n === 0 ? 0 : auction.range();
-  if (!Number.isFinite(range)) throw new MoeError("not-finite", "assignApproximate: a score is not finite; accepted are finite numbers. Find where it came from.");
+  if (!Number.isFinite(range))
+    throw new MoeError("not-finite",
+      "assignApproximate: a score is not finite; accepted are finite numbers. Find where it came from.");
   // where all scores are equal no bid raises a price, and rows would displace each other for ever
   if (range === 0) return { columns: Int32Array.from({ length: n }, (_, row) => row), gap: 0 };
   const last = Math.max(tolerance, 2 ** -26) * range;

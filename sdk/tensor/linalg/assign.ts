@@ -18,16 +18,23 @@ export interface AssignOptions {
  * @throws MoeError `assign-shape`, `not-finite`
  * @example assign(Float32Array.of(1, 2, 3, 1), 2, { maximize: true })  // [1, 0]
  */
-export function assign(score: Float32Array | Float64Array, rows: number, { maximize = false, columns = rows }: AssignOptions = {}): Int32Array {
+export function assign(score: Float32Array | Float64Array, rows: number,
+  { maximize = false, columns = rows }: AssignOptions = {}): Int32Array {
   if (score.length !== rows * columns) {
-    throw new MoeError("assign-shape", `assign: ${score.length} scores for ${rows} rows and ${columns} columns; accepted are rows x columns scores. Check the shape.`);
+    throw new MoeError("assign-shape",
+      `assign: ${score.length} scores for ${rows} rows and ${columns} columns; accepted are rows x columns `
+        + "scores. Check the shape.");
   }
   const at = notFinite(score);
-  if (at >= 0) throw new MoeError("not-finite", `assign: the score of row ${Math.floor(at / columns)}, column ${at % columns} is ${score[at]}; accepted are finite numbers. Find where it came from.`);
-  if (rows > columns) return rowsOfColumns(assign(flipped(score, rows, columns), columns, { maximize, columns: rows }), rows);
+  if (at >= 0)
+    throw new MoeError("not-finite",
+      `assign: the score of row ${Math.floor(at / columns)}, column ${at % columns} is ${score[at]}; `
+        + "accepted are finite numbers. Find where it came from.");
+  if (rows > columns)
+    return rowsOfColumns(assign(flipped(score, rows, columns), columns, { maximize, columns: rows }), rows);
   if (native.assign) return native.assign(score, rows, columns, maximize);
   const cost = new Float64Array(score);
-  if (maximize) for (let k = 0; k < cost.length; k++) cost[k] = -cost[k];
+  if (maximize) { for (let k = 0; k < cost.length; k++) cost[k] = -cost[k]; }
   return jonkerVolgenant(cost, rows, columns);
 }
 
@@ -62,15 +69,18 @@ function jonkerVolgenant(cost: Float64Array, n: number, m: number): Int32Array {
 }
 
 /** Each column's price becomes its smallest cost, and goes to that row if the row is free. */
-function reduceColumns(cost: Float64Array, n: number, price: Float64Array, columnOf: Int32Array, rowOf: Int32Array): void {
+function reduceColumns(cost: Float64Array, n: number, price: Float64Array, columnOf: Int32Array,
+  rowOf: Int32Array): void {
   const best = new Int32Array(n);
   price.set(cost.subarray(0, n));
-  for (let i = 1; i < n; i++) for (let j = 0, at = i * n; j < n; j++, at++) if (cost[at] < price[j]) [price[j], best[j]] = [cost[at], i];
+  for (let i = 1; i < n; i++)
+    for (let j = 0, at = i * n; j < n; j++, at++) if (cost[at] < price[j]) [price[j], best[j]] = [cost[at], i];
   for (let j = n - 1; j >= 0; j--) if (columnOf[best[j]] < 0) [columnOf[best[j]], rowOf[j]] = [j, best[j]];
 }
 
 /** A free row takes its cheapest column, lowers its price to the second cheapest, and sets the row free that had it. */
-function reduceRows(cost: Float64Array, n: number, m: number, price: Float64Array, columnOf: Int32Array, rowOf: Int32Array): void {
+function reduceRows(cost: Float64Array, n: number, m: number, price: Float64Array, columnOf: Int32Array,
+  rowOf: Int32Array): void {
   // with rounding two rows could take a column from one another for very long: what is left goes to the path search
   let steps = 4 * n;
   for (let row = 0; row < n; row++) {
@@ -101,7 +111,8 @@ class PathSearch {
   private readonly distance: Float64Array;
   private readonly previous: Int32Array;
 
-  constructor(private readonly cost: Float64Array, private readonly m: number, private readonly price: Float64Array, private readonly columnOf: Int32Array, private readonly rowOf: Int32Array) {
+  constructor(private readonly cost: Float64Array, private readonly m: number, private readonly price: Float64Array,
+    private readonly columnOf: Int32Array, private readonly rowOf: Int32Array) {
     this.distance = new Float64Array(m);
     this.previous = new Int32Array(m);
   }
@@ -130,7 +141,10 @@ class PathSearch {
     }
   }
 
-  /** Shortens the distances by the ways through a row; the nearest column that is not done, a free one if there are several. */
+  /**
+   * Shortens the distances by the ways through a row; the nearest column that is not done, a free one if there are
+   * several.
+   */
   private relax(row: number, reached: number): number {
     const { cost, m, price, columnOf, rowOf, distance, previous } = this;
     const own = columnOf[row];

@@ -1,5 +1,5 @@
 import { MoeError } from "../../errors.js";
-import { mustBeFinite, mustBeSquare, type Matrix } from "./matrix.js";
+import { type Matrix, mustBeFinite, mustBeSquare } from "./matrix.js";
 import { native } from "./native.js";
 
 /**
@@ -13,7 +13,9 @@ export function cholesky(a: Matrix): Matrix {
   const found = (a.rows > 0 && native.cholesky?.(a)) || composed(a);
   for (let i = 0; i < a.rows; i++) {
     if (!(found.data[i * a.rows + i] > 0)) {
-      throw new MoeError("not-positive-definite", `cholesky: the matrix is not positive definite (pivot ${i} of ${a.rows}); accepted are positive definite ones. Add a small multiple of the identity.`);
+      throw new MoeError("not-positive-definite",
+        `cholesky: the matrix is not positive definite (pivot ${i} of ${a.rows}); accepted are positive `
+          + "definite ones. Add a small multiple of the identity.");
     }
   }
   return found;
@@ -21,10 +23,11 @@ export function cholesky(a: Matrix): Matrix {
 
 function composed({ rows: n, data }: Matrix): Matrix {
   const lower = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) {
-    let rest = data[i * n + j];
-    for (let k = 0; k < j; k++) rest -= lower[i * n + k] * lower[j * n + k];
-    lower[i * n + j] = i === j ? Math.sqrt(rest) : rest / lower[j * n + j];
-  }
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j <= i; j++) {
+      let rest = data[i * n + j];
+      for (let k = 0; k < j; k++) rest -= lower[i * n + k] * lower[j * n + k];
+      lower[i * n + j] = i === j ? Math.sqrt(rest) : rest / lower[j * n + j];
+    }
   return { rows: n, columns: n, data: lower };
 }

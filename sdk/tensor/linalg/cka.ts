@@ -1,5 +1,5 @@
 import { MoeError } from "../../errors.js";
-import { mustBeFinite, product, transposed, type Matrix } from "./matrix.js";
+import { type Matrix, mustBeFinite, product, transposed } from "./matrix.js";
 
 export interface CkaOptions {
   /**
@@ -19,8 +19,12 @@ export interface CkaOptions {
  * @param y n rows
  */
 export function cka(x: Matrix, y: Matrix, { kernel = "linear", unbiased = false }: CkaOptions = {}): number {
-  if (x.rows !== y.rows) throw new MoeError("cka-rows", `cka: ${x.rows} and ${y.rows} rows; accepted are representations of the same inputs. Use the same inputs for both.`);
-  if (unbiased && x.rows < 4) throw new MoeError("cka-rows", `cka: ${x.rows} rows; the unbiased estimate takes 4 or more. Use more inputs.`);
+  if (x.rows !== y.rows)
+    throw new MoeError("cka-rows",
+      `cka: ${x.rows} and ${y.rows} rows; accepted are representations of the same inputs. Use the same `
+        + "inputs for both.");
+  if (unbiased && x.rows < 4)
+    throw new MoeError("cka-rows", `cka: ${x.rows} rows; the unbiased estimate takes 4 or more. Use more inputs.`);
   mustBeFinite(x, "cka");
   mustBeFinite(y, "cka");
   const [k, l] = [x, y].map((rows) => (kernel === "linear" ? product(rows, transposed(rows)) : rbf(rows)));
@@ -31,7 +35,9 @@ export function cka(x: Matrix, y: Matrix, { kernel = "linear", unbiased = false 
 function rbf(x: Matrix): Matrix {
   const n = x.rows;
   const gram = product(x, transposed(x)).data;
-  const distances = gram.map((g, at) => Math.max(0, gram[Math.floor(at / n) * (n + 1)] + gram[(at % n) * (n + 1)] - 2 * g));
+  const distances = gram.map((g, at) =>
+    Math.max(0, gram[Math.floor(at / n) * (n + 1)] + gram[(at % n) * (n + 1)] - 2 * g)
+  );
   const sorted = Float64Array.from(distances).sort();
   const median = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
   return { rows: n, columns: n, data: distances.map((distance) => Math.exp(-distance / (0.5 * median))) };
@@ -54,7 +60,8 @@ function unbiasedHsic(k: Matrix, l: Matrix): number {
   const [a, b] = [k, l].map(({ data }) => Float64Array.from(data, (value, at) => (at % (n + 1) === 0 ? 0 : value)));
   const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, value, i) => sum + value * y[i], 0);
   const [rowsA, rowsB] = [rowSums(a, n), rowSums(b, n)];
-  return (dot(a, b) + (total(rowsA) * total(rowsB)) / ((n - 1) * (n - 2)) - (2 / (n - 2)) * dot(rowsA, rowsB)) / (n * (n - 3));
+  return (dot(a, b) + (total(rowsA) * total(rowsB)) / ((n - 1) * (n - 2)) - (2 / (n - 2)) * dot(rowsA, rowsB))
+    / (n * (n - 3));
 }
 
 function rowSums(data: Float64Array, n: number): Float64Array {

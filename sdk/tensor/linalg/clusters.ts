@@ -25,7 +25,10 @@ export function clusters(merges: Merge[], cut: { count: number } | { height: num
   });
 }
 
-/** Merges from the lowest up; of equally high ones, that comes first which a walk from the root by levels, right child first, meets last. */
+/**
+ * Merges from the lowest up; of equally high ones, that comes first which a walk from the root by levels, right child
+ * first, meets last.
+ */
 function cutOrder(merges: Merge[]): number[] {
   const n = merges.length + 1;
   const walk = [merges.length - 1];

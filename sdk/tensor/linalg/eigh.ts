@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition } from "ml-matrix";
-import { fromMl, mustBeFinite, mustBeSquare, toMl, zeros, type Matrix } from "./matrix.js";
+import { fromMl, type Matrix, mustBeFinite, mustBeSquare, toMl, zeros } from "./matrix.js";
 import { native } from "./native.js";
 
 /**
@@ -11,7 +11,8 @@ export function eigh(a: Matrix): { values: Float64Array; vectors: Matrix } {
   mustBeFinite(a, "eigh");
   if (a.rows === 0) return { values: new Float64Array(0), vectors: zeros(0, 0) };
   const mirrored = { ...a, data: Float64Array.from(a.data) };
-  for (let i = 0; i < a.rows; i++) for (let j = i + 1; j < a.rows; j++) mirrored.data[i * a.rows + j] = a.data[j * a.rows + i];
+  for (let i = 0; i < a.rows; i++)
+    for (let j = i + 1; j < a.rows; j++) mirrored.data[i * a.rows + j] = a.data[j * a.rows + i];
   if (native.eigh) return native.eigh(mirrored);
   const found = new EigenvalueDecomposition(toMl(mirrored), { assumeSymmetric: true });
   return { values: Float64Array.from(found.realEigenvalues), vectors: fromMl(found.eigenvectorMatrix) };

@@ -1,5 +1,5 @@
+export { type ApproximateAssignment, assignApproximate, type AssignApproximateOptions } from "./assign-approximate.js";
 export { assign, type AssignOptions } from "./assign.js";
-export { assignApproximate, type ApproximateAssignment, type AssignApproximateOptions } from "./assign-approximate.js";
 export { cholesky } from "./cholesky.js";
 export { cka, type CkaOptions } from "./cka.js";
 export { clusters } from "./clusters.js";
@@ -7,8 +7,8 @@ export { distances, type Metric } from "./distances.js";
 export { eigh } from "./eigh.js";
 export { linkage, type LinkageMethod, type Merge } from "./linkage.js";
 export { lstsq } from "./lstsq.js";
-export { matrix, product, transposed, type Matrix } from "./matrix.js";
+export { type Matrix, matrix, product, transposed } from "./matrix.js";
 export { qr } from "./qr.js";
 export { solve } from "./solve.js";
 export { stableRank } from "./stable-rank.js";
-export { svd, type Svd } from "./svd.js";
+export { type Svd, svd } from "./svd.js";

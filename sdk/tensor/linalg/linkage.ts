@@ -1,21 +1,30 @@
 import { MoeError, suggest } from "../../errors.js";
-import { mustBeFinite, mustBeSquare, type Matrix } from "./matrix.js";
+import { type Matrix, mustBeFinite, mustBeSquare } from "./matrix.js";
 
 export type LinkageMethod = "single" | "complete" | "average" | "weighted" | "ward";
 
 /** Clusters a < b become one. 0 ... n - 1 are the leaves, n + i is what merge i made. */
-export interface Merge { a: number; b: number; height: number; size: number }
+export interface Merge {
+  a: number;
+  b: number;
+  height: number;
+  size: number;
+}
 
-/** distance of cluster i to the union of x and y, from its distances to both, theirs, and the three sizes (Lance and Williams) */
-const updates: Record<Exclude<LinkageMethod, "single">, (xi: number, yi: number, xy: number, nx: number, ny: number, ni: number) => number> = {
-  complete: (xi, yi) => Math.max(xi, yi),
-  average: (xi, yi, _, nx, ny) => (nx * xi + ny * yi) / (nx + ny),
-  weighted: (xi, yi) => 0.5 * (xi + yi),
-  ward: (xi, yi, xy, nx, ny, ni) => {
-    const share = 1 / (nx + ny + ni);
-    return Math.sqrt((ni + nx) * share * xi * xi + (ni + ny) * share * yi * yi - ni * share * xy * xy);
-  },
-};
+/**
+ * distance of cluster i to the union of x and y, from its distances to both, theirs, and the three sizes (Lance and
+ * Williams)
+ */
+const updates: Record<Exclude<LinkageMethod, "single">,
+  (xi: number, yi: number, xy: number, nx: number, ny: number, ni: number) => number> = {
+    complete: (xi, yi) => Math.max(xi, yi),
+    average: (xi, yi, _, nx, ny) => (nx * xi + ny * yi) / (nx + ny),
+    weighted: (xi, yi) => 0.5 * (xi + yi),
+    ward: (xi, yi, xy, nx, ny, ni) => {
+      const share = 1 / (nx + ny + ni);
+      return Math.sqrt((ni + nx) * share * xi * xi + (ni + ny) * share * yi * yi - ni * share * xy * xy);
+    },
+  };
 
 /**
  * Agglomerative hierarchical clustering, equal to `scipy.cluster.hierarchy.linkage` with its order among ties:
@@ -28,7 +37,8 @@ export function linkage(distances: Matrix, method: LinkageMethod): Merge[] {
   mustBeSquare(distances, "linkage");
   mustBeFinite(distances, "linkage");
   if (method !== "single" && !updates[method]) {
-    throw new MoeError("unknown-linkage", `linkage: method "${method}" is not known. ${suggest(method, ["single", ...Object.keys(updates)])}`);
+    throw new MoeError("unknown-linkage",
+      `linkage: method "${method}" is not known. ${suggest(method, ["single", ...Object.keys(updates)])}`);
   }
   if (distances.rows === 0) return [];
   const raw = method === "single" ? spanningTree(distances) : neighbourChains(distances, updates[method]);
@@ -36,14 +46,18 @@ export function linkage(distances: Matrix, method: LinkageMethod): Merge[] {
   return named(raw, distances.rows);
 }
 
-interface RawMerge { x: number; y: number; height: number }
+interface RawMerge {
+  x: number;
+  y: number;
+  height: number;
+}
 
 /** Prim's algorithm */
 function spanningTree({ rows: n, data }: Matrix): RawMerge[] {
   const merged = new Uint8Array(n);
   const nearest = new Float64Array(n).fill(Infinity);
   const merges: RawMerge[] = [];
-  for (let x = 0; merges.length < n - 1; ) {
+  for (let x = 0; merges.length < n - 1;) {
     let [height, y] = [Infinity, 0];
     merged[x] = 1;
     for (let i = 0; i < n; i++) {
@@ -83,7 +97,8 @@ function neighbourChains({ rows: n, data }: Matrix, update: (typeof updates)["av
     [sizes[x], sizes[y]] = [0, nx + ny];
     for (let i = 0; i < n; i++) {
       if (sizes[i] === 0 || i === y) continue;
-      distance[i * n + y] = distance[y * n + i] = update(distance[i * n + x], distance[i * n + y], height, nx, ny, sizes[i]);
+      distance[i * n + y] = distance[y * n + i] = update(distance[i * n + x], distance[i * n + y], height, nx, ny,
+        sizes[i]);
     }
   }
   return merges;

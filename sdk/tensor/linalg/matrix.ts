@@ -17,17 +17,22 @@ export interface Matrix {
  */
 export function matrix(rows: ArrayLike<ArrayLike<number>>): Matrix;
 export function matrix(data: Float32Array | Float64Array, rows: number, columns: number): Matrix;
-export function matrix(from: ArrayLike<ArrayLike<number>> | Float32Array | Float64Array, rows = from.length, columns?: number): Matrix {
+export function matrix(from: ArrayLike<ArrayLike<number>> | Float32Array | Float64Array, rows = from.length,
+  columns?: number): Matrix {
   if (from instanceof Float32Array || from instanceof Float64Array) {
     if (from.length !== rows * (columns ?? 0)) {
-      throw new MoeError("matrix-shape", `matrix: ${from.length} numbers for ${rows} x ${columns}; accepted are rows x columns numbers. Check the shape.`);
+      throw new MoeError("matrix-shape",
+        `matrix: ${from.length} numbers for ${rows} x ${columns}; accepted are rows x columns numbers. Check `
+          + "the shape.");
     }
     return { rows, columns: columns!, data: from };
   }
   const width = from[0]?.length ?? 0;
   const data = new Float64Array(rows * width);
   Array.from(from as ArrayLike<ArrayLike<number>>).forEach((row, i) => {
-    if (row.length !== width) throw new MoeError("matrix-shape", `matrix: row ${i} has ${row.length} numbers, row 0 has ${width}. Make the rows equally long.`);
+    if (row.length !== width)
+      throw new MoeError("matrix-shape",
+        `matrix: row ${i} has ${row.length} numbers, row 0 has ${width}. Make the rows equally long.`);
     data.set(row, i * width);
   });
   return { rows, columns: width, data };
@@ -42,13 +47,17 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 /** C = A B in float64 */
 export function product(a: Matrix, b: Matrix): Matrix {
-  if (a.columns !== b.rows) throw new MoeError("matrix-shape", `product: ${a.rows} x ${a.columns} times ${b.rows} x ${b.columns}; the inner lengths must agree. Transpose one of them.`);
+  if (a.columns !== b.rows)
+    throw new MoeError("matrix-shape",
+      `product: ${a.rows} x ${a.columns} times ${b.rows} x ${b.columns}; the inner lengths must agree. `
+        + "Transpose one of them.");
   const data = new Float64Array(a.rows * b.columns);
-  for (let i = 0; i < a.rows; i++) for (let k = 0; k < a.columns; k++) {
-    const factor = a.data[i * a.columns + k];
-    const [from, to] = [k * b.columns, i * b.columns];
-    for (let j = 0; j < b.columns; j++) data[to + j] += factor * b.data[from + j];
-  }
+  for (let i = 0; i < a.rows; i++)
+    for (let k = 0; k < a.columns; k++) {
+      const factor = a.data[i * a.columns + k];
+      const [from, to] = [k * b.columns, i * b.columns];
+      for (let j = 0; j < b.columns; j++) data[to + j] += factor * b.data[from + j];
+    }
   return { rows: a.rows, columns: b.columns, data };
 }
 
@@ -71,10 +80,13 @@ export function zeros(rows: number, columns: number): Matrix {
 }
 
 export function mustBeSquare({ rows, columns }: Matrix, verb: string): void {
-  if (rows !== columns) throw new MoeError("matrix-shape", `${verb}: the matrix is ${rows} x ${columns}; accepted is a square one.`);
+  if (rows !== columns)
+    throw new MoeError("matrix-shape", `${verb}: the matrix is ${rows} x ${columns}; accepted is a square one.`);
 }
 
 export function mustBeFinite({ data }: Matrix, verb: string): void {
   const at = data.findIndex((x) => !Number.isFinite(x));
-  if (at >= 0) throw new MoeError("not-finite", `${verb}: the number at ${at} is ${data[at]}; accepted are finite numbers. Find where it came from.`);
+  if (at >= 0)
+    throw new MoeError("not-finite",
+      `${verb}: the number at ${at} is ${data[at]}; accepted are finite numbers. Find where it came from.`);
 }

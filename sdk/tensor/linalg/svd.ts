@@ -1,5 +1,5 @@
 import { SingularValueDecomposition } from "ml-matrix";
-import { fromMl, mustBeFinite, toMl, zeros, type Matrix } from "./matrix.js";
+import { fromMl, type Matrix, mustBeFinite, toMl, zeros } from "./matrix.js";
 import { native } from "./native.js";
 
 export interface Svd {
@@ -16,6 +16,8 @@ export function svd(a: Matrix): Svd {
   mustBeFinite(a, "svd");
   if (a.data.length === 0) return { u: zeros(a.rows, 0), s: new Float64Array(0), v: zeros(a.columns, 0) };
   if (native.svd) return native.svd(a);
-  const found = new SingularValueDecomposition(toMl(a), { computeLeftSingularVectors: true, computeRightSingularVectors: true, autoTranspose: true });
-  return { u: fromMl(found.leftSingularVectors), s: Float64Array.from(found.diagonal), v: fromMl(found.rightSingularVectors) };
+  const found = new SingularValueDecomposition(toMl(a), { computeLeftSingularVectors: true,
+    computeRightSingularVectors: true, autoTranspose: true });
+  return { u: fromMl(found.leftSingularVectors), s: Float64Array.from(found.diagonal),
+    v: fromMl(found.rightSingularVectors) };
 }

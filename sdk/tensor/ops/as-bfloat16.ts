@@ -4,7 +4,8 @@ import { decodeBf16, encodeBf16 } from "../formats/bf16.js";
 import { fused } from "../fused.js";
 
 /**
- * The values rounded to bfloat16 (to nearest, ties to even), as a tensor like any other; weights of a checkpoint in that
+ * The values rounded to bfloat16 (to nearest, ties to even), as a tensor like any other; weights of a checkpoint in
+ * that
  * format lose nothing. The native engine holds them in two bytes each: products, row selections and views take them as
  * they are, and every operation computes in float32, so that results are the same on all back ends. Other back ends
  * round the values and hold them in four bytes.

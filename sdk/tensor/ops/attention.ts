@@ -56,7 +56,9 @@ function softmaxWithSinks(scores: Tensor, sinks: Tensor): Tensor {
 }
 
 /** The causal, window and additive masks as one, or undefined when nothing is hidden. */
-function fullMask(T: number, S: number, { causal, window, mask, queryOffset = 0 }: AttentionOptions): Tensor | undefined {
+function fullMask(T: number, S: number, { causal, window, mask, queryOffset = 0 }: AttentionOptions):
+  | Tensor
+  | undefined {
   const seesAll = !causal || (T === 1 && queryOffset >= S - 1 && (window === undefined || window > queryOffset));
   if (seesAll) return mask;
   const hidden = new Float32Array(T * S);

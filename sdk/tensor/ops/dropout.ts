@@ -9,7 +9,8 @@ import type { Rng } from "../rng.js";
  * @param rate 0 <= rate < 1
  */
 export function dropout(x: Tensor, rate: number, rng: Rng): Tensor {
-  if (!(rate >= 0 && rate < 1)) throw new MoeError("dropout-rate", `dropout: rate is ${rate}; accepted is 0 up to, not including, 1.`);
+  if (!(rate >= 0 && rate < 1))
+    throw new MoeError("dropout-rate", `dropout: rate is ${rate}; accepted is 0 up to, not including, 1.`);
   if (rate === 0) return tf.clone(x);
   return tf.tidy(() => {
     const keep = new Float32Array(x.size);

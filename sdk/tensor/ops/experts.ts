@@ -21,7 +21,10 @@ export interface ExpertBank {
   gateBias?: Tensor;
   downBias?: Tensor;
   activation: Activation;
-  /** of a gated expert: gate and up are cut at +- this and the hidden vector is gate sigmoid(1.702 gate) (up + 1), as in gpt-oss */
+  /**
+   * of a gated expert: gate and up are cut at +- this and the hidden vector is gate sigmoid(1.702 gate) (up + 1), as in
+   * gpt-oss
+   */
   clamp?: number;
 }
 
@@ -48,7 +51,8 @@ export interface ExpertsOptions {
  * @returns [N, D]
  * @throws MoeError `expert-slot` when a choice is not a slot
  */
-export function experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank, { mode = "auto" }: ExpertsOptions = {}): Tensor {
+export function experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank,
+  { mode = "auto" }: ExpertsOptions = {}): Tensor {
   return tf.tidy(() => {
     if (mode === "auto" && fused.experts && bank.clamp === undefined) return fused.experts(x, choice, gates, bank);
     // on a GPU the routing is not read back: it would wait for everything before it

@@ -24,7 +24,9 @@ export function rotate(x: Tensor, cos: Tensor, sin: Tensor, { interleaved }: Rot
     const [a, b] = pairs as [Tensor, Tensor];
     const first = tf.sub(tf.mul(a, cos), tf.mul(b, sin));
     const second = tf.add(tf.mul(b, cos), tf.mul(a, sin));
-    const done = interleaved ? tf.reshape(tf.stack([first, second], 4), [B, H, T, 2 * half]) : tf.concat([first, second], 3);
+    const done = interleaved
+      ? tf.reshape(tf.stack([first, second], 4), [B, H, T, 2 * half])
+      : tf.concat([first, second], 3);
     return 2 * half === d ? done : tf.concat([done, tf.slice(x, [0, 0, 0, 2 * half], [B, H, T, d - 2 * half])], 3);
   });
 }

@@ -70,7 +70,13 @@ export class TorchBackend extends tf.KernelBackend {
 
   /** A tensor held in float64, under the name of float32, which is the widest that TensorFlow.js knows. */
   lengthen(x: TensorInfo | Float64Array, shape: number[]): TensorInfo {
-    return this.output(x instanceof Float64Array ? this.native.create(x, dtypes.float64, ...shape) : this.native.cast(this.handle(x), dtypes.float64), shape, "float32");
+    return this.output(
+      x instanceof Float64Array
+        ? this.native.create(x, dtypes.float64, ...shape)
+        : this.native.cast(this.handle(x), dtypes.float64),
+      shape,
+      "float32",
+    );
   }
 
   /** The numbers of a tensor that is held in float64. */
@@ -112,7 +118,10 @@ export class TorchBackend extends tf.KernelBackend {
     return { dataId: x.dataId, shape, dtype };
   }
 
-  /** Runs native calls in a row: of the handles that `work` holds, all but the returned one are released, also on an error. */
+  /**
+   * Runs native calls in a row: of the handles that `work` holds, all but the returned one are released, also on an
+   * error.
+   */
   chain(work: (hold: (handle: Handle) => Handle) => Handle): Handle {
     const held: Handle[] = [];
     let result: Handle | undefined;
@@ -151,7 +160,8 @@ export class TorchBackend extends tf.KernelBackend {
 
   /** Takes over the values of a tensor that another back end has. */
   private fetch(dataId: TorchData): void {
-    const owner = (tf.engine() as unknown as { state: { tensorInfo: WeakMap<object, { backend: tf.KernelBackend }> } }).state.tensorInfo.get(dataId);
+    const owner = (tf.engine() as unknown as { state: { tensorInfo: WeakMap<object, { backend: tf.KernelBackend }> } })
+      .state.tensorInfo.get(dataId);
     if (!owner || owner.backend === this) throw new Error("torch: the tensor was disposed");
     tf.engine().moveData(this, dataId);
   }
@@ -173,17 +183,21 @@ export class TorchBackend extends tf.KernelBackend {
 
   override move(dataId: object, values: Values, shape: number[], dtype: DataType, references: number): void {
     this.live++;
-    Object.assign(dataId as TorchData, { handle: IN_JAVASCRIPT, values, dtype, shape, references, constant: false, short: false });
+    Object.assign(dataId as TorchData, { handle: IN_JAVASCRIPT, values, dtype, shape, references, constant: false,
+      short: false });
   }
 
   override readSync(dataId: object): Float32Array | Int32Array | Uint8Array {
     const data = dataId as TorchData;
-    if (data.parts) return tf.backend_util.mergeRealAndImagArrays(this.readSync(data.parts.real.dataId) as Float32Array, this.readSync(data.parts.imag.dataId) as Float32Array);
+    if (data.parts)
+      return tf.backend_util.mergeRealAndImagArrays(this.readSync(data.parts.real.dataId) as Float32Array,
+        this.readSync(data.parts.imag.dataId) as Float32Array);
     if (data.handle === RELEASED) throw new Error("torch: the tensor was disposed");
     if (data.handle < 0) return data.values as Float32Array;
     const values = new arrays[data.dtype as NativeDtype](tf.util.sizeFromShape(data.shape));
     if (!data.short) return this.native.read(data.handle, values);
-    return this.native.toFloat32(this.native.read(data.handle, new Uint8Array(2 * values.length)), dtypes.bfloat16, values as Float32Array);
+    return this.native.toFloat32(this.native.read(data.handle, new Uint8Array(2 * values.length)), dtypes.bfloat16,
+      values as Float32Array);
   }
 
   /** On a GPU a worker thread waits; on the processor there is nothing to wait for. */

@@ -16,6 +16,10 @@ export type Device = (typeof DEVICES)[number];
 export function chooseDevice(asked: string | undefined, there: readonly Device[]): Device {
   if (!asked || asked === "auto") return there.includes("cuda") ? "cuda" : "cpu";
   if (there.includes(asked as Device)) return asked as Device;
-  const cure = asked === "cuda" ? " Check the driver (nvidia-smi), and build the engine for it: npx moelab engine build --cuda." : " Unset MOELAB_DEVICE, or name one of these.";
-  throw new MoeError("no-device", `ready: MOELAB_DEVICE is "${asked}", and the engine sees ${there.join(", ")} here; known are auto, ${DEVICES.join(", ")}.${cure}`);
+  const cure = asked === "cuda"
+    ? " Check the driver (nvidia-smi), and build the engine for it: npx moelab engine build --cuda."
+    : " Unset MOELAB_DEVICE, or name one of these.";
+  throw new MoeError("no-device",
+    `ready: MOELAB_DEVICE is "${asked}", and the engine sees ${there.join(", ")} here; known are auto, `
+      + `${DEVICES.join(", ")}.${cure}`);
 }

@@ -72,7 +72,9 @@ export function findEngine(): Engine | undefined {
 export function readManifest(folder: string): EngineManifest | undefined {
   try {
     const manifest = JSON.parse(readFileSync(join(folder, "engine.json"), "utf8")) as EngineManifest;
-    return manifest.torch === TORCH_VERSION && manifest.platform === `${process.platform}-${process.arch}` ? manifest : undefined;
+    return manifest.torch === TORCH_VERSION && manifest.platform === `${process.platform}-${process.arch}`
+      ? manifest
+      : undefined;
   } catch {
     return undefined;
   }

@@ -7,7 +7,8 @@ import type { TorchBackend } from "./backend.js";
 import { dtypes } from "./native.js";
 
 /** The number formats that the addon converts while it fills a tensor. */
-const CONVERTED: Partial<Record<string, number>> = { F32: dtypes.float32, BF16: dtypes.bfloat16, F16: dtypes.float16, F64: dtypes.float64, F8_E4M3: dtypes.float8_e4m3fn, F8_E5M2: dtypes.float8_e5m2 };
+const CONVERTED: Partial<Record<string, number>> = { F32: dtypes.float32, BF16: dtypes.bfloat16, F16: dtypes.float16,
+  F64: dtypes.float64, F8_E4M3: dtypes.float8_e4m3fn, F8_E5M2: dtypes.float8_e5m2 };
 
 /** Fills tensors of the addon. */
 export function startFilling(torch: TorchBackend): StartFilling {

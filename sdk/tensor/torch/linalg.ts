@@ -5,9 +5,14 @@ import { dtypes, type Handle, type Native } from "./native.js";
 
 /** LAPACK's decompositions in float64, whatever the input, and the exact assignment. */
 export function nativeLinalg(native: Native): NativeLinalg {
-  // a function of its own, so that nothing keeps the numbers; float64 lies on the processor, whatever computes otherwise
-  const doubles = ({ rows, columns, data }: Matrix): Handle => native.create(data instanceof Float64Array ? data : Float64Array.from(data), dtypes.float64, rows, columns);
-  /** Runs an operation on matrices and reads its results; what is done with is released at once, as matrices may be large. */
+  // a function of its own, so that nothing keeps the numbers; float64 lies on the processor, whatever computes
+  // otherwise
+  const doubles = ({ rows, columns, data }: Matrix): Handle =>
+    native.create(data instanceof Float64Array ? data : Float64Array.from(data), dtypes.float64, rows, columns);
+  /**
+   * Runs an operation on matrices and reads its results; what is done with is released at once, as matrices may be
+   * large.
+   */
   const run = (operation: (...inputs: Handle[]) => Handle | Handle[], ...matrices: Matrix[]): Matrix[] => {
     const held: Handle[] = [];
     try {
@@ -46,7 +51,8 @@ export function nativeLinalg(native: Native): NativeLinalg {
         return run(native.solve, a, b)[0];
       } catch (error) {
         if (!/singular/.test((error as Error).message)) throw error;
-        throw new MoeError("singular-matrix", `solve: the ${a.rows} x ${a.columns} matrix is singular; accepted are matrices with an inverse. Use lstsq.`);
+        throw new MoeError("singular-matrix",
+          `solve: the ${a.rows} x ${a.columns} matrix is singular; accepted are matrices with an inverse. Use lstsq.`);
       }
     },
     lstsq: (a, b) => run(native.lstsq, a, b)[0],

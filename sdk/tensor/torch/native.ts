@@ -8,22 +8,25 @@ export type Handle = number;
 export const NONE: Handle = -1;
 
 /** The numbers of dtypes, in the order of `kDtypes` in native/runtime.h. */
-export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfloat16: 5, float16: 6, uint8: 7, int8: 8, int16: 9, float8_e4m3fn: 10, float8_e5m2: 11 } as const;
+export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfloat16: 5, float16: 6, uint8: 7, int8: 8,
+  int16: 9, float8_e4m3fn: 10, float8_e5m2: 11 } as const;
 
 /** The numbers of activations, in the order of `activate` in native/elementwise.h. */
-export const activations = { linear: 0, relu: 1, relu6: 2, elu: 3, sigmoid: 4, leakyrelu: 5, prelu: 6, silu: 7, gelu: 8, "gelu-tanh": 9 } as const;
+export const activations = { linear: 0, relu: 1, relu6: 2, elu: 3, sigmoid: 4, leakyrelu: 5, prelu: 6, silu: 7, gelu: 8,
+  "gelu-tanh": 9 } as const;
 
-export type UnaryName =
-  | "abs" | "acos" | "acosh" | "asin" | "asinh" | "atan" | "atanh" | "ceil" | "cos" | "cosh" | "elu" | "erf" | "exp" | "expm1" | "floor"
-  | "isfinite" | "isinf" | "isnan" | "log" | "log1p" | "logical_not" | "neg" | "reciprocal" | "relu" | "round" | "rsqrt" | "selu" | "sigmoid"
-  | "sign" | "silu" | "sin" | "sinh" | "softplus" | "sqrt" | "square" | "tan" | "tanh";
+export type UnaryName = "abs" | "acos" | "acosh" | "asin" | "asinh" | "atan" | "atanh" | "ceil" | "cos" | "cosh" | "elu"
+  | "erf" | "exp" | "expm1" | "floor" | "isfinite" | "isinf" | "isnan" | "log" | "log1p" | "logical_not" | "neg"
+  | "reciprocal" | "relu" | "round" | "rsqrt" | "selu" | "sigmoid" | "sign" | "silu" | "sin" | "sinh" | "softplus"
+  | "sqrt" | "square" | "tan" | "tanh";
 
-export type BinaryName =
-  | "add" | "atan2" | "bitwise_and" | "div" | "eluGrad" | "eq" | "floordiv" | "ge" | "gt" | "le" | "logical_and" | "logical_or" | "lt" | "maximum"
-  | "minimum" | "mod" | "mul" | "ne" | "pow" | "prelu" | "squaredDifference" | "sub";
+export type BinaryName = "add" | "atan2" | "bitwise_and" | "div" | "eluGrad" | "eq" | "floordiv" | "ge" | "gt" | "le"
+  | "logical_and" | "logical_or" | "lt" | "maximum" | "minimum" | "mod" | "mul" | "ne" | "pow" | "prelu"
+  | "squaredDifference" | "sub";
 
 /** The addon's table of operations; each is described where it is written, in native/. */
-export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record<BinaryName, (a: Handle, b: Handle) => Handle> {
+export interface Native
+  extends Record<UnaryName, (x: Handle) => Handle>, Record<BinaryName, (a: Handle, b: Handle) => Handle> {
   // memory.h
   create(values: NodeJS.TypedArray, dtype: number, ...shape: number[]): Handle;
   read<T extends NodeJS.TypedArray>(x: Handle, into: T): T;
@@ -96,8 +99,10 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle;
   einsum(equation: string, tensors: Float64Array): Handle;
   convolve(x: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean, ...window: number[]): Handle;
-  convolveInputGrad(dy: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean, ...windowAndShape: number[]): Handle;
-  convolveFilterGrad(x: Handle, dy: Handle, channelsLast: boolean, depthwise: boolean, ...windowAndShape: number[]): Handle;
+  convolveInputGrad(dy: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean,
+    ...windowAndShape: number[]): Handle;
+  convolveFilterGrad(x: Handle, dy: Handle, channelsLast: boolean, depthwise: boolean,
+    ...windowAndShape: number[]): Handle;
   pool(x: Handle, maximum: boolean, ...window: number[]): Handle;
   poolGrad(dy: Handle, x: Handle, maximum: boolean, ...window: number[]): Handle;
   searchSorted(sequence: Handle, values: Handle, right: boolean): Handle;
@@ -106,14 +111,18 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   rmsNormGrad(dy: Handle, x: Handle, gain: Handle, inverse: Handle): [dx: Handle, dgain: Handle];
   /** the other way round with `back`; cos and sin: [T, r/2] */
   rotate(x: Handle, cos: Handle, sin: Handle, neighbours: boolean, back: boolean): Handle;
-  attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle): [y: Handle, logSumExp: Handle];
-  attentionGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): [dq: Handle, dk: Handle, dv: Handle];
-  attentionMaskGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle, logSumExp: Handle): Handle;
+  attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean,
+    mask: Handle): [y: Handle, logSumExp: Handle];
+  attentionGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle,
+    logSumExp: Handle): [dq: Handle, dk: Handle, dv: Handle];
+  attentionMaskGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle,
+    y: Handle, logSumExp: Handle): Handle;
   crossEntropy(logits: Handle, labels: Handle): [loss: Handle, logSumExp: Handle];
   crossEntropyGrad(dy: Handle, logits: Handle, labels: Handle, logSumExp: Handle): Handle;
   addRows(x: Handle, rows: Handle, count: number): Handle;
   topkGrad(dy: Handle, indices: Handle, width: number): Handle;
-  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number, beta1: number, beta2: number, eps: number, decay: number, factor: number): void;
+  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number,
+    beta1: number, beta2: number, eps: number, decay: number, factor: number): void;
   /** the norm of all gradients together */
   gradientNorm(grads: Float64Array): number;
   // experts.h; bank: up, down, gate, upBias, gateBias, downBias
@@ -126,12 +135,15 @@ export interface Native extends Record<UnaryName, (x: Handle) => Handle>, Record
   cholesky(a: Handle): Handle;
   solve(a: Handle, b: Handle): Handle;
   lstsq(a: Handle, b: Handle): Handle;
-  assign(score: Float32Array | Float64Array, rows: number, columns: number, maximize: boolean, result: Int32Array): Int32Array;
+  assign(score: Float32Array | Float64Array, rows: number, columns: number, maximize: boolean,
+    result: Int32Array): Int32Array;
   toFloat32(bytes: Uint8Array, dtype: number, result: Float32Array): Float32Array;
 }
 
 /** The names that the back end calls; an addon without one of them was built from older sources. */
-const REQUIRED: (keyof Native)[] = ["create", "fill", "resetPeak", "readLater", "useDevice", "read", "release", "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows", "topkGrad", "attentionMaskGrad", "adamW", "gradientNorm", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
+const REQUIRED: (keyof Native)[] = ["create", "fill", "resetPeak", "readLater", "useDevice", "read", "release",
+  "matmul", "running", "scatter", "convolve", "poolGrad", "rmsNorm", "rotate", "attention", "crossEntropy", "addRows",
+  "topkGrad", "attentionMaskGrad", "adamW", "gradientNorm", "experts", "expertsGrad", "lstsq", "assign", "toFloat32"];
 
 /** Loads a compiled addon. @throws Error with the loader's reason, or what it lacks */
 export function loadNative(path: string): Native {

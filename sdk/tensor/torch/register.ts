@@ -1,13 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
 import { MoeError } from "../../errors.js";
+import type { StartFilling } from "../filling.js";
 import type { FusedOps } from "../fused.js";
 import type { NativeLinalg } from "../linalg/native.js";
-import type { StartFilling } from "../filling.js";
 import { TorchBackend } from "./backend.js";
 import { registerFallbacks } from "./cpu-fallback.js";
 import { chooseDevice } from "./device.js";
 import { addonPath, findEngine, TORCH_VERSION } from "./engine-folder.js";
+import { startFilling } from "./filling.js";
+import { fusedOps } from "./fused/fused-ops.js";
 import { registerKernels } from "./kernel.js";
 import { complex } from "./kernels/complex.js";
 import { convolution } from "./kernels/convolution.js";
@@ -16,14 +18,13 @@ import { indexing } from "./kernels/indexing.js";
 import { layout } from "./kernels/layout.js";
 import { products } from "./kernels/products.js";
 import { reductions } from "./kernels/reductions.js";
-import { fusedOps } from "./fused/fused-ops.js";
 import { nativeLinalg } from "./linalg.js";
-import { startFilling } from "./filling.js";
 import { loadNative } from "./native.js";
-import { toFloat32, type ToFloat32 } from "./to-float32.js";
+import { type ToFloat32, toFloat32 } from "./to-float32.js";
 
 export type TorchRegistration =
-  | { ok: true; name: "torch"; device: "cpu" | "gpu"; version: string; fused: Partial<FusedOps>; linalg: NativeLinalg; toFloat32: ToFloat32; startFilling: StartFilling }
+  | { ok: true; name: "torch"; device: "cpu" | "gpu"; version: string; fused: Partial<FusedOps>; linalg: NativeLinalg;
+    toFloat32: ToFloat32; startFilling: StartFilling }
   | { ok: false; reason: string; cure: string };
 
 let registered: TorchRegistration | undefined;
@@ -40,7 +41,9 @@ export async function registerTorch(): Promise<TorchRegistration> {
 /** registerTorch without a promise. */
 export function register(): TorchRegistration {
   const engine = findEngine();
-  if (!engine) return { ok: false, reason: "no engine was built for this platform", cure: "Build it once: npx moelab engine build (in a clone: npm run engine)." };
+  if (!engine)
+    return { ok: false, reason: "no engine was built for this platform",
+      cure: "Build it once: npx moelab engine build (in a clone: npm run engine)." };
   try {
     const native = loadNative(addonPath(engine.folder));
     native.keepHeap();
@@ -51,10 +54,13 @@ export function register(): TorchRegistration {
     registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
     registerFallbacks(torch);
     tf.registerBackend("torch", () => torch, 4);
-    return { ok: true, name: "torch", device: device === "cpu" ? "cpu" : "gpu", version: TORCH_VERSION, fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native), startFilling: startFilling(torch) };
+    return { ok: true, name: "torch", device: device === "cpu" ? "cpu" : "gpu", version: TORCH_VERSION,
+      fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native),
+      startFilling: startFilling(torch) };
   } catch (error) {
     if (error instanceof MoeError) return { ok: false, reason: error.message, cure: "Or unset MOELAB_DEVICE." };
-    return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`, cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
+    return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`,
+      cure: "Build it again: npx moelab engine build (in a clone: npm run engine)." };
   }
 }
 

@@ -1,9 +1,12 @@
 import type { TensorInfo } from "@tensorflow/tfjs";
 import { MoeError } from "../../errors.js";
+import { type KernelArgs, setWasmKernel, sizeOf, view, type WasmBackend } from "./heap.js";
 import { transpose } from "./transpose.js";
-import { setWasmKernel, sizeOf, view, type KernelArgs, type WasmBackend } from "./heap.js";
 
-interface MatMulAttrs { transposeA: boolean; transposeB: boolean }
+interface MatMulAttrs {
+  transposeA: boolean;
+  transposeB: boolean;
+}
 
 /**
  * The back end's matrix product is fast for two plain matrices alone: anything transposed or batched goes through
@@ -11,14 +14,15 @@ interface MatMulAttrs { transposeA: boolean; transposeB: boolean }
  * products that read and write parts of the tensors in place.
  */
 export function registerMatMul(): void {
-  setWasmKernel("BatchMatMul", ({ inputs, attrs: { transposeA, transposeB }, backend }: KernelArgs<"a" | "b", MatMulAttrs>) => {
-    const a = transposeA ? transpose(inputs.a, lastTwoSwapped(inputs.a.shape.length), backend) : inputs.a;
-    const b = transposeB ? transpose(inputs.b, lastTwoSwapped(inputs.b.shape.length), backend) : inputs.b;
-    const product = multiply(a, b, backend);
-    if (transposeA) backend.disposeData(a.dataId);
-    if (transposeB) backend.disposeData(b.dataId);
-    return product;
-  });
+  setWasmKernel("BatchMatMul",
+    ({ inputs, attrs: { transposeA, transposeB }, backend }: KernelArgs<"a" | "b", MatMulAttrs>) => {
+      const a = transposeA ? transpose(inputs.a, lastTwoSwapped(inputs.a.shape.length), backend) : inputs.a;
+      const b = transposeB ? transpose(inputs.b, lastTwoSwapped(inputs.b.shape.length), backend) : inputs.b;
+      const product = multiply(a, b, backend);
+      if (transposeA) backend.disposeData(a.dataId);
+      if (transposeB) backend.disposeData(b.dataId);
+      return product;
+    });
 }
 
 function lastTwoSwapped(rank: number): number[] {
@@ -31,7 +35,9 @@ function multiply(a: TensorInfo, b: TensorInfo, backend: WasmBackend): TensorInf
   const [m, k] = a.shape.slice(-2);
   const [k2, n] = b.shape.slice(-2);
   if (k !== k2 || a.dtype !== "float32" || b.dtype !== "float32") {
-    throw new MoeError("mat-mul", `matMul: [${a.shape}] ${a.dtype} times [${b.shape}] ${b.dtype}; accepted are float32 matrices whose inner lengths agree. Check the shapes and the transpose arguments.`);
+    throw new MoeError("mat-mul",
+      `matMul: [${a.shape}] ${a.dtype} times [${b.shape}] ${b.dtype}; accepted are float32 matrices whose `
+        + "inner lengths agree. Check the shapes and the transpose arguments.");
   }
   const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const outer = broadcast(outerA, outerB);
@@ -50,7 +56,8 @@ function multiply(a: TensorInfo, b: TensorInfo, backend: WasmBackend): TensorInf
 }
 
 /** out[i] = a[aIndex[i]] b[bIndex[i]], each a plain product of parts that lie at the given places. */
-function plainProducts(backend: WasmBackend, a: TensorInfo, b: TensorInfo, out: TensorInfo, aIndex: number[], bIndex: number[], m: number, k: number, n: number): void {
+function plainProducts(backend: WasmBackend, a: TensorInfo, b: TensorInfo, out: TensorInfo, aIndex: number[],
+  bIndex: number[], m: number, k: number, n: number): void {
   const [aAt, bAt, outAt] = [a, b, out].map(({ dataId }) => backend.dataIdMap.get(dataId).memoryOffset);
   const shapes = shapeMemory(backend);
   backend.wasm.HEAP32.set([1, m, k, 1, k, n], shapes >>> 2);
@@ -60,7 +67,8 @@ function plainProducts(backend: WasmBackend, a: TensorInfo, b: TensorInfo, out: 
     return id;
   };
   aIndex.forEach((_, i) => {
-    const ids = [part(aAt + 4 * m * k * aIndex[i], m * k), part(bAt + 4 * k * n * bIndex[i], k * n), part(outAt + 4 * m * n * i, m * n)];
+    const ids = [part(aAt + 4 * m * k * aIndex[i], m * k), part(bAt + 4 * k * n * bIndex[i], k * n),
+      part(outAt + 4 * m * n * i, m * n)];
     backend.wasm._BatchMatMul(ids[0], shapes, 3, ids[1], shapes + 12, 3, 0, 0, ids[2]);
     for (const id of ids) backend.wasm.tfjs.disposeData(id);
   });
@@ -71,7 +79,7 @@ const shapeMemories = new WeakMap<WasmBackend, number>();
 /** room for two shapes of three numbers in the memory of the module */
 function shapeMemory(backend: WasmBackend): number {
   let at = shapeMemories.get(backend);
-  if (at === undefined) shapeMemories.set(backend, (at = backend.wasm._malloc(24) >>> 0));
+  if (at === undefined) shapeMemories.set(backend, at = backend.wasm._malloc(24) >>> 0);
   return at;
 }
 
@@ -80,7 +88,8 @@ function broadcast(a: number[], b: number[]): number[] {
   const [x, y] = [a, b].map((shape) => [...new Array<number>(rank - shape.length).fill(1), ...shape]);
   return x.map((length, i) => {
     if (length !== y[i] && length !== 1 && y[i] !== 1) {
-      throw new MoeError("mat-mul", `matMul: batch shapes [${a}] and [${b}]; accepted are equal lengths, or 1. Reshape one of them.`);
+      throw new MoeError("mat-mul",
+        `matMul: batch shapes [${a}] and [${b}]; accepted are equal lengths, or 1. Reshape one of them.`);
     }
     return length === 1 ? y[i] : length;
   });
@@ -91,7 +100,9 @@ function batchIndices(shape: number[], outer: number[]): number[] {
   const padded = [...new Array<number>(outer.length - shape.length).fill(1), ...shape];
   let indices = [0];
   outer.forEach((length, axis) => {
-    indices = indices.flatMap((index) => Array.from({ length }, (_, i) => index * padded[axis] + (padded[axis] === 1 ? 0 : i)));
+    indices = indices.flatMap((index) =>
+      Array.from({ length }, (_, i) => index * padded[axis] + (padded[axis] === 1 ? 0 : i))
+    );
   });
   return indices;
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DataType, TensorInfo } from "@tensorflow/tfjs";
-import { setWasmKernel, sharedTensor, sizeOf, type KernelArgs, type WasmBackend } from "./heap.js";
+import { type KernelArgs, setWasmKernel, sharedTensor, sizeOf, type WasmBackend } from "./heap.js";
 import { transpose } from "./transpose.js";
 
 type Attrs = { axis: number | number[] | null; keepDims?: boolean };
@@ -10,11 +10,16 @@ type Attrs = { axis: number | number[] | null; keepDims?: boolean };
  * 400,000 gradients came out wrong in the fourth digit, and with them the norm by which gradients are clipped.
  */
 export function registerSums(): void {
-  setWasmKernel("Sum", ({ inputs: { x }, attrs, backend }: KernelArgs<"x", Attrs>) => reduce(x, attrs, backend, x.dtype === "bool" ? "int32" : x.dtype, () => 1));
-  setWasmKernel("Mean", ({ inputs: { x }, attrs, backend }: KernelArgs<"x", Attrs>) => reduce(x, attrs, backend, "float32", (count) => count));
+  setWasmKernel("Sum",
+    ({ inputs: { x }, attrs, backend }: KernelArgs<"x", Attrs>) =>
+      reduce(x, attrs, backend, x.dtype === "bool" ? "int32" : x.dtype, () => 1));
+  setWasmKernel("Mean",
+    ({ inputs: { x }, attrs, backend }: KernelArgs<"x", Attrs>) =>
+      reduce(x, attrs, backend, "float32", (count) => count));
 }
 
-function reduce(x: TensorInfo, { axis, keepDims }: Attrs, backend: WasmBackend, dtype: DataType, divisor: (count: number) => number): TensorInfo {
+function reduce(x: TensorInfo, { axis, keepDims }: Attrs, backend: WasmBackend, dtype: DataType,
+  divisor: (count: number) => number): TensorInfo {
   const axes = tf.util.parseAxisParam(axis as number | number[], x.shape);
   const isSummed = x.shape.map((_, i) => axes.includes(i));
   const kept = x.shape.filter((_, i) => !isSummed[i]);

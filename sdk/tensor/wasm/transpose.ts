@@ -1,11 +1,12 @@
 import type { TensorInfo } from "@tensorflow/tfjs";
-import { setWasmKernel, sharedTensor, words, type KernelArgs, type WasmBackend } from "./heap.js";
+import { type KernelArgs, setWasmKernel, sharedTensor, type WasmBackend, words } from "./heap.js";
 
 /** side of the squares in which a matrix is transposed, so that both sides stay in the cache */
 const TILE = 16;
 
 export function registerTranspose(): void {
-  setWasmKernel("Transpose", ({ inputs: { x }, attrs: { perm }, backend }: KernelArgs<"x", { perm: number[] }>) => transpose(x, perm, backend));
+  setWasmKernel("Transpose",
+    ({ inputs: { x }, attrs: { perm }, backend }: KernelArgs<"x", { perm: number[] }>) => transpose(x, perm, backend));
 }
 
 export function transpose(x: TensorInfo, perm: number[], backend: WasmBackend): TensorInfo {
@@ -18,16 +19,22 @@ export function transpose(x: TensorInfo, perm: number[], backend: WasmBackend): 
 }
 
 /** An axis of the output: how long, and how far apart its neighbours lie in the input. */
-interface Axis { length: number; stride: number }
+interface Axis {
+  length: number;
+  stride: number;
+}
 
-/** Output axes, outermost first; those of length 1 are gone, and those that lie together in the input as well are one. */
+/**
+ * Output axes, outermost first; those of length 1 are gone, and those that lie together in the input as well are one.
+ */
 function mergeAxes(shape: number[], perm: number[]): Axis[] {
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
   const axes: Axis[] = [];
   for (const axis of perm) {
     if (shape[axis] === 1) continue;
     const outer = axes[axes.length - 1];
-    if (outer && outer.stride === strides[axis] * shape[axis]) [outer.length, outer.stride] = [outer.length * shape[axis], strides[axis]];
+    if (outer && outer.stride === strides[axis] * shape[axis])
+      [outer.length, outer.stride] = [outer.length * shape[axis], strides[axis]];
     else axes.push({ length: shape[axis], stride: strides[axis] });
   }
   return axes;
@@ -48,12 +55,16 @@ function permute(from: Words, to: Words, axes: Axis[]): void {
   const near = axes[position];
   const outStride = axes.slice(position + 1).reduce((size, { length }) => size * length, 1);
   const others = axes.slice(0, -1).filter((axis) => axis !== near);
-  const outStrides = others.map((axis) => axes.slice(axes.indexOf(axis) + 1).reduce((size, { length }) => size * length, 1));
-  overGrid(others, outStrides, (source, target) => transposeTiles(from, to, source, target, near.length, outStride, last.length, last.stride));
+  const outStrides = others.map((axis) =>
+    axes.slice(axes.indexOf(axis) + 1).reduce((size, { length }) => size * length, 1)
+  );
+  overGrid(others, outStrides,
+    (source, target) => transposeTiles(from, to, source, target, near.length, outStride, last.length, last.stride));
 }
 
 /** to[target + i * outStride + j] = from[source + j * inStride + i] */
-function transposeTiles(from: Words, to: Words, source: number, target: number, rows: number, outStride: number, columns: number, inStride: number): void {
+function transposeTiles(from: Words, to: Words, source: number, target: number, rows: number, outStride: number,
+  columns: number, inStride: number): void {
   for (let i0 = 0; i0 < rows; i0 += TILE) {
     const i1 = Math.min(rows, i0 + TILE);
     for (let j0 = 0; j0 < columns; j0 += TILE) {
@@ -71,8 +82,10 @@ function overAll(axes: Axis[], inner: number, visit: (source: number, target: nu
   overGrid(axes, axes.map((_, i) => axes.slice(i + 1).reduce((size, { length }) => size * length, inner)), visit);
 }
 
-function overGrid(axes: Axis[], outStrides: number[], visit: (source: number, target: number) => void, depth = 0, source = 0, target = 0): void {
+function overGrid(axes: Axis[], outStrides: number[], visit: (source: number, target: number) => void, depth = 0,
+  source = 0, target = 0): void {
   if (depth === axes.length) return visit(source, target);
   const { length, stride } = axes[depth];
-  for (let i = 0; i < length; i++) overGrid(axes, outStrides, visit, depth + 1, source + i * stride, target + i * outStrides[depth]);
+  for (let i = 0; i < length; i++)
+    overGrid(axes, outStrides, visit, depth + 1, source + i * stride, target + i * outStrides[depth]);
 }

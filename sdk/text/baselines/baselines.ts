@@ -13,8 +13,15 @@ import { suffixVote } from "./suffix-vote.js";
 
 /** The baselines that a task definition may name. */
 export const BASELINES: Readonly<Record<string, Baseline>> = {
-  "majority": majority, "copy": copy, "letter-table": letterTable, "suffix-table": suffixTable, "suffix-vote": suffixVote,
-  "last-two-words": lastTwoWords, "naive-bayes": naiveBayes, "first-option": firstOption, "frequent-option": frequentOption,
+  "majority": majority,
+  "copy": copy,
+  "letter-table": letterTable,
+  "suffix-table": suffixTable,
+  "suffix-vote": suffixVote,
+  "last-two-words": lastTwoWords,
+  "naive-bayes": naiveBayes,
+  "first-option": firstOption,
+  "frequent-option": frequentOption,
 };
 
 export interface BaselineScore {
@@ -32,7 +39,8 @@ export interface BaselineScore {
  * @param options.part default `test`
  * @param options.limit only the first so many items, as a model's quick evaluation does
  */
-export async function baselines(task: Task, options: { metric?: MetricName; part?: Part; limit?: number } = {}): Promise<BaselineScore[]> {
+export async function baselines(task: Task,
+  options: { metric?: MetricName; part?: Part; limit?: number } = {}): Promise<BaselineScore[]> {
   const { metric = task.definition.metrics[0], part = "test", limit = Infinity } = options;
   const items = task[part].slice(0, limit);
   return task.definition.baselines.map((name) => {

@@ -1,7 +1,10 @@
 import type { Baseline } from "./baseline.js";
 import { optionsOf } from "./first-option.js";
 
-/** Chooses the option that is more often an answer in training, the first if equal: above one half it tells that wrong options leak. */
+/**
+ * Chooses the option that is more often an answer in training, the first if equal: above one half it tells that wrong
+ * options leak.
+ */
 export const frequentOption: Baseline = ({ train }) => {
   const counts = new Map<string, number>();
   for (const { answer } of train) counts.set(answer.join(""), (counts.get(answer.join("")) ?? 0) + 1);

@@ -3,14 +3,16 @@ import { lettersOf } from "./copy.js";
 import { mostFrequent } from "./most-frequent.js";
 
 /**
- * Rewrites the ending: the last three letters (and the tag of the prompt) give the number of letters to cut and the letters to add
+ * Rewrites the ending: the last three letters (and the tag of the prompt) give the number of letters to cut and the
+ * letters to add
  * that were most frequent for them in training; endings never seen fall back to two letters, one, none.
  */
 export const suffixTable: Baseline = ({ train }) => {
   const table = mostFrequent();
   const key = (prompt: readonly string[], length: number) => {
     const letters = lettersOf(prompt);
-    return [...prompt.slice(0, prompt.length - letters.length), "|", ...letters.slice(letters.length - Math.min(length, letters.length))].join("");
+    return [...prompt.slice(0, prompt.length - letters.length), "|",
+      ...letters.slice(letters.length - Math.min(length, letters.length))].join("");
   };
   for (const { prompt, answer } of train) {
     const letters = lettersOf(prompt);

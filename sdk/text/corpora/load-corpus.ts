@@ -1,6 +1,6 @@
 import { MoeError, suggest } from "../../errors.js";
-import type { Document } from "./document.js";
 import { cmudict } from "./cmudict.js";
+import type { Document } from "./document.js";
 import { mnist } from "./mnist.js";
 import { mobyDick } from "./moby-dick.js";
 import { spamAssassin } from "./spam-assassin.js";
@@ -28,7 +28,8 @@ const CORPORA: Record<string, () => Iterable<Document<unknown>>> = {
  * @example for (const { id, text } of loadCorpus("moby-dick")) console.log(id, text.length)
  */
 export function loadCorpus(name: string): Iterable<Document<unknown>> {
-  if (!Object.hasOwn(CORPORA, name)) throw new MoeError("unknown-corpus", `read corpus: there is no corpus "${name}". ${suggest(name, listCorpora())}`);
+  if (!Object.hasOwn(CORPORA, name))
+    throw new MoeError("unknown-corpus", `read corpus: there is no corpus "${name}". ${suggest(name, listCorpora())}`);
   return CORPORA[name]();
 }
 

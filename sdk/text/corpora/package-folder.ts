@@ -15,5 +15,6 @@ export function packageFolder(name: string): string {
       if (existsSync(join(modules, name, "package.json"))) return join(modules, name);
     }
   }
-  throw new MoeError("missing-package", `read corpus: the package ${name} is not installed; its data is read at run time. Run: npm install ${name}`);
+  throw new MoeError("missing-package",
+    `read corpus: the package ${name} is not installed; its data is read at run time. Run: npm install ${name}`);
 }

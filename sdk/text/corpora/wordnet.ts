@@ -27,7 +27,9 @@ export interface Synset {
   pointers: Pointer[];
 }
 
-const readers = Object.fromEntries(PARTS_OF_SPEECH.map((pos) => [pos, { synsets: once(() => readSynsets(pos)), lemmas: once(() => readLemmas(pos)) }]));
+const readers = Object.fromEntries(
+  PARTS_OF_SPEECH.map((pos) => [pos, { synsets: once(() => readSynsets(pos)), lemmas: once(() => readLemmas(pos)) }]),
+);
 
 /**
  * Reads the synsets of one part of speech, one document each, by id; the text is the gloss with its examples.
@@ -71,7 +73,8 @@ function readSynsets(partOfSpeech: PartOfSpeech): Map<string, Document<Synset>> 
     const first = 5 + 2 * count;
     for (let i = 0; i < Number(fields[first - 1]); i++) {
       const [relation, offset, letter, ends] = fields.slice(first + 4 * i, first + 4 * i + 4);
-      pointers.push({ relation, to: `${LETTER[letter]}-${offset}`, word: parseInt(ends.slice(0, 2), 16) - 1, toWord: parseInt(ends.slice(2), 16) - 1 });
+      pointers.push({ relation, to: `${LETTER[letter]}-${offset}`, word: parseInt(ends.slice(0, 2), 16) - 1,
+        toWord: parseInt(ends.slice(2), 16) - 1 });
     }
     found.set(id, { id, text: line.slice(bar + 3).trim(), fields: { partOfSpeech, words, pointers } });
   }

@@ -1,6 +1,6 @@
 import { lemmas } from "../corpora/wordnet.js";
 import { nounClasses } from "./noun-classes.js";
-import { balance, split, type Parts } from "./split.js";
+import { balance, type Parts, split } from "./split.js";
 import { spelled, symbol } from "./symbols.js";
 import type { Item, Sizes } from "./task.js";
 
@@ -9,7 +9,8 @@ export function classOfName(sizes: Sizes): Parts {
   const items: Item[] = [];
   for (const [lemma, [first]] of lemmas("noun")) {
     const name = nounClasses().get(first);
-    if (name && /^[a-z]{3,12}$/.test(lemma)) items.push({ id: `name/${lemma}`, prompt: spelled(lemma), answer: [symbol(name)], document: lemma });
+    if (name && /^[a-z]{3,12}$/.test(lemma))
+      items.push({ id: `name/${lemma}`, prompt: spelled(lemma), answer: [symbol(name)], document: lemma });
   }
   return balance(split(items), sizes);
 }

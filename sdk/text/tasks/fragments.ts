@@ -1,7 +1,8 @@
 import { spread } from "./spread.js";
 
 /**
- * Cuts clean text into fragments of whole words with at most `length` characters and returns at most `count` of them, at even distances.
+ * Cuts clean text into fragments of whole words with at most `length` characters and returns at most `count` of them,
+ * at even distances.
  */
 export function fragments(text: string, length: number, count: number): string[] {
   const all: string[] = [];

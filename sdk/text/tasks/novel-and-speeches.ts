@@ -6,7 +6,8 @@ import { stateOfTheUnion } from "../corpora/state-of-the-union.js";
 import { partsOfDocuments } from "./split.js";
 import type { Part } from "./task.js";
 
-const clean = <F>(documents: Document<F>[]): Document<F>[] => documents.map((each) => ({ ...each, text: cleanText(each.text) }));
+const clean = <F>(documents: Document<F>[]): Document<F>[] =>
+  documents.map((each) => ({ ...each, text: cleanText(each.text) }));
 
 /** The speeches by year, in the alphabet of the prose tasks. */
 export const speeches = once(() => clean(stateOfTheUnion()));
@@ -15,7 +16,7 @@ export const speeches = once(() => clean(stateOfTheUnion()));
 export const chapters = once(() => clean(mobyDick()));
 
 const parts = once((): Map<string, Part> =>
-  new Map([stateOfTheUnion(), mobyDick()].flatMap((documents) => [...partsOfDocuments(documents.map(({ id }) => id))])),
+  new Map([stateOfTheUnion(), mobyDick()].flatMap((documents) => [...partsOfDocuments(documents.map(({ id }) => id))]))
 );
 
 /** The part of a speech or chapter, the same for every task. */

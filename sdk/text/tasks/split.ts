@@ -15,7 +15,8 @@ export function partOf(key: string): Part {
 }
 
 /**
- * Chooses parts for documents in their natural order (speeches by year): of each ten neighbours the lowest hash is test, the next dev.
+ * Chooses parts for documents in their natural order (speeches by year): of each ten neighbours the lowest hash is
+ * test, the next dev.
  * Dev and test so are spread evenly over the years, which a plain hash of some 200 speeches does not do.
  */
 export function partsOfDocuments(ids: readonly string[]): Map<string, Part> {
@@ -28,7 +29,8 @@ export function partsOfDocuments(ids: readonly string[]): Map<string, Part> {
 }
 
 /** Sorts by the hash of the id and puts each element in the part of its document. */
-export function split<T extends { id: string; document: string }>(all: readonly T[], part: (document: string) => Part = partOf): Parts<T> {
+export function split<T extends { id: string; document: string }>(all: readonly T[],
+  part: (document: string) => Part = partOf): Parts<T> {
   const keys = all.map(({ id }) => hash(id));
   const order = all.map((_, i) => i).sort((a, b) => keys[a] - keys[b] || (all[a].id < all[b].id ? -1 : 1));
   const parts: Parts<T> = { train: [], dev: [], test: [] };
@@ -42,7 +44,8 @@ export function cut<T>(parts: Parts<T>, sizes: Sizes, toItem: (element: T) => It
 }
 
 /**
- * Keeps the same number of items of each answer in each part, in the order they had: as many as the rarest answer has, within the size.
+ * Keeps the same number of items of each answer in each part, in the order they had: as many as the rarest answer has,
+ * within the size.
  * Thus the majority is worth exactly one over the number of answers.
  */
 export function balance(parts: Parts, sizes: Sizes): Parts {

@@ -8,7 +8,8 @@ export const spelled = (word: string): string[] => [...word].map(symbol);
 export const prose = (text: string): string[] => text.split(" ").filter(Boolean).map((word) => ` ${word}`);
 
 /** Reads symbols back: `<c><a><t>` is "cat", prose stays prose. */
-export const written = (symbols: readonly string[]): string => symbols.map((s) => s.replace(/^<(.*)>$/, "$1")).join("").trim();
+export const written = (symbols: readonly string[]): string =>
+  symbols.map((s) => s.replace(/^<(.*)>$/, "$1")).join("").trim();
 
 /** Stands between the parts of a prompt. */
 export const SEPARATOR = symbol("sep");

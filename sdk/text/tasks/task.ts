@@ -1,5 +1,6 @@
 /**
- * What a task asks for: `generate` several symbols, one `label` of a closed set, or a `choice` among options of the prompt.
+ * What a task asks for: `generate` several symbols, one `label` of a closed set, or a `choice` among options of the
+ * prompt.
  */
 export type TaskKind = "generate" | "label" | "choice";
 export type MetricName = "exact_match" | "token_accuracy" | "symbol_error_rate" | "token_f1" | "macro_f1";

@@ -1,8 +1,8 @@
 import { hash } from "../hash.js";
 import { fragments } from "./fragments.js";
 import { chapters, partOfProse, speeches } from "./novel-and-speeches.js";
-import { cut, split, type Parts } from "./split.js";
-import { GAP, SEPARATOR, prose } from "./symbols.js";
+import { cut, type Parts, split } from "./split.js";
+import { GAP, prose, SEPARATOR } from "./symbols.js";
 import type { Item, Sizes } from "./task.js";
 
 /**
@@ -15,11 +15,14 @@ export function wordOfBlank(sizes: Sizes): Parts {
   for (const { id, text } of [...speeches(), ...chapters()]) {
     fragments(text, 64, 100).forEach((fragment, i) => {
       const words = prose(fragment);
-      const open = words.map((_, at) => at).filter((at) => at > 0 && at < words.length - 1 && /^ [a-z]{3,12}$/.test(words[at]));
+      const open = words.map((_, at) => at).filter((at) =>
+        at > 0 && at < words.length - 1 && /^ [a-z]{3,12}$/.test(words[at])
+      );
       if (open.length === 0) return;
       const key = `blank/${id}/${i}`;
       const at = open[hash(`${key}/gap`) % open.length];
-      items.push({ id: key, prompt: words.map((word, index) => (index === at ? GAP : word)), answer: [words[at]], document: id });
+      items.push({ id: key, prompt: words.map((word, index) => (index === at ? GAP : word)), answer: [words[at]],
+        document: id });
     });
   }
   const parts = cut(split(items, partOfProse), sizes, (item) => item);

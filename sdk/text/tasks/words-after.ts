@@ -1,6 +1,6 @@
 import { hash } from "../hash.js";
 import { chapters, partOfProse, speeches } from "./novel-and-speeches.js";
-import { cut, split, type Parts } from "./split.js";
+import { cut, type Parts, split } from "./split.js";
 import { spread } from "./spread.js";
 import { SEPARATOR } from "./symbols.js";
 import type { Sizes } from "./task.js";
@@ -19,12 +19,15 @@ export function wordsAfter(sizes: Sizes): Parts {
     const starts = Array.from({ length: Math.floor(words.length / WINDOW) }, (_, i) => i * WINDOW);
     for (const start of spread(starts, PER_DOCUMENT)) {
       const window = words.slice(start, start + WINDOW);
-      const asked = window.map((_, i) => i).filter((i) => i < WINDOW - 2 && window.indexOf(window[i]) === window.lastIndexOf(window[i]));
+      const asked = window.map((_, i) => i).filter((i) =>
+        i < WINDOW - 2 && window.indexOf(window[i]) === window.lastIndexOf(window[i])
+      );
       if (asked.length === 0 || window.some((word) => word.length > 14)) continue;
       const at = asked[hash(`${id}/${start}/asked`) % asked.length];
       windows.push({ id: `span/${id}/${start}`, document: id, window: window.map((word) => ` ${word}`), at });
     }
   }
   return cut(split(windows, partOfProse), sizes, ({ id, document, window, at }) => (
-    { id, document, prompt: [window[at], SEPARATOR, ...window], answer: window.slice(at + 1, at + 3) }));
+    { id, document, prompt: [window[at], SEPARATOR, ...window], answer: window.slice(at + 1, at + 3) }
+  ));
 }

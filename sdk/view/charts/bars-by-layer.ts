@@ -20,21 +20,24 @@ export interface BarsByLayerOptions extends ChartWords {
 /** Draws one value a layer as bars, in running order: experts that remain, bytes, effective experts, error. */
 export function barsByLayer(values: readonly LayerValue[], { value, ...words }: BarsByLayerOptions): Chart {
   const capital = `${value.slice(0, 1).toUpperCase()}${value.slice(1)}`;
-  return chart(barsByLayerSpec(values, { value }), { title: `${capital} by layer`, finding: extremes(values, capital), ...words });
+  return chart(barsByLayerSpec(values, { value }), { title: `${capital} by layer`, finding: extremes(values, capital),
+    ...words });
 }
 
 export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsByLayerOptions): ChartSpec {
   const layers = [...new Set(values.map(({ layer }) => layer))];
   const labels = layers.map((layer) => layerLabel(layer, layers));
   const series = [...new Set(values.flatMap(({ series }) => series ?? []))];
-  const color = { field: "series", type: "nominal", sort: series, title: null, scale: { domain: series, range: [...PALETTE] } };
+  const color = { field: "series", type: "nominal", sort: series, title: null,
+    scale: { domain: series, range: [...PALETTE] } };
   return {
     width: Math.max(240, Math.min(680, layers.length * Math.max(34, 16 * series.length + 10))),
     height: 220,
     data: { values: values.map((row) => ({ ...row, layer: layerLabel(row.layer, layers) })) },
     mark: { type: "bar", tooltip: true },
     encoding: {
-      x: { field: "layer", type: "ordinal", sort: labels, title: "layer", axis: { labelAngle: 0, labelOverlap: true, ticks: false } },
+      x: { field: "layer", type: "ordinal", sort: labels, title: "layer",
+        axis: { labelAngle: 0, labelOverlap: true, ticks: false } },
       y: { field: "value", type: "quantitative", title: value, stack: null },
       ...(series.length > 0 ? { color, xOffset: { field: "series", sort: series } } : {}),
     },
@@ -45,7 +48,9 @@ function extremes(values: readonly LayerValue[], what: string): string {
   if (values.length === 0) return `${what}: no layer was given.`;
   const layers = values.map(({ layer }) => layer);
   const name = ({ layer, series }: LayerValue) => `${layerLabel(layer, layers)}${series ? ` (${series})` : ""}`;
-  const [least, most] = [values.reduce((a, b) => (b.value < a.value ? b : a)), values.reduce((a, b) => (b.value > a.value ? b : a))];
+  const [least, most] = [values.reduce((a, b) => (b.value < a.value ? b : a)),
+    values.reduce((a, b) => (b.value > a.value ? b : a))];
   if (least.value === most.value) return `${what}: ${formatNumber(least.value)} in every layer.`;
-  return `${what}: from ${formatNumber(least.value)} in ${name(least)} to ${formatNumber(most.value)} in ${name(most)}.`;
+  return `${what}: from ${formatNumber(least.value)} in ${name(least)} to ${formatNumber(most.value)} in `
+    + `${name(most)}.`;
 }

@@ -21,12 +21,12 @@ export interface PlacedLabel {
  * Finds a place for each label, one after the other: of the places to the right and left of its point, up to six lines
  * above and below, the nearest that covers the fewest points, intervals and labels placed before.
  */
-export function placeLabels<P extends LabelledPoint>(points: readonly P[], width: number, height: number): (P & PlacedLabel)[] {
+export function placeLabels<P extends LabelledPoint>(points: readonly P[], width: number,
+  height: number): (P & PlacedLabel)[] {
   const line = 14;
-  const taken: Box[] = points.flatMap(({ x, y, top, bottom }) => [
-    { left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 },
-    { left: x - 1, right: x + 1, top, bottom },
-  ]);
+  const taken: Box[] = points.flatMap((
+    { x, y, top, bottom },
+  ) => [{ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }, { left: x - 1, right: x + 1, top, bottom }]);
   return points.map((point) => {
     const long = textWidth(point.label, 12);
     let best: { place: PlacedLabel; box: Box; cost: number } | undefined;
@@ -37,8 +37,10 @@ export function placeLabels<P extends LabelledPoint>(points: readonly P[], width
         const left = align === "left" ? labelX : labelX - long;
         const box = { left: left - 2, right: left + long + 2, top: labelY - line / 2, bottom: labelY + line / 2 };
         const outside = box.left < 0 || box.right > width || box.top < 0 || box.bottom > height;
-        const cost = 100 * taken.filter((other) => overlap(box, other)).length + (outside ? 1000 : 0) + 8 * Math.abs(lines) + (align === "right" ? 4 : 0) + (gap > 9 ? 10 : 0);
-        if (best === undefined || cost < best.cost) best = { place: { labelX, labelY, align, far: lines !== 0 || gap > 9 }, box, cost };
+        const cost = 100 * taken.filter((other) => overlap(box, other)).length + (outside ? 1000 : 0)
+          + 8 * Math.abs(lines) + (align === "right" ? 4 : 0) + (gap > 9 ? 10 : 0);
+        if (best === undefined || cost < best.cost)
+          best = { place: { labelX, labelY, align, far: lines !== 0 || gap > 9 }, box, cost };
       }
     }
     taken.push(best!.box);
@@ -46,7 +48,12 @@ export function placeLabels<P extends LabelledPoint>(points: readonly P[], width
   });
 }
 
-interface Box { left: number; right: number; top: number; bottom: number }
+interface Box {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
 
 function overlap(a: Box, b: Box): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;

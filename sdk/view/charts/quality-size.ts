@@ -24,29 +24,47 @@ export interface QualitySizeOptions extends ChartWords {
 }
 
 /** Draws quality against size, one point an arm with its 95 % interval; better is up, smaller is left. */
-export function qualitySize(points: readonly QualityPoint[], { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {}): Chart {
-  return chart(qualitySizeSpec(points, { sizeUnit, scale, quality }), { title: "Quality against size", finding: bestTrade(points, sizeUnit), ...words });
+export function qualitySize(points: readonly QualityPoint[],
+  { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {}): Chart {
+  return chart(qualitySizeSpec(points, { sizeUnit, scale, quality }), { title: "Quality against size",
+    finding: bestTrade(points, sizeUnit), ...words });
 }
 
-export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "parameters", scale = "linear", quality = "quality" }: QualitySizeOptions = {}): ChartSpec {
+export function qualitySizeSpec(points: readonly QualityPoint[],
+  { sizeUnit = "parameters", scale = "linear", quality = "quality" }: QualitySizeOptions = {}): ChartSpec {
   const width = 520;
   const height = 320;
   const format = sizeUnit === "bytes" ? formatBytes : formatCount;
   const sizes = points.map(({ size }) => size);
   const [small, large] = [Math.min(...sizes), Math.max(...sizes)];
-  const domain = scale === "log" ? [small / (large / small) ** 0.1 / 1.05, large * (large / small) ** 0.15 * 1.05] : [small - (large - small || large) * 0.1, large + (large - small || large) * 0.15];
+  const domain = scale === "log"
+    ? [small / (large / small) ** 0.1 / 1.05, large * (large / small) ** 0.15 * 1.05]
+    : [small - (large - small || large) * 0.1, large + (large - small || large) * 0.15];
   const ends = points.flatMap(({ quality, low = quality, high = quality }) => [low, high]);
   const [bottom, top] = [Math.min(...ends), Math.max(...ends)];
   const margin = (top - bottom || Math.abs(top) || 1) * 0.06;
   const range = [bottom - margin, top + margin];
-  const toX = (size: number) => width * (scale === "log" ? Math.log(size / domain[0]) / Math.log(domain[1] / domain[0]) : (size - domain[0]) / (domain[1] - domain[0]));
+  const toX = (size: number) =>
+    width
+    * (scale === "log"
+      ? Math.log(size / domain[0]) / Math.log(domain[1] / domain[0])
+      : (size - domain[0]) / (domain[1] - domain[0]));
   const toY = (value: number) => (height * (range[1] - value)) / (range[1] - range[0]);
-  const placed = sideBySide(points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), top: toY(point.high ?? point.quality), bottom: toY(point.low ?? point.quality), written: format(point.size) })));
-  const values = placeLabels(placed.map((point) => ({ ...point, x: point.x + point.shift, label: point.arm })), width, height);
+  const placed = sideBySide(
+    points.map((point) => ({ ...point, x: toX(point.size), y: toY(point.quality), top: toY(point.high ?? point.quality),
+      bottom: toY(point.low ?? point.quality), written: format(point.size) })
+    ),
+  );
+  const values = placeLabels(placed.map((point) => ({ ...point, x: point.x + point.shift, label: point.arm })), width,
+    height);
 
   // billions are B for parameters, GB for bytes
-  const labelExpr = sizeUnit === "bytes" ? "format(datum.value, '.3~s') + 'B'" : "replace(format(datum.value, '.3~s'), 'G', 'B')";
-  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size" : "parameters", scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) }, axis: { labelExpr, tickCount: 6 } };
+  const labelExpr = sizeUnit === "bytes"
+    ? "format(datum.value, '.3~s') + 'B'"
+    : "replace(format(datum.value, '.3~s'), 'G', 'B')";
+  const x = { field: "size", type: "quantitative", title: sizeUnit === "bytes" ? "size" : "parameters",
+    scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) },
+    axis: { labelExpr, tickCount: 6 } };
   const y = { type: "quantitative", title: quality, scale: { domain: range, nice: false, zero: false } };
   const color = { field: "arm", type: "nominal", sort: null, legend: null, scale: { range: [...PALETTE] } };
   const shift = { expr: "datum.shift" };
@@ -56,16 +74,25 @@ export function qualitySizeSpec(points: readonly QualityPoint[], { sizeUnit = "p
     width,
     height,
     data: { values },
-    layer: [
-      { mark: { type: "rule", strokeWidth: 1.5, xOffset: shift, x2Offset: shift }, transform: [{ filter: "isValid(datum.low)" }], encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } },
-      { mark: { type: "rule", stroke: GREY, strokeWidth: 0.75, opacity: 0.6 }, transform: [{ filter: "datum.far" }], encoding: { x: { value: { expr: "datum.x" } }, x2: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.y" } }, y2: { value: { expr: "datum.labelY" } } } },
-      { mark: { type: "point", filled: true, opacity: 1, size: 80, xOffset: shift }, encoding: { x, y: { ...y, field: "quality" }, color, tooltip } },
-      { mark: { ...LABEL_MARK, align: { expr: "datum.align" }, baseline: "middle", fontSize: 12 }, encoding: { x: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.labelY" } }, text: { field: "arm", type: "nominal" } } },
-    ],
+    layer: [{ mark: { type: "rule", strokeWidth: 1.5, xOffset: shift, x2Offset: shift },
+      transform: [{ filter: "isValid(datum.low)" }],
+      encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } }, {
+      mark: { type: "rule", stroke: GREY, strokeWidth: 0.75, opacity: 0.6 },
+      transform: [{ filter: "datum.far" }],
+      encoding: { x: { value: { expr: "datum.x" } }, x2: { value: { expr: "datum.labelX" } },
+        y: { value: { expr: "datum.y" } }, y2: { value: { expr: "datum.labelY" } } },
+    }, { mark: { type: "point", filled: true, opacity: 1, size: 80, xOffset: shift },
+      encoding: { x, y: { ...y, field: "quality" }, color, tooltip } }, {
+      mark: { ...LABEL_MARK, align: { expr: "datum.align" }, baseline: "middle", fontSize: 12 },
+      encoding: { x: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.labelY" } },
+        text: { field: "arm", type: "nominal" } },
+    }],
   };
 }
 
-/** Arms of equal size stand on one spot: they are moved a few pixels to the sides, so that no interval hides another. */
+/**
+ * Arms of equal size stand on one spot: they are moved a few pixels to the sides, so that no interval hides another.
+ */
 function sideBySide<P extends { x: number; y: number }>(points: readonly P[]): (P & { shift: number })[] {
   const near = 6;
   const groups: P[][] = [];
@@ -87,5 +114,7 @@ function bestTrade(points: readonly QualityPoint[], sizeUnit: QualitySizeOptions
   const smaller = points.filter(({ size }) => size < largest.size);
   if (smaller.length === 0) return `All ${points.length} arms have ${say(largest.size)}.`;
   const best = smaller.reduce((most, point) => (point.quality > most.quality ? point : most));
-  return `The best of the smaller arms is ${best.arm}: ${Number(best.quality.toPrecision(3))} at ${say(best.size)}, against ${Number(largest.quality.toPrecision(3))} at ${say(largest.size)} for ${largest.arm}.`;
+  return `The best of the smaller arms is ${best.arm}: ${Number(best.quality.toPrecision(3))} at `
+    + `${say(best.size)}, against ${Number(largest.quality.toPrecision(3))} at ${say(largest.size)} for `
+    + `${largest.arm}.`;
 }

@@ -1,9 +1,9 @@
-import { usage, type Profile } from "../../profile/profile.js";
+import { type Profile, usage } from "../../profile/profile.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
 import { fixed } from "../format.js";
 import { layerLabel } from "../layer-label.js";
 import { SEQUENTIAL } from "../theme.js";
-import { LARGEST_MODEL, type ChartWords } from "./chart-words.js";
+import { type ChartWords, LARGEST_MODEL } from "./chart-words.js";
 
 /** Shares of the experts of each layer, in running order; each row sums to 1. `task` makes one map a task. */
 export interface UsageMap {
@@ -12,21 +12,28 @@ export interface UsageMap {
 }
 
 /**
- * Draws which expert takes which share of the tokens, one row a MoE layer; one map, or one for each of several tasks on the same colours.
+ * Draws which expert takes which share of the tokens, one row a MoE layer; one map, or one for each of several tasks on
+ * the same colours.
  *
  * @param profiles a profile, or profiles by task name, or the shares themselves
  * @example usageHeatMap({ spam: spamProfile, pron: pronProfile })
  */
 export function usageHeatMap(profiles: Profile | Record<string, Profile> | UsageMap[], words: ChartWords = {}): Chart {
   const maps = usageMaps(profiles);
-  return chart(usageHeatMapSpec(maps), { maxRows: LARGEST_MODEL, title: "Expert usage", finding: evenness(maps), ...words });
+  return chart(usageHeatMapSpec(maps), { maxRows: LARGEST_MODEL, title: "Expert usage", finding: evenness(maps),
+    ...words });
 }
 
 export function usageHeatMapSpec(maps: readonly UsageMap[]): ChartSpec {
   const layers = [...new Set(maps.flatMap((map) => map.layers.map(({ layer }) => layer)))];
   const labels = layers.map((layer) => layerLabel(layer, layers));
   const values = maps.flatMap(({ task, layers: rows }) =>
-    rows.flatMap(({ layer, shares }) => shares.map((share, expert) => ({ ...(task === undefined ? {} : { task }), layer: layerLabel(layer, layers), expert, share: share * 100 }))));
+    rows.flatMap(({ layer, shares }) =>
+      shares.map((share, expert) => ({ ...(task === undefined ? {} : { task }), layer: layerLabel(layer, layers),
+        expert, share: share * 100 })
+      )
+    )
+  );
   const experts = values.reduce((most, { expert }) => Math.max(most, expert + 1), 0);
   const largest = values.reduce((most, { share }) => Math.max(most, share), 0);
   const several = maps.length > 1;
@@ -38,19 +45,28 @@ export function usageHeatMapSpec(maps: readonly UsageMap[]): ChartSpec {
     width: cell * experts,
     height: row * layers.length,
     encoding: {
-      x: { field: "expert", type: "ordinal", title: "expert", axis: { labelAngle: 0, ticks: false, domain: false, values: Array.from({ length: experts }, (_, i) => i).filter((i) => i % every === 0) } },
-      y: { field: "layer", type: "ordinal", sort: labels, title: "layer", axis: { ticks: false, domain: false, labelOverlap: true } },
+      x: { field: "expert", type: "ordinal", title: "expert",
+        axis: { labelAngle: 0, ticks: false, domain: false,
+          values: Array.from({ length: experts }, (_, i) => i).filter((i) => i % every === 0) } },
+      y: { field: "layer", type: "ordinal", sort: labels, title: "layer",
+        axis: { ticks: false, domain: false, labelOverlap: true } },
     },
     layer: [
       {
         mark: { type: "rect", tooltip: true },
-        encoding: { color: { field: "share", type: "quantitative", title: ["share of", "tokens (%)"], scale: { scheme: SEQUENTIAL, domain: [0, largest] } } },
+        encoding: {
+          color: { field: "share", type: "quantitative", title: ["share of", "tokens (%)"],
+            scale: { scheme: SEQUENTIAL, domain: [0, largest] } },
+        },
       },
       // numbers only where they fit
-      ...(cell >= 26 && row >= 16 ? [{
-        mark: { type: "text", fontSize: 11 },
-        encoding: { text: { field: "share", type: "quantitative", format: ".0f" }, color: { condition: { test: `datum.share > ${largest * 0.6}`, value: "black" }, value: "white" } },
-      }] : []),
+      ...(cell >= 26 && row >= 16
+        ? [{
+          mark: { type: "text", fontSize: 11 },
+          encoding: { text: { field: "share", type: "quantitative", format: ".0f" },
+            color: { condition: { test: `datum.share > ${largest * 0.6}`, value: "black" }, value: "white" } },
+        }]
+        : []),
     ],
   };
   if (!several) return { data: { values }, ...map };
@@ -64,7 +80,8 @@ export function usageHeatMapSpec(maps: readonly UsageMap[]): ChartSpec {
 
 function usageMaps(profiles: Profile | Record<string, Profile> | UsageMap[]): UsageMap[] {
   if (Array.isArray(profiles)) return profiles;
-  const shares = (profile: Profile) => Object.entries(profile.layers).map(([layer, measured]) => ({ layer, shares: usage(measured) }));
+  const shares = (profile: Profile) =>
+    Object.entries(profile.layers).map(([layer, measured]) => ({ layer, shares: usage(measured) }));
   if (isProfile(profiles)) return [{ layers: shares(profiles) }];
   return Object.entries(profiles).map(([task, profile]) => ({ task, layers: shares(profile) }));
 }
@@ -75,13 +92,19 @@ function isProfile(value: object): value is Profile {
 
 /** How many experts a layer uses in effect: one over the sum of squared shares. */
 function evenness(maps: readonly UsageMap[]): string {
-  const rows = maps.flatMap(({ task, layers }) => layers.map(({ layer, shares }) => ({
-    name: `${layerLabel(layer, layers.map((row) => row.layer))}${task ? ` on ${task}` : ""}`,
-    experts: shares.length,
-    effective: 1 / shares.reduce((sum, share) => sum + share * share, 0),
-  })));
+  const rows = maps.flatMap(({ task, layers }) =>
+    layers.map(({ layer, shares }) => ({
+      name: `${layerLabel(layer, layers.map((row) => row.layer))}${task ? ` on ${task}` : ""}`,
+      experts: shares.length,
+      effective: 1 / shares.reduce((sum, share) => sum + share * share, 0),
+    }))
+  );
   if (rows.length === 0) return "No MoE layer was measured.";
-  const [first, last] = [Math.min, Math.max].map((pick) => rows.find(({ effective }) => effective === pick(...rows.map((row) => row.effective)))!);
+  const [first, last] = [Math.min, Math.max].map((pick) =>
+    rows.find(({ effective }) => effective === pick(...rows.map((row) => row.effective)))!
+  );
   const say = (row: (typeof rows)[0]) => `${fixed(row.effective, 1)} of ${row.experts} experts in ${row.name}`;
-  return rows.length === 1 ? `In effect ${say(first)} are used.` : `Usage is narrowest with in effect ${say(first)}, widest with ${say(last)}.`;
+  return rows.length === 1
+    ? `In effect ${say(first)} are used.`
+    : `Usage is narrowest with in effect ${say(first)}, widest with ${say(last)}.`;
 }

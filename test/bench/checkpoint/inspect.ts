@@ -1,4 +1,5 @@
-// `moelab inspect` and `moe.load` on a checkpoint whose index names half a million tensors; inspect with the start of the process.
+// `moelab inspect` and `moe.load` on a checkpoint whose index names half a million tensors; inspect with the start of
+// the process.
 // Writes results/DATE.json.
 // usage: node build.mjs --no-types && node --import tsx test/bench/checkpoint/inspect.ts [FOLDER that is kept]
 import { execFileSync } from "node:child_process";
@@ -11,7 +12,8 @@ import { HALF_A_MILLION, writeManyTensors } from "../../support/many-tensors.js"
 const kept = process.argv[2];
 const folder = kept ?? mkdtempSync(join(os.tmpdir(), "moelab-bench-"));
 const dist = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, import.meta.url));
-const run = (...argv: string[]) => execFileSync(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
+const run = (...argv: string[]) =>
+  execFileSync(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
 
 const LOAD = `
   import { openModel } from ${JSON.stringify(dist("index.js"))};
@@ -25,7 +27,8 @@ const LOAD = `
 `;
 
 const five = <T>(measure: () => T): T[] => Array.from({ length: 5 }, measure);
-const sizeMB = (pick: (name: string) => boolean) => round(readdirSync(folder).filter(pick).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0) / 1e6);
+const sizeMB = (pick: (name: string) => boolean) =>
+  round(readdirSync(folder).filter(pick).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0) / 1e6);
 
 function milliseconds(...argv: string[]): number {
   const started = performance.now();
@@ -40,14 +43,22 @@ function round(value: number): number {
 try {
   if (!existsSync(join(folder, "config.json"))) await writeManyTensors(folder, HALF_A_MILLION);
   const [, tensors] = /(\d+) tensors/.exec(run(dist("cli.js"), "inspect", folder))!;
-  const loads = five(() => JSON.parse(run("--expose-gc", "--input-type=module", "-e", LOAD)) as { seconds: number; heldMB: number; peakResidentMB: number });
+  const loads = five(() =>
+    JSON.parse(run("--expose-gc", "--input-type=module", "-e", LOAD)) as { seconds: number; heldMB: number;
+      peakResidentMB: number }
+  );
   const report = {
     date: new Date().toISOString(),
     machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, node: process.version, load: round(os.loadavg()[0]) },
-    checkpoint: { tensors: Number(tensors), shards: readdirSync(folder).filter((name) => name.endsWith(".safetensors")).length, indexMB: sizeMB((name) => name.endsWith(".index.json")), headersAndDataMB: sizeMB((name) => name.endsWith(".safetensors")) },
+    checkpoint: { tensors: Number(tensors), shards: readdirSync(folder).filter((name) =>
+      name.endsWith(".safetensors")
+    ).length, indexMB: sizeMB((name) => name.endsWith(".index.json")), headersAndDataMB: sizeMB((name) =>
+      name.endsWith(".safetensors")
+    ) },
     versionMs: five(() => milliseconds("--version")),
     inspectMs: five(() => milliseconds("inspect", folder)),
-    load: { seconds: loads.map(({ seconds }) => round(seconds)), heldMB: round(loads[0].heldMB), peakResidentMB: Math.round(loads[0].peakResidentMB) },
+    load: { seconds: loads.map(({ seconds }) => round(seconds)), heldMB: round(loads[0].heldMB),
+      peakResidentMB: Math.round(loads[0].peakResidentMB) },
   };
   console.log(JSON.stringify(report, null, 1));
   const results = fileURLToPath(new URL("results", import.meta.url));

@@ -1,4 +1,7 @@
-/** Shortest time in milliseconds of a call, over at least `forMs` of calls; 0 is one call. Short calls are timed by the dozen. */
+/**
+ * Shortest time in milliseconds of a call, over at least `forMs` of calls; 0 is one call. Short calls are timed by the
+ * dozen.
+ */
 export function best(work: () => void, forMs: number): number {
   const time = (calls: number) => {
     const started = performance.now();

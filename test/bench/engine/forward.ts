@@ -12,7 +12,9 @@ const vocab = (JSON.parse(readFileSync(`${folder}/config.json`, "utf8")) as { vo
 
 /** The ids of forward.py: a linear congruential generator, its upper bits. */
 let state = 1;
-const ids = () => Array.from({ length: B }, () => Array.from({ length: T }, () => ((state = (Math.imul(1664525, state) + 1013904223) >>> 0) >>> 8) % vocab));
+const ids = () =>
+  Array.from({ length: B }, () =>
+    Array.from({ length: T }, () => ((state = (Math.imul(1664525, state) + 1013904223) >>> 0) >>> 8) % vocab));
 const batch = { ids: ids() };
 const seconds = async (work: () => Promise<unknown>) => {
   const started = performance.now();
@@ -31,18 +33,32 @@ const run = async (input = batch) => {
 };
 if (job === "forward") {
   let logits: number[] = [];
-  const load = await seconds(async () => { logits = await run(); });
+  const load = await seconds(async () => {
+    logits = await run();
+  });
   const times: number[] = [];
   for (let i = 0; i < repeats; i++) times.push(await seconds(run));
   times.sort((a, b) => a - b);
-  console.log(JSON.stringify({ backend, version, loadSeconds: load, tokensPerSecond: Math.round((B * T) / times[repeats >> 1]), best: Math.round((B * T) / times[0]), logits, peakMib: peakMib() }));
+  console.log(
+    JSON.stringify({ backend, version, loadSeconds: load, tokensPerSecond: Math.round((B * T) / times[repeats >> 1]),
+      best: Math.round((B * T) / times[0]), logits, peakMib: peakMib() }),
+  );
 } else {
   await run(); // weights are read, as the peer's are
-  const batches = Array.from({ length: profiled / (B * T) }, () => { const rows = ids(); return { ids: rows, labels: rows }; });
-  const profile = await seconds(async () => { study = await moe.from(study).profile({ data: batches, statistics: ["routerLogits"] }); });
+  const batches = Array.from({ length: profiled / (B * T) }, () => {
+    const rows = ids();
+    return { ids: rows, labels: rows };
+  });
+  const profile = await seconds(async () => {
+    study = await moe.from(study).profile({ data: batches, statistics: ["routerLogits"] });
+  });
   const merge = await seconds(async () => {
-    study = await moe.from(study).merge({ method: "m-smoe", keep: 0.25, ratio: "uniform", alignTo: "leader", exclude: [] });
+    study = await moe.from(study).merge({ method: "m-smoe", keep: 0.25, ratio: "uniform", alignTo: "leader",
+      exclude: [] });
     await run();
   });
-  console.log(JSON.stringify({ backend, version, profileSeconds: profile, mergeSeconds: merge, seconds: profile + merge, peakMib: peakMib() }));
+  console.log(
+    JSON.stringify({ backend, version, profileSeconds: profile, mergeSeconds: merge, seconds: profile + merge,
+      peakMib: peakMib() }),
+  );
 }

@@ -5,10 +5,12 @@ import { createInterface } from "node:readline";
 const turns = 6;
 
 /**
- * Asks several programs for the same cases, one after the other, there and back, and keeps the best of each: on a machine whose
+ * Asks several programs for the same cases, one after the other, there and back, and keeps the best of each: on a
+ * machine whose
  * speed wanders by the second every side meets its fast moments.
  *
- * @param programs by side; each prints a line of JSON with its `cases`, then a number for each line of input that names one
+ * @param programs by side; each prints a line of JSON with its `cases`, then a number for each line of input that names
+ *   one
  * @returns by side what was printed first, with `results` by case in place of `cases`
  */
 export async function inTurns(programs) {

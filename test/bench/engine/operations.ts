@@ -2,8 +2,8 @@
 // Prints its cases as JSON, then answers each line of input, the name of a case, with its number: run.mjs asks it and
 // operations.py in turns. usage: echo "nn 512, GF/s" | node --import tsx test/bench/engine/operations.ts
 import { createInterface } from "node:readline";
-import { ready, tf } from "../../../sdk/tensor/index.js";
 import { fillTensor } from "../../../sdk/tensor/filling.js";
+import { ready, tf } from "../../../sdk/tensor/index.js";
 import { best } from "./best.js";
 
 const { backend, version } = await ready();
@@ -13,7 +13,8 @@ const cases: Record<string, () => number> = {};
 const product = (name: string, left: number[], right: number[], transposeA = false, transposeB = false) => {
   cases[`${name}, GF/s`] = () => {
     const [a, b] = [some(...left), some(...right)];
-    const rows = left[left.length - (transposeA ? 1 : 2)]!, inner = left[left.length - (transposeA ? 2 : 1)]!, columns = right[right.length - (transposeB ? 2 : 1)]!;
+    const rows = left[left.length - (transposeA ? 1 : 2)]!, inner = left[left.length - (transposeA ? 2 : 1)]!,
+      columns = right[right.length - (transposeB ? 2 : 1)]!;
     const batch = Math.max(a.size / (rows * inner), b.size / (inner * columns));
     const ms = best(() => tf.matMul(a, b, transposeA, transposeB).dispose(), 50);
     tf.dispose([a, b]);

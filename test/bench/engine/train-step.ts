@@ -1,7 +1,8 @@
 // Training steps of a small MoE language model on the active back end: tokens per second, last line as JSON.
 // usage: node --import tsx test/bench/engine/train-step.ts narrow|wide STEPS   (MOELAB_BACKEND chooses the back end)
 import type { Tensor, Variable } from "@tensorflow/tfjs";
-import { adamW, attention, crossEntropy, experts, ready, rmsNorm, takeRows, tf, topK } from "../../../sdk/tensor/index.js";
+import { adamW, attention, crossEntropy, experts, ready, rmsNorm, takeRows, tf,
+  topK } from "../../../sdk/tensor/index.js";
 import { sizes } from "./sizes.js";
 
 const [size, steps] = [process.argv[2] as keyof typeof sizes, Number(process.argv[3])];
@@ -11,7 +12,8 @@ const { backend, version } = await ready();
 
 const weights: Record<string, Variable> = {};
 let seed = 1;
-const normal = (name: string, shape: number[], deviation: number) => (weights[name] = tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++)));
+const normal = (name: string, shape: number[],
+  deviation: number) => (weights[name] = tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++)));
 normal("embed", [V, D], 0.1);
 normal("position", [T, D], 0.1);
 normal("head", [D, V], 0.05);
@@ -48,7 +50,8 @@ const times: number[] = [];
 let last = 0;
 for (let step = 0; step < steps + 2; step++) {
   const starts = Array.from({ length: B }, (_, b) => (step * 977 + b * 4001) % 60000);
-  const rows = (shift: number) => tf.tensor1d(Int32Array.from({ length: N }, (_, i) => text[starts[Math.floor(i / T)] + (i % T) + shift]), "int32");
+  const rows = (shift: number) =>
+    tf.tensor1d(Int32Array.from({ length: N }, (_, i) => text[starts[Math.floor(i / T)] + (i % T) + shift]), "int32");
   const [tokens, labels] = [rows(0), rows(1)];
   const started = performance.now();
   const { value, grads } = tf.variableGrads(() => loss(tokens, labels), params);
@@ -59,4 +62,7 @@ for (let step = 0; step < steps + 2; step++) {
 }
 times.sort((a, b) => a - b);
 const perSecond = (ms: number) => Math.round((N / ms) * 1000);
-console.log(JSON.stringify({ backend, version, tokensPerSecond: perSecond(times[times.length >> 1]), best: perSecond(times[0]), loss: last }));
+console.log(
+  JSON.stringify({ backend, version, tokensPerSecond: perSecond(times[times.length >> 1]), best: perSecond(times[0]),
+    loss: last }),
+);

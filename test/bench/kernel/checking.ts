@@ -19,5 +19,5 @@ const trivial = (count: number) => median(Array.from({ length: count }, (_, i) =
 const firstMs = time("1 + 1");
 trivial(100); // as warm as the kernel is after its hundred
 const trivialMs = trivial(100);
-const importMs = time('import { moe } from "moelab"');
+const importMs = time("import { moe } from \"moelab\"");
 console.log(JSON.stringify({ firstMs, trivialMs, importMs, trivialWithMoelabMs: trivial(100) }));

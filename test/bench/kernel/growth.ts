@@ -33,7 +33,9 @@ for (let i = 0; i < Number(values.cells); i++) {
 await kernel.stop();
 rmSync(folder, { recursive: true, force: true });
 console.table(steps);
-const file = join(dirname(fileURLToPath(import.meta.url)), "results", `${new Date().toISOString().slice(0, 10)}-growth.json`);
+const file = join(dirname(fileURLToPath(import.meta.url)), "results",
+  `${new Date().toISOString().slice(0, 10)}-growth.json`);
 mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), node: process.version, steps }, undefined, 1)}\n`);
+writeFileSync(file,
+  `${JSON.stringify({ date: new Date().toISOString(), node: process.version, steps }, undefined, 1)}\n`);
 process.exit(0);

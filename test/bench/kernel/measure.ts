@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
 import { KernelClient } from "../../../kernels/headless/kernel-client.js";
+import { median } from "../../../sdk/evaluate/statistics/median.js";
 import type { Peer } from "./peers.js";
 import { residentMb } from "./process-tree.js";
 
@@ -17,10 +17,14 @@ export interface Measured {
   /** median of 100, until reply and idle status are there */
   trivialCellMs: number;
   idleMb: number;
-  /** 500 cells that each declare a name and use the one before: medians of the first and last fifty, memory before and after */
+  /**
+   * 500 cells that each declare a name and use the one before: medians of the first and last fifty, memory before and
+   * after
+   */
   long: { firstMs: number; lastMs: number; growthMb: number };
   /** in another kernel, after its imports and 100 cells */
-  help: { importMs: number; memoryMb: number; completeMs: number; completeWorstMs: number; inspectMs: number; inspectWorstMs: number };
+  help: { importMs: number; memoryMb: number; completeMs: number; completeWorstMs: number; inspectMs: number;
+    inspectWorstMs: number };
   shutdownMs: number;
 }
 
@@ -37,10 +41,12 @@ export async function measure(peer: Peer): Promise<Measured> {
     const long = await times(peer.cells ?? 500, (i) => run(kernel, peer.declaring(i)));
     await rest();
     const growthMb = residentMb(kernel.pid!) - idleMb;
-    const version = `${kernel.info.implementation} ${kernel.info.implementation_version}, ${kernel.info.language_info?.name} ${kernel.info.language_info?.version}`;
+    const version = `${kernel.info.implementation} ${kernel.info.implementation_version}, `
+      + `${kernel.info.language_info?.name} ${kernel.info.language_info?.version}`;
     const shutdownMs = await timed(() => kernel.stop());
     const help = await measureHelp(peer, folder);
-    return { version, readyMs, firstCellMs, trivialCellMs, idleMb, long: { firstMs: median(long.slice(0, 50)), lastMs: median(long.slice(-50)), growthMb }, help, shutdownMs };
+    return { version, readyMs, firstCellMs, trivialCellMs, idleMb,
+      long: { firstMs: median(long.slice(0, 50)), lastMs: median(long.slice(-50)), growthMb }, help, shutdownMs };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -50,7 +56,8 @@ async function measureHelp(peer: Peer, folder: string): Promise<Measured["help"]
   const { kernel } = await start(peer, folder);
   const importMs = await timed(() => run(kernel, peer.imports));
   for (let i = 0; i < 99; i++) await run(kernel, peer.declaring(i));
-  const ask = (type: string, code: string) => timed(() => kernel.request("shell", type, { code, cursor_pos: code.length, detail_level: 0 }).reply);
+  const ask = (type: string, code: string) =>
+    timed(() => kernel.request("shell", type, { code, cursor_pos: code.length, detail_level: 0 }).reply);
   const complete: number[] = [];
   const inspect: number[] = [];
   for (const code of peer.complete) complete.push(await ask("complete_request", code));
@@ -58,7 +65,8 @@ async function measureHelp(peer: Peer, folder: string): Promise<Measured["help"]
   await rest();
   const memoryMb = residentMb(kernel.pid!);
   await kernel.stop();
-  return { importMs, memoryMb, completeMs: median(complete), completeWorstMs: Math.max(...complete), inspectMs: median(inspect), inspectWorstMs: Math.max(...inspect) };
+  return { importMs, memoryMb, completeMs: median(complete), completeWorstMs: Math.max(...complete),
+    inspectMs: median(inspect), inspectWorstMs: Math.max(...inspect) };
 }
 
 async function start({ spec }: Peer, folder: string): Promise<{ kernel: KernelClient; readyMs: number }> {
@@ -70,7 +78,8 @@ async function start({ spec }: Peer, folder: string): Promise<{ kernel: KernelCl
 export async function run(kernel: KernelClient, code: string): Promise<void> {
   const { reply, idle } = kernel.execute(code);
   const [{ content }] = await Promise.all([reply, idle]);
-  if (content.status !== "ok") throw new Error(`bench: the cell ${JSON.stringify(code)} ended with ${content.status} ${content.evalue ?? ""}`);
+  if (content.status !== "ok")
+    throw new Error(`bench: the cell ${JSON.stringify(code)} ended with ${content.status} ${content.evalue ?? ""}`);
 }
 
 async function timed(run: () => Promise<unknown>): Promise<number> {

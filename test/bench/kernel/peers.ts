@@ -25,20 +25,21 @@ export interface PeerPaths {
 const typescript = {
   trivial: (i: number) => `1 + ${i}`,
   declaring: (i: number) => `const x${i} = ${i}${i ? ` + x${i - 1} * 0` : ""}; x${i}`,
-  imports: 'import * as fs from "node:fs"; import * as path from "node:path"; const losses = [3, 2, 1]',
+  imports: "import * as fs from \"node:fs\"; import * as path from \"node:path\"; const losses = [3, 2, 1]",
   complete: ["x9", "losses.", "fs.read", "path.", "losses.map((loss) => loss.to"],
   inspect: ["x99", "losses.map", "fs.readFileSync", "path.join("],
 };
 
 /** moelab's kernel and those that are there to be compared with. */
 export function peers({ python, tslab, deno }: PeerPaths): Record<string, Peer> {
-  const spec = (display_name: string, argv: string[], language = "typescript"): KernelSpec => ({ argv, display_name, language });
+  const spec = (display_name: string, argv: string[], language = "typescript"): KernelSpec => ({ argv, display_name,
+    language });
   return {
     moelab: {
       ...typescript,
       spec: moelabSpec(),
       imports: `${typescript.imports}; import { moe } from "moelab"; const study = moe.load("nano-switch")`,
-      complete: [...typescript.complete, "moe.", "study.", "study.mer", "study.merge({ me", 'study.merge({ method: "'],
+      complete: [...typescript.complete, "moe.", "study.", "study.mer", "study.merge({ me", "study.merge({ method: \""],
       inspect: [...typescript.inspect, "moe.load", "study.profile", "study.merge("],
     },
     ...(python && {
@@ -51,8 +52,19 @@ export function peers({ python, tslab, deno }: PeerPaths): Record<string, Peer> 
         inspect: ["x99", "losses.append", "os.path.join", "json.dumps("],
       },
     }),
-    // tslab 1.0.22 stopped answering after some 150 cells; it finds Node's types only where a notebook has them installed
-    ...(tslab && { tslab: { ...typescript, cells: 20, imports: "const losses = [3, 2, 1]", complete: ["x9", "losses.", "losses.map((loss) => loss.to"], inspect: ["x99", "losses.map"], spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]) } }),
-    ...(deno && { deno: { ...typescript, spec: spec("Deno", [deno, "jupyter", "--kernel", "--conn", "{connection_file}"]) } }),
+    // tslab 1.0.22 stopped answering after some 150 cells; it finds Node's types only where a notebook has them
+    // installed
+    ...(tslab && {
+      tslab: {
+        ...typescript,
+        cells: 20,
+        imports: "const losses = [3, 2, 1]",
+        complete: ["x9", "losses.", "losses.map((loss) => loss.to"],
+        inspect: ["x99", "losses.map"],
+        spec: spec("tslab", [process.execPath, "--no-warnings", tslab, "kernel", "--config-path", "{connection_file}"]),
+      },
+    }),
+    ...(deno
+      && { deno: { ...typescript, spec: spec("Deno", [deno, "jupyter", "--kernel", "--conn", "{connection_file}"]) } }),
   };
 }

@@ -4,7 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 export function residentMb(pid: number): number {
   const own = Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
   const threads = list(`/proc/${pid}/task`);
-  const children = threads.flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(/\s+/).filter(Boolean));
+  const children = threads.flatMap((thread) =>
+    read(`/proc/${pid}/task/${thread}/children`).split(/\s+/).filter(Boolean)
+  );
   return own + children.reduce((sum, child) => sum + residentMb(Number(child)), 0);
 }
 

@@ -1,8 +1,8 @@
+import fc from "fast-check";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openGguf } from "../../../sdk/checkpoint/gguf/open-gguf.js";
@@ -13,7 +13,9 @@ import { rejects } from "../../support/rejects.js";
 const test = suite("open-gguf");
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 let folder = "";
-test.before.each(() => { folder = mkdtempSync(join(tmpdir(), "moelab-gguf-")); });
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), "moelab-gguf-"));
+});
 test.after.each(() => rmSync(folder, { recursive: true }));
 
 // tiny.gguf and its expected values are made by make-golden.py with the reference's own dequantisation
@@ -25,7 +27,8 @@ test("every tensor equals the reference's dequantisation", async () => {
     assert.equal(store.info(name).shape, expected.info(name).shape, name);
     assert.equal(await store.values(name), await expected.values(name), name);
   }
-  assert.equal([...store.names()].map((name) => store.info(name).dtype).sort(), ["BF16", "F16", "F32", "Q4_0", "Q4_K", "Q6_K", "Q8_0", "Q8_0"]);
+  assert.equal([...store.names()].map((name) => store.info(name).dtype).sort(), ["BF16", "F16", "F32", "Q4_0", "Q4_K",
+    "Q6_K", "Q8_0", "Q8_0"]);
   await Promise.all([store.close(), expected.close()]);
 });
 

@@ -7,7 +7,10 @@ export type Trouble = (request: IncomingMessage, response: ServerResponse, path:
 
 export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** A server that speaks the part of the hub's protocol that downloads use, for one model; large files are redirected to a second origin, as the hub's are. */
+/**
+ * A server that speaks the part of the hub's protocol that downloads use, for one model; large files are redirected to
+ * a second origin, as the hub's are.
+ */
 export class LocalHub {
   readonly requests: { method: string; url: string; range?: string; authorization?: string }[] = [];
   /** the same for the origin of large files */
@@ -18,7 +21,8 @@ export class LocalHub {
   private store = "";
 
   /** @param large paths that are stored as large files: named by their sha256 */
-  constructor(readonly name: string, readonly files: Record<string, Buffer>, private readonly large: (path: string) => boolean = (path) => path.endsWith(".safetensors")) {}
+  constructor(readonly name: string, readonly files: Record<string, Buffer>,
+    private readonly large: (path: string) => boolean = (path) => path.endsWith(".safetensors")) {}
 
   async start(): Promise<this> {
     this.store = await this.listen((request, response) => {
@@ -45,16 +49,24 @@ export class LocalHub {
   }
 
   private answer(request: IncomingMessage, response: ServerResponse, path: string, file: string | undefined): void {
-    const json = (value: unknown) => response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(value));
-    if (path === `/api/models/${this.name}/revision/main`) json({ _id: "1", id: this.name, sha: COMMIT, private: false, gated: false, downloads: 0, likes: 0, lastModified: "2026-01-01" });
+    const json = (value: unknown) =>
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(value));
+    if (path === `/api/models/${this.name}/revision/main`)
+      json({ _id: "1", id: this.name, sha: COMMIT, private: false, gated: false, downloads: 0, likes: 0,
+        lastModified: "2026-01-01" });
     else if (path === `/api/models/${this.name}/tree/${COMMIT}`) json(this.tree());
     else if (file && this.files[file]) sendFile(request, response, this.files[file]);
-    else response.writeHead(404, { "X-Error-Code": path.startsWith(`/api/models/${this.name}/`) ? "RevisionNotFound" : "RepoNotFound" }).end();
+    else response.writeHead(404, {
+        "X-Error-Code": path.startsWith(`/api/models/${this.name}/`) ? "RevisionNotFound" : "RepoNotFound",
+      }).end();
   }
 
   tree(): object[] {
     return Object.entries(this.files).map(([path, content]) => ({
-      type: "file", path, size: content.length, oid: gitHash(content),
+      type: "file",
+      path,
+      size: content.length,
+      oid: gitHash(content),
       ...(this.large(path) && { lfs: { oid: sha256(content), size: content.length, pointerSize: 134 } }),
     }));
   }
@@ -66,15 +78,19 @@ export class LocalHub {
   private listen(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
     const server = createServer(handler);
     this.servers.push(server);
-    return new Promise((done) => server.listen(0, "127.0.0.1", () => done(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)));
+    return new Promise((done) =>
+      server.listen(0, "127.0.0.1", () => done(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+    );
   }
 }
 
 export function sendFile(request: IncomingMessage, response: ServerResponse, content: Buffer): void {
   const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? NaN);
   if (Number.isNaN(start)) response.writeHead(200, { "Content-Length": content.length }).end(content);
-  else response.writeHead(206, { "Content-Length": content.length - start, "Content-Range": `bytes ${start}-${content.length - 1}/${content.length}` }).end(content.subarray(start));
+  else response.writeHead(206, { "Content-Length": content.length - start,
+      "Content-Range": `bytes ${start}-${content.length - 1}/${content.length}` }).end(content.subarray(start));
 }
 
 export const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
-export const gitHash = (content: Buffer) => createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
+export const gitHash = (content: Buffer) =>
+  createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");

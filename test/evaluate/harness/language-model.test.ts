@@ -13,9 +13,18 @@ const codec: TextCodec = {
   encode: (text) => (text.match(/ a|./g) ?? []).map((part) => (part === " a" ? 28 : LETTERS.indexOf(part))),
   decode: (ids) => Array.from(ids, (id) => (id === 28 ? " a" : LETTERS[id])).join(""),
 };
-const logitsOf = (id: number): number[] => { const rng = new Rng(id + 1); return Array.from({ length: V }, () => 3 * rng.normal()); };
-const logProbability = (given: number, next: number) => { const row = logitsOf(given); return row[next] - Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)); };
-const best = (id: number) => { const row = logitsOf(id); return row.indexOf(Math.max(...row)); };
+const logitsOf = (id: number): number[] => {
+  const rng = new Rng(id + 1);
+  return Array.from({ length: V }, () => 3 * rng.normal());
+};
+const logProbability = (given: number, next: number) => {
+  const row = logitsOf(given);
+  return row[next] - Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0));
+};
+const best = (id: number) => {
+  const row = logitsOf(id);
+  return row.indexOf(Math.max(...row));
+};
 
 /** A bigram model: the next token depends on the last one alone. */
 const longest: number[] = [];
@@ -27,7 +36,11 @@ function bigram(encoder = false): ScoredModel {
       return { logits: tf.tensor3d((decoderIds ?? ids).map((row) => row.map(logitsOf))) };
     },
     async generate({ ids }, { maxTokens }) {
-      return ids.map((row) => { const all = [...row]; for (let i = 0; i < maxTokens; i++) all.push(best(all.at(-1)!)); return all.slice(row.length); });
+      return ids.map((row) => {
+        const all = [...row];
+        for (let i = 0; i < maxTokens; i++) all.push(best(all.at(-1)!));
+        return all.slice(row.length);
+      });
     },
   };
 }
@@ -43,24 +56,28 @@ test("spaces at the end of the context go to the continuation", () => {
 
 test("log-likelihood is the sum over the continuation, whatever stands beside it in the batch", async () => {
   const likely = codec.decode([best(codec.encode("b")[0])]);
-  const requests = [{ context: "ab", continuation: "cde" }, { context: "b", continuation: likely }, { context: "", continuation: "x" }];
+  const requests = [{ context: "ab", continuation: "cde" }, { context: "b", continuation: likely }, { context: "",
+    continuation: "x" }];
   const ids = [..."abcde"].map((letter) => codec.encode(letter)[0]);
   const expected = logProbability(ids[1], ids[2]) + logProbability(ids[2], ids[3]) + logProbability(ids[3], ids[4]);
   const before = tf.memory().numTensors;
   const together = await languageModel(bigram(), codec).logLikelihood(requests);
   assert.is(tf.memory().numTensors, before);
   // float32 logits
-  close(together.map(({ logLikelihood }) => logLikelihood), [expected, logProbability(ids[1], best(ids[1])), logProbability(0, codec.encode("x")[0])], 1e-5);
+  close(together.map(({ logLikelihood }) => logLikelihood), [expected, logProbability(ids[1], best(ids[1])),
+    logProbability(0, codec.encode("x")[0])], 1e-5);
   assert.equal(together.map(({ greedy }) => greedy).slice(0, 2), [false, true]);
   const alone = await languageModel(bigram(), codec, { batchSize: 1 }).logLikelihood(requests);
   close(alone.map(({ logLikelihood }) => logLikelihood), together.map(({ logLikelihood }) => logLikelihood), 1e-6);
 });
 
 test("an encoder-decoder model starts its decoder", async () => {
-  const [{ logLikelihood }] = await languageModel(bigram(true), codec).logLikelihood([{ context: "zz", continuation: "bc" }]);
+  const [{ logLikelihood }] = await languageModel(bigram(true), codec).logLikelihood([{ context: "zz",
+    continuation: "bc" }]);
   const [b, c] = codec.encode("bc");
   close([logLikelihood], [logProbability(0, b) + logProbability(b, c)], 1e-5);
-  await languageModel(bigram(true), codec).rolling(["abc"]).then(() => assert.unreachable(), (error) => assert.is(error.code, "no-rolling"));
+  await languageModel(bigram(true), codec).rolling(["abc"]).then(() => assert.unreachable(),
+    (error) => assert.is(error.code, "no-rolling"));
 });
 
 test("a whole text in windows is worth as much as at once, and the model never reads more than its length", async () => {

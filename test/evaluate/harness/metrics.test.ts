@@ -1,12 +1,13 @@
+import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
 import { scoreChoice } from "../../../sdk/evaluate/harness/choice.js";
 import { f1, matthews } from "../../../sdk/evaluate/harness/classification.js";
 import { exactMatch } from "../../../sdk/evaluate/harness/exact-match.js";
 import { extract } from "../../../sdk/evaluate/harness/extract.js";
-import { bitsPerByte, byteCount, perplexity, weightedPerplexity, wordCount } from "../../../sdk/evaluate/harness/perplexity.js";
+import { bitsPerByte, byteCount, perplexity, weightedPerplexity,
+  wordCount } from "../../../sdk/evaluate/harness/perplexity.js";
 import { pooledMean, pooledStderr } from "../../../sdk/evaluate/harness/pooled.js";
 import { disjointWindow, rollingWindows } from "../../../sdk/evaluate/harness/rolling-windows.js";
 import { mean, meanStderr, standardDeviation } from "../../../sdk/evaluate/statistics/mean.js";
@@ -19,18 +20,27 @@ if (folder) {
 
   test("aggregations equal lm-evaluation-harness", () => {
     const functions: Record<string, (values: any) => number> = {
-      mean, mean_stderr: meanStderr, sample_stddev: standardDeviation, acc_stderr_binary: meanStderr, perplexity,
-      weighted_perplexity: weightedPerplexity, bits_per_byte: bitsPerByte, matthews_corrcoef: matthews, f1_score_binary_pairs_gold_pred: f1,
+      mean,
+      mean_stderr: meanStderr,
+      sample_stddev: standardDeviation,
+      acc_stderr_binary: meanStderr,
+      perplexity,
+      weighted_perplexity: weightedPerplexity,
+      bits_per_byte: bitsPerByte,
+      matthews_corrcoef: matthews,
+      f1_score_binary_pairs_gold_pred: f1,
     };
     for (const [name, run] of Object.entries(functions)) {
       const [input, expected] = oracle[name];
       close([run(input)], [expected], 1e-12, name);
     }
-    close([pooledStderr(...(oracle.pooled_sample_stderr[0] as [number[], number[]]))], [oracle.pooled_sample_stderr[1]], 1e-12);
+    close([pooledStderr(...(oracle.pooled_sample_stderr[0] as [number[], number[]]))], [oracle.pooled_sample_stderr[1]],
+      1e-12);
     const [[values, sizes], bySize, alike] = oracle.aggregate_subtask_metrics;
     close([pooledMean(values, sizes), pooledMean(values, sizes, false)], [bySize, alike], 1e-12);
     const [[seen, wanted], strict, loose] = oracle.exact_match;
-    const share = (options: object) => mean(seen.map((text: string, index: number) => exactMatch(text, wanted[index], options)));
+    const share = (options: object) =>
+      mean(seen.map((text: string, index: number) => exactMatch(text, wanted[index], options)));
     assert.equal([share({}), share({ ignoreCase: true, ignorePunctuation: true })], [strict, loose]);
   });
 
@@ -46,17 +56,21 @@ if (folder) {
 }
 
 test("rolling windows predict every token once and never give more than the model reads", () => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), (n, length, context) => {
-    const tokens = Array.from({ length: n }, (_, index) => index + 1);
-    if (context > length) return assert.throws(() => rollingWindows(tokens, { prefix: 0, length, context }), /1 <= context <= length/);
-    const windows = rollingWindows(tokens, { prefix: 0, length, context });
-    assert.equal(windows.flatMap(([, continuation]) => continuation), tokens);
-    for (const window of windows) {
-      const [given, continuation] = disjointWindow(window);
-      assert.ok(given.length + continuation.length <= length + 1);
-      assert.is(given.at(-1)! + 1, continuation[0]);
-    }
-  }));
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }),
+      (n, length, context) => {
+        const tokens = Array.from({ length: n }, (_, index) => index + 1);
+        if (context > length)
+          return assert.throws(() => rollingWindows(tokens, { prefix: 0, length, context }), /1 <= context <= length/);
+        const windows = rollingWindows(tokens, { prefix: 0, length, context });
+        assert.equal(windows.flatMap(([, continuation]) => continuation), tokens);
+        for (const window of windows) {
+          const [given, continuation] = disjointWindow(window);
+          assert.ok(given.length + continuation.length <= length + 1);
+          assert.is(given.at(-1)! + 1, continuation[0]);
+        }
+      }),
+  );
 });
 
 test("choices: ties go to the first, length is in characters", () => {

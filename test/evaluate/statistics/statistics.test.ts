@@ -1,6 +1,6 @@
+import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
 import { binomialInterval } from "../../../sdk/evaluate/statistics/binomial-interval.js";
 import { bootstrap } from "../../../sdk/evaluate/statistics/bootstrap.js";
 import { holm } from "../../../sdk/evaluate/statistics/holm.js";
@@ -12,7 +12,8 @@ import { ratio } from "../../../sdk/evaluate/statistics/ratio.js";
 import { verdict } from "../../../sdk/evaluate/statistics/verdict.js";
 import { Rng } from "../../../sdk/tensor/rng.js";
 
-const close = (seen: number, wanted: number, digits = 6) => assert.is(seen.toPrecision(digits), wanted.toPrecision(digits));
+const close = (seen: number, wanted: number, digits = 6) =>
+  assert.is(seen.toPrecision(digits), wanted.toPrecision(digits));
 
 test("median: the middle, or the mean of the two in the middle", () => {
   assert.is(median([3, 1, 2]), 2);
@@ -38,10 +39,13 @@ test("paired t: one pair is not resolved, equal differences are certain", () => 
 });
 
 test("paired t: p below 5 % exactly when the interval leaves out zero", () => {
-  fc.assert(fc.property(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 3, maxLength: 12 }), (differences) => {
-    const { low, high, p } = pairedT(differences);
-    if (Math.abs(p - 0.05) > 1e-9) assert.is(p < 0.05, low > 0 || high < 0);
-  }));
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 3, maxLength: 12 }),
+      (differences) => {
+        const { low, high, p } = pairedT(differences);
+        if (Math.abs(p - 0.05) > 1e-9) assert.is(p < 0.05, low > 0 || high < 0);
+      }),
+  );
 });
 
 test("holm: R's p.adjust", () => {

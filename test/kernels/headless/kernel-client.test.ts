@@ -17,7 +17,9 @@ async function stumbling(folder: string, times: number) {
     const file = ${JSON.stringify(join(folder, "starts"))};
     appendFileSync(file, "x");
     if (readFileSync(file).length <= ${times}) process.exit(0);
-    spawn(${JSON.stringify(node)}, process.argv.slice(2), { stdio: "inherit" }).on("exit", (code) => process.exit(code ?? 1));
+    spawn(${
+    JSON.stringify(node)
+  }, process.argv.slice(2), { stdio: "inherit" }).on("exit", (code) => process.exit(code ?? 1));
   `);
   return { ...spec, argv: [node!, script, ...argv] };
 }

@@ -7,7 +7,8 @@ const test = suite("page");
 
 function page(outputs: Output[], markdown = "# A study", source = "1"): string {
   const notebook: Notebook = {
-    cells: [{ cell_type: "markdown", metadata: {}, source: markdown }, { cell_type: "code", metadata: {}, source, outputs, execution_count: 1 }],
+    cells: [{ cell_type: "markdown", metadata: {}, source: markdown }, { cell_type: "code", metadata: {}, source,
+      outputs, execution_count: 1 }],
     metadata: {},
     nbformat: 4,
     nbformat_minor: 5,
@@ -15,7 +16,8 @@ function page(outputs: Output[], markdown = "# A study", source = "1"): string {
   return notebookToHtml(notebook, "study.ipynb").replace(/<style>[\s\S]*?<\/style>/, "");
 }
 
-const shows = (data: Record<string, unknown>, metadata = {}): Output => ({ output_type: "display_data", data, metadata });
+const shows = (data: Record<string, unknown>, metadata = {}): Output => ({ output_type: "display_data", data,
+  metadata });
 
 test("markdown with tables, code and formulas; title from the heading", () => {
   const html = page([], "# A *study*\n\n$x_1 + x_2$ costs $5 and $6\n\n| a |\n|---|\n| 1 |\n\n```ts\nconst n = 1\n```");
@@ -27,26 +29,35 @@ test("markdown with tables, code and formulas; title from the heading", () => {
 });
 
 test("what comes from data cannot run", () => {
-  const attack = `<img src=x onerror="alert(1)"><script>alert(2)</script><a href="javascript:alert(3)">x</a><iframe src="http://x"></iframe><b style="background:url(http://x)" onclick="alert(4)">bold</b>`;
-  for (const html of [page([shows({ "text/html": attack })]), page([shows({ "text/markdown": attack })]), page([], attack)]) {
+  const attack = `<img src=x onerror="alert(1)"><script>alert(2)</script><a href="javascript:alert(3)">x</a><iframe `
+    + `src="http://x"></iframe><b style="background:url(http://x)" onclick="alert(4)">bold</b>`;
+  for (const html of [page([shows({ "text/html": attack })]), page([shows({ "text/markdown": attack })]),
+    page([], attack)]) {
     assert.not.match(html, /alert|iframe|http:\/\/x|onclick|onerror/);
     assert.match(html, /<b[^>]*>bold<\/b>/);
   }
-  for (const output of [{ output_type: "stream", name: "stdout", text: [attack] }, { output_type: "error", ename: "E", evalue: "", traceback: [attack] }, shows({ "text/plain": attack })] as Output[]) {
+  for (const output of [{ output_type: "stream", name: "stdout", text: [attack] }, { output_type: "error", ename: "E",
+    evalue: "", traceback: [attack] }, shows({ "text/plain": attack })] as Output[]) {
     assert.not.match(page([output]), /<script>alert|<img src=x/);
   }
   assert.not.match(page([shows({ "image/svg+xml": "<svg onload='alert(1)'/>" })]), /onload/);
 });
 
 test("a chart's spec cannot leave its script", () => {
-  const html = page([shows({ "application/vnd.vegalite.v5+json": { title: "</script><script>alert(1)</script>" }, "image/png": "AAAA", "text/plain": "finding" })]);
+  const html = page([
+    shows({ "application/vnd.vegalite.v5+json": { title: "</script><script>alert(1)</script>" }, "image/png": "AAAA",
+      "text/plain": "finding" }),
+  ]);
   assert.not.match(html, /<script>alert/);
   assert.match(html, /<img src="data:image\/png;base64,AAAA"/);
   assert.match(html, /<figcaption>finding/);
 });
 
 test("pictures carry size and text", () => {
-  assert.match(page([shows({ "image/png": ["AA\n", "AA"] }, { "image/png": { width: 400, height: 300, alt: 'a "b"' } })]), /<img src="data:image\/png;base64,AAAA" alt="a &#34;b&#34;" width="400" height="300">/);
+  assert.match(
+    page([shows({ "image/png": ["AA\n", "AA"] }, { "image/png": { width: 400, height: 300, alt: "a \"b\"" } })]),
+    /<img src="data:image\/png;base64,AAAA" alt="a &#34;b&#34;" width="400" height="300">/,
+  );
 });
 
 test("nothing is fetched, and only charts bring code", () => {
@@ -56,7 +67,8 @@ test("nothing is fetched, and only charts bring code", () => {
 });
 
 test("terminal colours", () => {
-  assert.match(page([{ output_type: "error", ename: "E", evalue: "", traceback: ["\u001b[31mE\u001b[39m: <b>"] }]), /<span class="ansi-red">E<\/span>: &#60;b&#62;/);
+  assert.match(page([{ output_type: "error", ename: "E", evalue: "", traceback: ["\u001b[31mE\u001b[39m: <b>"] }]),
+    /<span class="ansi-red">E<\/span>: &#60;b&#62;/);
 });
 
 test.run();

@@ -18,12 +18,16 @@ function notebook(name: string, ...sources: (string | [source: string, ...tags: 
     const [text, ...tags] = [source].flat() as [string, ...string[]];
     return { cell_type: "code", id: `c${i}`, metadata: { tags }, source: text, outputs: [], execution_count: null };
   });
-  writeFileSync(join(folder, name), JSON.stringify({ cells, metadata: { kernelspec: { name: "any", display_name: "TypeScript", language: "typescript" } }, nbformat: 4, nbformat_minor: 5 }));
+  writeFileSync(join(folder, name),
+    JSON.stringify({ cells,
+      metadata: { kernelspec: { name: "any", display_name: "TypeScript", language: "typescript" } }, nbformat: 4,
+      nbformat_minor: 5 }));
   return name;
 }
 
 function moelab(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+  return spawnSync(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" } });
 }
 
 const read = (name: string): Notebook => JSON.parse(readFileSync(join(folder, name), "utf8"));
@@ -36,10 +40,12 @@ test("executes with parameters, several at once, notebook and page", () => {
   assert.is(status, 0, stderr);
   const a = read("out/a.ipynb");
   assert.equal([a.nbformat, a.nbformat_minor], [4, 5]);
-  assert.equal(a.cells.at(-1)!.outputs, [
-    { output_type: "stream", name: "stdout", text: ["keep 0.25\n"] },
-    { output_type: "execute_result", execution_count: 3, data: { "text/plain": ["0.5"] }, metadata: {} },
-  ]);
+  assert.equal(a.cells.at(-1)!.outputs, [{ output_type: "stream", name: "stdout", text: ["keep 0.25\n"] }, {
+    output_type: "execute_result",
+    execution_count: 3,
+    data: { "text/plain": ["0.5"] },
+    metadata: {},
+  }]);
   assert.match(textOf("out/b.ipynb"), /0\.25/);
   assert.match(readFileSync(join(folder, "out/a.html"), "utf8"), /keep 0\.25/);
 });
@@ -49,7 +55,8 @@ test("a failing cell ends with 1 and is named with its line; the notebook is kep
   const typed = moelab("run", "fails.ipynb", "--out", "out");
   assert.is(typed.status, 1);
   assert.match(typed.stderr, /fails\.ipynb: cell 2, line 2 failed: TypeScriptError/);
-  notebook("throws.ipynb", ["throw new Error('expected')", "raises-exception"], "function f(): never {\n  throw new RangeError('deep');\n}", "\n\nf()", "console.log('not reached')");
+  notebook("throws.ipynb", ["throw new Error('expected')", "raises-exception"],
+    "function f(): never {\n  throw new RangeError('deep');\n}", "\n\nf()", "console.log('not reached')");
   const thrown = moelab("run", "throws.ipynb", "--out", "out");
   assert.is(thrown.status, 1);
   assert.match(thrown.stderr, /cell 3, line 3 failed: RangeError: deep/);
@@ -74,7 +81,8 @@ test("bad input is refused before anything runs", () => {
 
 test("Ctrl-C keeps what has run, marked as stopped", async () => {
   notebook("stop.ipynb", "console.log('first')", "await new Promise(() => {})", "console.log('third')");
-  const child = spawn(process.execPath, [CLI, "run", "stop.ipynb", "--out", "stopped"], { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [CLI, "run", "stop.ipynb", "--out", "stopped"], { cwd: folder,
+    stdio: ["ignore", "pipe", "ignore"] });
   let said = "";
   child.stdout.on("data", (chunk) => (said += chunk));
   const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
@@ -97,7 +105,8 @@ test("new makes a notebook that clean leaves as it is", () => {
 test("clean strips what changes with every run, and only that", () => {
   const file = join(folder, "dirty.ipynb");
   const { cells, metadata } = read("out/a.ipynb");
-  writeFileSync(file, JSON.stringify({ cells, metadata: { ...metadata, widgets: { state: {} } }, nbformat: 4, nbformat_minor: 5 }));
+  writeFileSync(file,
+    JSON.stringify({ cells, metadata: { ...metadata, widgets: { state: {} } }, nbformat: 4, nbformat_minor: 5 }));
   assert.is(moelab("clean", "--check", "dirty.ipynb").status, 1);
   assert.is(moelab("clean", "dirty.ipynb").status, 0);
   assert.is(moelab("clean", "--check", "dirty.ipynb").status, 0);
@@ -112,7 +121,8 @@ test("a kernel is installed, listed, started from its kernel.json, and removed",
   const prefix = join(folder, "an env");
   assert.is(moelab("kernel", "install", "--prefix", prefix, "--name", "mine").status, 0);
   const installed = join(prefix, "share/jupyter/kernels/mine");
-  for (const file of ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]) assert.ok(statSync(join(installed, file)).size > 0, file);
+  for (const file of ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"])
+    assert.ok(statSync(join(installed, file)).size > 0, file);
   const spec = JSON.parse(readFileSync(join(installed, "kernel.json"), "utf8"));
   assert.is(spec.interrupt_mode, "message");
   assert.ok(existsSync(spec.argv[0]));

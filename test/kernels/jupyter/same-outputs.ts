@@ -1,11 +1,15 @@
-// Compares what two kernels show for the same notebook: same-outputs.ts OURS.ipynb THEIRS.ipynb. Exits with 1 where they differ.
-// Stock tslab prints a value on stdout where ours sends a result, so text counts as text wherever it stands; what is shown with
+// Compares what two kernels show for the same notebook: same-outputs.ts OURS.ipynb THEIRS.ipynb. Exits with 1 where
+// they differ.
+// Stock tslab prints a value on stdout where ours sends a result, so text counts as text wherever it stands; what is
+// shown with
 // moe.display must be the same bundle. Times, and ids that are drawn anew, are left out.
 import { readFileSync } from "node:fs";
 import type { Notebook, Output } from "../../../kernels/headless/notebook.js";
 import { sourceOf } from "../../../kernels/headless/notebook.js";
 
-const [ours, theirs] = process.argv.slice(2).map((file) => (JSON.parse(readFileSync(file!, "utf8")) as Notebook).cells.filter((cell) => cell.cell_type === "code"));
+const [ours, theirs] = process.argv.slice(2).map((file) =>
+  (JSON.parse(readFileSync(file!, "utf8")) as Notebook).cells.filter((cell) => cell.cell_type === "code")
+);
 let different = 0;
 let shown = 0;
 if (ours!.length !== theirs!.length) tell("notebook", "number of cells", ours!.length, theirs!.length);
@@ -17,8 +21,10 @@ for (const [index, cell] of ours!.entries()) {
   if (a.bundles.length !== b.bundles.length) tell(about, "number of displays", a.bundles.length, b.bundles.length);
   for (const [place, bundle] of a.bundles.entries()) {
     const other = b.bundles[place] ?? {};
-    if (Object.keys(bundle).join() !== Object.keys(other).join()) tell(about, "types", Object.keys(bundle), Object.keys(other));
-    else for (const [type, value] of Object.entries(bundle)) if (value !== other[type]) tell(about, type, value, other[type]);
+    if (Object.keys(bundle).join() !== Object.keys(other).join())
+      tell(about, "types", Object.keys(bundle), Object.keys(other));
+    else for (const [type, value] of Object.entries(bundle))
+        if (value !== other[type]) tell(about, type, value, other[type]);
   }
 }
 console.log(`${ours!.length} cells, ${shown} displays, ${different} differences`);
@@ -33,7 +39,13 @@ function seen(outputs: Output[]): { text: string; bundles: Record<string, string
     if (output.output_type === "error") text += `${output.ename}: ${output.evalue}\n`;
     else if (output.output_type === "stream") text += joined(output.text);
     else if (Object.keys(output.data).join() === "text/plain") text += `${joined(output.data["text/plain"])}\n`;
-    else bundles.push(Object.fromEntries(Object.entries(output.data).sort(([a], [b]) => a.localeCompare(b)).map(([type, value]) => [type, steady(joined(value))])));
+    else bundles.push(
+        Object.fromEntries(
+          Object.entries(output.data).sort(([a], [b]) => a.localeCompare(b)).map((
+            [type, value],
+          ) => [type, steady(joined(value))]),
+        ),
+      );
   }
   return { text: steady(text).trim(), bundles };
 }

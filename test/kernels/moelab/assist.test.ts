@@ -6,17 +6,23 @@ const test = suite("assist");
 let session: Session;
 test.before(async () => {
   session = await Session.start({ "sample-module.ts": "export const sampled = 1;" });
-  await session.run('interface Options { /** which method */ method: "m-smoe" | "zipit"; keep?: number }\n/** Merges experts.\n * @param options what to do\n * @example merge({ method: "zipit" }) */\nfunction merge(options: Options): number { return 1 }\n/** A list of losses. */\nconst losses = [1, 2];');
+  await session.run(
+    "interface Options { /** which method */ method: \"m-smoe\" | \"zipit\"; keep?: number }\n/** Merges "
+      + "experts.\n * @param options what to do\n * @example merge({ method: \"zipit\" }) */\nfunction "
+      + "merge(options: Options): number { return 1 }\n/** A list of losses. */\nconst losses = [1, 2];",
+  );
 });
 test.after(() => session.stop());
 
 /** Completes at the `|`. */
 async function complete(code: string): Promise<Record<string, any>> {
-  return session.ask("complete_request", { code: code.replace("|", ""), cursor_pos: [...code.slice(0, code.indexOf("|"))].length });
+  return session.ask("complete_request", { code: code.replace("|", ""),
+    cursor_pos: [...code.slice(0, code.indexOf("|"))].length });
 }
 
 async function inspect(code: string, detail_level = 0): Promise<string> {
-  const { found, data } = await session.ask("inspect_request", { code: code.replace("|", ""), cursor_pos: [...code.slice(0, code.indexOf("|"))].length, detail_level });
+  const { found, data } = await session.ask("inspect_request", { code: code.replace("|", ""),
+    cursor_pos: [...code.slice(0, code.indexOf("|"))].length, detail_level });
   assert.is(Boolean(data["text/markdown"]), found);
   return data["text/plain"] ?? "";
 }
@@ -36,16 +42,18 @@ test("names of earlier cells come first", async () => {
 });
 
 test("string literals that an option takes", async () => {
-  assert.equal((await complete('merge({ method: "|" })')).matches, ["m-smoe", "zipit"]);
-  const typed = await complete('merge({ method: "m-|" })');
+  assert.equal((await complete("merge({ method: \"|\" })")).matches, ["m-smoe", "zipit"]);
+  const typed = await complete("merge({ method: \"m-|\" })");
   assert.equal([typed.matches, typed.cursor_start, typed.cursor_end], [["m-smoe"], 17, 19]);
   assert.equal((await complete("merge({ me| })")).matches, ["method"]);
 });
 
 test("modules and files in imports", async () => {
-  assert.ok((await complete('import { x } from "./sam|"')).matches.some((name: string) => name.startsWith("sample-module")));
-  assert.ok((await complete('import { read| } from "node:fs"')).matches.includes("readFileSync"));
-  assert.ok((await complete('import { sam| } from "./sample-module"')).matches.includes("sampled"));
+  assert.ok(
+    (await complete("import { x } from \"./sam|\"")).matches.some((name: string) => name.startsWith("sample-module")),
+  );
+  assert.ok((await complete("import { read| } from \"node:fs\"")).matches.includes("readFileSync"));
+  assert.ok((await complete("import { sam| } from \"./sample-module\"")).matches.includes("sampled"));
 });
 
 test("positions behind characters outside the basic plane", async () => {
@@ -54,7 +62,8 @@ test("positions behind characters outside the basic plane", async () => {
 });
 
 test("type and documentation of a name, of this cell and of earlier ones", async () => {
-  assert.match(await inspect("mer|ge"), /function merge\(options: Options\): number[\s\S]*Merges experts\.[\s\S]*@example merge/);
+  assert.match(await inspect("mer|ge"),
+    /function merge\(options: Options\): number[\s\S]*Merges experts\.[\s\S]*@example merge/);
   assert.match(await inspect("losses|"), /losses: number\[\][\s\S]*declared in cell \[1\][\s\S]*A list of losses\./);
   assert.match(await inspect("/** Here. */ const here = 1; he|re"), /const here: 1[\s\S]*Here\./);
   assert.match(await inspect("losses.ma|p"), /map<U>/);
@@ -62,7 +71,7 @@ test("type and documentation of a name, of this cell and of earlier ones", async
 
 test("inside a call: its signature and the argument", async () => {
   assert.match(await inspect("merge(|"), /merge\(options: Options\): number[\s\S]*argument 1: options/);
-  assert.match(await inspect('function two(a: number, b: string) {}; two(1, |'), /argument 2: b: string/);
+  assert.match(await inspect("function two(a: number, b: string) {}; two(1, |"), /argument 2: b: string/);
 });
 
 test("more detail shows the source", async () => {

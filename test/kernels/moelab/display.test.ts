@@ -9,7 +9,8 @@ test.before(async () => {
 });
 test.after(() => session.stop());
 
-const DRAWS = "const drawn = (text: string) => ({ [Symbol.for('Jupyter.display')]: () => ({ data: { 'text/html': `<b>${text}</b>`, 'text/plain': text }, metadata: { 'text/html': { isolated: true } } }) });";
+const DRAWS = "const drawn = (text: string) => ({ [Symbol.for('Jupyter.display')]: () => ({ data: { 'text/html': "
+  + "`<b>${text}</b>`, 'text/plain': text }, metadata: { 'text/html': { isolated: true } } }) });";
 
 test("the last expression is the value, drawn by itself if it can", async () => {
   await session.run(DRAWS);
@@ -19,19 +20,25 @@ test("the last expression is the value, drawn by itself if it can", async () => 
 });
 
 test("bytes become base64, JSON stays JSON, other libraries' methods are asked", async () => {
-  const { outputs } = await session.run("({ _repr_png_: () => new Uint8Array([1, 2, 3]), _repr_html_: () => '<i>h</i>', _repr_json_: () => ({ a: [1] }) })");
+  const { outputs } = await session.run(
+    "({ _repr_png_: () => new Uint8Array([1, 2, 3]), _repr_html_: () => '<i>h</i>', _repr_json_: () => ({ a: [1] }) })",
+  );
   assert.is(outputs[0]!.data["image/png"], "AQID");
   assert.equal(outputs[0]!.data["text/html"], ["<i>h</i>"]);
   assert.equal(outputs[0]!.data["application/json"], { a: [1] });
 });
 
 test("display shows below the cell and updates in place", async () => {
-  const { outputs, messages } = await session.run("const shown = await display(drawn('1')); await shown.update(drawn('2')); await display.update(shown.id, drawn('3')); shown");
+  const { outputs, messages } = await session.run(
+    "const shown = await display(drawn('1')); await shown.update(drawn('2')); await "
+      + "display.update(shown.id, drawn('3')); shown",
+  );
   assert.is(outputs.length, 1);
   assert.equal(outputs[0]!.data["text/plain"], ["3"]);
   assert.not.ok(messages.some(({ header }) => header.msg_type === "execute_result"));
   const late = await session.run("await shown.update(drawn('4'))");
-  assert.is(late.messages.find(({ header }) => header.msg_type === "update_display_data")?.content.data["text/plain"], "4");
+  assert.is(late.messages.find(({ header }) => header.msg_type === "update_display_data")?.content.data["text/plain"],
+    "4");
 });
 
 test("clear removes what the cell has shown", async () => {
@@ -39,7 +46,8 @@ test("clear removes what the cell has shown", async () => {
   assert.is(stdout, "stays\n");
 });
 
-for (const code of ["undefined", "setTimeout(() => {}, 1)", "Promise.resolve(4)", "new Promise(() => {})", "setImmediate(() => {})", "const declared = 1", "if (true) 5"]) {
+for (const code of ["undefined", "setTimeout(() => {}, 1)", "Promise.resolve(4)", "new Promise(() => {})",
+  "setImmediate(() => {})", "const declared = 1", "if (true) 5"]) {
   test(`no value is shown for ${code}`, async () => {
     const { outputs, status } = await session.run(code);
     assert.is(status, "ok");
@@ -53,24 +61,39 @@ test("values as text; large ones are cut with a word on how to see all", async (
   const { value } = await session.run("Array.from({ length: 5000 }, (_, i) => i)");
   assert.match(value, /4900 more items/);
   assert.match(value, /console\.dir/);
-  assert.match((await session.run("new Error('outer', { cause: new TypeError('inner') })")).value, /outer[\s\S]*\[cause\]: TypeError: inner/);
+  assert.match((await session.run("new Error('outer', { cause: new TypeError('inner') })")).value,
+    /outer[\s\S]*\[cause\]: TypeError: inner/);
 });
 
 test("nested values are cut as a whole, and a cut in depth is said too", async () => {
   const { value } = await session.run("Array.from({ length: 200 }, () => Array.from({ length: 200 }, () => Math.PI))");
   assert.ok(value.length < 25_000, `${value.length} characters`);
   assert.match(value, /prints all of it/);
-  assert.match((await session.run("({ a: { b: { c: { d: { e: { f: 1 } } } } } })")).value, /\[Object\][\s\S]*prints all of it/);
-  for (const code of ["({ get g() { return 1 }, f() {}, s: Symbol('x') })", "(function* () {})()", "[class Kept {}]"]) assert.not.match((await session.run(code)).value, /prints all/, code);
+  assert.match((await session.run("({ a: { b: { c: { d: { e: { f: 1 } } } } } })")).value,
+    /\[Object\][\s\S]*prints all of it/);
+  for (const code of ["({ get g() { return 1 }, f() {}, s: Symbol('x') })", "(function* () {})()", "[class Kept {}]"])
+    assert.not.match((await session.run(code)).value, /prints all/, code);
 });
 
 test("what is printed keeps its bytes, in any encoding, and nobody can end the stream", async () => {
-  const { stdout } = await session.run("const both = Buffer.from('ü😀'); process.stdout.write(both.subarray(0, 3)); process.stdout.write(both.subarray(3)); process.stdout.write('6869', 'hex'); process.stdout.end('!\\n'); console.log('still')");
+  const { stdout } = await session.run(
+    "const both = Buffer.from('ü😀'); process.stdout.write(both.subarray(0, 3)); "
+      + "process.stdout.write(both.subarray(3)); process.stdout.write('6869', 'hex'); "
+      + "process.stdout.end('!\\n'); console.log('still')",
+  );
   assert.is(stdout, "ü😀hi!\nstill\n");
 });
 
 test("callbacks of sockets, streams and files belong to the cell that asked", async () => {
-  const asked = await session.run("import { createReadStream, readFile } from 'node:fs'; import { spawn } from 'node:child_process'; import { createServer, get } from 'node:http'; createReadStream('/not/there/1'); readFile('/not/there/2', (error) => { throw error }); spawn('sh', ['-c', 'sleep 0.2; echo from a child']).stdout.on('data', (data) => console.log(String(data))); const server = createServer((request, response) => { console.log('request', request.url); response.end('body') }).listen(0, () => get({ port: (server.address() as any).port, path: '/x' }, (response) => response.once('data', (data) => { console.log(String(data)); server.close() })));");
+  const asked = await session.run(
+    "import { createReadStream, readFile } from 'node:fs'; import { spawn } from 'node:child_process'; "
+      + "import { createServer, get } from 'node:http'; createReadStream('/not/there/1'); "
+      + "readFile('/not/there/2', (error) => { throw error }); spawn('sh', ['-c', 'sleep 0.2; echo from a "
+      + "child']).stdout.on('data', (data) => console.log(String(data))); const server = "
+      + "createServer((request, response) => { console.log('request', request.url); response.end('body') "
+      + "}).listen(0, () => get({ port: (server.address() as any).port, path: '/x' }, (response) => "
+      + "response.once('data', (data) => { console.log(String(data)); server.close() })));",
+  );
   const next = session.send("await new Promise((r) => setTimeout(r, 1500)); 'next'");
   const all = () => asked.stdout + asked.stderr + next.stdout + next.stderr;
   const told = ["from a child", "request /x", "body", "/not/there/1", "/not/there/2"];
@@ -80,37 +103,64 @@ test("callbacks of sockets, streams and files belong to the cell that asked", as
 });
 
 test("listeners are found again, and once means once", async () => {
-  const { value } = await session.run("import { EventEmitter, once } from 'node:events'; const em = new EventEmitter(), calls: string[] = []; const heard = (x: unknown) => calls.push(`${x}`); em.on('a', heard); em.once('a', heard); em.prependOnceListener('a', () => calls.push('first')); em.emit('a', 1); em.emit('a', 2); em.off('a', heard); em.once('b', heard); em.off('b', heard); setTimeout(() => em.emit('c', 'late'), 5); [calls.join(), em.listenerCount('a'), em.listenerCount('b'), (await once(em, 'c'))[0], em.on('d', heard).listeners('d')[0] === heard]");
+  const { value } = await session.run(
+    "import { EventEmitter, once } from 'node:events'; const em = new EventEmitter(), calls: string[] = "
+      + "[]; const heard = (x: unknown) => calls.push(`${x}`); em.on('a', heard); em.once('a', heard); "
+      + "em.prependOnceListener('a', () => calls.push('first')); em.emit('a', 1); em.emit('a', 2); "
+      + "em.off('a', heard); em.once('b', heard); em.off('b', heard); setTimeout(() => em.emit('c', 'late'), "
+      + "5); [calls.join(), em.listenerCount('a'), em.listenerCount('b'), (await once(em, 'c'))[0], "
+      + "em.on('d', heard).listeners('d')[0] === heard]",
+  );
   assert.is(value, "[ 'first,1,1,2', 0, 0, 'late', true ]");
 });
 
 test("a tensor shows shape, type and values without leaving tensors behind", async () => {
-  const { value } = await session.run("import * as tf from '@tensorflow/tfjs'; await tf.setBackend('cpu'); const eye = tf.eye(2); const before = tf.memory().numTensors; eye");
+  const { value } = await session.run(
+    "import * as tf from '@tensorflow/tfjs'; await tf.setBackend('cpu'); const eye = tf.eye(2); const "
+      + "before = tf.memory().numTensors; eye",
+  );
   assert.is(value, "Tensor float32 [2, 2]\n[ [ 1, 0 ], [ 0, 1 ] ]");
   assert.is((await session.run("tf.memory().numTensors - before")).value, "0");
   assert.match((await session.run("tf.zeros([300, 300])")).value, /first 200 of 90,000 values/);
-  assert.is((await session.run("({ weights: [eye, tf.scalar(2, 'int32')], gone: tf.tidy(() => { const t = tf.ones([1]); t.dispose(); return { t } }).t })")).value, "{ weights: [ Tensor float32 [2, 2], Tensor int32 [] ], gone: Tensor float32 [1], disposed }");
-  assert.is((await session.run("console.log([eye], new Map([['v', tf.variable(eye)]]))")).stdout, "[ Tensor float32 [2, 2] ] Map(1) { 'v' => Tensor float32 [2, 2] }\n");
+  assert.is(
+    (await session.run(
+      "({ weights: [eye, tf.scalar(2, 'int32')], gone: tf.tidy(() => { const t = tf.ones([1]); "
+        + "t.dispose(); return { t } }).t })",
+    )).value,
+    "{ weights: [ Tensor float32 [2, 2], Tensor int32 [] ], gone: Tensor float32 [1], disposed }",
+  );
+  assert.is((await session.run("console.log([eye], new Map([['v', tf.variable(eye)]]))")).stdout,
+    "[ Tensor float32 [2, 2] ] Map(1) { 'v' => Tensor float32 [2, 2] }\n");
 });
 
 test("a value that cannot be drawn or inspected is an error of the cell", async () => {
-  assert.is((await session.run("({ [Symbol.for('Jupyter.display')]() { throw new Error('no drawing') } })")).content.evalue, "no drawing");
+  assert.is(
+    (await session.run("({ [Symbol.for('Jupyter.display')]() { throw new Error('no drawing') } })")).content.evalue,
+    "no drawing",
+  );
   assert.is((await session.run("1")).value, "1");
 });
 
 test("late output goes to the cell that started it", async () => {
-  const timer = await session.run("setTimeout(() => console.log('from the timer'), 150); void (async () => { await new Promise((r) => setTimeout(r, 200)); console.log('from the promise') })()");
+  const timer = await session.run(
+    "setTimeout(() => console.log('from the timer'), 150); void (async () => { await new Promise((r) => "
+      + "setTimeout(r, 200)); console.log('from the promise') })()",
+  );
   const next = await session.run("await new Promise((r) => setTimeout(r, 600)); console.log('next')");
   assert.is(next.stdout, "next\n");
   assert.is(timer.stdout, "from the timer\nfrom the promise\n");
 });
 
 test("errors that nobody awaits are shown at their cell and the kernel lives on", async () => {
-  const ran = await session.run("setTimeout(() => { throw new RangeError('in the timer') }, 50); Promise.reject(new TypeError('not awaited')); void (async () => { await null; throw 'a string' })();");
+  const ran = await session.run(
+    "setTimeout(() => { throw new RangeError('in the timer') }, 50); Promise.reject(new TypeError('not "
+      + "awaited')); void (async () => { await null; throw 'a string' })();",
+  );
   const next = await session.run("await new Promise((r) => setTimeout(r, 300)); 7");
   assert.is(next.value, "7");
   assert.is(next.stderr, "");
-  for (const told of [/Uncaught exception: .*RangeError.*: in the timer\n    at .*Cell \[\d+\]:1:/, /Unhandled rejection: .*TypeError.*: not awaited/, /a string/]) assert.match(ran.stderr, told);
+  for (const told of [/Uncaught exception: .*RangeError.*: in the timer\n    at .*Cell \[\d+\]:1:/,
+    /Unhandled rejection: .*TypeError.*: not awaited/, /a string/]) assert.match(ran.stderr, told);
 });
 
 test("an error in a timer is told at its cell though another one runs by then", async () => {
@@ -131,8 +181,14 @@ test("more than that keeps head and tail and says where the rest is", async () =
   assert.match(stdout, /^line 0\n/);
   assert.match(stdout, /line 58500\n[\s\S]*line 59999\n$/);
   const [, lines, file] = /… ([\d,]+) lines \(.*\) left out here; all of them are in (\S+)/.exec(stdout)!;
-  assert.is(stdout.split("\n").filter((line) => line.startsWith("line")).length + Number(lines!.replace(",", "")), 60_000);
-  assert.is((await session.run(`import { readFileSync } from "node:fs"; readFileSync(${JSON.stringify(file)}, "utf8").includes("line 30000\\n")`)).value, "true");
+  assert.is(stdout.split("\n").filter((line) => line.startsWith("line")).length + Number(lines!.replace(",", "")),
+    60_000);
+  assert.is(
+    (await session.run(
+      `import { readFileSync } from "node:fs"; readFileSync(${JSON.stringify(file)}, "utf8").includes("line 30000\\n")`,
+    )).value,
+    "true",
+  );
 });
 
 test("one endless line is capped too", async () => {
@@ -145,18 +201,26 @@ test("input asks the front end, readline too", async () => {
   const answer = (prompt: string) => `[${prompt}]`;
   assert.is((await session.run("await input('name? ')", { answer })).value, "'[name? ]'");
   assert.match((await session.run("await input('name? ')")).content.evalue, /takes no input/);
-  const ran = await session.run("import readline from 'node:readline/promises'; const rl = readline.createInterface(process.stdin); const line = await rl.question('q? '); rl.close(); line", { answer: () => "typed" });
+  const ran = await session.run(
+    "import readline from 'node:readline/promises'; const rl = readline.createInterface(process.stdin); "
+      + "const line = await rl.question('q? '); rl.close(); line",
+    { answer: () => "typed" },
+  );
   assert.is(ran.value, "'typed'");
 });
 
 test("comms: a target that nobody serves is closed at once", async () => {
   const messages: string[] = [];
-  await session.kernel.request("shell", "comm_open", { comm_id: "c1", target_name: "nobody", data: {} }, (message) => messages.push(message.header.msg_type)).idle;
+  await session.kernel.request("shell", "comm_open", { comm_id: "c1", target_name: "nobody", data: {} },
+    (message) => messages.push(message.header.msg_type)).idle;
   assert.ok(messages.includes("comm_close"));
 });
 
 test("comms: a served target receives and answers", async () => {
-  const served = await session.run("const host = (globalThis as any)[Symbol.for('moelab.kernel')]; host.registerCommTarget('echo', (m: any) => { if (m.kind === 'msg') host.comm('msg', { comm_id: m.comm_id, data: { echo: m.data } }) })");
+  const served = await session.run(
+    "const host = (globalThis as any)[Symbol.for('moelab.kernel')]; host.registerCommTarget('echo', (m: "
+      + "any) => { if (m.kind === 'msg') host.comm('msg', { comm_id: m.comm_id, data: { echo: m.data } }) })",
+  );
   await sleep(50);
   await session.kernel.request("shell", "comm_open", { comm_id: "c2", target_name: "echo", data: {} }).idle;
   assert.equal((await session.ask("comm_info_request", {})).comms, { c2: { target_name: "echo" } });

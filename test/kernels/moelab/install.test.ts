@@ -26,12 +26,16 @@ test.after.each(() => {
 });
 
 /** Where VS Code's Jupyter extension looks on Linux and macOS, besides JUPYTER_PATH and Python's environments. */
-const searched = () => ["Library/Jupyter/kernels", ".local/share/jupyter/kernels"].map((path) => join(homedir(), path)).concat("/usr/local/share/jupyter/kernels", "/usr/share/jupyter/kernels");
+const searched = () =>
+  ["Library/Jupyter/kernels", ".local/share/jupyter/kernels"].map((path) => join(homedir(), path)).concat(
+    "/usr/local/share/jupyter/kernels",
+    "/usr/share/jupyter/kernels",
+  );
 
 /** An installed tslab, as far as its kernel.json needs one. */
 function pretendTslab(): void {
   mkdirSync(join(home, "node_modules/tslab/bin"), { recursive: true });
-  writeFileSync(join(home, "node_modules/tslab/package.json"), '{ "name": "tslab", "version": "1.0.22" }');
+  writeFileSync(join(home, "node_modules/tslab/package.json"), "{ \"name\": \"tslab\", \"version\": \"1.0.22\" }");
   writeFileSync(join(home, "node_modules/tslab/bin/tslab"), "");
   process.chdir(home);
 }
@@ -49,8 +53,10 @@ test("both kernels lie where JupyterLab and VS Code search, and say all that the
     assert.ok(spec.argv.includes("{connection_file}"));
     assert.ok(isAbsolute(spec.argv[0]));
     accessSync(spec.argv[0], constants.X_OK);
-    for (const part of spec.argv.filter((each: string) => each.endsWith(".js"))) assert.ok(isAbsolute(part) && statSync(part).isFile(), part);
-    for (const icon of ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]) assert.ok(statSync(join(folder, icon)).size > 0);
+    for (const part of spec.argv.filter((each: string) => each.endsWith(".js")))
+      assert.ok(isAbsolute(part) && statSync(part).isFile(), part);
+    for (const icon of ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"])
+      assert.ok(statSync(join(folder, icon)).size > 0);
     assert.is(listKernels().find((each) => each.name === name)?.state, "");
   }
 });

@@ -37,40 +37,67 @@ const endless: Record<string, string> = {
   "a regular expression": "/^(a+)+$/.test('a'.repeat(40) + 'b')",
   "a chain of microtasks": "const more = () => queueMicrotask(more); more(); await new Promise(() => {})",
   "a chain of promises": "const then = () => { Promise.resolve().then(then) }; then(); await new Promise(() => {})",
-  "a flood of timers": "setInterval(() => { for (const end = Date.now() + 20; Date.now() < end;); }, 1); await new Promise(() => {})",
+  "a flood of timers":
+    "setInterval(() => { for (const end = Date.now() + 20; Date.now() < end;); }, 1); await new Promise(() => {})",
   "a wait for another thread": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
   "arithmetic of huge integers": "let n = 3n; for (;;) n = n * n % (10n ** 3000n)",
   "a comparison of a sort": "[2, 1].sort(() => { for (;;); })",
   "a trap of a proxy": "new Proxy({} as any, { get() { for (;;); } }).x",
   "a value that never ends drawing itself": "({ _repr_html_() { for (;;); } })",
-  "a loop over an async generator": "async function* all() { for (let i = 0; ; i++) yield i } for await (const each of all());",
+  "a loop over an async generator":
+    "async function* all() { for (let i = 0; ; i++) yield i } for await (const each of all());",
   "a loop that catches everything": "for (;;) { try { for (;;); } catch {} finally {} }",
-  "a worker that is awaited": "import { Worker } from 'node:worker_threads'; const worker = new Worker('setInterval(() => {}, 1000)', { eval: true }); await new Promise((done) => worker.once('exit', done))",
-  "a listener of a stream": "import { Readable } from 'node:stream'; Readable.from(['x']).on('data', () => { for (;;); }); await new Promise(() => {})",
-  "a callback of the file system": "import { readFile } from 'node:fs'; readFile('/dev/null', () => { for (;;); }); await new Promise(() => {})",
+  "a worker that is awaited":
+    "import { Worker } from 'node:worker_threads'; const worker = new Worker('setInterval(() => {}, "
+    + "1000)', { eval: true }); await new Promise((done) => worker.once('exit', done))",
+  "a listener of a stream":
+    "import { Readable } from 'node:stream'; Readable.from(['x']).on('data', () => { for (;;); }); await "
+    + "new Promise(() => {})",
+  "a callback of the file system":
+    "import { readFile } from 'node:fs'; readFile('/dev/null', () => { for (;;); }); await new Promise(() => {})",
   "a module that never ends loading": "await import('data:text/javascript,for(;;);' as string)",
   "a module that waits for ever": "await import('data:text/javascript,await new Promise(() => {})' as string)",
-  "a listener of the signal itself": "(globalThis as any)[Symbol.for('moelab.kernel')].signal.addEventListener('abort', () => { for (;;); }); await new Promise(() => {})",
+  "a listener of the signal itself":
+    "(globalThis as any)[Symbol.for('moelab.kernel')].signal.addEventListener('abort', () => { for (;;); "
+    + "}); await new Promise(() => {})",
   "a generator": "function* ones() { for (;;) yield 1 } for (const one of ones());",
   "awaits of what is no promise": "while (true) await 0",
-  "key after key derived": "import { pbkdf2Sync } from 'node:crypto'; for (;;) pbkdf2Sync('p', 's', 5000, 32, 'sha256')",
-  "file after file written": "import { writeFileSync } from 'node:fs'; for (let i = 0; ; i++) writeFileSync('again.txt', String(i))",
+  "key after key derived":
+    "import { pbkdf2Sync } from 'node:crypto'; for (;;) pbkdf2Sync('p', 's', 5000, 32, 'sha256')",
+  "file after file written":
+    "import { writeFileSync } from 'node:fs'; for (let i = 0; ; i++) writeFileSync('again.txt', String(i))",
   "child after child": "import { spawnSync } from 'node:child_process'; for (;;) spawnSync('true')",
-  "recursion that starts over": "const fall = (n: number): number => fall(n + 1) + 1; for (;;) try { fall(0) } catch {}",
+  "recursion that starts over":
+    "const fall = (n: number): number => fall(n + 1) + 1; for (;;) try { fall(0) } catch {}",
   "text of what never ends": "const endlessJson: any = { toJSON() { for (;;); } }; JSON.stringify(endlessJson)",
-  "text of a huge value, over and over": "const huge = Array.from({ length: 2e5 }, (_, i) => ({ i, s: 'x' })); for (;;) JSON.stringify(huge)",
-  "a comparison that takes its time": "Array.from({ length: 1e6 }, (_, i) => -i).sort((a, b) => { for (let i = 0; i < 1e5; i++); return a - b })",
+  "text of a huge value, over and over":
+    "const huge = Array.from({ length: 2e5 }, (_, i) => ({ i, s: 'x' })); for (;;) JSON.stringify(huge)",
+  "a comparison that takes its time":
+    "Array.from({ length: 1e6 }, (_, i) => -i).sort((a, b) => { for (let i = 0; i < 1e5; i++); return a - b })",
   "an array of an endless iterator": "Array.from({ *[Symbol.iterator]() { for (;;) yield* [] as number[] } })",
-  "a spread of an endless iterator": "Math.max(...{ [Symbol.iterator]: () => ({ next: () => ({ value: 1, done: false }), i: 0 }) })",
+  "a spread of an endless iterator":
+    "Math.max(...{ [Symbol.iterator]: () => ({ next: () => ({ value: 1, done: false }), i: 0 }) })",
   "a race that nobody wins": "await Promise.race([new Promise(() => {}), new Promise(() => {})])",
-  "an event that never comes": "import { once, EventEmitter } from 'node:events'; await once(new EventEmitter(), 'never')",
-  "an endless stream": "import { Readable } from 'node:stream'; let chunks = 0; for await (const chunk of Readable.from((async function* () { for (;;) yield 'x' })())) chunks++",
-  "a pipeline without end": "import { Writable } from 'node:stream'; import { pipeline } from 'node:stream/promises'; await pipeline(async function* () { for (;;) { await null; yield 'x' } }, new Writable({ write(c, e, done) { done() } }))",
+  "an event that never comes":
+    "import { once, EventEmitter } from 'node:events'; await once(new EventEmitter(), 'never')",
+  "an endless stream": "import { Readable } from 'node:stream'; let chunks = 0; for await (const chunk of "
+    + "Readable.from((async function* () { for (;;) yield 'x' })())) chunks++",
+  "a pipeline without end":
+    "import { Writable } from 'node:stream'; import { pipeline } from 'node:stream/promises'; await "
+    + "pipeline(async function* () { for (;;) { await null; yield 'x' } }, new Writable({ write(c, e, "
+    + "done) { done() } }))",
   "a watched folder": "import { watch } from 'node:fs/promises'; for await (const change of watch('.'));",
-  "an interval as an iterator": "import { setInterval as every } from 'node:timers/promises'; for await (const beat of every(1)) { const until = Date.now() + 30; while (Date.now() < until); }",
-  "a request that is never answered": "import { createServer } from 'node:http'; const mute = createServer(() => {}).listen(0); await new Promise((r) => mute.once('listening', r)); await fetch(`http://127.0.0.1:${(mute.address() as any).port}`)",
-  "a worker that computes": "import { Worker } from 'node:worker_threads'; const busy = new Worker('for (const end = Date.now() + 2500; Date.now() < end;);', { eval: true }); await new Promise((done) => busy.once('exit', done))",
-  "a loop of WebAssembly": "(new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11))).exports as any).f()",
+  "an interval as an iterator":
+    "import { setInterval as every } from 'node:timers/promises'; for await (const beat of every(1)) { "
+    + "const until = Date.now() + 30; while (Date.now() < until); }",
+  "a request that is never answered":
+    "import { createServer } from 'node:http'; const mute = createServer(() => {}).listen(0); await new "
+    + "Promise((r) => mute.once('listening', r)); await fetch(`http://127.0.0.1:${(mute.address() as " + "any).port}`)",
+  "a worker that computes":
+    "import { Worker } from 'node:worker_threads'; const busy = new Worker('for (const end = Date.now() "
+    + "+ 2500; Date.now() < end;);', { eval: true }); await new Promise((done) => busy.once('exit', done))",
+  "a loop of WebAssembly": "(new WebAssembly.Instance(new "
+    + "WebAssembly.Module(Uint8Array.of(0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11))).exports as any).f()",
   "a getter while the value is shown": "({ get _repr_html_() { for (;;); } })",
   "a proxy while the value is shown": "new Proxy({}, { getPrototypeOf() { for (;;); }, get() { for (;;); } })",
   "text while the value is shown": "({ [Symbol.for('nodejs.util.inspect.custom')]() { for (;;); } })",
@@ -84,7 +111,9 @@ const endless: Record<string, string> = {
   "a disposal": "using stuck = { [Symbol.dispose]() { for (;;); } }",
   "a finally that goes on": "try { await new Promise(() => {}) } finally { for (;;); }",
   "a replacement": "'x'.repeat(10).replace(/x/g, () => { for (;;); })",
-  "ticks and microtasks by turns": "const flood = () => { process.nextTick(flood); queueMicrotask(() => {}); }; flood(); for (;;) await new Promise((r) => setImmediate(r))",
+  "ticks and microtasks by turns":
+    "const flood = () => { process.nextTick(flood); queueMicrotask(() => {}); }; flood(); for (;;) await "
+    + "new Promise((r) => setImmediate(r))",
 };
 for (const [name, code] of Object.entries(endless)) test(`stops ${name}`, async () => void (await stops(code)));
 
@@ -99,7 +128,14 @@ test("stops a question to the user", async () => {
 });
 
 test("stops a type check", async () => {
-  const ran = session.send(`type Deep<N extends number, T extends unknown[] = []> = T["length"] extends N ? T : Deep<N, [...T, 1]>; ${Array.from({ length: 40 }, (_, i) => `type D${i} = Deep<${900 + i}>; const d${i} = null! as D${i};`).join(" ")}`);
+  const ran = session.send(
+    `type Deep<N extends number, T extends unknown[] = []> = T["length"] extends N ? T : Deep<N, [...T, ` + "1]>; "
+      + `${
+        Array.from({ length: 40 }, (_, i) => `type D${i} = Deep<${900 + i}>; const d${i} = ` + `null! as D${i};`).join(
+          " ",
+        )
+      }`,
+  );
   await until(() => ran.messages.some(({ header }) => header.msg_type === "execute_input"));
   await session.kernel.interrupt();
   await ran.done;
@@ -129,7 +165,8 @@ test("a native call ends when it returns, and the user is told", async () => {
 });
 
 test("the signal of a cell aborts", async () => {
-  const code = "const { signal } = (globalThis as any)[Symbol.for('moelab.kernel')]; signal.addEventListener('abort', () => (kept = 43)); await new Promise(() => {})";
+  const code = "const { signal } = (globalThis as any)[Symbol.for('moelab.kernel')]; "
+    + "signal.addEventListener('abort', () => (kept = 43)); await new Promise(() => {})";
   const ran = session.send(code);
   await until(() => ran.messages.some(({ header }) => header.msg_type === "execute_input"));
   await sleep(500);

@@ -12,7 +12,8 @@ test.before(async () => {
 });
 test.after(() => session.stop());
 
-const types = (ran: { messages: { header: { msg_type: string } }[] }) => ran.messages.map(({ header }) => header.msg_type);
+const types = (ran: { messages: { header: { msg_type: string } }[] }) =>
+  ran.messages.map(({ header }) => header.msg_type);
 
 test("kernel_info says what works", async () => {
   const info = await session.ask("kernel_info_request", {});
@@ -24,18 +25,22 @@ test("kernel_info says what works", async () => {
 });
 
 test("a cell's messages come in order", async () => {
-  assert.equal(types(await session.run("console.log(1); 2")), ["status", "execute_input", "stream", "execute_result", "status"]);
+  assert.equal(types(await session.run("console.log(1); 2")), ["status", "execute_input", "stream", "execute_result",
+    "status"]);
   assert.equal(types(await session.run("1", { silent: true })), ["status", "status"]);
 });
 
 test("the count follows store_history", async () => {
   const counts = [];
-  for (const storeHistory of [true, false, true]) counts.push((await session.run("1", { storeHistory })).content.execution_count);
+  for (const storeHistory of [true, false, true])
+    counts.push((await session.run("1", { storeHistory })).content.execution_count);
   assert.is(counts[2], counts[0] + 1);
 });
 
 test("user expressions, right and wrong", async () => {
-  const { content } = await session.run("const five = 5", { userExpressions: { good: "five + 1", bad: "six", thrown: "(() => { throw new Error('t') })()" } });
+  const { content } = await session.run("const five = 5", {
+    userExpressions: { good: "five + 1", bad: "six", thrown: "(() => { throw new Error('t') })()" },
+  });
   assert.equal(content.user_expressions.good, { status: "ok", data: { "text/plain": "6" }, metadata: {} });
   assert.is(content.user_expressions.bad.ename, "TypeScriptError");
   assert.is(content.user_expressions.thrown.evalue, "t");
@@ -59,8 +64,10 @@ test("a request sent right after an error's reply runs", async () => {
 });
 
 test("is_complete", async () => {
-  const expected = { "1+1": "complete", "function f() {": "incomplete", "const a = )": "invalid", "`abc": "incomplete", "/* abc": "incomplete", "const a = [1,": "incomplete", "if (x) {\n  y(": "incomplete" };
-  for (const [code, status] of Object.entries(expected)) assert.is((await session.ask("is_complete_request", { code })).status, status, code);
+  const expected = { "1+1": "complete", "function f() {": "incomplete", "const a = )": "invalid", "`abc": "incomplete",
+    "/* abc": "incomplete", "const a = [1,": "incomplete", "if (x) {\n  y(": "incomplete" };
+  for (const [code, status] of Object.entries(expected))
+    assert.is((await session.ask("is_complete_request", { code })).status, status, code);
   assert.is((await session.ask("is_complete_request", { code: "if (x) {\n  y(" })).indent, "    ");
 });
 
@@ -69,10 +76,12 @@ test("history: tail, range, search, output", async () => {
   await session.run("'needle two'");
   const tail = await session.ask("history_request", { hist_access_type: "tail", n: 1, output: false, raw: true });
   assert.is(tail.history[0][2], "'needle two'");
-  const found = await session.ask("history_request", { hist_access_type: "search", pattern: "*needle o*", n: 5, output: true, raw: true });
+  const found = await session.ask("history_request", { hist_access_type: "search", pattern: "*needle o*", n: 5,
+    output: true, raw: true });
   assert.equal(found.history[0][2], ["'needle one'", null]);
   const [, line] = tail.history[0];
-  const range = await session.ask("history_request", { hist_access_type: "range", session: 0, start: line - 1, stop: line + 1, output: false, raw: true });
+  const range = await session.ask("history_request", { hist_access_type: "range", session: 0, start: line - 1,
+    stop: line + 1, output: false, raw: true });
   assert.is(range.history.length, 2);
 });
 
@@ -80,14 +89,11 @@ test("queries answer while a cell blocks", async () => {
   await session.run("const objekt = { alpha: 1, beta: 2 };");
   const blocked = session.send("const end = Date.now() + 4000; while (Date.now() < end);");
   await sleep(500);
-  const asked = Promise.all([
-    session.ask("kernel_info_request", {}),
+  const asked = Promise.all([session.ask("kernel_info_request", {}),
     session.ask("complete_request", { code: "objekt.", cursor_pos: 7 }),
     session.ask("inspect_request", { code: "objekt", cursor_pos: 3, detail_level: 0 }),
     session.ask("is_complete_request", { code: "1" }),
-    session.ask("history_request", { hist_access_type: "tail", n: 1 }),
-    session.ask("comm_info_request", {}),
-  ]);
+    session.ask("history_request", { hist_access_type: "tail", n: 1 }), session.ask("comm_info_request", {})]);
   const [, completed] = await asked;
   assert.is(blocked.status, "", "the cell still blocks when all have been answered");
   assert.equal(completed.matches, ["alpha", "beta"]);
@@ -97,7 +103,8 @@ test("queries answer while a cell blocks", async () => {
 test("wrong signatures and repeated messages have no effect", async () => {
   await session.run("let touched = 0");
   const wire = new Wire(session.kernel.connection.key);
-  const content = { code: "touched++", silent: true, store_history: false, user_expressions: {}, allow_stdin: false, stop_on_error: true };
+  const content = { code: "touched++", silent: true, store_history: false, user_expressions: {}, allow_stdin: false,
+    stop_on_error: true };
   const forged = new Wire("another key").pack({ header: wire.header("execute_request"), content });
   const genuine = wire.pack({ header: wire.header("execute_request"), content });
   await session.kernel.sendRaw("shell", forged);

@@ -1,17 +1,22 @@
+import fc from "fast-check";
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readFileSync } from "node:fs";
-import fc from "fast-check";
 import type { Dtype } from "../../../sdk/checkpoint/weight-source.js";
 import { decode, decodeMxfp4, encode, encodeMxfp4, packInt4, unpackInt4 } from "../../../sdk/tensor/formats/index.js";
 import { fixture } from "../../support/shared.js";
 
 const file = readFileSync(fixture("dtypes.safetensors"));
 const headerBytes = Number(file.readBigUInt64LE(0));
-const header = JSON.parse(file.toString("utf8", 8, 8 + headerBytes)) as Record<string, { dtype: Dtype; data_offsets: [number, number] }>;
-const bytesOf = (name: string) => new Uint8Array(file.subarray(...(header[name].data_offsets.map((at) => 8 + headerBytes + at) as [number, number])));
-const expected = JSON.parse(readFileSync(fixture("dtypes.expected.json"), "utf8")) as Record<string, { dtype: Dtype; values: string[] }>;
-const parse = (text: string) => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text));
+const header = JSON.parse(file.toString("utf8", 8, 8 + headerBytes)) as Record<string,
+  { dtype: Dtype; data_offsets: [number, number] }>;
+const bytesOf = (name: string) =>
+  new Uint8Array(file.subarray(...(header[name].data_offsets.map((at) => 8 + headerBytes + at) as [number, number])));
+const expected = JSON.parse(readFileSync(fixture("dtypes.expected.json"), "utf8")) as Record<string,
+  { dtype: Dtype; values: string[] }>;
+const parse = (
+  text: string,
+) => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text));
 const same = (a: number, b: number) => Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b));
 
 for (const [name, { dtype, values }] of Object.entries(expected)) {
@@ -21,7 +26,9 @@ for (const [name, { dtype, values }] of Object.entries(expected)) {
     shifted.set(bytes, 1);
     for (const got of [decode(bytes, dtype), decode(shifted.subarray(1), dtype)]) {
       assert.is(got.length, values.length);
-      got.forEach((value, i) => assert.ok(same(value, Math.fround(parse(values[i]))), `${name}[${i}]: ${value}, expected ${values[i]}`));
+      got.forEach((value, i) =>
+        assert.ok(same(value, Math.fround(parse(values[i]))), `${name}[${i}]: ${value}, expected ${values[i]}`)
+      );
     }
     const fits = !["F64", "I64", "U64", "I32", "U32"].includes(dtype); // these hold more than a float32
     if (!fits) return;
@@ -30,20 +37,27 @@ for (const [name, { dtype, values }] of Object.entries(expected)) {
     values.forEach((text, i) => assert.ok(same(again[i], Math.fround(parse(text)))));
     const isNan = values.map((text) => text === "nan");
     const size = bytes.length / values.length;
-    back.forEach((byte, i) => { if (!isNan[Math.floor(i / size)]) assert.is(byte, bytes[i], `${name}, byte ${i}`); });
+    back.forEach((byte, i) => {
+      if (!isNan[Math.floor(i / size)]) assert.is(byte, bytes[i], `${name}, byte ${i}`);
+    });
   });
 }
 
 test("64-bit integers are rounded once", () => {
   // 2^53 + 2^29 + 1 lies just above the middle of two float32 numbers; rounding to a double first would lose the 1
-  const decoded = decode(new Uint8Array(BigInt64Array.of(2n ** 53n + 2n ** 29n + 1n, -(2n ** 53n) - 2n ** 29n - 1n).buffer), "I64");
+  const decoded = decode(
+    new Uint8Array(BigInt64Array.of(2n ** 53n + 2n ** 29n + 1n, -(2n ** 53n) - 2n ** 29n - 1n).buffer),
+    "I64",
+  );
   assert.equal([...decoded], [2 ** 53 + 2 ** 30, -(2 ** 53) - 2 ** 30]);
 });
 
 for (const dtype of ["F16", "BF16", "F8_E4M3", "F8_E5M2"] as const) {
   test(`${dtype} goes to the nearest code, ties to the even one`, () => {
     const size = dtype.startsWith("F8") ? 1 : 2;
-    const codes = size === 1 ? Uint8Array.from({ length: 128 }, (_, i) => i) : Uint16Array.from({ length: 32768 }, (_, i) => i);
+    const codes = size === 1
+      ? Uint8Array.from({ length: 128 }, (_, i) => i)
+      : Uint16Array.from({ length: 32768 }, (_, i) => i);
     const numbers = decode(new Uint8Array(codes.buffer), dtype);
     const code = (x: number) => {
       const bytes = encode(Float32Array.of(x), dtype);
@@ -52,7 +66,8 @@ for (const dtype of ["F16", "BF16", "F8_E4M3", "F8_E5M2"] as const) {
     for (let i = 0; i + 1 < numbers.length && Number.isFinite(numbers[i + 1]); i += size === 1 ? 1 : 37) {
       const middle = Math.fround((numbers[i] + numbers[i + 1]) / 2);
       assert.is(code(numbers[i]), i);
-      if (middle !== numbers[i] && middle !== numbers[i + 1]) assert.is(code(middle), i % 2 === 0 ? i : i + 1, `middle of ${i} and ${i + 1}`);
+      if (middle !== numbers[i] && middle !== numbers[i + 1])
+        assert.is(code(middle), i % 2 === 0 ? i : i + 1, `middle of ${i} and ${i + 1}`);
       assert.is(code(-numbers[i]), i + 128 * 256 ** (size - 1));
     }
   });
@@ -62,14 +77,20 @@ test("overflow: infinity, or NaN where the format has none; integers stop at the
   assert.equal([...decode(encode(Float32Array.of(65519, 65520, -1e9), "F16"), "F16")], [65504, Infinity, -Infinity]);
   assert.equal([...decode(encode(Float32Array.of(464, 464.1, -Infinity), "F8_E4M3"), "F8_E4M3")], [448, NaN, NaN]);
   assert.equal([...decode(encode(Float32Array.of(61439, 61440), "F8_E5M2"), "F8_E5M2")], [57344, Infinity]);
-  assert.equal([...decode(encode(Float32Array.of(2.5, 3.5, -0.5, 300, -300, NaN), "I8"), "I8")], [2, 4, 0, 127, -128, 0]);
-  assert.equal([...new BigInt64Array(encode(Float32Array.of(1e30, -1e30, 7), "I64").buffer)], [2n ** 63n - 1n, -(2n ** 63n), 7n]);
+  assert.equal([...decode(encode(Float32Array.of(2.5, 3.5, -0.5, 300, -300, NaN), "I8"), "I8")], [2, 4, 0, 127, -128,
+    0]);
+  assert.equal([...new BigInt64Array(encode(Float32Array.of(1e30, -1e30, 7), "I64").buffer)], [2n ** 63n - 1n,
+    -(2n ** 63n), 7n]);
 });
 
 test("packed 4-bit integers, lower half first", () => {
   assert.equal([...unpackInt4(Uint8Array.of(0xf1, 0x87), true)], [1, -1, 7, -8]);
   assert.equal([...unpackInt4(Uint8Array.of(0xf1), false)], [1, 15]);
-  fc.assert(fc.property(fc.uint8Array(), fc.boolean(), (bytes, signed) => assert.equal(packInt4(unpackInt4(bytes, signed), signed), bytes)), { seed: 1 });
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.boolean(),
+      (bytes, signed) => assert.equal(packInt4(unpackInt4(bytes, signed), signed), bytes)),
+    { seed: 1 },
+  );
 });
 
 test("MXFP4: codes, scales, and the nearest code", () => {

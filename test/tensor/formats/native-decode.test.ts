@@ -10,7 +10,9 @@ if (testedBackends.includes("torch")) {
     const shifted = new Uint8Array(bytes.length + 1).subarray(1);
     shifted.set(bytes);
     // a NaN may have any payload
-    const bits = (values: Float32Array) => Uint32Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (word, i) => (Number.isNaN(values[i]) ? 0x7fc00000 : word));
+    const bits = (values: Float32Array) =>
+      Uint32Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length),
+        (word, i) => (Number.isNaN(values[i]) ? 0x7fc00000 : word));
     for (const dtype of ["BF16", "F16", "F8_E4M3", "F8_E5M2"] as const) {
       await useBackend("wasm");
       const expected = bits(decode(bytes, dtype));

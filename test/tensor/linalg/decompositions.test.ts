@@ -1,8 +1,9 @@
+import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
+import { assign, cholesky, eigh, lstsq, type Matrix, matrix, product, qr, solve, stableRank, svd,
+  transposed } from "../../../sdk/tensor/linalg/index.js";
 import { Rng } from "../../../sdk/tensor/rng.js";
-import { assign, cholesky, eigh, lstsq, matrix, product, qr, solve, stableRank, svd, transposed, type Matrix } from "../../../sdk/tensor/linalg/index.js";
 import { testedBackends, useBackend } from "../../support/backends.js";
 
 function random(rows: number, columns: number, seed = 1): Matrix {
@@ -12,11 +13,16 @@ function random(rows: number, columns: number, seed = 1): Matrix {
 
 function close(actual: Matrix, expected: Matrix, what: string, tolerance = 1e-10): void {
   assert.equal([actual.rows, actual.columns], [expected.rows, expected.columns], what);
-  actual.data.forEach((value, at) => assert.ok(Math.abs(value - expected.data[at]) < tolerance, `${what}[${at}]: ${value}, expected ${expected.data[at]}`));
+  actual.data.forEach((value, at) =>
+    assert.ok(Math.abs(value - expected.data[at]) < tolerance,
+      `${what}[${at}]: ${value}, expected ${expected.data[at]}`)
+  );
 }
 
-const identity = (n: number) => matrix(Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0)), n, n);
-const scaled = (a: Matrix, factors: Float64Array) => ({ ...a, data: Float64Array.from(a.data, (x, at) => x * factors[at % a.columns]) });
+const identity = (n: number) =>
+  matrix(Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0)), n, n);
+const scaled = (a: Matrix, factors: Float64Array) => ({ ...a,
+  data: Float64Array.from(a.data, (x, at) => x * factors[at % a.columns]) });
 
 // on the processor: ml-matrix and the code here; with the native engine: its own
 for (const backend of testedBackends.filter((name) => name !== "wasm")) {
@@ -58,7 +64,8 @@ for (const backend of testedBackends.filter((name) => name !== "wasm")) {
     const right = random(6, 2, 3);
     close(product(a, solve(a, right)), right, "A X", 1e-8);
     const best = lstsq(tall, random(7, 2, 4));
-    close(product(transposed(tall), product(tall, best)), product(transposed(tall), random(7, 2, 4)), "normal equations");
+    close(product(transposed(tall), product(tall, best)), product(transposed(tall), random(7, 2, 4)),
+      "normal equations");
     // two equal columns: the smallest of all solutions shares the weight
     close(lstsq(matrix([[1, 1], [2, 2]]), matrix([[2], [4]])), matrix([[1], [1]]), "smallest norm");
   });
@@ -77,13 +84,18 @@ for (const backend of testedBackends.filter((name) => name !== "wasm")) {
   });
 
   test("assign is the best of all permutations", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), fc.boolean(), fc.boolean(), (n, seed, maximize, ties) => {
-      const rng = new Rng(seed);
-      const score = Float32Array.from({ length: n * n }, () => (ties ? rng.int(3) : rng.normal()));
-      const total = (columns: ArrayLike<number>) => Array.from(columns).reduce((sum, column, row) => sum + score[row * n + column], 0);
-      const best = permutations(n).map(total).reduce((a, b) => (maximize ? Math.max(a, b) : Math.min(a, b)));
-      assert.ok(Math.abs(total(assign(score, n, { maximize })) - best) < 1e-5);
-    }), { numRuns: 60, seed: 4 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), fc.boolean(), fc.boolean(),
+        (n, seed, maximize, ties) => {
+          const rng = new Rng(seed);
+          const score = Float32Array.from({ length: n * n }, () => (ties ? rng.int(3) : rng.normal()));
+          const total = (columns: ArrayLike<number>) =>
+            Array.from(columns).reduce((sum, column, row) => sum + score[row * n + column], 0);
+          const best = permutations(n).map(total).reduce((a, b) => (maximize ? Math.max(a, b) : Math.min(a, b)));
+          assert.ok(Math.abs(total(assign(score, n, { maximize })) - best) < 1e-5);
+        }),
+      { numRuns: 60, seed: 4 },
+    );
   });
 
   test.run();
@@ -91,5 +103,7 @@ for (const backend of testedBackends.filter((name) => name !== "wasm")) {
 
 function permutations(n: number): number[][] {
   if (n === 0) return [[]];
-  return permutations(n - 1).flatMap((rest) => Array.from({ length: n }, (_, at) => [...rest.slice(0, at), n - 1, ...rest.slice(at)]));
+  return permutations(n - 1).flatMap((rest) =>
+    Array.from({ length: n }, (_, at) => [...rest.slice(0, at), n - 1, ...rest.slice(at)])
+  );
 }

@@ -1,10 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { assign, assignApproximate, cholesky, cka, clusters, distances, eigh, linkage, lstsq, matrix, product, qr, solve, svd, transposed, type Matrix } from "../../../sdk/tensor/linalg/index.js";
+import { assign, assignApproximate, cholesky, cka, clusters, distances, eigh, linkage, lstsq, type Matrix, matrix,
+  product, qr, solve, svd, transposed } from "../../../sdk/tensor/linalg/index.js";
 import { testedBackends, useBackend } from "../../support/backends.js";
 import { close } from "../../support/close.js";
 
-const filled = (rows: number, columns: number, value: (at: number) => number = (at) => Math.sin(at + 1)) => matrix(Float64Array.from({ length: rows * columns }, (_, at) => value(at)), rows, columns);
+const filled = (rows: number, columns: number, value: (at: number) => number = (at) => Math.sin(at + 1)) =>
+  matrix(Float64Array.from({ length: rows * columns }, (_, at) => value(at)), rows, columns);
 const shape = ({ rows, columns }: Matrix) => [rows, columns];
 const same = (seen: Matrix, expected: Matrix, what: string) => {
   assert.equal(shape(seen), shape(expected), what);
@@ -23,51 +25,73 @@ for (const backend of testedBackends) {
     }
     assert.equal(shape(eigh(filled(0, 0)).vectors), [0, 0]);
     assert.equal(shape(cholesky(filled(0, 0))), [0, 0]);
-    for (const rows of [0, 3]) assert.equal([shape(qr(filled(rows, 0)).q), shape(qr(filled(rows, 0)).r)], [[rows, 0], [0, 0]]);
+    for (const rows of [0, 3])
+      assert.equal([shape(qr(filled(rows, 0)).q), shape(qr(filled(rows, 0)).r)], [[rows, 0], [0, 0]]);
     assert.equal(shape(solve(filled(0, 0), filled(0, 2))), [0, 2]);
-    assert.equal([shape(solve(filled(2, 2), filled(2, 0))), shape(lstsq(filled(3, 2), filled(3, 0)))], [[2, 0], [2, 0]]);
+    assert.equal([shape(solve(filled(2, 2), filled(2, 0))), shape(lstsq(filled(3, 2), filled(3, 0)))], [[2, 0], [2,
+      0]]);
     assert.equal([...lstsq(filled(0, 2), filled(0, 1)).data], [0, 0]);
   });
 
   test("single numbers", () => {
     const [four, two] = [matrix([[4]]), matrix([[2]])];
-    assert.equal([svd(matrix([[-4]])).s[0], eigh(matrix([[-4]])).values[0], cholesky(four).data[0], solve(four, two).data[0]], [4, -4, 2, 0.5]);
+    assert.equal([svd(matrix([[-4]])).s[0], eigh(matrix([[-4]])).values[0], cholesky(four).data[0],
+      solve(four, two).data[0]], [4, -4, 2, 0.5]);
     close(lstsq(four, two).data, [0.5], 1e-15);
     close([Math.abs(qr(four).r.data[0])], [4], 1e-15);
   });
 
   test("rank-deficient and zero matrices: factors give the matrix back, with orthonormal columns", () => {
-    for (const a of [filled(4, 3, () => 1), filled(4, 3, () => 0), filled(3, 3, (at) => Math.floor(at / 3) + 1), filled(3, 2, (at) => at % 2)]) {
+    for (const a of [filled(4, 3, () => 1), filled(4, 3, () => 0), filled(3, 3, (at) => Math.floor(at / 3) + 1),
+      filled(3, 2, (at) => at % 2)]) {
       const { u, s, v } = svd(a);
       const scaled = { ...u, data: Float64Array.from(u.data, (x, at) => x * s[at % u.columns]) };
       same(product(scaled, transposed(v)), a, "U S V^T");
       const { q, r } = qr(a);
       same(product(q, r), a, "Q R");
       const identity = filled(a.columns, a.columns, (at) => (at % (a.columns + 1) === 0 ? 1 : 0));
-      for (const [name, factor] of [["U", u], ["V", v], ["Q", q]] as const) same(product(transposed(factor), factor), identity, `${name}^T ${name}`);
+      for (const [name, factor] of [["U", u], ["V", v], ["Q", q]] as const)
+        same(product(transposed(factor), factor), identity, `${name}^T ${name}`);
     }
     same(lstsq(filled(3, 2, () => 0), filled(3, 1)), filled(2, 1, () => 0), "least squares of zeros");
     same(lstsq(matrix([[1, 1], [1, 1], [2, 2]]), matrix([[2], [2], [4]])), matrix([[1], [1]]), "smallest norm");
     same(product(filled(2, 4), lstsq(filled(2, 4), filled(2, 1))), filled(2, 1), "wide systems are met exactly");
     close(eigh(filled(3, 3, () => 1)).values, [0, 0, 3], 1e-12);
-    assert.throws(() => cholesky(filled(2, 2, () => 1)), (error: { code: string }) => error.code === "not-positive-definite");
-    assert.throws(() => solve(filled(2, 2, () => 1), filled(2, 1)), (error: { code: string }) => error.code === "singular-matrix");
+    assert.throws(() => cholesky(filled(2, 2, () => 1)), (error: { code: string }) =>
+      error.code === "not-positive-definite");
+    assert.throws(() => solve(filled(2, 2, () => 1), filled(2, 1)), (error: { code: string }) =>
+      error.code === "singular-matrix");
   });
 
   test("what is not finite is named everywhere, wherever it stands", () => {
-    for (const bad of [NaN, Infinity, -Infinity]) for (const place of [0, 2, 3]) {
-      const a = filled(2, 2, (at) => (at === place ? bad : at + 1));
-      const fine = filled(2, 2);
-      const runs: Record<string, () => unknown> = {
-        svd: () => svd(a), eigh: () => eigh(a), cholesky: () => cholesky(a), qr: () => qr(a), "solve A": () => solve(a, fine), "solve B": () => solve(fine, a), "lstsq A": () => lstsq(a, fine), "lstsq B": () => lstsq(fine, a),
-        distances: () => distances(a), linkage: () => linkage(a, "average"), cka: () => cka(fine, a), assign: () => assign(a.data, 2), assignApproximate: () => assignApproximate(Float32Array.from(a.data), 2),
-      };
-      for (const [name, run] of Object.entries(runs)) assert.throws(run, (error: { code: string }) => error.code === "not-finite", `${name} of ${bad} at ${place}`);
-    }
+    for (const bad of [NaN, Infinity, -Infinity])
+      for (const place of [0, 2, 3]) {
+        const a = filled(2, 2, (at) => (at === place ? bad : at + 1));
+        const fine = filled(2, 2);
+        const runs: Record<string, () => unknown> = {
+          svd: () => svd(a),
+          eigh: () => eigh(a),
+          cholesky: () => cholesky(a),
+          qr: () => qr(a),
+          "solve A": () => solve(a, fine),
+          "solve B": () => solve(fine, a),
+          "lstsq A": () => lstsq(a, fine),
+          "lstsq B": () => lstsq(fine, a),
+          distances: () => distances(a),
+          linkage: () => linkage(a, "average"),
+          cka: () => cka(fine, a),
+          assign: () => assign(a.data, 2),
+          assignApproximate: () => assignApproximate(Float32Array.from(a.data), 2),
+        };
+        for (const [name, run] of Object.entries(runs))
+          assert.throws(run, (error: { code: string }) => error.code === "not-finite", `${name} of ${bad} at ${place}`);
+      }
   });
 
   test("shapes that do not fit are named", () => {
-    for (const run of [() => cholesky(filled(2, 3)), () => eigh(filled(3, 2)), () => qr(filled(2, 3)), () => solve(filled(2, 3), filled(2, 1)), () => solve(filled(2, 2), filled(3, 1)), () => lstsq(filled(2, 2), filled(3, 1)), () => linkage(filled(2, 3), "single")]) {
+    for (const run of [() => cholesky(filled(2, 3)), () => eigh(filled(3, 2)), () => qr(filled(2, 3)), () =>
+      solve(filled(2, 3), filled(2, 1)), () => solve(filled(2, 2), filled(3, 1)), () =>
+      lstsq(filled(2, 2), filled(3, 1)), () => linkage(filled(2, 3), "single")]) {
       assert.throws(run, (error: { code: string }) => error.code === "matrix-shape");
     }
   });
@@ -84,7 +108,8 @@ for (const backend of testedBackends) {
   });
 
   test("trees of nothing and of one", () => {
-    for (const method of ["single", "average", "ward"] as const) assert.equal([linkage(filled(0, 0), method), linkage(filled(1, 1, () => 0), method)], [[], []]);
+    for (const method of ["single", "average", "ward"] as const)
+      assert.equal([linkage(filled(0, 0), method), linkage(filled(1, 1, () => 0), method)], [[], []]);
     assert.equal([...clusters([], { count: 1 })], [0]);
     assert.equal(shape(distances(filled(0, 2))), [0, 0]);
   });
@@ -95,7 +120,10 @@ for (const backend of testedBackends) {
 const approximate = suite("edge cases of the approximate assignment");
 
 approximate("equal scores, one row, no row and a tolerance below rounding all end", () => {
-  for (const [score, n] of [[new Float32Array(9), 3], [new Float32Array(100).fill(-7.5), 10], [Float32Array.of(3), 1], [new Float32Array(0), 0]] as const) {
+  for (const [score, n] of [[new Float32Array(9), 3], [new Float32Array(100).fill(-7.5), 10], [Float32Array.of(3), 1], [
+    new Float32Array(0),
+    0,
+  ]] as const) {
     const { columns, gap } = assignApproximate(score, n);
     assert.is(new Set(columns).size, n);
     assert.is(gap, 0);
@@ -106,7 +134,8 @@ approximate("equal scores, one row, no row and a tolerance below rounding all en
     const { columns, gap } = assignApproximate(score, 8, { tolerance, maximize: true });
     const total = columns.reduce((sum, column, row) => sum + score[8 * row + column], 0);
     const best = assign(score, 8, { maximize: true }).reduce((sum, column, row) => sum + score[8 * row + column], 0);
-    assert.ok(best - total <= gap + 1e-6 && gap <= 8 * Math.max(tolerance, 2 ** -26) * 4 + 1e-6, `${best} - ${total}, gap ${gap}`);
+    assert.ok(best - total <= gap + 1e-6 && gap <= 8 * Math.max(tolerance, 2 ** -26) * 4 + 1e-6,
+      `${best} - ${total}, gap ${gap}`);
   }
 });
 

@@ -1,6 +1,6 @@
+import type { Tensor } from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Tensor } from "@tensorflow/tfjs";
 import { asFloat64, float64Data, Rng, tf } from "../../../sdk/tensor/index.js";
 import { testedBackends, useBackend } from "../../support/backends.js";
 
@@ -10,7 +10,8 @@ for (const backend of testedBackends) {
 
   if (backend !== "torch") {
     test("a back end without it says so, and what to do", async () => {
-      assert.throws(() => asFloat64(Float64Array.of(1), [1]), (error: { code: string; message: string }) => error.code === "no-float64" && /npm run engine/.test(error.message));
+      assert.throws(() => asFloat64(Float64Array.of(1), [1]), (error: { code: string; message: string }) =>
+        error.code === "no-float64" && /npm run engine/.test(error.message));
       const x = tf.tensor1d([1, 2]);
       assert.equal(await float64Data(x), Float64Array.of(1, 2));
       x.dispose();
@@ -46,17 +47,24 @@ for (const backend of testedBackends) {
       const [exponents] = await run(() => tf.exp(tf.slice(a(), [1, 1], [2, 2])));
       for (let i = 0; i < 3; i++) {
         const row = numbers.subarray(4 * i, 4 * i + 4);
-        for (let j = 0; j < 3; j++) assert.ok(Math.abs(product[3 * i + j] - row.reduce((total, x, k) => total + x * numbers[4 * j + k], 0)) < 1e-14);
+        for (let j = 0; j < 3; j++)
+          assert.ok(
+            Math.abs(product[3 * i + j] - row.reduce((total, x, k) => total + x * numbers[4 * j + k], 0)) < 1e-14,
+          );
         assert.ok(Math.abs(mixed[i] - row.reduce((total, x) => total + x, 0)) < 1e-14);
       }
-      assert.equal([...exponents].map((x) => x.toPrecision(14)), [5, 6, 9, 10].map((at) => Math.exp(numbers[at]).toPrecision(14)));
+      assert.equal([...exponents].map((x) => x.toPrecision(14)), [5, 6, 9, 10].map((at) =>
+        Math.exp(numbers[at]).toPrecision(14)
+      ));
     });
 
     test("gradients are float64 too", async () => {
       const gradient = tf.tidy(() => tf.grad((x: Tensor) => tf.sum(tf.mul(tf.square(x), x)))(a()));
       const got = await float64Data(gradient);
       gradient.dispose();
-      numbers.forEach((x, i) => assert.ok(Math.abs(got[i] - 3 * x * x) < 1e-14 * (1 + x * x), `${got[i]}, expected ${3 * x * x}`));
+      numbers.forEach((x, i) =>
+        assert.ok(Math.abs(got[i] - 3 * x * x) < 1e-14 * (1 + x * x), `${got[i]}, expected ${3 * x * x}`)
+      );
     });
 
     test("nothing is left behind", async () => {

@@ -1,7 +1,8 @@
+import type { Tensor } from "@tensorflow/tfjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Tensor } from "@tensorflow/tfjs";
-import { activate, adamW, addRows, attention, crossEntropy, dropout, layerNorm, logSumExp, rmsNorm, Rng, rotate, safeSoftmax, takeRows, tf, topK } from "../../../sdk/tensor/index.js";
+import { activate, adamW, addRows, attention, crossEntropy, dropout, layerNorm, logSumExp, rmsNorm, Rng, rotate,
+  safeSoftmax, takeRows, tf, topK } from "../../../sdk/tensor/index.js";
 import { testedBackends, useBackend } from "../../support/backends.js";
 import { gradientCheck, randomTensor, tensorClose } from "../../support/gradient-check.js";
 import { noLeaks } from "../../support/tensors.js";
@@ -9,10 +10,16 @@ import { noLeaks } from "../../support/tensors.js";
 /** Adds a test that runs inside a scope of its own, with a leak check. */
 for (const backend of testedBackends) {
   const on = suite(`operations on ${backend}`);
-  const test = (name: string, run: () => Promise<void> | void) => on(name, () => noLeaks(async () => {
-    tf.engine().startScope();
-    try { await run(); } finally { tf.engine().endScope(); }
-  }));
+  const test = (name: string, run: () => Promise<void> | void) =>
+    on(name, () =>
+      noLeaks(async () => {
+        tf.engine().startScope();
+        try {
+          await run();
+        } finally {
+          tf.engine().endScope();
+        }
+      }));
   on.before(() => useBackend(backend));
 
   test("rmsNorm", async () => {
@@ -27,11 +34,16 @@ for (const backend of testedBackends) {
   test("layerNorm", async () => {
     const x = tf.tensor2d([[1, 3]]);
     tensorClose(layerNorm(x, tf.tensor1d([2, 2]), tf.tensor1d([0, 10]), 0), [-2, 12], 1e-6);
-    await gradientCheck((x, gain, bias) => layerNorm(x, gain, bias, 1e-5), [randomTensor([2, 3, 5]), randomTensor([5], 2), randomTensor([5], 3)]);
+    await gradientCheck((x, gain, bias) => layerNorm(x, gain, bias, 1e-5), [randomTensor([2, 3, 5]),
+      randomTensor([5], 2), randomTensor([5], 3)]);
   });
 
   test("safeSoftmax and logSumExp", async () => {
-    const x = tf.tensor2d([[0, Math.log(3), -Infinity], [-Infinity, -Infinity, -Infinity], [-3.4e38, -1e9, -3.4e38], [1000, 1000, 0]]);
+    const x = tf.tensor2d([[0, Math.log(3), -Infinity], [-Infinity, -Infinity, -Infinity], [-3.4e38, -1e9, -3.4e38], [
+      1000,
+      1000,
+      0,
+    ]]);
     tensorClose(safeSoftmax(x), [0.25, 0.75, 0, 0, 0, 0, 0, 0, 0, 0.5, 0.5, 0], 1e-6);
     tensorClose(logSumExp(tf.tensor2d([[1000, 1000], [0, 0]])), [1000 + Math.LN2, Math.LN2], 1e-4);
     await gradientCheck(safeSoftmax, [randomTensor([3, 4])]);
@@ -43,13 +55,15 @@ for (const backend of testedBackends) {
     const [q, k, v] = [randomTensor([B, H, T, d]), randomTensor([B, G, S, d], 2), randomTensor([B, G, S, e], 3)];
     const mask = randomTensor([B, 1, T, S], 4);
     const sinks = randomTensor([H], 5);
-    for (const options of [
-      { causal: false }, { causal: true }, { causal: true, queryOffset: 3 }, { causal: true, queryOffset: 3, window: 2 },
-      { causal: true, mask }, { causal: true, mask, sinks, queryOffset: 2 }, { causal: false, sinks },
-    ]) {
+    for (const options of [{ causal: false }, { causal: true }, { causal: true, queryOffset: 3 }, { causal: true,
+      queryOffset: 3, window: 2 }, { causal: true, mask }, { causal: true, mask, sinks, queryOffset: 2 }, {
+      causal: false,
+      sinks,
+    }]) {
       const got = attention(q, k, v, { scale: 0.3, ...options });
       assert.equal(got.shape, [B, H, T, e]);
-      tensorClose(got, attentionByLoops(q, k, v, { scale: 0.3, ...options }), 1e-5, JSON.stringify(Object.keys(options)));
+      tensorClose(got, attentionByLoops(q, k, v, { scale: 0.3, ...options }), 1e-5,
+        JSON.stringify(Object.keys(options)));
     }
   });
 
@@ -68,7 +82,10 @@ for (const backend of testedBackends) {
   test("attention gradients", async () => {
     const inputs = [randomTensor([1, 4, 3, 2]), randomTensor([1, 2, 3, 2], 2), randomTensor([1, 2, 3, 2], 3)];
     await gradientCheck((q, k, v) => attention(q, k, v, { scale: 0.7, causal: true }), inputs);
-    await gradientCheck((q, k, v, sinks) => attention(q, k, v, { scale: 0.7, causal: true, window: 2, sinks }), [...inputs, randomTensor([4], 4)]);
+    await gradientCheck((q, k, v, sinks) => attention(q, k, v, { scale: 0.7, causal: true, window: 2, sinks }), [
+      ...inputs,
+      randomTensor([4], 4),
+    ]);
   });
 
   test("topK", async () => {
@@ -115,14 +132,16 @@ for (const backend of testedBackends) {
     for (const interleaved of [false, true]) {
       const got = rotate(x, cos, sin, { interleaved }).dataSync();
       const [from, angle] = [x.dataSync(), angles.dataSync()];
-      for (let h = 0; h < 2; h++) for (let t = 0; t < T; t++) for (let p = 0; p < half; p++) {
-        const at = (h * T + t) * 5;
-        const [a, b] = interleaved ? [at + 2 * p, at + 2 * p + 1] : [at + p, at + half + p];
-        const w = angle[t * half + p];
-        assert.ok(Math.abs(got[a] - (from[a] * Math.cos(w) - from[b] * Math.sin(w))) < 1e-5);
-        assert.ok(Math.abs(got[b] - (from[b] * Math.cos(w) + from[a] * Math.sin(w))) < 1e-5);
-        assert.is(got[at + 4], from[at + 4]);
-      }
+      for (let h = 0; h < 2; h++)
+        for (let t = 0; t < T; t++)
+          for (let p = 0; p < half; p++) {
+            const at = (h * T + t) * 5;
+            const [a, b] = interleaved ? [at + 2 * p, at + 2 * p + 1] : [at + p, at + half + p];
+            const w = angle[t * half + p];
+            assert.ok(Math.abs(got[a] - (from[a] * Math.cos(w) - from[b] * Math.sin(w))) < 1e-5);
+            assert.ok(Math.abs(got[b] - (from[b] * Math.cos(w) + from[a] * Math.sin(w))) < 1e-5);
+            assert.is(got[at + 4], from[at + 4]);
+          }
       await gradientCheck((x) => rotate(x, cos, sin, { interleaved }), [x]);
     }
   });
@@ -137,7 +156,9 @@ for (const backend of testedBackends) {
 
   test("adamW does what the algorithm says, and skips null", () => {
     const p = [tf.variable(tf.tensor1d([1, -2])), tf.variable(tf.tensor1d([5]))];
-    const [m, v] = [p.map((x) => tf.variable(tf.zerosLike(x), false)), p.map((x) => tf.variable(tf.zerosLike(x), false))];
+    const [m, v] = [p.map((x) => tf.variable(tf.zerosLike(x), false)), p.map((x) =>
+      tf.variable(tf.zerosLike(x), false)
+    )];
     const options = { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: [0.01, 0.5] };
     let [x, first, second] = [[1, -2], [0, 0], [0, 0]];
     for (let step = 1; step <= 3; step++) {
@@ -145,7 +166,9 @@ for (const backend of testedBackends) {
       adamW(p, [tf.tensor1d(g), null], m, v, step, options);
       first = first.map((f, i) => 0.9 * f + 0.1 * g[i]);
       second = second.map((s, i) => 0.99 * s + 0.01 * g[i] ** 2);
-      x = x.map((w, i) => w * (1 - 0.1 * 0.01) - 0.1 * (first[i] / (1 - 0.9 ** step)) / (Math.sqrt(second[i] / (1 - 0.99 ** step)) + 1e-8));
+      x = x.map((w, i) =>
+        w * (1 - 0.1 * 0.01) - 0.1 * (first[i] / (1 - 0.9 ** step)) / (Math.sqrt(second[i] / (1 - 0.99 ** step)) + 1e-8)
+      );
     }
     tensorClose(p[0], x, 1e-5);
     tensorClose(p[1], [5], 0);
@@ -164,7 +187,8 @@ for (const backend of testedBackends) {
       assert.equal(left, grads.map((g) => [...Float32Array.from(g)]), "the gradients stay as they are");
       return values;
     };
-    const close = (a: number[], b: number[]) => a.forEach((x, i) => assert.ok(Math.abs(x - b[i]) <= 1e-6 * Math.abs(b[i]), `${a} is not ${b}`));
+    const close = (a: number[], b: number[]) =>
+      a.forEach((x, i) => assert.ok(Math.abs(x - b[i]) <= 1e-6 * Math.abs(b[i]), `${a} is not ${b}`));
     close(await stepped([[3, 0], [0, 4]], 1), await stepped([[0.6, 0], [0, 0.8]]));
     close(await stepped([[3, 0], [0, 4]], 10), await stepped([[3, 0], [0, 4]]));
     close(await stepped([[3, 0], [0, 4]], 0), await stepped([[3, 0], [0, 4]]));
@@ -174,7 +198,9 @@ for (const backend of testedBackends) {
 }
 
 /** The definition, in plain loops. */
-function attentionByLoops(q: Tensor, k: Tensor, v: Tensor, options: { scale: number; causal?: boolean; mask?: Tensor; window?: number; sinks?: Tensor; queryOffset?: number }): Float32Array {
+function attentionByLoops(q: Tensor, k: Tensor, v: Tensor,
+  options: { scale: number; causal?: boolean; mask?: Tensor; window?: number; sinks?: Tensor;
+    queryOffset?: number }): Float32Array {
   const [B, H, T, d] = q.shape as number[];
   const [, G, S] = k.shape as number[];
   const e = v.shape[3]!;
@@ -182,19 +208,22 @@ function attentionByLoops(q: Tensor, k: Tensor, v: Tensor, options: { scale: num
   const mask = options.mask?.dataSync();
   const sinks = options.sinks?.dataSync();
   const out = new Float32Array(B * H * T * e);
-  for (let b = 0; b < B; b++) for (let h = 0; h < H; h++) for (let t = 0; t < T; t++) {
-    const g = Math.floor((h * G) / H);
-    const position = t + (options.queryOffset ?? 0);
-    const weights = Array.from({ length: S }, (_, s) => {
-      if (options.causal && (s > position || s <= position - (options.window ?? Infinity))) return 0;
-      let score = 0;
-      for (let i = 0; i < d; i++) score += Q[((b * H + h) * T + t) * d + i] * K[((b * G + g) * S + s) * d + i];
-      return Math.exp(score * options.scale + (mask ? mask[(b * T + t) * S + s] : 0));
-    });
-    const total = weights.reduce((a, w) => a + w, sinks ? Math.exp(sinks[h]) : 0);
-    for (let i = 0; i < e; i++) {
-      out[((b * H + h) * T + t) * e + i] = weights.reduce((a, w, s) => a + w * V[((b * G + g) * S + s) * e + i], 0) / total;
-    }
-  }
+  for (let b = 0; b < B; b++)
+    for (let h = 0; h < H; h++)
+      for (let t = 0; t < T; t++) {
+        const g = Math.floor((h * G) / H);
+        const position = t + (options.queryOffset ?? 0);
+        const weights = Array.from({ length: S }, (_, s) => {
+          if (options.causal && (s > position || s <= position - (options.window ?? Infinity))) return 0;
+          let score = 0;
+          for (let i = 0; i < d; i++) score += Q[((b * H + h) * T + t) * d + i] * K[((b * G + g) * S + s) * d + i];
+          return Math.exp(score * options.scale + (mask ? mask[(b * T + t) * S + s] : 0));
+        });
+        const total = weights.reduce((a, w) => a + w, sinks ? Math.exp(sinks[h]) : 0);
+        for (let i = 0; i < e; i++) {
+          out[((b * H + h) * T + t) * e + i] = weights.reduce((a, w, s) => a + w * V[((b * G + g) * S + s) * e + i], 0)
+            / total;
+        }
+      }
   return out;
 }

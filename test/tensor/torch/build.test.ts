@@ -1,14 +1,16 @@
-import * as assert from "uvu/assert";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+  writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { buildEngine } from "../../../sdk/tensor/torch/build/build-engine.js";
 import { requireSpace } from "../../../sdk/tensor/torch/build/require-space.js";
 import { engineId, TORCH_VERSION } from "../../../sdk/tensor/torch/engine-folder.js";
 
-// Builds with stand-ins for pip, the compiler and binutils: what each of them does wrong must end in an error that says so.
+// Builds with stand-ins for pip, the compiler and binutils: what each of them does wrong must end in an error that says
+// so.
 const test = suite("engine build");
 const scratch = mkdtempSync(join(tmpdir(), "moelab-build-test-"));
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -30,26 +32,37 @@ function tools(scripts: Record<string, string>, alone = false): Record<string, s
     writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, name), 0o755);
   }
-  if (alone) for (const name of ["sh", "cat"]) symlinkSync(`/bin/${name}`, join(folder, name));
+  if (alone) { for (const name of ["sh", "cat"]) symlinkSync(`/bin/${name}`, join(folder, name)); }
   return { PATH: alone ? folder : folder + delimiter + process.env.PATH, CXX: "", MOELAB_PYTHON: "" };
 }
 const log = join(scratch, "log");
 /** A Python whose pip makes the wheel, in the folder "$2", by a command of ours; it unpacks as Python does. */
-const pip = (makeWheel: string) => `case "$*" in *"pip --version"*) ;; *"pip download"*) echo download >> ${log}; while [ "$1" != --dest ]; do shift; done; ${makeWheel} ;; *) echo unpack >> ${log}; exec ${python} "$@" ;; esac`;
+const pip = (makeWheel: string) =>
+  `case "$*" in *"pip --version"*) ;; *"pip download"*) echo download >> ${log}; while [ "$1" != `
+  + `--dest ]; do shift; done; ${makeWheel} ;; *) echo unpack >> ${log}; exec ${python} "$@" ;; esac`;
 const FINE = {
-  "g++": 'if [ "$1" = --version ]; then echo "g++ 12"; else echo compile >> LOG; while [ "$1" != -o ]; do shift; done; echo addon > "$2"; fi'.replaceAll("LOG", log),
-  readelf: "true", ldd: "true", nm: "true",
+  "g++":
+    "if [ \"$1\" = --version ]; then echo \"g++ 12\"; else echo compile >> LOG; while [ \"$1\" != -o ]; do shift; done; echo addon > \"$2\"; fi"
+      .replaceAll("LOG", log),
+  readelf: "true",
+  ldd: "true",
+  nm: "true",
   python3: pip(`${python} -c '${WHEEL}' "$2"`),
 };
 
-async function build(engines: string, env: Record<string, string>, options: { cuda?: boolean } = {}): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
+async function build(engines: string, env: Record<string, string>,
+  options: { cuda?: boolean } = {}): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
   const before = { ...process.env };
   Object.assign(process.env, { MOELAB_ENGINE_DIR: engines, ...env });
   rmSync(log, { force: true });
   const progress: string[] = [];
   try {
-    const error = await buildEngine({ ...options, onProgress: (line) => progress.push(line) }).then(() => ({ code: "built", message: "" }), (error) => error as { code: string; message: string });
-    return { code: error.code, message: error.message, steps: existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [], progress };
+    const error = await buildEngine({ ...options, onProgress: (line) => progress.push(line) }).then(
+      () => ({ code: "built", message: "" }),
+      (error) => error as { code: string; message: string },
+    );
+    return { code: error.code, message: error.message,
+      steps: existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [], progress };
   } finally {
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
     Object.assign(process.env, before);
@@ -57,18 +70,35 @@ async function build(engines: string, env: Record<string, string>, options: { cu
 }
 const isEngine = (engines: string) => existsSync(join(engines, engineId(), "engine.json"));
 
-const cases: [name: string, tools: () => Record<string, string>, code: string, message: RegExp][] = [
-  ["an empty PATH", () => tools({}, true), "engine-no-compiler", /no C\+\+ compiler was found \(tried g\+\+, clang\+\+\).*apt install g\+\+/],
-  ["a compiler that does not start", () => tools({ "g++": "exit 1", "clang++": "exit 1" }), "engine-no-compiler", /no C\+\+ compiler/],
-  ["no Python", () => tools({ "g++": FINE["g++"] }, true), "engine-no-pip", /apt install python3-pip/],
-  ["a Python without pip", () => tools({ ...FINE, python3: 'echo "No module named pip" >&2; exit 1', python: "exit 1" }), "engine-no-pip", /no Python with pip/],
-  ["a pip that finds the disk full", () => tools({ ...FINE, python3: 'case "$*" in *"pip download"*) echo "OSError: [Errno 28] No space left on device" >&2; exit 1;; esac' }), "engine-download", /No space left on device[^]*not repeated/],
-  ["a damaged wheel", () => tools({ ...FINE, python3: pip(`echo broken > "$2/torch-${TORCH_VERSION}-x.whl"`) }), "engine-wheel", /could not be unpacked[^]*delete it/],
-  ["no binutils", () => tools({ ...FINE, readelf: "exit 127" }), "engine-no-binutils", /readelf failed on lib\w+\.so/],
-  ["a compiler that fails", () => tools({ ...FINE, "g++": 'if [ "$1" = --version ]; then echo "g++ 9"; else echo "addon.cc:1: error: concepts" >&2; exit 1; fi' }), "engine-compile", /g\+\+ failed; g\+\+ 11 [^]*error: concepts/],
-  ["a compiler that is stopped for memory", () => tools({ ...FINE, "g++": 'if [ "$1" = --version ]; then echo "g++ 12"; else echo "g++: fatal error: Killed signal terminated program cc1plus" >&2; exit 1; fi' }), "engine-compile", /3 GB of memory[^]*Killed/],
-  ["an addon that does not load", () => tools(FINE), "engine-smoke", /does not run on Node/],
-];
+const cases: [name: string, tools: () => Record<string, string>, code: string, message: RegExp][] = [["an empty PATH",
+  () => tools({}, true), "engine-no-compiler",
+  /no C\+\+ compiler was found \(tried g\+\+, clang\+\+\).*apt install g\+\+/], ["a compiler that does not start",
+  () => tools({ "g++": "exit 1", "clang++": "exit 1" }), "engine-no-compiler", /no C\+\+ compiler/], ["no Python",
+  () => tools({ "g++": FINE["g++"] }, true), "engine-no-pip", /apt install python3-pip/], ["a Python without pip",
+  () => tools({ ...FINE, python3: "echo \"No module named pip\" >&2; exit 1", python: "exit 1" }), "engine-no-pip",
+  /no Python with pip/], ["a pip that finds the disk full",
+  () =>
+    tools({ ...FINE,
+      python3:
+        "case \"$*\" in *\"pip download\"*) echo \"OSError: [Errno 28] No space left on device\" >&2; exit 1;; esac" }),
+  "engine-download", /No space left on device[^]*not repeated/], ["a damaged wheel",
+  () => tools({ ...FINE, python3: pip(`echo broken > "$2/torch-${TORCH_VERSION}-x.whl"`) }), "engine-wheel",
+  /could not be unpacked[^]*delete it/], ["no binutils", () => tools({ ...FINE, readelf: "exit 127" }),
+  "engine-no-binutils", /readelf failed on lib\w+\.so/], ["a compiler that fails",
+  () =>
+    tools({ ...FINE,
+      "g++":
+        "if [ \"$1\" = --version ]; then echo \"g++ 9\"; else echo \"addon.cc:1: error: concepts\" >&2; exit 1; fi" }),
+  "engine-compile", /g\+\+ failed; g\+\+ 11 [^]*error: concepts/], ["a compiler that is stopped for memory",
+  () =>
+    tools({ ...FINE,
+      "g++": "if [ \"$1\" = --version ]; then echo \"g++ 12\"; else echo \"g++: fatal error: Killed signal "
+        + "terminated program cc1plus\" >&2; exit 1; fi" }), "engine-compile", /3 GB of memory[^]*Killed/], [
+  "an addon that does not load",
+  () => tools(FINE),
+  "engine-smoke",
+  /does not run on Node/,
+]];
 for (const [name, env, code, message] of cases) {
   on(`${name}: the error says so, and nothing is left that would be taken for an engine`, async () => {
     const engines = mkdtempSync(join(scratch, "engines-"));
@@ -81,7 +111,9 @@ for (const [name, env, code, message] of cases) {
 }
 
 on("too little disk space is told before anything is downloaded", () => {
-  assert.throws(() => requireSpace("/somewhere", false, 1e9), (error: { code: string; message: string }) => error.code === "engine-disk" && /1\.0 GB are free in \/somewhere; 1\.7 GB are needed/.test(error.message));
+  assert.throws(() => requireSpace("/somewhere", false, 1e9),
+    (error: { code: string; message: string }) =>
+      error.code === "engine-disk" && /1\.0 GB are free in \/somewhere; 1\.7 GB are needed/.test(error.message));
   requireSpace("/somewhere", false, 2e9);
   assert.throws(() => requireSpace("/somewhere", true, 2e9), /7\.7 GB are needed while building, 4 GB afterwards/);
   requireSpace(scratch);
@@ -89,7 +121,8 @@ on("too little disk space is told before anything is downloaded", () => {
 
 on("a second attempt goes on where the first one stopped", async () => {
   const engines = mkdtempSync(join(scratch, "engines-"));
-  const first = await build(engines, tools({ ...FINE, "g++": 'if [ "$1" = --version ]; then echo "g++ 12"; else exit 1; fi' }));
+  const first = await build(engines,
+    tools({ ...FINE, "g++": "if [ \"$1\" = --version ]; then echo \"g++ 12\"; else exit 1; fi" }));
   assert.is(first.code, "engine-compile");
   assert.equal([...new Set(first.steps)], ["download", "unpack"]);
   const second = await build(engines, tools(FINE));
@@ -98,22 +131,31 @@ on("a second attempt goes on where the first one stopped", async () => {
   assert.match(second.progress.join("\n"), /compile the addon \(g\+\+ 12\)/);
 });
 
-const CUDA_WHEEL = WHEEL.replace('"torch/include/ATen/ATen.h"', '"torch/include/ATen/ATen.h", "torch/lib/libtorch_cuda.so", "torch/lib/libc10_cuda.so"') + `
+const CUDA_WHEEL =
+  WHEEL.replace("\"torch/include/ATen/ATen.h\"",
+    "\"torch/include/ATen/ATen.h\", \"torch/lib/libtorch_cuda.so\", \"torch/lib/libc10_cuda.so\"") + `
     wheel.writestr("torch-${TORCH_VERSION}.dist-info/METADATA", "Requires-Dist: nvidia-cublas==13.2; platform_system == 'Linux'\\n")`;
 /** A pip that puts one library into the folder "$2" of packages. */
-const cudaPip = (library: string) => `case "$*" in *"pip install"*) echo "install $*" >> ${log}; while [ "$1" != --target ]; do shift; done; mkdir -p "$2/nvidia/cublas/lib"; echo cublas > "$2/nvidia/cublas/lib/${library}" ;; *) ${pip(`${python} -c '${CUDA_WHEEL}' "$2"`)} ;; esac`;
-const cudaTools = (library: string) => tools({ ...FINE, python3: cudaPip(library), ldd: 'echo "  libcublas.so.13 => not found"' });
+const cudaPip = (library: string) =>
+  `case "$*" in *"pip install"*) echo "install $*" >> ${log}; while [ "$1" != --target ]; do shift; `
+  + `done; mkdir -p "$2/nvidia/cublas/lib"; echo cublas > "$2/nvidia/cublas/lib/${library}" ;; *) `
+  + `${pip(`${python} -c '${CUDA_WHEEL}' "$2"`)} ;; esac`;
+const cudaTools = (library: string) =>
+  tools({ ...FINE, python3: cudaPip(library), ldd: "echo \"  libcublas.so.13 => not found\"" });
 
 on("--cuda takes the CUDA libraries of the wheel, and by pip those that the system lacks", async () => {
   const engines = mkdtempSync(join(scratch, "engines-"));
   const { code, message, steps } = await build(engines, cudaTools("libcublas.so.13"), { cuda: true });
   assert.is(code, "engine-smoke", message);
   assert.match(steps.find((step) => step.startsWith("install")) ?? "", /--only-binary=:all: .*nvidia-cublas==13.2$/);
-  assert.equal(readdirSync(join(engines, "building", engineId(), "lib")).sort(), ["libc10.so", "libc10_cuda.so", "libcublas.so.13", "libtorch_cpu.so", "libtorch_cuda.so"]);
+  assert.equal(readdirSync(join(engines, "building", engineId(), "lib")).sort(), ["libc10.so", "libc10_cuda.so",
+    "libcublas.so.13", "libtorch_cpu.so", "libtorch_cuda.so"]);
 });
 
 on("--cuda where a library is nowhere to be had: the error names it", async () => {
-  const { code, message } = await build(mkdtempSync(join(scratch, "engines-")), cudaTools("libother.so.1"), { cuda: true });
+  const { code, message } = await build(mkdtempSync(join(scratch, "engines-")), cudaTools("libother.so.1"), {
+    cuda: true,
+  });
   assert.is(code, "engine-no-cuda");
   assert.match(message, /libcublas\.so\.13 is neither on this system nor in the packages/);
 });

@@ -1,8 +1,8 @@
-import * as assert from "uvu/assert";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { buildEngine } from "../../../sdk/tensor/torch/build/build-engine.js";
 import { engineId, findEngine, TORCH_VERSION } from "../../../sdk/tensor/torch/engine-folder.js";
 import { register } from "../../../sdk/tensor/torch/register.js";
@@ -20,20 +20,23 @@ async function withEnv<T>(env: Record<string, string>, work: () => T | Promise<T
     for (const [name, value] of before) value === undefined ? delete process.env[name] : (process.env[name] = value);
   }
 }
-const refusal = (engines: string) => withEnv({ MOELAB_ENGINE_DIR: engines }, () => {
-  const registration = register();
-  assert.is(registration.ok, false);
-  return registration as Extract<typeof registration, { ok: false }>;
-});
-const buildError = (engines: string, env: Record<string, string> = {}) => withEnv({ MOELAB_ENGINE_DIR: engines, ...env }, async () => {
-  const error = await buildEngine().then(() => assert.unreachable("it built"), (error) => error);
-  return `${error.code} ${error.message}`.replace(/\n/g, " ");
-});
+const refusal = (engines: string) =>
+  withEnv({ MOELAB_ENGINE_DIR: engines }, () => {
+    const registration = register();
+    assert.is(registration.ok, false);
+    return registration as Extract<typeof registration, { ok: false }>;
+  });
+const buildError = (engines: string, env: Record<string, string> = {}) =>
+  withEnv({ MOELAB_ENGINE_DIR: engines, ...env }, async () => {
+    const error = await buildEngine().then(() => assert.unreachable("it built"), (error) => error);
+    return `${error.code} ${error.message}`.replace(/\n/g, " ");
+  });
 /** A folder of engines with one that claims to be of some torch. */
 function engineWith(name: string, torch: string, addon: (path: string) => void): string {
   const folder = join(scratch, name, engineId());
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "engine.json"), JSON.stringify({ torch, platform: `${process.platform}-${process.arch}` }));
+  writeFileSync(join(folder, "engine.json"),
+    JSON.stringify({ torch, platform: `${process.platform}-${process.arch}` }));
   addon(join(folder, "moelab_torch.node"));
   return join(scratch, name);
 }
@@ -52,7 +55,8 @@ test("a broken addon is a reason, not a crash", async () => {
 test("an addon without its libraries is a reason, not a crash", async () => {
   const engine = findEngine();
   if (!engine) return console.log("skip: no torch engine was built");
-  const engines = engineWith("lone", TORCH_VERSION, (path) => copyFileSync(join(engine.folder, "moelab_torch.node"), path));
+  const engines = engineWith("lone", TORCH_VERSION,
+    (path) => copyFileSync(join(engine.folder, "moelab_torch.node"), path));
   assert.match((await refusal(engines)).reason, /does not load.*libtorch_cpu/);
 });
 
@@ -60,11 +64,11 @@ test("an engine of another torch is not used", async () => {
   assert.match((await refusal(engineWith("old", "1.0.0", (path) => writeFileSync(path, "")))).reason, /no engine/);
 });
 
-const failures: [name: string, env: Record<string, string>, expected: RegExp][] = [
-  ["no compiler", { CXX: "no-such-compiler" }, /engine-no-compiler .*apt install g\+\+/],
-  ["no pip", { MOELAB_PYTHON: "no-such-python" }, /engine-no-pip .*--wheel FILE/],
-  ["no index", { PIP_NO_INDEX: "1", PIP_FIND_LINKS: join(scratch, "nothing") }, /engine-download .*torch 2\.15\.0/],
-];
+const failures: [name: string, env: Record<string, string>, expected: RegExp][] = [["no compiler", {
+  CXX: "no-such-compiler",
+}, /engine-no-compiler .*apt install g\+\+/], ["no pip", { MOELAB_PYTHON: "no-such-python" },
+  /engine-no-pip .*--wheel FILE/], ["no index", { PIP_NO_INDEX: "1", PIP_FIND_LINKS: join(scratch, "nothing") },
+  /engine-download .*torch 2\.15\.0/]];
 for (const [name, env, expected] of failures) {
   test(`build with ${name} says what is missing and leaves nothing that would be taken for an engine`, async () => {
     if (process.platform !== "linux") return;

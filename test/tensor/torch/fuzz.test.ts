@@ -1,7 +1,7 @@
-import * as assert from "uvu/assert";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { findEngine } from "../../../sdk/tensor/torch/engine-folder.js";
 
 const there = findEngine() !== undefined;
@@ -10,7 +10,8 @@ if (!there) console.log("skip: no torch engine was built");
 for (const seed of [1, 2]) {
   (there ? test : test.skip)(`20,000 random calls of the addon end in a result or an error, seed ${seed}`, () => {
     const script = fileURLToPath(new URL("fuzz-calls.ts", import.meta.url));
-    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", script, String(seed), "20000"], { encoding: "utf8", timeout: 240_000 });
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", script, String(seed),
+      "20000"], { encoding: "utf8", timeout: 240_000 });
     assert.is(signal, null, `stopped by ${signal}\n${stderr}`);
     assert.is(status, 0, stderr);
     const { answered, refused, left } = JSON.parse(stdout.trim().split("\n").pop()!);

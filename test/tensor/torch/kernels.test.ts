@@ -1,6 +1,6 @@
-import * as assert from "uvu/assert";
-import { test } from "uvu";
 import type { Tensor, Tensor4D } from "@tensorflow/tfjs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { tf } from "../../../sdk/tensor/index.js";
 import { registerTorch } from "../../../sdk/tensor/torch/register.js";
 import { close } from "../../support/close.js";
@@ -8,15 +8,18 @@ import { gradientCheck, randomTensor } from "../../support/gradient-check.js";
 
 const registration = await registerTorch();
 if (!registration.ok) console.log(`skip: torch engine: ${registration.reason}`);
-const onTorch = (name: string, run: () => Promise<void>) => (registration.ok ? test(name, async () => {
-  await tf.setBackend("torch");
-  const before = tf.memory().numTensors;
-  await run();
-  assert.is(tf.memory().numTensors, before, "tensors left behind");
-}) : test.skip(name, run));
+const onTorch = (name: string, run: () => Promise<void>) => (registration.ok
+  ? test(name, async () => {
+    await tf.setBackend("torch");
+    const before = tf.memory().numTensors;
+    await run();
+    assert.is(tf.memory().numTensors, before, "tensors left behind");
+  })
+  : test.skip(name, run));
 
 onTorch("the gradient of an average over padded windows is that of the forward pass", async () => {
-  const padding: [[number, number], [number, number], [number, number], [number, number]] = [[0, 0], [1, 2], [0, 1], [0, 0]];
+  const padding: [[number, number], [number, number], [number, number], [number, number]] = [[0, 0], [1, 2], [0, 1], [0,
+    0]];
   const x = randomTensor([1, 3, 3, 1], 5);
   await gradientCheck((x) => tf.avgPool(x as Tensor4D, 3, 1, padding), [x]);
   x.dispose();

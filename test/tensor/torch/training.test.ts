@@ -1,5 +1,5 @@
-import * as assert from "uvu/assert";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { tf } from "../../../sdk/tensor/index.js";
 import { registerTorch } from "../../../sdk/tensor/torch/register.js";
 
@@ -8,7 +8,8 @@ const registration = await registerTorch();
 /** Loss and gradients of a small network with ordinary TensorFlow.js operations, on one back end. */
 async function lossAndGradients(backend: string): Promise<Float32Array[]> {
   await tf.setBackend(backend);
-  const values = (size: number, seed: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898 + seed));
+  const values = (size: number, seed: number) =>
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898 + seed));
   const tensors = tf.tidy(() => {
     const x = tf.tensor2d(values(48, 1), [8, 6]);
     const labels = tf.tensor1d([0, 1, 2, 3, 0, 1, 2, 3], "int32");
@@ -40,19 +41,25 @@ if (!registration.ok) {
     seen.forEach((tensor, which) => {
       assert.is(tensor.length, expected[which].length);
       // both sum some ten float32 terms, in another order
-      tensor.forEach((value, i) => assert.ok(Math.abs(value - expected[which][i]) < 1e-5, `tensor ${which}, element ${i}: ${value}, expected ${expected[which][i]}`));
+      tensor.forEach((value, i) =>
+        assert.ok(Math.abs(value - expected[which][i]) < 1e-5,
+          `tensor ${which}, element ${i}: ${value}, expected ${expected[which][i]}`)
+      );
     });
   });
 
   test("a network trained with tf.train.adam learns", async () => {
     await tf.setBackend("torch");
-    const model = tf.sequential({ layers: [tf.layers.dense({ units: 16, activation: "relu", inputShape: [2] }), tf.layers.dense({ units: 1 })] });
+    const model = tf.sequential({
+      layers: [tf.layers.dense({ units: 16, activation: "relu", inputShape: [2] }), tf.layers.dense({ units: 1 })],
+    });
     const optimizer = tf.train.adam(0.02);
     model.compile({ optimizer, loss: "meanSquaredError" });
     const x = tf.tensor2d(Array.from({ length: 64 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]));
     const y = tf.tidy(() => tf.sum(tf.square(x), 1, true));
     const { history } = await model.fit(x, y, { epochs: 30, batchSize: 16, shuffle: false, verbose: 0 });
-    assert.ok((history.loss[29] as number) < 0.2 * (history.loss[0] as number), `loss went from ${history.loss[0]} to ${history.loss[29]}`);
+    assert.ok((history.loss[29] as number) < 0.2 * (history.loss[0] as number),
+      `loss went from ${history.loss[0]} to ${history.loss[29]}`);
     tf.dispose([x, y]);
     model.dispose();
     optimizer.dispose();

@@ -35,7 +35,8 @@ test("baselines score what was measured, on the whole test part", async () => {
 });
 
 test("on balanced options neither place nor frequency tells the answer", async () => {
-  for (const { score, stderr } of await baselines(await loadTask("blank"))) assert.ok(Math.abs(score - 0.5) < 3 * stderr);
+  for (const { score, stderr } of await baselines(await loadTask("blank")))
+    assert.ok(Math.abs(score - 0.5) < 3 * stderr);
 });
 
 test("every declared baseline exists, and every task has one", () => {
@@ -59,7 +60,9 @@ function toy(pairs: [string[], string[]][]): Task {
 const ask = (prompt: string[]) => ({ id: "asked", prompt, answer: [], document: "asked" });
 
 test("the suffix table rewrites the ending and falls back to shorter ones", () => {
-  const answer = BASELINES["suffix-table"](toy([[letters("cries"), letters("cry")], [letters("tries"), letters("try")], [letters("boxes"), letters("box")]]));
+  const answer = BASELINES["suffix-table"](
+    toy([[letters("cries"), letters("cry")], [letters("tries"), letters("try")], [letters("boxes"), letters("box")]]),
+  );
   assert.equal(answer(ask(letters("flies"))), letters("fly"));
   assert.equal(answer(ask(letters("waxes"))), letters("wax"));
   // "des" was never seen, "es" mostly goes with "ies": three letters for y
@@ -67,13 +70,17 @@ test("the suffix table rewrites the ending and falls back to shorter ones", () =
 });
 
 test("the letter table uses neighbours, then the letter alone", () => {
-  const answer = BASELINES["letter-table"](toy([[letters("ca"), ["<K>", "<AH>"]], [letters("ce"), ["<S>", "<IY>"]], [letters("co"), ["<K>", "<OW>"]]]));
+  const answer = BASELINES["letter-table"](
+    toy([[letters("ca"), ["<K>", "<AH>"]], [letters("ce"), ["<S>", "<IY>"]], [letters("co"), ["<K>", "<OW>"]]]),
+  );
   assert.equal(answer(ask(letters("ce"))), ["<S>", "<IY>"]);
   assert.equal(answer(ask(letters("cx"))), ["<K>"]);
 });
 
 test("naive Bayes weighs the words of a label", () => {
-  const answer = BASELINES["naive-bayes"](toy([[[" win", " money"], ["<junk>"]], [[" see", " you"], ["<ham>"]], [[" see", " notes"], ["<ham>"]]]));
+  const answer = BASELINES["naive-bayes"](
+    toy([[[" win", " money"], ["<junk>"]], [[" see", " you"], ["<ham>"]], [[" see", " notes"], ["<ham>"]]]),
+  );
   assert.equal(answer(ask([" money", " now"])), ["<junk>"]);
   assert.equal(answer(ask([" see"])), ["<ham>"]);
   assert.equal(answer(ask([" unseen"])), ["<ham>"]);

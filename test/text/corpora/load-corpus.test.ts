@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MoeError } from "../../../sdk/errors.js";
-import { PHONES, cmudict, phones, stress } from "../../../sdk/text/corpora/cmudict.js";
+import { cmudict, PHONES, phones, stress } from "../../../sdk/text/corpora/cmudict.js";
 import { listCorpora, loadCorpus } from "../../../sdk/text/corpora/load-corpus.js";
 import { mobyDick } from "../../../sdk/text/corpora/moby-dick.js";
 import { stateOfTheUnion } from "../../../sdk/text/corpora/state-of-the-union.js";
@@ -14,7 +14,8 @@ const installed = (name: string) => existsSync(new URL(`../../../node_modules/${
 test("ids are unique in every corpus; an absent optional package says how to install it", () => {
   for (const name of listCorpora()) {
     if (name in OPTIONAL && !installed(OPTIONAL[name])) {
-      assert.throws(() => loadCorpus(name), (error: unknown) => error instanceof MoeError && error.message.includes(`npm install ${OPTIONAL[name]}`), name);
+      assert.throws(() => loadCorpus(name), (error: unknown) =>
+        error instanceof MoeError && error.message.includes(`npm install ${OPTIONAL[name]}`), name);
       continue;
     }
     const documents = [...loadCorpus(name)];
@@ -25,7 +26,8 @@ test("ids are unique in every corpus; an absent optional package says how to ins
 
 test("an unknown corpus gives the nearest name", () => {
   assert.throws(() => loadCorpus("mobydick"), /Did you mean "moby-dick"/);
-  assert.throws(() => loadCorpus("constructor"), (error: unknown) => error instanceof MoeError && error.code === "unknown-corpus");
+  assert.throws(() => loadCorpus("constructor"),
+    (error: unknown) => error instanceof MoeError && error.code === "unknown-corpus");
 });
 
 test("speeches are in order of years, with their party", () => {

@@ -11,8 +11,10 @@ test("finds the folder of an installed package", () => {
 });
 
 test("a missing package is an error that names the command", () => {
-  assert.throws(() => packageFolder("@nobody/no-such-corpus"), (error: unknown) =>
-    error instanceof MoeError && error.code === "missing-package" && error.message.includes("npm install @nobody/no-such-corpus"));
+  assert.throws(() => packageFolder("@nobody/no-such-corpus"),
+    (error: unknown) =>
+      error instanceof MoeError && error.code === "missing-package"
+      && error.message.includes("npm install @nobody/no-such-corpus"));
 });
 
 test.run();

@@ -2,14 +2,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MoeError } from "../../../sdk/errors.js";
+import { stateOfTheUnion } from "../../../sdk/text/corpora/state-of-the-union.js";
 import { hash } from "../../../sdk/text/hash.js";
 import { listTasks, loadTask, taskDefinition } from "../../../sdk/text/tasks/load-task.js";
-import { stateOfTheUnion } from "../../../sdk/text/corpora/state-of-the-union.js";
 import { SEPARATOR } from "../../../sdk/text/tasks/symbols.js";
 
 const PARTS = ["train", "dev", "test"] as const;
 const folder = new URL("../../../", import.meta.url);
-const built = listTasks().filter((name) => taskDefinition(name).sources.every((source) => existsSync(new URL(`node_modules/${source.package}`, folder))));
+const built = listTasks().filter((name) =>
+  taskDefinition(name).sources.every((source) => existsSync(new URL(`node_modules/${source.package}`, folder)))
+);
 
 /** Sizes, the first test item and a hash over all items of each part: the items that results are reported on. */
 const EXPECTED: Record<string, [number, number, number, string, string]> = {
@@ -46,7 +48,8 @@ test("no document, item or question is in two parts", async () => {
       const prompts = new Set(task[a].map(({ prompt }) => prompt.join("")));
       const shared = task[b].filter(({ prompt }) => prompts.has(prompt.join("")));
       // stock phrases return in speeches of other years
-      assert.ok(shared.length <= task[b].length * 0.01, `${name}: ${shared.length} questions of ${b} are in ${a}: ${shared[0]?.prompt.join("")}`);
+      assert.ok(shared.length <= task[b].length * 0.01,
+        `${name}: ${shared.length} questions of ${b} are in ${a}: ${shared[0]?.prompt.join("")}`);
     }
     const ids = PARTS.flatMap((part) => task[part].map(({ id }) => id));
     assert.is(new Set(ids).size, ids.length, name);
@@ -154,7 +157,9 @@ test("an unknown task gives the nearest name, a wrong size what is accepted", as
 });
 
 test("every declaration file is listed, and spam without its package names the command", async () => {
-  const files = readdirSync(new URL("data/tasks/", folder)).filter((file) => file.endsWith(".json")).map((file) => file.replace(".json", ""));
+  const files = readdirSync(new URL("data/tasks/", folder)).filter((file) => file.endsWith(".json")).map((file) =>
+    file.replace(".json", "")
+  );
   assert.equal([...files].sort(), listTasks().sort());
   if (built.includes("spam")) return;
   const error = await loadTask("spam").then(() => undefined, (error: Error) => error);

@@ -18,9 +18,12 @@ test("labels of points on one spot cover neither one another nor the points", ()
     return { left, right: left + textWidth(label, 12), top: labelY - 6, bottom: labelY + 6 };
   });
   boxes.push({ left: 194, right: 206, top: 94, bottom: 106 });
-  boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
-    assert.ok(a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top, `${JSON.stringify(a)} covers ${JSON.stringify(b)}`);
-  }));
+  boxes.forEach((a, i) =>
+    boxes.slice(i + 1).forEach((b) => {
+      assert.ok(a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top,
+        `${JSON.stringify(a)} covers ${JSON.stringify(b)}`);
+    })
+  );
 });
 
 test.run();

@@ -28,7 +28,10 @@ export function cheapestMode(N: number, tokens: SlotTokens, { up, gate }: Expert
   const estimates: Record<ExpertsMode, number> = {
     masked: N * S * rowUs,
     padded: S * Math.max(...queues) * rowUs + OPERATIONS_PADDED * operationUs,
-    loop: queues.reduce((a, b) => a + b, 0) * rowUs + queues.filter((length) => length > 0).length * OPERATIONS_PER_SLOT * operationUs,
+    loop: queues.reduce((a, b) => a + b, 0) * rowUs
+      + queues.filter((length) => length > 0).length * OPERATIONS_PER_SLOT * operationUs,
   };
-  return (Object.keys(estimates) as ExpertsMode[]).reduce((best, mode) => (estimates[mode] < estimates[best] ? mode : best));
+  return (Object.keys(estimates) as ExpertsMode[]).reduce((best,
+    mode) => (estimates[mode] < estimates[best] ? mode : best)
+  );
 }

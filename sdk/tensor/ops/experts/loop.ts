@@ -20,7 +20,8 @@ export function loop(x: Tensor, tokens: SlotTokens, gates: Tensor, bank: ExpertB
       const product = tf.matMul(from, weight, false, true);
       return bias ? tf.add(product, bias) : product;
     };
-    const one = { up: up[s], gate: gate[s], down: down[s], upBias: upBias[s], gateBias: gateBias[s], activation: bank.activation, clamp: bank.clamp };
+    const one = { up: up[s], gate: gate[s], down: down[s], upBias: upBias[s], gateBias: gateBias[s],
+      activation: bank.activation, clamp: bank.clamp };
     const computed = hidden((weight, bias) => affine(input, weight, bias), one);
     return tf.mul(affine(computed, down[s], downBias[s]), takeRows(flatGates, tf.tensor1d(tokens[s].pairs, "int32")));
   });

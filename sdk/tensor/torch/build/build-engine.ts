@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MoeError } from "../../../errors.js";
-import { addonPath, engineId, packageRoot, projectEngines, readManifest, sharedEngines, TORCH_VERSION, type EngineManifest } from "../engine-folder.js";
+import { isRunning } from "../../../is-running.js";
+import { addonPath, engineId, type EngineManifest, packageRoot, projectEngines, readManifest, sharedEngines,
+  TORCH_VERSION } from "../engine-folder.js";
 import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
 import { takeLibraries } from "./libraries.js";
 import { findPython } from "./python.js";
 import { requireSpace } from "./require-space.js";
 import { downloadWheel, unpackWheel } from "./wheel.js";
-import { isRunning } from "../../../is-running.js";
 
 export interface BuildEngineOptions {
   /** the user's cache instead of `.engine/` of the clone; always so for an installed package */
@@ -34,7 +35,9 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
   requirePlatform(options.cuda);
   const say = options.onProgress ?? (() => {});
   const compiler = await findCompiler();
-  const engines = options.shared || packageRoot().includes("node_modules") ? sharedEngines() : process.env.MOELAB_ENGINE_DIR ?? projectEngines();
+  const engines = options.shared || packageRoot().includes("node_modules")
+    ? sharedEngines()
+    : process.env.MOELAB_ENGINE_DIR ?? projectEngines();
   const folder = join(resolve(engines), engineId());
   const scratch = join(resolve(engines), "building");
   const unlock = lock(engines);
@@ -51,7 +54,8 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
     say("try it in a process of its own");
     await smokeTest(fresh);
     renameSync(fresh, addonPath(target));
-    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources, compiler: compiler.version, cuda, built: new Date().toISOString() });
+    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources,
+      compiler: compiler.version, cuda, built: new Date().toISOString() });
     if (isNew) {
       rmSync(folder, { recursive: true, force: true });
       renameSync(target, folder);
@@ -64,7 +68,8 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
 }
 
 /** Libraries, headers and licences of the wheel, into an engine folder. */
-async function takeTorch(target: string, scratch: string, engines: string, { wheel: given, cuda = false }: BuildEngineOptions, say: (line: string) => void): Promise<void> {
+async function takeTorch(target: string, scratch: string, engines: string,
+  { wheel: given, cuda = false }: BuildEngineOptions, say: (line: string) => void): Promise<void> {
   mkdirSync(scratch, { recursive: true });
   requireSpace(engines, cuda);
   const python = await findPython();
@@ -73,12 +78,17 @@ async function takeTorch(target: string, scratch: string, engines: string, { whe
     say(`download torch ${TORCH_VERSION} (about 540 MB)`);
     wheel = await downloadWheel(python, join(scratch, "wheel"), say);
   }
-  say(cuda ? "take the libraries, and those of CUDA that the system lacks: about 3.5 GB" : "take the libraries, about 430 MB");
+  say(
+    cuda
+      ? "take the libraries, and those of CUDA that the system lacks: about 3.5 GB"
+      : "take the libraries, about 430 MB",
+  );
   await takeLibraries(python, wheel, scratch, join(target, "lib"), cuda);
   say("take the headers");
   if (!existsSync(join(target, "include"))) {
     rmSync(join(scratch, "torch"), { recursive: true, force: true });
-    await unpackWheel(python, wheel, scratch, ["torch/include/*", "*.dist-info/licenses/LICENSE", "*.dist-info/licenses/NOTICE"]);
+    await unpackWheel(python, wheel, scratch, ["torch/include/*", "*.dist-info/licenses/LICENSE",
+      "*.dist-info/licenses/NOTICE"]);
     rmSync(join(target, "licenses"), { recursive: true, force: true });
     renameSync(join(scratch, `torch-${TORCH_VERSION}.dist-info`), join(target, "licenses"));
     renameSync(join(scratch, "torch", "include"), join(target, "include"));
@@ -87,10 +97,20 @@ async function takeTorch(target: string, scratch: string, engines: string, { whe
 
 function requirePlatform(cuda = false): void {
   const platform = `${process.platform}-${process.arch}`;
-  if (cuda && platform !== "linux-x64") throw new MoeError("engine-platform", `engine build: --cuda on ${platform}; accepted is linux-x64. Build without it${process.platform === "darwin" ? "; MOELAB_DEVICE=mps uses the GPU" : ""}.`);
-  const glibc = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header?.glibcVersionRuntime;
+  if (cuda && platform !== "linux-x64")
+    throw new MoeError("engine-platform",
+      `engine build: --cuda on ${platform}; accepted is linux-x64. Build without `
+        + `it${process.platform === "darwin" ? "; MOELAB_DEVICE=mps uses the GPU" : ""}.`);
+  const glibc = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header
+    ?.glibcVersionRuntime;
   if (ACCEPTED.includes(platform) && (process.platform !== "linux" || Number(glibc?.split(".")[1] ?? 0) >= 28)) return;
-  throw new MoeError("engine-platform", `engine build: ${platform}${process.platform === "linux" ? ` with ${glibc ? `glibc ${glibc}` : "another C library than glibc"}` : ""}; accepted are ${ACCEPTED.join(", ")}, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);
+  throw new MoeError("engine-platform",
+    "engine build: "
+      + `${platform}${
+        process.platform === "linux" ? " with " + `${glibc ? `glibc ${glibc}` : "another C library than glibc"}` : ""
+      }; accepted are ${
+        ACCEPTED.join(", ")
+      }, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);
 }
 
 /** One build at a time in a folder; the lock of a process that is gone is taken over. */
@@ -103,7 +123,9 @@ function lock(engines: string): () => void {
       return () => rmSync(path, { force: true });
     } catch {
       const owner = Number(readIfThere(path));
-      if (owner && isRunning(owner)) throw new MoeError("engine-busy", `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
+      if (owner && isRunning(owner))
+        throw new MoeError("engine-busy",
+          `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
       rmSync(path, { force: true });
     }
   }

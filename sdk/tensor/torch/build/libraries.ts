@@ -18,7 +18,8 @@ const CUDA_ROOTS = ["libtorch_cuda.so", "libc10_cuda.so"];
  * wheel itself does not carry and the system has not either (the CUDA runtime, on a machine without one) is replaced
  * by a stub: libtorch_cpu names these libraries although nothing on the CPU calls them.
  */
-export async function takeLibraries(python: string, wheel: string, scratch: string, target: string, cuda = false): Promise<void> {
+export async function takeLibraries(python: string, wheel: string, scratch: string, target: string,
+  cuda = false): Promise<void> {
   mkdirSync(target, { recursive: true });
   const waiting = [...ROOTS[process.platform], ...(cuda ? CUDA_ROOTS : [])];
   const done = new Set<string>();
@@ -27,7 +28,8 @@ export async function takeLibraries(python: string, wheel: string, scratch: stri
     done.add(name);
     const path = join(target, name);
     if (!existsSync(path)) {
-      const [member] = await unpackWheel(python, wheel, scratch, [`torch/lib/${name}`, `torch.libs/${name}`, `torch/.dylibs/${name}`]);
+      const [member] = await unpackWheel(python, wheel, scratch, [`torch/lib/${name}`, `torch.libs/${name}`,
+        `torch/.dylibs/${name}`]);
       if (!member) continue;
       renameSync(join(scratch, member), path);
     }
@@ -39,12 +41,16 @@ export async function takeLibraries(python: string, wheel: string, scratch: stri
     if (lacking.length > 0) await takeCudaLibraries(python, wheel, scratch, target, [...new Set(lacking)]);
     return;
   }
-  for (const name of await missing(join(target, "libtorch_cpu.so"))) await makeStub(name, join(target, "libtorch_cpu.so"), target);
+  for (const name of await missing(join(target, "libtorch_cpu.so")))
+    await makeStub(name, join(target, "libtorch_cpu.so"), target);
 }
 
 async function neededBy(library: string): Promise<string[]> {
   const { code, output } = await run("readelf", ["-d", library]);
-  if (code !== 0) throw new MoeError("engine-no-binutils", `engine build: readelf failed on ${basename(library)}: ${lastLines(output, 2)}; the binutils that come with a compiler are needed. Install a compiler (Debian and Ubuntu: apt install g++).`);
+  if (code !== 0)
+    throw new MoeError("engine-no-binutils",
+      `engine build: readelf failed on ${basename(library)}: ${lastLines(output, 2)}; the binutils that `
+        + "come with a compiler are needed. Install a compiler (Debian and Ubuntu: apt install g++).");
   return [...output.matchAll(/\(NEEDED\).*\[(.+?)\]/g)].map((match) => match[1]);
 }
 
@@ -58,13 +64,23 @@ async function missing(library: string): Promise<string[]> {
 async function makeStub(name: string, user: string, folder: string): Promise<void> {
   const { output } = await run("nm", ["-D", "--undefined-only", user]);
   const version = name.replace(/[^\w.]/g, "");
-  const functions = [...new Set([...output.matchAll(/\sU (\w+)@+(\S+)/g)].filter((match) => match[2] === version).map((match) => match[1]))];
-  const text = functions.map((f) => (f === "cudaGetErrorString" ? 'const char* cudaGetErrorString(int code) { return "no CUDA runtime"; }' : `int ${f}(void) { return 100; }`));
+  const functions = [...new Set(
+    [...output.matchAll(/\sU (\w+)@+(\S+)/g)].filter((match) => match[2] === version).map((match) => match[1]),
+  )];
+  const text = functions.map((
+    f,
+  ) => (f === "cudaGetErrorString"
+    ? "const char* cudaGetErrorString(int code) { return \"no CUDA runtime\"; }"
+    : `int ${f}(void) { return 100; }`)
+  );
   const [source, script] = [join(folder, `${name}.c`), join(folder, `${name}.map`)];
   writeFileSync(source, text.join("\n") + "\n");
   writeFileSync(script, `${version} { global: *; };\n`);
-  const made = await run(process.env.CC ?? "gcc", ["-shared", "-fPIC", "-w", `-Wl,-soname,${name}`, `-Wl,--version-script=${script}`, source, "-o", join(folder, name)]);
+  const made = await run(process.env.CC ?? "gcc", ["-shared", "-fPIC", "-w", `-Wl,-soname,${name}`,
+    `-Wl,--version-script=${script}`, source, "-o", join(folder, name)]);
   rmSync(source);
   rmSync(script);
-  if (made.code !== 0) throw new MoeError("engine-stub", `engine build: the stand-in for ${name} did not compile:\n${lastLines(made.output)}`);
+  if (made.code !== 0)
+    throw new MoeError("engine-stub",
+      `engine build: the stand-in for ${name} did not compile:\n${lastLines(made.output)}`);
 }

@@ -7,5 +7,8 @@ export async function findPython(): Promise<string> {
   for (const name of names) {
     if ((await run(name, ["-m", "pip", "--version"])).code === 0) return name;
   }
-  throw new MoeError("engine-no-pip", `engine build: no Python with pip was found (tried ${names.join(", ")}); it downloads and unpacks PyTorch's wheel and is not used afterwards. Install it (Debian and Ubuntu: apt install python3-pip), name one in MOELAB_PYTHON, or give a downloaded wheel with --wheel FILE.`);
+  throw new MoeError("engine-no-pip",
+    `engine build: no Python with pip was found (tried ${names.join(", ")}); it downloads and unpacks `
+      + "PyTorch's wheel and is not used afterwards. Install it (Debian and Ubuntu: apt install "
+      + "python3-pip), name one in MOELAB_PYTHON, or give a downloaded wheel with --wheel FILE.");
 }

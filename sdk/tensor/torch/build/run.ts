@@ -6,13 +6,20 @@ export interface Finished {
 }
 
 /** Runs a program to its end and gives all it printed; code 127 if there is no such program. */
-export function run(program: string, args: string[], options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<Finished> {
+export function run(program: string, args: string[],
+  options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<Finished> {
   return new Promise((done) => {
     const child = spawn(program, args, { env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const take = (chunk: Buffer) => {
       output += chunk;
-      if (options.onLine) for (const line of String(chunk).split("\n")) if (line.trim()) options.onLine(line.trim());
+      if (options.onLine) {
+        for (const line of String(chunk).split("\n"))
+          if (line.trim())
+            options.onLine(
+              line.trim(),
+            );
+      }
     };
     child.stdout.on("data", take);
     child.stderr.on("data", take);

@@ -9,16 +9,22 @@ export function adamW(torch: TorchBackend): FusedOps["adamW"] {
   const { native } = torch;
   return (params, grads, first, second, step, { lr, beta1, beta2, eps, decay, clip }) => {
     for (const variable of [...params, ...first, ...second]) own(torch, variable);
-    const factor = clip ? Math.min(1, clip / Math.max(native.gradientNorm(handleList(grads.map((grad) => torch.handle(grad)))), 1e-12)) : 1;
+    const factor = clip
+      ? Math.min(1, clip / Math.max(native.gradientNorm(handleList(grads.map((grad) => torch.handle(grad)))), 1e-12))
+      : 1;
     for (const rate of new Set(decay)) {
-      const list = (tensors: tf.Tensor[]) => handleList(tensors.filter((_, i) => decay[i] === rate).map((t) => torch.handle(t)));
+      const list = (tensors: tf.Tensor[]) =>
+        handleList(tensors.filter((_, i) => decay[i] === rate).map((t) => torch.handle(t)));
       native.adamW(list(params), list(grads), list(first), list(second), step, lr, beta1, beta2, eps, rate, factor);
     }
     torch.dropWidened();
   };
 }
 
-/** Gives a variable memory of its own, if another tensor (the one it was made from, a view) has the same; it is trained in float32. */
+/**
+ * Gives a variable memory of its own, if another tensor (the one it was made from, a view) has the same; it is trained
+ * in float32.
+ */
 function own(torch: TorchBackend, variable: Variable): void {
   const { native } = torch;
   const handle = torch.handle(variable);

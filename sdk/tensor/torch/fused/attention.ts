@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { NamedTensorMap, Tensor, TensorInfo } from "@tensorflow/tfjs";
 import type { FusedOps } from "../../fused.js";
 import type { TorchBackend } from "../backend.js";
-import { NONE, type Handle } from "../native.js";
+import { type Handle, NONE } from "../native.js";
 
 type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; mask?: TensorInfo };
 type Attrs = { scale: number; causal: boolean };
@@ -17,8 +17,9 @@ const MASKED = "TorchMaskedAttention";
  */
 export function attention(torch: TorchBackend): FusedOps["attention"] {
   const { native } = torch;
-  const args = ({ q, k, v, mask }: Inputs, { scale, causal }: Attrs): [Handle, Handle, Handle, number, boolean, Handle] =>
-    [torch.handle(q), torch.handle(k), torch.handle(v), scale, causal, mask ? torch.handle(mask) : NONE];
+  const args = ({ q, k, v, mask }: Inputs,
+    { scale, causal }: Attrs): [Handle, Handle, Handle, number, boolean, Handle] => [torch.handle(q), torch.handle(k),
+    torch.handle(v), scale, causal, mask ? torch.handle(mask) : NONE];
 
   for (const [kernelName, inputsToSave] of [[PLAIN, ["q", "k", "v"]], [MASKED, ["q", "k", "v", "mask"]]] as const) {
     if (tf.getKernel(kernelName, "torch")) continue;
@@ -41,13 +42,20 @@ export function attention(torch: TorchBackend): FusedOps["attention"] {
         const [y, logSumExp] = rest.slice(-2);
         const inputs: Inputs = { q, k, v, mask: rest.length === 3 ? rest[0] : undefined };
         const dy = (dys as Tensor[])[0];
-        const all = () => native.attentionGrad(...args(inputs, attrs as unknown as Attrs), torch.handle(dy), torch.handle(y), torch.handle(logSumExp));
+        const all = () =>
+          native.attentionGrad(...args(inputs, attrs as unknown as Attrs), torch.handle(dy), torch.handle(y),
+            torch.handle(logSumExp));
         const [dq, dk, dv] = all().map((handle, i) => torch.tensor(handle, [q, k, v][i].shape));
         return {
           q: () => dq,
           k: () => dk,
           v: () => dv,
-          mask: () => torch.tensor(native.attentionMaskGrad(...args(inputs, attrs as unknown as Attrs), torch.handle(dy), torch.handle(y), torch.handle(logSumExp)), inputs.mask!.shape),
+          mask: () =>
+            torch.tensor(
+              native.attentionMaskGrad(...args(inputs, attrs as unknown as Attrs), torch.handle(dy), torch.handle(y),
+                torch.handle(logSumExp)),
+              inputs.mask!.shape,
+            ),
         };
       },
     });
@@ -55,7 +63,8 @@ export function attention(torch: TorchBackend): FusedOps["attention"] {
 
   return (q, k, v, { scale, causal, mask }) => {
     const inputs: NamedTensorMap = mask ? { q, k, v, mask } : { q, k, v };
-    const [y, logSumExp] = tf.engine().runKernel(mask ? MASKED : PLAIN, inputs, { scale, causal }) as unknown as Tensor[];
+    const [y, logSumExp] = tf.engine().runKernel(mask ? MASKED : PLAIN, inputs, { scale,
+      causal }) as unknown as Tensor[];
     logSumExp.dispose();
     return y;
   };

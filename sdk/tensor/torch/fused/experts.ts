@@ -2,7 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs";
 import type { FusedOps } from "../../fused.js";
 import { withGradient } from "../../ops/with-gradient.js";
 import type { TorchBackend } from "../backend.js";
-import { activations, NONE, type Handle } from "../native.js";
+import { activations, type Handle, NONE } from "../native.js";
 
 /** Tokens sorted by expert, one product per expert on adjoining rows; nothing is read back to JavaScript. */
 export function experts(torch: TorchBackend): FusedOps["experts"] {
@@ -17,15 +17,19 @@ export function experts(torch: TorchBackend): FusedOps["experts"] {
       return weights.map((w) => (w ? torch.handle(given[next++]) : NONE));
     };
     return withGradient([x, gates, ...present], (save) => {
-      const [y, ...kept] = native.experts(torch.handle(x), torch.handle(choice), torch.handle(gates), activation, ...bankHandles(present));
+      const [y, ...kept] = native.experts(torch.handle(x), torch.handle(choice), torch.handle(gates), activation,
+        ...bankHandles(present));
       // the last three are the order of the tokens
-      const forGradient = kept.map((handle, i) => torch.tensor(handle, native.shape(handle), i < kept.length - 3 ? "float32" : "int32"));
+      const forGradient = kept.map((handle, i) =>
+        torch.tensor(handle, native.shape(handle), i < kept.length - 3 ? "float32" : "int32")
+      );
       save([gates, ...present, ...forGradient]);
       return {
         value: torch.tensor(y, x.shape),
         gradient: (dy, saved) => {
           const [savedGates, ...rest] = saved;
-          const handles = native.expertsGrad(torch.handle(dy), torch.handle(savedGates), activation, ...bankHandles(rest.slice(0, present.length)), ...rest.slice(present.length).map((t) => torch.handle(t)));
+          const handles = native.expertsGrad(torch.handle(dy), torch.handle(savedGates), activation,
+            ...bankHandles(rest.slice(0, present.length)), ...rest.slice(present.length).map((t) => torch.handle(t)));
           return handles.map((handle, i) => torch.tensor(handle, [x, gates, ...present][i].shape));
         },
       };

@@ -13,7 +13,8 @@ export function topK(torch: TorchBackend): FusedOps["topK"] {
       save([indices]);
       return {
         value: torch.tensor(top, shape),
-        gradient: (dy, saved) => torch.tensor(native.topkGrad(torch.handle(dy), torch.handle(saved[0]), x.shape[x.rank - 1]!), x.shape),
+        gradient: (dy, saved) =>
+          torch.tensor(native.topkGrad(torch.handle(dy), torch.handle(saved[0]), x.shape[x.rank - 1]!), x.shape),
       };
     });
     return { values, indices };

@@ -10,7 +10,8 @@ export const complex: KernelGroup = (torch, define) => {
     dataId.parts = { real: torch.share(real), imag: torch.share(imag) };
     return { dataId, shape: real.shape, dtype: "complex64" };
   });
-  const part = (input: TensorInfo, which: "real" | "imag") => torch.share((input.dataId as TorchData).parts![which], input.shape);
+  const part = (input: TensorInfo, which: "real" | "imag") =>
+    torch.share((input.dataId as TorchData).parts![which], input.shape);
   define<tf.RealInputs>(tf.Real, ({ input }) => part(input, "real"));
   define<tf.ImagInputs>(tf.Imag, ({ input }) => part(input, "imag"));
 };

@@ -5,7 +5,7 @@ import { stateOfTheUnion } from "../../corpora/state-of-the-union.js";
 import { typescriptLib } from "../../corpora/typescript-lib.js";
 import { PARTS_OF_SPEECH, synsets } from "../../corpora/wordnet.js";
 import { partOfProse } from "../novel-and-speeches.js";
-import { split, type Parts } from "../split.js";
+import { type Parts, split } from "../split.js";
 
 /** A text as a decoder reads it; texts with the same `document` are in the same part. */
 export interface DomainText {
@@ -38,25 +38,37 @@ const readers: Record<Domain, () => Parts<DomainText>> = {
 
 /** Speeches and chapters are hard-wrapped here and there: one space for any white space within a paragraph. */
 function prose({ id, text }: { id: string; text: string }): DomainText {
-  return { id, document: id, text: text.split(/\s*\n\s*\n\s*/).map((paragraph) => paragraph.replace(/\s+/g, " ").trim()).filter(Boolean).join("\n") };
+  return { id, document: id,
+    text: text.split(/\s*\n\s*\n\s*/).map((paragraph) => paragraph.replace(/\s+/g, " ").trim()).filter(Boolean).join(
+      "\n",
+    ) };
 }
 
 /** One text for each synset, under its first word, examples left out. */
 function definitions(): DomainText[] {
-  return PARTS_OF_SPEECH.flatMap((partOfSpeech) => [...synsets(partOfSpeech)].map(([id, { text, fields }]) => {
-    const [lemma] = fields.words;
-    return { id, document: lemma, text: `${lemma.replaceAll("_", " ")} (${partOfSpeech}): ${text.split(/[;"]/)[0].trim()}` };
-  }));
+  return PARTS_OF_SPEECH.flatMap((partOfSpeech) =>
+    [...synsets(partOfSpeech)].map(([id, { text, fields }]) => {
+      const [lemma] = fields.words;
+      return { id, document: lemma,
+        text: `${lemma.replaceAll("_", " ")} (${partOfSpeech}): ${text.split(/[;"]/)[0].trim()}` };
+    })
+  );
 }
 
 /** Files declare the same things for pages and for workers: a name counts as one document, equal texts once. */
 function declarations(): DomainText[] {
   const found = new Map<string, DomainText>();
   for (const { id: file, text } of typescriptLib()) {
-    const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "").replace(/\r/g, "").replace(/\n\s*\n+/g, "\n");
+    const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "").replace(/\r/g, "").replace(
+      /\n\s*\n+/g,
+      "\n",
+    );
     for (const declaration of code.split(/^(?=(?:declare|interface|type|export)\b)/m)) {
-      const name = declaration.match(/^(?:declare |export )*(?:interface|type|var|function|namespace|class|const|let) (\w+)/)?.[1];
-      if (name && !found.has(declaration)) found.set(declaration, { id: `${file}#${found.size}`, document: name, text: declaration.trim() });
+      const name = declaration.match(
+        /^(?:declare |export )*(?:interface|type|var|function|namespace|class|const|let) (\w+)/,
+      )?.[1];
+      if (name && !found.has(declaration))
+        found.set(declaration, { id: `${file}#${found.size}`, document: name, text: declaration.trim() });
     }
   }
   return [...found.values()];
@@ -64,8 +76,7 @@ function declarations(): DomainText[] {
 
 /** Words of 3 to 10 letters, stress left out. */
 function pronunciations(): DomainText[] {
-  return cmudict()
-    .filter(({ text }) => text.length >= 3 && text.length <= 10)
-    .map(({ id, text, fields }) => ({ id, document: text, text: `${[...text].join(" ")} : ${phones(fields.arpabet).join(" ")}` }));
+  return cmudict().filter(({ text }) => text.length >= 3 && text.length <= 10).map(({ id, text, fields }) => ({ id,
+    document: text, text: `${[...text].join(" ")} : ${phones(fields.arpabet).join(" ")}` })
+  );
 }
-

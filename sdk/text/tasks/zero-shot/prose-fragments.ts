@@ -2,9 +2,16 @@ import { spread } from "../spread.js";
 import { domainTexts } from "./domain-texts.js";
 
 /** Words in a row from within a paragraph of a held-out speech or chapter. */
-export interface ProseFragment { id: string; domain: "speech" | "novel"; words: string[] }
+export interface ProseFragment {
+  id: string;
+  domain: "speech" | "novel";
+  words: string[];
+}
 
-/** Gives `count` fragments of `length` words, half of them speeches, from as many documents as there are; a word has no digit. */
+/**
+ * Gives `count` fragments of `length` words, half of them speeches, from as many documents as there are; a word has no
+ * digit.
+ */
 export function proseFragments(length: number, count: number): ProseFragment[] {
   return (["speech", "novel"] as const).flatMap((domain) => {
     const found = domainTexts(domain).test.flatMap(({ id, text }) => {

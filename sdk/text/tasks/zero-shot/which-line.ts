@@ -7,12 +7,18 @@ import { withDistractors } from "./with-distractors.js";
 /** Longer lines and contexts say little more and cost much. */
 const LONGEST = 60;
 
-/** Asks which line of code comes after two others of a held-out declaration; the wrong three are second or later lines of other declarations. */
+/**
+ * Asks which line of code comes after two others of a held-out declaration; the wrong three are second or later lines
+ * of other declarations.
+ */
 export function whichLine(count: number): ChoiceQuestion[] {
   const places = domainTexts("code").test.flatMap(({ id, document, text }) => {
     const lines = text.split("\n");
     return lines.slice(2).flatMap((line, at) => (
-      /\w/.test(line) && [line, lines[at], lines[at + 1]].every(({ length }) => length <= LONGEST) ? [{ id: `${id}/${at + 2}`, document, context: `${lines[at]}\n${lines[at + 1]}`, line }] : []));
+      /\w/.test(line) && [line, lines[at], lines[at + 1]].every(({ length }) => length <= LONGEST)
+        ? [{ id: `${id}/${at + 2}`, document, context: `${lines[at]}\n${lines[at + 1]}`, line }]
+        : []
+    ));
   });
   return spread(places, count).map(({ id, document, context, line }) => {
     const rng = new Rng(`which-line ${id}`);

@@ -18,15 +18,22 @@ const builders: Record<string, { build(count: number): ChoiceQuestion[]; choices
 export type ZeroShotTask = HarnessTask<ChoiceQuestion> & { chance: number };
 
 /**
- * Multiple-choice questions from held-out texts of the domains that nano-decoder has read, for any decoder with a tokenizer:
+ * Multiple-choice questions from held-out texts of the domains that nano-decoder has read, for any decoder with a
+ * tokenizer:
  * `runTask(task, languageModel(model, tokenizer))`. The same questions in the same order on every machine.
  *
  * @param count questions of each task at most
  */
 export function zeroShotTasks(count = 200): ZeroShotTask[] {
   return Object.entries(builders).map(([name, { build, choices, delimiter }]) => ({
-    name, chance: 1 / choices,
-    output: "multiple_choice", metrics: ["acc", "acc_norm"], documents: build(count),
-    prompt: ({ context }) => context, choices: (question) => question.choices, target: ({ answer }) => answer, targetDelimiter: delimiter,
+    name,
+    chance: 1 / choices,
+    output: "multiple_choice",
+    metrics: ["acc", "acc_norm"],
+    documents: build(count),
+    prompt: ({ context }) => context,
+    choices: (question) => question.choices,
+    target: ({ answer }) => answer,
+    targetDelimiter: delimiter,
   }));
 }

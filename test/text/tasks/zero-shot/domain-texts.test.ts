@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { domainTexts, DOMAINS } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
+import { DOMAINS, domainTexts } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
 
 const PARTS = ["train", "dev", "test"] as const;
 
@@ -18,8 +18,11 @@ test("no document and no text is in two parts", () => {
 
 test("each domain is written as documented", () => {
   const written: Record<string, RegExp> = {
-    speech: /^\S[^]{80}/, novel: /^\S[^]{80}/, dictionary: /^.+ \((noun|verb|adjective|adverb)\): \S/,
-    code: /^(declare|interface|type|export)\b/, pronunciation: /^([a-z] ){3,10}:( [A-Z]{1,2})+$/,
+    speech: /^\S[^]{80}/,
+    novel: /^\S[^]{80}/,
+    dictionary: /^.+ \((noun|verb|adjective|adverb)\): \S/,
+    code: /^(declare|interface|type|export)\b/,
+    pronunciation: /^([a-z] ){3,10}:( [A-Z]{1,2})+$/,
   };
   for (const domain of DOMAINS) {
     for (const part of PARTS) {

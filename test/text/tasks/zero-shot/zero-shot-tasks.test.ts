@@ -4,17 +4,15 @@ import { runTask } from "../../../../sdk/evaluate/harness/run-task.js";
 import type { HarnessModel } from "../../../../sdk/evaluate/harness/task.js";
 import { cmudict, phones } from "../../../../sdk/text/corpora/cmudict.js";
 import { hash } from "../../../../sdk/text/hash.js";
-import { domainTexts, DOMAINS } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
+import { DOMAINS, domainTexts } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
 import { zeroShotTasks } from "../../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
 
 /** Name, number and a hash over all questions. */
-const EXPECTED = [
-  ["pronunciation", 600, "41f2cbf"],
-  ["part_of_speech", 600, "e9e2f7bf"],
-  ["word", 600, "da293a33"],
-  ["word_order", 600, "c13bd464"],
-  ["next_line", 600, "23b7b79"],
-];
+const EXPECTED = [["pronunciation", 600, "41f2cbf"], ["part_of_speech", 600, "e9e2f7bf"], ["word", 600, "da293a33"], [
+  "word_order",
+  600,
+  "c13bd464",
+], ["next_line", 600, "23b7b79"]];
 
 const tasks = zeroShotTasks(600);
 const named = (name: string) => tasks.find((task) => task.name === name)!;
@@ -22,16 +20,24 @@ const heldOut = DOMAINS.map((domain) => domainTexts(domain).test.map(({ text }) 
 
 /** Finds a text likely when it stands in a held-out text, the rest unlikely. */
 const reader: HarnessModel = {
-  logLikelihood: async (requests) => requests.map(({ context, continuation }) => {
-    const known = heldOut.some((text) => text.includes(context + continuation));
-    return { logLikelihood: known ? -1 : -100, greedy: known };
-  }),
-  rolling: async () => { throw new Error("not asked"); },
-  generate: async () => { throw new Error("not asked"); },
+  logLikelihood: async (requests) =>
+    requests.map(({ context, continuation }) => {
+      const known = heldOut.some((text) => text.includes(context + continuation));
+      return { logLikelihood: known ? -1 : -100, greedy: known };
+    }),
+  rolling: async () => {
+    throw new Error("not asked");
+  },
+  generate: async () => {
+    throw new Error("not asked");
+  },
 };
 
 test("the questions are those that results are reported on", () => {
-  assert.equal(tasks.map(({ name, documents }) => [name, documents.length, hash(JSON.stringify(documents)).toString(16)]), EXPECTED);
+  assert.equal(
+    tasks.map(({ name, documents }) => [name, documents.length, hash(JSON.stringify(documents)).toString(16)]),
+    EXPECTED,
+  );
 });
 
 test("context and right choice stand in the held-out texts, context and wrong choices hardly ever", async () => {
@@ -68,7 +74,8 @@ test("wrong pronunciations differ in one phone of the same class; the right one 
 });
 
 test("the two orders have the same words", () => {
-  for (const { choices: [one, other] } of named("word_order").documents) assert.equal(one.split(" ").sort(), other.split(" ").sort());
+  for (const { choices: [one, other] } of named("word_order").documents)
+    assert.equal(one.split(" ").sort(), other.split(" ").sort());
 });
 
 test("fewer questions are asked when fewer are wanted", () => {
