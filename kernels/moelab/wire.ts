@@ -69,6 +69,8 @@ export class Wire {
       const [header, parent, metadata, content] = parts.map((part) => JSON.parse(Buffer.from(part).toString("utf8")));
       if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string" || typeof content !== "object"
         || content === null) return undefined;
+      // a header goes back with every answer: a value that nests too deep for that must not come in
+      for (const [name, value] of Object.entries(header)) if (typeof value === "object") delete header[name];
       return { idents: frames.slice(0, at), header, parent: parent ?? {}, metadata: metadata ?? {}, content,
         buffers: frames.slice(at + 6) };
     } catch {

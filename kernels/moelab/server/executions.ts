@@ -1,6 +1,7 @@
 import type { Compilation, ErrorReport, Outcome, RunRequest } from "../threads.js";
 import type { Header, Message } from "../wire.js";
 import type { History } from "./history.js";
+import { checkedContent } from "./request-fields.js";
 
 /** What `Executions` needs of the rest of the kernel. */
 export interface ExecutionLinks {
@@ -78,9 +79,14 @@ export class Executions {
     for (let request = this.queue.shift(); request; request = this.queue.shift()) {
       let aborted: Message[] = [];
       this.links.publish("status", request.header, { execution_state: "busy" });
-      await this.execute(request, async () => {
+      const stopQueue = async () => {
         await new Promise((resolve) => setTimeout(resolve, ABORT_GRACE_MS));
         aborted = this.queue.splice(0);
+      };
+      await this.execute(request, stopQueue).catch(({ name, message }: Error) => {
+        this.running = undefined;
+        const error = { ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+        this.links.reply(request, { status: "error", execution_count: this.count, ...error });
       });
       this.links.publish("status", request.header, { execution_state: "idle" });
       for (const later of aborted) this.abort(later);
@@ -96,7 +102,7 @@ export class Executions {
 
   private async execute(request: Message, stopQueue: () => Promise<void>): Promise<void> {
     const { code = "", silent = false, store_history = !silent, stop_on_error = true, user_expressions = {},
-      allow_stdin = false } = request.content;
+      allow_stdin = false } = checkedContent("execute_request", request.content);
     const stored = store_history && !silent;
     const number = stored ? ++this.count : this.count;
     if (stored) this.links.history.add(number, code);
@@ -104,7 +110,7 @@ export class Executions {
     this.parents.set(execution.key, { header: request.header, idents: request.idents, silent });
     if (!silent) this.links.publish("execute_input", request.header, { code, execution_count: number });
 
-    const outcome = await this.outcome(execution, String(code), number, allow_stdin);
+    const outcome = await this.outcome(execution, code, number, allow_stdin);
     if (outcome.status === "error") {
       const { ename, evalue, traceback } = outcome;
       if (!silent) this.links.publish("error", request.header, { ename, evalue, traceback });

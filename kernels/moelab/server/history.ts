@@ -1,3 +1,5 @@
+import { globMatches } from "./glob.js";
+
 /** One entry as the protocol writes it: session, line number, source. */
 type Entry = [session: number, line: number, source: string];
 
@@ -17,8 +19,7 @@ export class History {
       found = here ? found.filter(([, line]) => line >= (request.start ?? 0) && line < (request.stop ?? Infinity)) : [];
     } else {
       if (request.hist_access_type === "search") {
-        const pattern = glob(String(request.pattern ?? "*"));
-        found = found.filter(([, , source]) => pattern.test(source));
+        found = found.filter(([, , source]) => globMatches(request.pattern ?? "*", source));
         if (request.unique) found = [...new Map(found.map((entry) => [entry[2], entry])).values()];
       }
       if (request.n) found = found.slice(-request.n);
@@ -30,8 +31,3 @@ export class History {
 }
 
 const SESSION = 1;
-
-function glob(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
-  return new RegExp(`^${escaped}$`, "s");
-}

@@ -13,6 +13,7 @@ import { History } from "./history.js";
 import { kernelInfo } from "./kernel-info.js";
 import { NativeStreams } from "./native-streams.js";
 import { Publisher } from "./publisher.js";
+import { checkedContent } from "./request-fields.js";
 import { bindSockets, type RequestChannel } from "./sockets.js";
 import { Stopper } from "./stopper.js";
 
@@ -35,8 +36,11 @@ const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
 const language = remote<LanguageService>(languagePort);
 const wire = new Wire(connection.key);
-const sockets = await bindSockets(connection, wire, (channel, message) => void receive(channel, message),
-  () => void tellState());
+const sockets = await bindSockets(connection, wire, (channel, message) => {
+  receive(channel, message).catch((error: Error) =>
+    tellTerminal(terminal, `kernel: a message of type ${message.header.msg_type} was dropped: ${error.message}\n`)
+  );
+}, () => void tellState());
 const publisher = new Publisher(wire, sockets);
 const history = new History();
 const info = kernelInfo(version, typescriptVersion);
@@ -91,18 +95,20 @@ function prefetch(code: string): void {
   toRunner({ type: "prefetch", specifier: "moelab" });
 }
 
+const failure = ({ name, message }: Error) => ({ status: "error", ename: name, evalue: message, traceback: [] });
+
 type Answer = Record<string, unknown> | Promise<Record<string, unknown>>;
 
-/** Requests that are answered at once, whatever the runner does. */
-const answers: Record<string, (content: Message["content"]) => Answer> = {
+/** Requests that are answered at once, whatever the runner does; a map, for a type may be called `valueOf`. */
+const answers = new Map<string, (content: Message["content"]) => Answer>(Object.entries({
   kernel_info_request: () => info,
-  comm_info_request: ({ target_name }) => ({ status: "ok", ...comms.info(target_name) }),
-  history_request: (content) => ({ status: "ok", ...history.find(content) }),
-  async is_complete_request({ code }) {
-    return { ...(await language.isComplete(String(code))) };
+  comm_info_request: ({ target_name }: Message["content"]) => ({ status: "ok", ...comms.info(target_name) }),
+  history_request: (content: Message["content"]) => ({ status: "ok", ...history.find(content) }),
+  async is_complete_request({ code = "" }: Message["content"]) {
+    return { ...(await language.isComplete(code)) };
   },
-  async complete_request({ code, cursor_pos }) {
-    const result = await language.complete(code, utf16Offset(code, cursor_pos ?? Infinity));
+  async complete_request({ code = "", cursor_pos = Infinity }: Message["content"]) {
+    const result = await language.complete(code, utf16Offset(code, cursor_pos));
     const [start, end] = [codePointOffset(code, result.start), codePointOffset(code, result.end)];
     const matches = result.matches.slice(0, MAX_MATCHES);
     return {
@@ -113,8 +119,8 @@ const answers: Record<string, (content: Message["content"]) => Answer> = {
       metadata: { _jupyter_types_experimental: matches.map(({ text, kind }) => ({ text, type: kind, start, end })) },
     };
   },
-  async inspect_request({ code, cursor_pos, detail_level = 0 }) {
-    const found = await language.inspect(code, utf16Offset(code, cursor_pos ?? Infinity), detail_level);
+  async inspect_request({ code = "", cursor_pos = Infinity, detail_level = 0 }: Message["content"]) {
+    const found = await language.inspect(code, utf16Offset(code, cursor_pos), detail_level);
     return { status: "ok", found: found !== undefined,
       data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
   },
@@ -123,29 +129,32 @@ const answers: Record<string, (content: Message["content"]) => Answer> = {
     stopper.stop();
     return { status: "ok" };
   },
-  shutdown_request: ({ restart = false }) => ({ status: "ok", restart }),
-};
+  shutdown_request: ({ restart = false }: Message["content"]) => ({ status: "ok", restart }),
+}));
 
 async function receive(channel: RequestChannel, request: Message): Promise<void> {
   const type = request.header.msg_type;
   if (channel === "stdin") {
     if (type === "input_reply" && request.parent)
-      toRunner({ type: "input", key: waitingForInput, value: String(request.content.value ?? "") });
+      toRunner({ type: "input", key: waitingForInput, value: checkedContent(type, request.content).value ?? "" });
     return;
   }
   if (type === "execute_request") return executions.add(request);
   const status = (execution_state: string) => publisher.publish("status", request.header, { execution_state });
   void status("busy");
-  const answer = answers[type];
+  const answer = answers.get(type);
   const comm = /^comm_(open|msg|close)$/.exec(type)?.[1];
-  if (comm) comms.fromFrontEnd(comm as "open", request);
-  else if (answer) {
-    const content = await Promise.resolve(answer(request.content)).catch((error: Error) => ({ status: "error",
-      ename: error.name, evalue: error.message, traceback: [] })
-    );
-    await reply(channel, request, content);
+  try {
+    if (comm) comms.fromFrontEnd(comm as "open", { ...request, content: checkedContent(type, request.content) });
+    else if (answer) {
+      const asked = new Promise<Record<string, unknown>>((resolve) =>
+        resolve(answer(checkedContent(type, request.content)))
+      );
+      await reply(channel, request, await asked.catch(failure));
+    }
+  } finally {
+    await status("idle");
   }
-  await status("idle");
   if (type === "shutdown_request") await shutDown();
 }
 

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { KernelClient } from "../../../kernels/headless/kernel-client.js";
@@ -112,6 +113,61 @@ test("wrong signatures and repeated messages have no effect", async () => {
   await session.kernel.sendRaw("shell", genuine);
   await session.kernel.sendRaw("shell", genuine);
   assert.is((await session.run("touched")).value, "1");
+});
+
+const wireOf = ({ kernel }: Session) => new Wire(kernel.connection.key);
+
+test("message types that are names of Object.prototype have no effect", async () => {
+  const wire = wireOf(session);
+  for (const type of [...Object.getOwnPropertyNames(Object.prototype), "", "nobody_request"]) {
+    for (const channel of ["shell", "control"] as const)
+      await session.kernel.sendRaw(channel, wire.pack({ header: wire.header(type), content: {} }));
+  }
+  assert.is((await session.run("'still here'")).value, "'still here'");
+});
+
+test("fields of another kind get an error, whatever the message", async () => {
+  const odd: unknown[] = [5, true, [1], { toString: 1 }, { ["__proto__"]: null, valueOf: 2 }, null];
+  const fields = { code: odd, cursor_pos: ["x", {}, -1, 1e308, null], detail_level: odd, user_expressions: odd,
+    pattern: odd, n: odd, session: odd, start: odd, stop: odd, hist_access_type: ["search", {}], comm_id: odd,
+    target_name: odd, value: odd };
+  const messages = ["complete_request", "inspect_request", "is_complete_request", "history_request",
+    "comm_info_request", "execute_request", "comm_open", "comm_msg", "comm_close", "input_reply"];
+  const wire = wireOf(session);
+  for (const type of messages) {
+    for (const [name, values] of Object.entries(fields)) {
+      for (const value of values) {
+        const content = { hist_access_type: "search", comm_id: "c", target_name: "t", [name]: value };
+        await session.kernel.sendRaw("shell", wire.pack({ header: wire.header(type), content }));
+      }
+    }
+  }
+  assert.equal((await session.ask("history_request", { hist_access_type: "search", pattern: { toString: 1 } })).evalue,
+    "history_request: pattern is of type object; accepted is string.");
+  assert.is((await session.ask("execute_request", { code: 5 })).evalue,
+    "execute_request: code is of type number; accepted is string.");
+  assert.is((await session.run("'still here'")).value, "'still here'");
+});
+
+test("a header that nests without end does not come back", async () => {
+  const wire = wireOf(session);
+  const header = { ...wire.header("kernel_info_request"), deep: "DEEP" };
+  const [deep, parts] = ["[".repeat(100_000) + "]".repeat(100_000), wire.pack({ header, content: {} })];
+  const texts = parts.slice(2).map((part) => Buffer.from(Buffer.from(part).toString().replace("\"DEEP\"", deep)));
+  const mac = createHmac("sha256", session.kernel.connection.key);
+  for (const text of texts) mac.update(text);
+  await session.kernel.sendRaw("shell", [parts[0]!, Buffer.from(mac.digest("hex")), ...texts]);
+  assert.is((await session.run("'still here'")).value, "'still here'");
+});
+
+test("a history search with many stars is answered at once", async () => {
+  await session.run(`// ${"a".repeat(20_000)}\n1`);
+  const started = Date.now();
+  const search = (pattern: string) =>
+    session.ask("history_request", { hist_access_type: "search", pattern, output: false, raw: true, n: 10 });
+  assert.equal((await search(`${"*a".repeat(12)}z`)).history, []);
+  assert.is((await search(`${"*a".repeat(12)}*1`)).history.length, 1);
+  assert.ok(Date.now() - started < 5000, `${Date.now() - started} ms`);
 });
 
 test("shutdown ends the process, also in the middle of a loop", async () => {
