@@ -109,6 +109,6 @@ async function runCell(kernel: KernelClient, cell: NotebookCell, displays: Displ
 function lineOf(evalue: string, traceback: string[], count: number | null | undefined): number | undefined {
   const text = traceback.join("\n").replace(/\u001b\[[\d;]*m/g, "");
   const found = /^(\d+):\d+ - /.exec(evalue) ?? new RegExp(`Cell \\[${count}\\]:(\\d+)`).exec(text)
-    ?? /^(?:\w+:)?(\d+):\d+ - /m.exec(text) ?? /[Cc]ell.*?, line (\d+)/.exec(text) ?? /line (\d+)/.exec(text);
+    ?? /^(?:\w+:)?(\d+):\d+ - /m.exec(text) ?? /[Cc]ell[^\n]{0,200}?, line (\d+)/.exec(text) ?? /line (\d+)/.exec(text);
   return found ? Number(found[1]) : undefined;
 }

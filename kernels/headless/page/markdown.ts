@@ -1,7 +1,9 @@
 import katex from "katex";
 import { Marked, type TokenizerAndRendererExtension } from "marked";
+import { escapeHtml } from "./escape.js";
 import { highlight } from "./highlight.js";
 import { sanitize } from "./sanitize.js";
+import { withinTime } from "./within-time.js";
 
 /** Formulas as MathML: browsers draw it without fonts or scripts from elsewhere. */
 function formula(tex: string, displayMode: boolean): string {
@@ -40,7 +42,10 @@ const marked = new Marked({
   },
 });
 
-/** A Markdown cell as HTML. Raw HTML in it passes the same allowlist as outputs do. */
+/**
+ * A Markdown cell as HTML; what takes too long stays as it is written. Raw HTML in it passes the same allowlist as
+ * outputs do.
+ */
 export function markdownToHtml(text: string): string {
-  return sanitize(marked.parse(text, { async: false }));
+  return withinTime(() => sanitize(marked.parse(text, { async: false })), () => `<pre>${escapeHtml(text)}</pre>`, 2000);
 }

@@ -66,6 +66,24 @@ test("nothing is fetched, and only charts bring code", () => {
   assert.not.match(html, /<script|src="http|unsafe-eval/);
 });
 
+test("texts on which parsers take quadratic time stay plain", () => {
+  const hard = { word: "x".repeat(70_000), blanks: " \n".repeat(40_000), digits: "1".repeat(70_000),
+    stars: "**a *".repeat(30_000), brackets: "[a](".repeat(30_000), tags: "<a ".repeat(40_000),
+    dollars: "$a".repeat(50_000), environment: "\\begin{a}".repeat(20_000) };
+  for (const [name, text] of Object.entries(hard)) {
+    const started = performance.now();
+    const html = page([shows({ "text/html": text }), shows({ "text/plain": text }), shows({ "text/latex": text }), {
+      output_type: "error",
+      ename: "E",
+      evalue: "",
+      traceback: [`\u001b[${text}`],
+    }], `\`\`\`bash\n${text}\n\`\`\`\n`, text);
+    assert.ok(performance.now() - started < 15_000, `${name}: ${performance.now() - started} ms`);
+    assert.ok(html.includes(text.trim().slice(0, 20).replace(/</g, "&#60;")) || name === "blanks", name);
+  }
+  assert.match(page([], "", "const n = 1"), /hljs-keyword/);
+});
+
 test("terminal colours", () => {
   assert.match(page([{ output_type: "error", ename: "E", evalue: "", traceback: ["\u001b[31mE\u001b[39m: <b>"] }]),
     /<span class="ansi-red">E<\/span>: &#60;b&#62;/);
