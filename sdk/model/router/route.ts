@@ -1,8 +1,14 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { tf } from "../../tensor/index.js";
+import { oneHot, tf } from "../../tensor/index.js";
 import type { Pass } from "../pass.js";
 import type { RouterSpec } from "../spec.js";
 import { choose } from "./scores.js";
+
+/**
+ * What `skipBelow` grants to rounding, relative: a gate's share of the first is measured from gates that were
+ * normalised, scaled and summed in other orders, and the token whose share *is* the threshold stays.
+ */
+const ROUNDING = 2 ** -18;
 
 /** Choices [N, K] int32 (-1: none) and gates [N, K], which multiply the outputs of the chosen experts. */
 export interface Routing {
@@ -20,7 +26,7 @@ export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass, choiceBias
   let { choice, gates } = choose(logits, spec, choiceBias);
   if (spec.skipBelow !== undefined) {
     const first = tf.slice(gates, [0, 0], [gates.shape[0] as number, 1]);
-    const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow)), "int32");
+    const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow * (1 - ROUNDING))), "int32");
     [choice, gates] = [drop(choice, worth), tf.mul(gates, tf.cast(worth, "float32"))];
   }
   if (spec.normalize) gates = tf.div(gates, tf.maximum(length(gates, spec.normalizeP ?? 1), 1e-12));
@@ -45,9 +51,8 @@ function length(gates: Tensor, p: number): Tensor {
  */
 function limit(choice: Tensor, gates: Tensor, E: number, capacity: number, { B, T }: Pass): [Tensor, Tensor] {
   const K = choice.shape[1] as number;
-  const chosen = tf.reshape(tf.oneHot(tf.reshape(choice, [-1]) as never, E), [B, T * K, E]);
-  const queue = tf.cumsum(tf.cast(chosen, "float32"), 1);
-  const place = tf.sum(tf.mul(queue, tf.cast(chosen, "float32")), -1);
+  const chosen = tf.reshape(oneHot(choice, E), [B, T * K, E]);
+  const place = tf.sum(tf.mul(tf.cumsum(chosen, 1), chosen), -1);
   const kept = tf.reshape(tf.cast(tf.lessEqual(place, capacity), "int32"), [B * T, K]);
   return [drop(choice, kept), tf.mul(gates, tf.cast(kept, "float32"))];
 }
