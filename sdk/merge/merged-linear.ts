@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
-import { tf } from "../tensor/index.js";
+import { oneHot, tf } from "../tensor/index.js";
 
 /**
  * Merges the chosen experts of each sequence into one matrix before multiplying: MEO, arXiv:2310.09832.
@@ -18,7 +18,7 @@ export function mergedLinear(x: Tensor3D, choice: Tensor2D, gates: Tensor2D, wei
   return tf.tidy(() => {
     const [E, out, width] = weight.shape;
     // [B, E]: the gates where their experts are
-    const mixing = tf.sum(tf.mul(tf.oneHot(choice, E), tf.expandDims(gates, -1)), 1);
+    const mixing = tf.sum(tf.mul(oneHot(choice, E), tf.expandDims(gates, -1)), 1);
     const merged = tf.reshape(tf.matMul(mixing as Tensor2D, tf.reshape(weight, [E, out * width]) as Tensor2D), [
       x.shape[0],
       out,

@@ -146,7 +146,7 @@ async function step({ activations }: Pick<Place, "activations">, traveller: Trav
     const after = tf.tidy(() => {
       const y = run(before, pass);
       if (pass.bias !== bias) tf.keep(pass.bias!);
-      return y;
+      return y === before ? tf.clone(y) : y; // a layer without blocks gives its input back, which goes below
     });
     traveller.x = await activations.hold(after);
     for (const record of records) await onMoe!(record, batch);

@@ -156,6 +156,8 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
     if (recipe.zip && (recipe.align || recipe.elementwise))
       throw bad(`${where} zips neurons and aligns or weighs them at once`);
     const { zip } = recipe;
+    if (zip && recipe.from.some(({ weight }) => weight < 0))
+      throw bad(`${where} zips neurons by a mean with a weight below 0`);
     const unplaced = typeof zip === "object" && recipe.from.find(({ expert }) => {
       const places = zip[expert];
       return places?.length !== widths[0] || places.some((place) => place >= widths[0]);

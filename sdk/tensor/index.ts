@@ -14,6 +14,7 @@ export { type ExpertBank, experts, type ExpertsOptions } from "./ops/experts.js"
 export { float64Data } from "./ops/float64-data.js";
 export { layerNorm } from "./ops/layer-norm.js";
 export { logSumExp } from "./ops/log-sum-exp.js";
+export { oneHot } from "./ops/one-hot.js";
 export { rmsNorm } from "./ops/rms-norm.js";
 export { rotate, type RotateOptions } from "./ops/rotate.js";
 export { safeSoftmax } from "./ops/safe-softmax.js";

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { MoeRecord } from "../model/pass.js";
-import { logSumExp, tf } from "../tensor/index.js";
+import { logSumExp, oneHot, tf } from "../tensor/index.js";
 
 /**
  * Load-balance loss of one layer: E times the sum over experts of the share of tokens that chose it and its mean
@@ -11,7 +11,7 @@ export function balanceLoss({ logits, choice }: MoeRecord): Tensor {
   return tf.tidy(() => {
     const [, E] = logits.shape;
     const real = tf.cast(tf.greaterEqual(tf.slice(choice, [0, 0], [-1, 1]), 0), "float32");
-    const chosen = tf.sum(tf.cast(tf.oneHot(tf.reshape(choice, [-1]) as never, E), "float32"), 0);
+    const chosen = tf.sum(oneHot(tf.reshape(choice, [-1]), E), 0);
     const share = tf.div(chosen, tf.maximum(tf.sum(chosen), 1));
     const mean = tf.div(tf.sum(tf.mul(tf.softmax(logits), real), 0), tf.maximum(tf.sum(real), 1));
     return tf.mul(tf.sum(tf.mul(share, mean)), E);

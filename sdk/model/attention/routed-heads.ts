@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { attention, tf } from "../../tensor/index.js";
+import { attention, oneHot, tf } from "../../tensor/index.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
@@ -21,7 +21,7 @@ export function routedHeads(x: Tensor, spec: RoutedHeadsSpec, weights: LayerWeig
   const logits = linear(x, weights, "attention.router") as Tensor2D;
   const { choice, gates } = route(logits, spec.router, pass);
   pass.onHeads?.({ logits, choice, gates });
-  const chosen = tf.oneHot(choice as never, E, 1, 0, "float32") as Tensor; // [N, K, E]; -1 is a row of zeros
+  const chosen = oneHot(choice, E); // [N, K, E]; -1 is a row of zeros
   const all = tf.reshape(
     tf.matMul(x as never, tf.reshape(weight(weights, "attention.q"), [E * width, -1]) as never, false, true),
     [N, E, width],

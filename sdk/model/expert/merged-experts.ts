@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { type ExpertBank, experts, tf } from "../../tensor/index.js";
+import { type ExpertBank, experts, oneHot, tf } from "../../tensor/index.js";
 import type { LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
@@ -44,7 +44,7 @@ export function runMerged(x: Tensor, place: Tensor2D, gates: Tensor2D, bank: Exp
   const mass = tf.maximum(tf.sum(chosen, -1, true), 1e-12);
   // [B, S]
   const mixing = tf.sum(
-    tf.mul(tf.oneHot(first(place) as never, S, 1, 0, "float32") as Tensor, tf.expandDims(tf.div(chosen, mass), -1)),
+    tf.mul(oneHot(first(place), S), tf.expandDims(tf.div(chosen, mass), -1)),
     1,
   );
   const merged = (stack: Tensor | undefined): Tensor | undefined =>

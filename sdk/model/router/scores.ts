@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { stopGradient, tf, topK } from "../../tensor/index.js";
+import { oneHot, stopGradient, tf, topK } from "../../tensor/index.js";
 import { MASKED } from "../pass.js";
 import type { RouterSpec } from "../spec.js";
 
@@ -55,8 +55,8 @@ function inBestGroups(rank: Tensor, { count, keep, rank: by }: NonNullable<Route
   const [N, E] = rank.shape as [number, number];
   const inGroups = tf.reshape(rank, [N * count, E / count]);
   const worth = tf.reshape(tf.sum(topK(inGroups, by === "best" ? 1 : Math.min(2, E / count)).values, -1), [N, count]);
-  const kept = tf.sum(tf.oneHot(topK(worth, keep).indices as never, count) as Tensor, 1); // [N, groups], 1 for the best
-  const hidden = tf.mul(tf.sub(1, tf.cast(kept, "float32")), MASKED);
+  const kept = tf.sum(oneHot(topK(worth, keep).indices, count), 1); // [N, groups], 1 for the best
+  const hidden = tf.mul(tf.sub(1, kept), MASKED);
   return tf.add(rank, tf.reshape(tf.tile(tf.expandDims(hidden, 2), [1, 1, E / count]), [N, E]));
 }
 
@@ -75,7 +75,7 @@ function sparsemixer(logits: Tensor, { topK: K, jitter = 0.01 }: RouterSpec): Ch
       tf.div(tf.sub(top, logits), tf.maximum(tf.abs(logits), tf.mul(top, tf.onesLike(logits)))),
     );
     const rivals = tf.softmax(tf.add(left, tf.mul(tf.cast(tf.greater(distance, 2 * jitter), "float32"), MASKED)));
-    const chosen = tf.oneHot(tf.reshape(indices, [-1]) as never, E, 1, 0, "float32") as Tensor;
+    const chosen = oneHot(tf.reshape(indices, [-1]), E);
     choices.push(indices);
     gates.push(tf.sum(tf.mul(rivals, chosen), -1, true));
     left = tf.add(left, tf.mul(chosen, MASKED));
@@ -85,7 +85,7 @@ function sparsemixer(logits: Tensor, { topK: K, jitter = 0.01 }: RouterSpec): Ch
 
 /** scores [N, E] at the columns of choice [N, K]; a product with one-hot rows, so that gradients reach the scores */
 function scoresAt(scores: Tensor, choice: Tensor): Tensor {
-  const rows = tf.oneHot(choice as never, scores.shape[1] as number, 1, 0, "float32") as Tensor;
+  const rows = oneHot(choice, scores.shape[1] as number);
   return tf.sum(tf.mul(rows, tf.expandDims(scores, 1)), -1);
 }
 

@@ -8,6 +8,7 @@ import type { Tensor } from "@tensorflow/tfjs";
  * @returns [...indices.shape, n]
  */
 export function oneHot(indices: Tensor, n: number): Tensor {
-  // an equality, because the WebAssembly kernel of tf.oneHot writes integers into a float32 result
-  return tf.tidy(() => tf.cast(tf.equal(tf.expandDims(indices, -1), tf.range(0, n, 1, "int32")), "float32"));
+  // the kernel itself, because tf.oneHot refuses n of 1: a router with one output
+  return tf.engine().runKernel("OneHot", { indices }, { depth: n, onValue: 1, offValue: 0,
+    dtype: "float32" }) as Tensor;
 }
