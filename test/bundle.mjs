@@ -38,6 +38,7 @@ export async function bundled(root, files) {
     platform: "node",
     target: "node20",
     packages: "external",
+    external: ["#*"],
     define: { "import.meta.url": "sourceUrl" },
     sourcemap: "linked",
     logLevel: "warning",

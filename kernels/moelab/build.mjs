@@ -46,6 +46,7 @@ export default async function buildKernel() {
     target: "node20",
     format: "esm",
     packages: "external",
+    external: ["#*"],
     alias: { typescript: "./kernels/moelab/language/fast-typescript.ts" },
     sourcemap: true,
     logLevel: "warning",

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
 import { MoeError, suggest } from "../errors.js";
 import { tf } from "../tensor/index.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { readRemainder } from "../compress/remainder.js";
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Trainable } from "../model/trainable.js";
 import { tf } from "../tensor/index.js";
 import type { StepSeen, TrainingPruning } from "../train/training-pruning.js";

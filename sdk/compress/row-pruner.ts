@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import { entryQuantile } from "./entry-quantile.js";
 import { sparsityAt, type SparsityScheduleOptions } from "./sparsity-schedule.js";

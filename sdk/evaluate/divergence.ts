@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor1D } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { tf } from "../tensor/index.js";
 

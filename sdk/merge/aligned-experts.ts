@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
 import { tf } from "../tensor/index.js";

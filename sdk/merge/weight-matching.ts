@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import { assign } from "../tensor/linalg/assign.js";
 

@@ -1,4 +1,4 @@
-import type { DataType, Tensor } from "@tensorflow/tfjs";
+import type { DataType, Tensor } from "@tensorflow/tfjs-core";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, tf } from "../tensor/index.js";
 import type { LayerWeights } from "./layer-weights.js";
 import { linear } from "./linear.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, takeRows, tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
 import { type LayerWeights, weight } from "./layer-weights.js";

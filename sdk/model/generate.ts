@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
 import { Activations } from "./activations.js";

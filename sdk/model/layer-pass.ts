@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { LoadedExperts } from "./expert/loaded-experts.js";

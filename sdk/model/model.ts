@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
 import { type Batch, inGivenOrder } from "./batch.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { layerNorm, rmsNorm } from "../tensor/index.js";
 import { type LayerWeights, weight } from "./layer-weights.js";
 import type { NormSpec } from "./spec.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
 import type { LoadedExperts } from "./expert/loaded-experts.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { takeRows, tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";

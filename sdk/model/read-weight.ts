@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { type Filling, fillTensor } from "../tensor/filling.js";
 

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor3D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor3D } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { ready, tf } from "../tensor/index.js";
 import { Activations, type Held } from "./activations.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
 import type { TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";

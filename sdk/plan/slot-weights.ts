@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
 import { factorise, type Factors, largestRows } from "../compress/factorise.js";
 import { cutRows, readRemainder } from "../compress/remainder.js";

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor2D, Variable } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor2D, Variable } from "@tensorflow/tfjs-core";
 import { MemorySource } from "../checkpoint/memory-source.js";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
 import type { Sums } from "./observers/sums.js";
 

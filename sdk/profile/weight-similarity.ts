@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import { alignedExperts, disposeExperts, inOrder, readExpert } from "../merge/aligned-experts.js";

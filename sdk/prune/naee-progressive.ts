@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { LayerPlan } from "../plan/plan.js";
 import type { MergeableObserver, MoeEvent, Observer } from "../profile/observer.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { FixedRows } from "../compress/fixed-rows.js";
 import { wholeRemainderPlan, withoutZeroRows } from "../compress/remainder.js";
 import { RowPruning } from "../compress/row-pruning.js";

@@ -1,4 +1,6 @@
-export * as tf from "@tensorflow/tfjs";
+// methods of tensors, x.add(y): `#tfjs-side-effects` brings them, this file their types
+export * as tf from "@tensorflow/tfjs-core";
+export type {} from "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js";
 export type { EngineInfo, Refusal } from "./backends/candidate.js";
 export { engineInfo, ready, type ReadyOptions } from "./engine.js";
 export { activate } from "./ops/activate.js";

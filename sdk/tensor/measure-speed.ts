@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 export interface Speed {
   /** best of several matrix products in float32, 10^9 operations per second */

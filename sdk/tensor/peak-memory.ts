@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { TorchBackend } from "./torch/backend.js";
 import type { Native } from "./torch/native.js";
 

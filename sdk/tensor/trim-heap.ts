@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 /**
  * Gives the system the memory that freed tensors left to the process, where the active back end keeps it for the next

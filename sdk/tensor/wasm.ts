@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { registerEinsum } from "./kernels/einsum.js";
 import { type KernelArgs, setWasmKernel, sharedTensor, type WasmBackend } from "./wasm/heap.js";

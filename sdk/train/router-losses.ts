@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { MoeRecord } from "../model/pass.js";
 import { logSumExp, oneHot, tf } from "../tensor/index.js";
 

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { type Batch, flattenBatch } from "../model/batch.js";
 import type { MoeRecord } from "../model/pass.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayerId } from "../model/spec.js";
 
 /** What a training step gave a pruner to judge by. */

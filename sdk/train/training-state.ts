@@ -1,4 +1,4 @@
-import type { Variable } from "@tensorflow/tfjs";
+import type { Variable } from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mergedLinear, mergedLinearFlops } from "../../sdk/merge/merged-linear.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import * as assert from "uvu/assert";
 import { Rng, tf } from "../../sdk/tensor/index.js";
 

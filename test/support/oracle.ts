@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { readFileSync } from "node:fs";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";

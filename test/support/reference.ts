@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";

@@ -1,4 +1,4 @@
-import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs";
+import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs-core";
 import { tf } from "../../sdk/tensor/index.js";
 
 export type KernelInputs = Record<string, TensorInfo | TensorInfo[] | null | undefined>;

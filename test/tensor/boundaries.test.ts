@@ -23,7 +23,7 @@ function codeLines(source: string): [line: string, number: number][] {
 }
 
 const SYNCHRONOUS = /\b(dataSync|arraySync|bytesSync)\b/;
-const BACKEND = /(from|import\()\s*"@tensorflow\/tfjs-(backend|node|core)|^import (?!type\b).*from "@tensorflow\/tfjs"/;
+const BACKEND = /(from|import\(?)\s*"@tensorflow\/tfjs-(backend|node)|^import (?!type\b).*from "@tensorflow\/tfjs/;
 const GLOBAL_RANDOM = /\bMath\.random\b|\btf\.(randomNormal|randomUniform|truncatedNormal|dropout)\(/;
 
 test("tensors are read asynchronously outside sdk/tensor: a GPU cannot be waited for", () => {
@@ -43,10 +43,10 @@ test("the patterns find what they are for", () => {
   assert.ok(found(SYNCHRONOUS, "const x = y.dataSync();") && found(SYNCHRONOUS, "y[\"arraySync\"]()"));
   assert.not.ok(found(SYNCHRONOUS, "// dataSync waits") || found(SYNCHRONOUS, "/* x.dataSync() */"));
   assert.ok(
-    found(BACKEND, "import * as tf from \"@tensorflow/tfjs\";")
+    found(BACKEND, "import * as tf from \"@tensorflow/tfjs-core\";")
       && found(BACKEND, "await import(\"@tensorflow/tfjs-backend-wasm\")"),
   );
-  assert.not.ok(found(BACKEND, "import type { Tensor } from \"@tensorflow/tfjs\";"));
+  assert.not.ok(found(BACKEND, "import type { Tensor } from \"@tensorflow/tfjs-core\";"));
   assert.ok(found(GLOBAL_RANDOM, "x = Math.random()"));
 });
 

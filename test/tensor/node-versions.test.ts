@@ -16,13 +16,15 @@ const project = mkdtempSync(join(tmpdir(), "moelab-nodes-"));
 test.after(() => rmSync(project, { recursive: true, force: true }));
 const packages = join(project, "node_modules/@tensorflow");
 mkdirSync(join(packages, "tfjs-node"), { recursive: true });
-symlinkSync(fileURLToPath(new URL("../../node_modules/@tensorflow/tfjs", import.meta.url)), join(packages, "tfjs"));
+for (const part of ["tfjs-core", "tfjs-backend-cpu"])
+  symlinkSync(fileURLToPath(new URL(`../../node_modules/@tensorflow/${part}`, import.meta.url)), join(packages, part));
 writeFileSync(join(project, "package.json"), "{}");
 writeFileSync(join(packages, "tfjs-node/package.json"),
   JSON.stringify({ name: "@tensorflow/tfjs-node", version: "4.22.0", main: "index.js" }));
 // asks of node:util what the real one does with every operation, and newer Nodes have not
 writeFileSync(join(packages, "tfjs-node/index.js"), `
-  const tf = require("@tensorflow/tfjs"), util = require("node:util");
+  const tf = require("@tensorflow/tfjs-core"), util = require("node:util");
+  require("@tensorflow/tfjs-backend-cpu");
   tf.copyRegisteredKernels("cpu", "tensorflow");
   const check = () => { if (!util.isNullOrUndefined(null) || !util.isArray([])) throw new Error("util is not shimmed"); };
   tf.registerBackend("tensorflow", () => new Proxy(tf.findBackend("cpu"), { get(target, key) { if (key === "write") check(); const value = target[key]; return typeof value === "function" ? value.bind(target) : value; } }), 3);

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

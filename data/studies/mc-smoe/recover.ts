@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { withoutZeroRows } from "../../../sdk/compress/remainder.js";
 import { RowPruning } from "../../../sdk/compress/row-pruning.js";
 import { Model } from "../../../sdk/model/model.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import type { ModelSpec } from "../../model/spec.js";
 import { crossEntropy, tf } from "../../tensor/index.js";

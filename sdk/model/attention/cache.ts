@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { tf } from "../../tensor/index.js";
 import type { LayerCache } from "../pass.js";
 

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { LayerWeights } from "../layer-weights.js";
 import type { LayerCache, Pass } from "../pass.js";
 import type { AttentionSpec } from "../spec.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { rotate, tf } from "../../tensor/index.js";
 import type { RotarySpec } from "../spec.js";
 import { rotaryFrequencies } from "./rotary-frequencies.js";

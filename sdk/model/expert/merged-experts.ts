@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { type ExpertBank, experts, oneHot, tf } from "../../tensor/index.js";
 import type { LayerWeights } from "../layer-weights.js";
 import { linear } from "../linear.js";

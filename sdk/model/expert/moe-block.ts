@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { type ExpertBank, experts, tf } from "../../tensor/index.js";
 import { hidden as hiddenOf } from "../../tensor/ops/experts/hidden.js";
 import { denseBlock } from "../dense-block.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { oneHot, tf } from "../../tensor/index.js";
 import type { Pass } from "../pass.js";
 import type { RouterSpec } from "../spec.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { oneHot, stopGradient, tf, topK } from "../../tensor/index.js";
 import { MASKED } from "../pass.js";
 import type { RouterSpec } from "../spec.js";

@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
 import type { WeightSource } from "../../checkpoint/weight-source.js";
 import { disposeExperts, readExpert } from "../../merge/aligned-experts.js";

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import type { WeightSource } from "../../checkpoint/weight-source.js";
 import { alignedExperts, disposeExperts } from "../../merge/aligned-experts.js";
 import type { ExpertMatrices } from "../../merge/weight-matching.js";

@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import type { LayerId, MoeFfnSpec } from "../../model/spec.js";
 import { keepPerLayer } from "../../plan/keep.js";

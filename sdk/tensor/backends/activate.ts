@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { setStartFilling } from "../filling.js";
 import { setNativeDecode } from "../formats/native-decode.js";
 import { setFused } from "../fused.js";
@@ -10,10 +10,10 @@ import type { Candidate, EngineInfo, NotStarted, Started } from "./candidate.js"
 export async function activate(candidate: Candidate,
   asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
   try {
-    registerGradients();
     silenceAdvice();
     const started = await candidate.start(asked);
     if (!started.ok) return started;
+    registerGradients(); // after the start: tfjs-node loads the package that registers its own
     install(started);
     await multiplySomething();
     const { device, version, fused = {} } = started;

@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
 import { repairCpuKernels } from "../cpu.js";
 import type { Candidate } from "./candidate.js";
 

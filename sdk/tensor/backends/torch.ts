@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Candidate } from "./candidate.js";
 
 /** The project's own back end over libtorch, built by `npm run engine`. */

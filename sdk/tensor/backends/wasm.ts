@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { replaceWasmKernels } from "../wasm.js";
 import { startWasmFilling } from "../wasm/filling.js";
 import type { Candidate } from "./candidate.js";

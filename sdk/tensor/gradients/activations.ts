@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { GradConfig, Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { GradConfig, Tensor } from "@tensorflow/tfjs-core";
 
 // One kernel each where the back end has it (torch), instead of three and four passes over memory. TensorFlow.js gives
 // no

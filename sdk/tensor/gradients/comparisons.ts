@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { GradConfig } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { GradConfig } from "@tensorflow/tfjs-core";
 
 /**
  * A comparison is constant almost everywhere: zeros, where TensorFlow.js stops with an error for all but GreaterEqual.

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { GradConfig, Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { GradConfig, Tensor } from "@tensorflow/tfjs-core";
 
 /**
  * The gradient of an operand is the einsum of dy and the other operand onto the operand's letters;

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { GradConfig, Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { GradConfig, Tensor } from "@tensorflow/tfjs-core";
 
 /**
  * C = A B with either side transposed. An operand that was used for several matrices gets the sum of their gradients.

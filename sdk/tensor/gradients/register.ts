@@ -1,3 +1,4 @@
+import "#tfjs-side-effects";
 import { sigmoid, softmax } from "./activations.js";
 import { comparisons } from "./comparisons.js";
 import { cumprod, cumsum } from "./cumulative.js";
@@ -9,15 +10,11 @@ import { mean, sum, tile } from "./reductions.js";
 import { replaceGradient } from "./replace-gradient.js";
 import { topK } from "./top-k.js";
 
-let registered = false;
-
 /**
  * Registers the gradients that TensorFlow.js lacks or has wrong, for every back end. Without one stay: complex numbers
  * and FFT, SparseToDense, SearchSorted.
  */
 export function registerGradients(): void {
-  if (registered) return;
-  registered = true;
   for (const gradient of [sigmoid, softmax, sum, mean, tile, topK, split, unstack, matMul, einsum, gatherNd, scatterNd,
     stridedSlice, cumprod, cumsum, ...comparisons]) replaceGradient(gradient);
 }

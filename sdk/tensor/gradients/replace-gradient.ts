@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** Registers a gradient in the place of the one that TensorFlow.js has, if it has one. */
 export function replaceGradient(config: tf.GradConfig): void {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** Puts a kernel of ours in the place of a back end's, or adds it. */
 export function setKernel(kernelName: string, backendName: string, kernelFunc: tf.KernelFunc): void {

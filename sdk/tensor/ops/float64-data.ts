@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { fused } from "../fused.js";
 
 /** The numbers of a tensor; of one in float64 (see `asFloat64`) without rounding them to float32. */

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { withGradient } from "./with-gradient.js";
 
 /** Scores at or below this count as masked; additive masks use -Infinity, the lowest float or about -1e9. */

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** Keeps tensors for the gradient; whatever the gradient reads must be saved, or it may be gone by then. */
 export type Save = (tensors: Tensor[]) => void;

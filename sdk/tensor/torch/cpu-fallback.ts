@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs-core";
 import type { TorchBackend, TorchData } from "./backend.js";
 
 /** Kernels that belong in JavaScript: strings, complex numbers, and lists whose length depends on the values. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { dtypeSizeBytes } from "../../checkpoint/dtype-size.js";
 import { MoeError } from "../../errors.js";
 import type { StartFilling } from "../filling.js";

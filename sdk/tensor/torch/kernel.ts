@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { NOT_NATIVE, type TorchBackend } from "./backend.js";
 import { runOnCpu } from "./cpu-fallback.js";
 

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Filling } from "../filling.js";
 import { decodeInto } from "../formats/decode-into.js";
 import { view, type WasmBackend } from "./heap.js";

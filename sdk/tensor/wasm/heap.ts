@@ -1,4 +1,4 @@
-import type { DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
+import type { DataType, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import { setKernel } from "../kernels/set-kernel.js";
 
 /** The parts of TensorFlow.js's WebAssembly back end that our kernels use. */

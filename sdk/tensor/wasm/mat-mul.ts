@@ -1,4 +1,4 @@
-import type { TensorInfo } from "@tensorflow/tfjs";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import { type KernelArgs, setWasmKernel, sizeOf, view, type WasmBackend } from "./heap.js";
 import { transpose } from "./transpose.js";

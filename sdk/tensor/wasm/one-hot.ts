@@ -1,4 +1,4 @@
-import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { type KernelArgs, setWasmKernel, sizeOf } from "./heap.js";
 
 /**

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import { type KernelArgs, setWasmKernel, sizeOf, view, words } from "./heap.js";
 

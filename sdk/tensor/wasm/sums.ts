@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { type KernelArgs, setWasmKernel, sharedTensor, sizeOf, type WasmBackend } from "./heap.js";
 import { transpose } from "./transpose.js";
 

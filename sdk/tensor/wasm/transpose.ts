@@ -1,4 +1,4 @@
-import type { TensorInfo } from "@tensorflow/tfjs";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { type KernelArgs, setWasmKernel, sharedTensor, type WasmBackend, words } from "./heap.js";
 
 /** side of the squares in which a matrix is transposed, so that both sides stay in the cache */

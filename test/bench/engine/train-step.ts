@@ -1,6 +1,6 @@
 // Training steps of a small MoE language model on the active back end: tokens per second, last line as JSON.
 // usage: node --import tsx test/bench/engine/train-step.ts narrow|wide STEPS   (MOELAB_BACKEND chooses the back end)
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { adamW, attention, crossEntropy, experts, ready, rmsNorm, takeRows, tf,
   topK } from "../../../sdk/tensor/index.js";
 import { sizes } from "./sizes.js";

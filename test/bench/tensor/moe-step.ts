@@ -2,7 +2,7 @@
 // per second.
 // usage: node --import tsx test/bench/tensor/moe-step.ts [dense|gather|sdk ...] [--steps 10] [--backend wasm]
 // [--kernels]
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { parseArgs } from "node:util";
 import { adamW, attention, crossEntropy, experts, ready, rmsNorm, takeRows, tf,
   topK } from "../../../sdk/tensor/index.js";

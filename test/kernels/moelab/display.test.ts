@@ -116,7 +116,7 @@ test("listeners are found again, and once means once", async () => {
 
 test("a tensor shows shape, type and values without leaving tensors behind", async () => {
   const { value } = await session.run(
-    "import * as tf from '@tensorflow/tfjs'; await tf.setBackend('cpu'); const eye = tf.eye(2); const "
+    "import { tf } from 'moelab'; await tf.setBackend('cpu'); const eye = tf.eye(2); const "
       + "before = tf.memory().numTensors; eye",
   );
   assert.is(value, "Tensor float32 [2, 2]\n[ [ 1, 0 ], [ 0, 1 ] ]");

@@ -15,8 +15,9 @@ function projectWith(code: string, files: Record<string, Uint8Array> = {}, name 
   const project = mkdtempSync(join(scratch, "project-"));
   const folder = join(project, "node_modules", name);
   mkdirSync(folder, { recursive: true });
-  symlinkSync(fileURLToPath(new URL("../../../node_modules/@tensorflow/tfjs", import.meta.url)),
-    join(project, "node_modules/@tensorflow/tfjs"));
+  for (const part of ["tfjs-core", "tfjs-backend-cpu"])
+    symlinkSync(fileURLToPath(new URL(`../../../node_modules/@tensorflow/${part}`, import.meta.url)),
+      join(project, "node_modules/@tensorflow", part));
   writeFileSync(join(project, "package.json"), "{}");
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name, version: "4.22.0", main: "index.js" }));
   writeFileSync(join(folder, "index.js"), code);
@@ -44,7 +45,8 @@ async function refusal(project: string, candidate = tfjsNode) {
 
 /** Computes as TensorFlow.js's JavaScript back end does, under the name of the native one. */
 const WORKING = `
-  const tf = require("@tensorflow/tfjs");
+  const tf = require("@tensorflow/tfjs-core");
+  require("@tensorflow/tfjs-backend-cpu");
   tf.copyRegisteredKernels("cpu", "tensorflow");
   tf.registerBackend("tensorflow", () => Object.assign(Object.create(tf.findBackend("cpu")), { isUsingGpuDevice: GPU }), 3);
   tf.setBackend("tensorflow");

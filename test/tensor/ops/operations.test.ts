@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { activate, adamW, addRows, attention, crossEntropy, dropout, layerNorm, logSumExp, rmsNorm, Rng, rotate,

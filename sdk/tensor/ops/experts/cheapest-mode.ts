@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { ExpertBank, ExpertsMode } from "../experts.js";
 import type { SlotTokens } from "./tokens-by-slot.js";
 

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { Tensor } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { ExpertBank } from "../experts.js";
 import { oneHot } from "../one-hot.js";
 import { hidden } from "./hidden.js";

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../../errors.js";
 
 /** For each slot, the rows of x that it computes, and their places in the flattened choice. */

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { Variable } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Variable } from "@tensorflow/tfjs-core";
 import type { FusedOps } from "../../fused.js";
 import type { TorchBackend, TorchData } from "../backend.js";
 import { handleList } from "../native.js";

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { NamedTensorMap, Tensor, TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { NamedTensorMap, Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import type { FusedOps } from "../../fused.js";
 import type { TorchBackend } from "../backend.js";
 import { type Handle, NONE } from "../native.js";

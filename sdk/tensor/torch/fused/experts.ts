@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { FusedOps } from "../../fused.js";
 import { withGradient } from "../../ops/with-gradient.js";
 import type { TorchBackend } from "../backend.js";

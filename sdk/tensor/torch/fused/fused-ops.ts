@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { FusedOps } from "../../fused.js";
 import type { TorchBackend } from "../backend.js";
 import { adamW } from "./adam-w.js";

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { TorchData } from "../backend.js";
 import type { KernelGroup } from "../kernel.js";
 

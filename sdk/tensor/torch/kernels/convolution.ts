@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelGroup } from "../kernel.js";
 import { dtypes } from "../native.js";
 import { withEpilogue } from "./products.js";

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { NOT_NATIVE } from "../backend.js";
 import type { KernelGroup } from "../kernel.js";
 import { type BinaryName, dtypes, type UnaryName } from "../native.js";

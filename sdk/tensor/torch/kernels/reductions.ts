@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
-import type { DataType, TensorInfo } from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelGroup } from "../kernel.js";
 import { dtypes, type Handle } from "../native.js";
 

@@ -74,7 +74,7 @@ test("moelab and all that it depends on are one file, of one mind with direct im
     "");
   assert.is(
     errorOf(
-      "import { tf } from \"moelab\"; import * as direct from \"@tensorflow/tfjs\"; const tensor: "
+      "import { tf } from \"moelab\"; import * as direct from \"@tensorflow/tfjs-core\"; const tensor: "
         + "direct.Tensor = tf.tensor([1]);",
     ),
     "",
