@@ -1,9 +1,9 @@
-import { expectedTensors } from "../model/expected-tensors.js";
+import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
 import { encode } from "../tensor/formats/index.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
 import type { Family } from "./family.js";
-import { diskLayouts, placer } from "./name-map.js";
+import { diskLayouts, isSame, placer } from "./name-map.js";
 import type { Layout, Place } from "./place.js";
 import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 import { blockOf, blocks } from "./write-place.js";
@@ -33,10 +33,10 @@ export interface DiskTensor {
 export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical: string) => Dtype,
   original?: Disk): DiskTensor[] {
   const tensors = new Map<string, DiskTensor>();
-  const choose = chooser(family, original);
   const placed = placer(spec);
+  const choose = chooser(family, placed, original);
   for (const tensor of expectedTensors(spec)) {
-    let place = placed(tensor, choose(tensor.name));
+    let place = placed(tensor, choose(tensor));
     // two weights that were read from one tensor may differ by now: the second gets a tensor of its own
     const own = !place.rows && !place.pick && tensors.has(place.name)
       ? diskLayouts(tensor.name, family).find(({ name }) => !tensors.has(name))
@@ -131,16 +131,26 @@ function pieceRows(rows: number, rowBytes: number): { start: number; end: number
 }
 
 /**
- * Layout of a weight: the one whose tensor the original has, else the one that another expert of the same part has,
- * else the first.
+ * Layout of a weight: the one whose tensor the original has (of two under one name the one whose shape it has), else
+ * the one that another expert of the same part has, else the first.
  */
-function chooser(family: Family, original?: Disk): (canonical: string) => Layout {
+function chooser(family: Family, placed: ReturnType<typeof placer>,
+  original?: Disk): (tensor: ExpectedTensor) => Layout {
   const known = new Map<string, number>();
-  return (canonical) => {
-    const layouts = diskLayouts(canonical, family);
-    const pattern = canonical.replace(/\d+/g, "*");
-    const found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
-    if (found >= 0) known.set(pattern, found);
+  return (tensor) => {
+    const layouts = diskLayouts(tensor.name, family);
+    const pattern = tensor.name.replace(/\d+/g, "*");
+    let found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
+    if (found >= 0) {
+      const { name, expert } = layouts[found];
+      // another number of experts is no other form
+      const form = (shape: number[]) => (expert ? shape.slice(1) : shape);
+      const seen = form(original!.info(name).shape);
+      const like = layouts.findIndex((layout) =>
+        layout.name === name && isSame(form(placed(tensor, layout).diskShape), seen)
+      );
+      known.set(pattern, found = like < 0 ? found : like);
+    }
     return layouts[
       found >= 0 ? found : known.get(pattern) ?? Math.max(0, layouts.findIndex(({ optional }) => !optional))
     ];

@@ -1,6 +1,7 @@
 import { MoeError } from "../errors.js";
 import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
+import { otherExpertLayouts } from "./expert-layouts.js";
 import type { Family } from "./family.js";
 import { type Layout, type Place, placeOf } from "./place.js";
 
@@ -36,14 +37,26 @@ function nameOf({ name }: Layout, { layer, expert }: Numbered): string {
   return name.replace("{l}", layer).replace("{e}", expert);
 }
 
+const layoutsByFamily = new WeakMap<Family, Map<string, Layout[]>>();
+
 /** The layouts of all weights whose names differ by numbers alone, with {l} and {e} in their names. */
 function layoutsOf(pattern: string, family: Family): Layout[] {
+  let known = layoutsByFamily.get(family);
+  if (!known) layoutsByFamily.set(family, known = new Map<string, Layout[]>());
+  let layouts = known.get(pattern);
+  if (!layouts) known.set(pattern, layouts = makeLayouts(pattern, family));
+  return layouts;
+}
+
+function makeLayouts(pattern: string, family: Family): Layout[] {
   const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = pattern.slice(0, pattern.length - factor.length);
   const found = family.names[whole] ?? biasOf(whole, family);
-  const layouts = (found === undefined ? [] : [found].flat()).map((
+  const named = (found === undefined ? [] : [found].flat()).map((
     entry,
   ): Layout => (typeof entry === "string" ? { name: entry } : entry));
+  const gated = whole.replace(/\.(up|down)(\.bias)?$/, ".gate") in family.names;
+  const layouts = factor ? named : [...named, ...otherExpertLayouts(whole, named, gated)];
   // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
   const apart = factor ? `.{e}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
   return layouts.flatMap((layout) =>
@@ -97,13 +110,14 @@ export function mapNames(spec: ModelSpec, family: Family, disk: Disk): Map<strin
   const placed = placer(spec);
   const find = finder(family, disk);
   for (const tensor of expectedTensors(spec)) {
-    const layout = find(tensor.name);
-    if (typeof layout === "string") {
-      missing.push(`${tensor.name} (${layout})`);
+    const layouts = find(tensor.name);
+    if (typeof layouts === "string") {
+      missing.push(`${tensor.name} (${layouts})`);
       continue;
     }
-    const place = placed(tensor, layout);
-    const seen = disk.info(place.name).shape;
+    const seen = disk.info(layouts[0].name).shape;
+    const forms = layouts.map((layout) => placed(tensor, layout));
+    const place = forms.find(({ diskShape }) => isSame(seen, diskShape)) ?? forms[0];
     if (!isSame(seen, place.diskShape)) {
       throw new MoeError("shape-mismatch",
         `load: ${place.name} has shape [${seen}], config.json says [${place.diskShape}] (${tensor.name}); `
@@ -128,10 +142,10 @@ export function mapNames(spec: ModelSpec, family: Family, disk: Disk): Map<strin
 }
 
 /**
- * Finds the layout of a weight that the disk has, or gives the name that it should have. Weights whose names differ by
- * numbers alone most often have one layout.
+ * Finds the layouts of a weight under the first name that the disk has, or gives the name that it should have. Weights
+ * whose names differ by numbers alone most often have one.
  */
-function finder(family: Family, disk: Disk): (canonical: string) => Layout | string {
+function finder(family: Family, disk: Disk): (canonical: string) => Layout[] | string {
   const known = new Map<string, { layouts: Layout[]; last: number }>();
   return (canonical) => {
     const numbered = numbersOf(canonical);
@@ -142,13 +156,14 @@ function finder(family: Family, disk: Disk): (canonical: string) => Layout | str
       const name = layouts[at] && nameOf(layouts[at], numbered);
       if (name === undefined || !disk.has(name)) continue;
       kind.last = at;
-      return { ...layouts[at], name: disk.own?.(name) ?? name };
+      const own = disk.own?.(name) ?? name;
+      return layouts.filter(({ name }) => name === layouts[at].name).map((layout) => ({ ...layout, name: own }));
     }
     return layouts[0] ? nameOf(layouts[0], numbered) : "no name in the family file";
   };
 }
 
-function isSame(shape: readonly number[], other: readonly number[]): boolean {
+export function isSame(shape: readonly number[], other: readonly number[]): boolean {
   return shape.length === other.length && shape.every((length, axis) => length === other[axis]);
 }
 

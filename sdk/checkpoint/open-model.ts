@@ -1,15 +1,19 @@
 import { basename } from "node:path";
-import { FormatError } from "../errors.js";
+import { FormatError, MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
+import type { ModelSpec } from "../model/spec.js";
 import { withChanges } from "./changed-layers.js";
 import { CheckpointSource } from "./checkpoint-source.js";
 import { type BlockSize, dequantized } from "./dequantized.js";
+import { underFamilyNames } from "./family-names.js";
 import { type Family, familyOf, specFromConfig } from "./family.js";
 import { mapNames } from "./name-map.js";
+import type { Place } from "./place.js";
 import { readConfig } from "./read-config.js";
 import { openTensors } from "./safetensors.js";
 import { refuseHalfWritten } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
+import { tiedWeights, withTiedNames } from "./tied-weights.js";
 
 /** A model opened from a folder, with what saving it again needs. */
 export interface OpenedModel {
@@ -18,6 +22,8 @@ export interface OpenedModel {
   config: Record<string, unknown>;
   family: Family; /** tensors on disk, closed with the model */
   store: TensorStore;
+  /** what was read otherwise than the files say, in sentences */
+  notes: readonly string[];
 }
 
 /**
@@ -30,15 +36,31 @@ export async function openModel(folder: string,
   options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {}): Promise<OpenedModel> {
   await refuseHalfWritten(folder);
   const config = await readConfig(folder);
-  const family = options.family ?? familyOf(config);
-  const base = await specFromConfig(config, family);
-  const spec = config.moelab === undefined ? base : withChanges(base, config.moelab);
-  const store = dequantized(await openTensors(folder), blockSize(config));
+  const { spec, places, store, family, notes } = await openPlaces(folder, config, options.family ?? familyOf(config));
+  const source = new CheckpointSource(store, places);
+  return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family, store,
+    notes };
+}
+
+/**
+ * The architecture of a checkpoint and where each of its weights lies; only headers are read, and the numbers of
+ * weights that the configuration says are shared and that are there twice.
+ */
+export async function openPlaces(folder: string, config: Record<string, unknown>, asked: Family): Promise<
+  { spec: ModelSpec; family: Family; store: TensorStore; places: Map<string, Place>; notes: string[] }
+> {
+  const base = await specFromConfig(config, asked);
+  const said = config.moelab === undefined ? base : withChanges(base, config.moelab);
+  const family = withTiedNames(said, asked);
+  const read = dequantized(await openTensors(folder), blockSize(config));
+  const { store, notes } = underFamilyNames(read, said, family);
   try {
-    const source = new CheckpointSource(store, mapNames(spec, family, store));
-    return { model: new Model(options.id ?? basename(folder), spec, source, options), folder, config, family, store };
+    const tied = await tiedWeights(said, family, store);
+    return { spec: tied.spec, family, store, places: mapNames(tied.spec, family, store),
+      notes: [...notes, ...tied.notes] };
   } catch (error) {
-    await store.close();
+    await read.close();
+    if (error instanceof MoeError) error.message = [error.message, ...notes].join(" ");
     throw error;
   }
 }

@@ -18,6 +18,9 @@ export async function plainConfig(config: Config, spec: ModelSpec, family: Famil
   set(said, family.save?.experts ?? [], layers.map(({ experts }) => experts));
   set(said, family.save?.topK ?? [], layers.map(({ router }) => router.topK));
   const read = await specFromConfig(said, family);
+  // what shares a matrix is said by the tensors
+  read.head.tied = spec.head.tied;
+  if (read.encoder && spec.encoder) read.encoder.embedding.shared = spec.encoder.embedding.shared;
   if (isDeepStrictEqual(json(read), json(spec))) return said;
   const counts = [...new Set(layers.map(({ experts }) => experts))];
   if (counts.length > 1)

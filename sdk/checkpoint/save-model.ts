@@ -17,6 +17,7 @@ import { plainConfig } from "./plain-config.js";
 import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
 import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
+import { withoutTie } from "./tied-weights.js";
 import type { Dtype } from "./weight-source.js";
 import { ShardedWriter } from "./write-sharded.js";
 
@@ -99,8 +100,9 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
     throw new MoeError("folder-exists",
       `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);
   }
-  const { moelab: _, quantization_config: __, ...plain } = options.config;
-  const family = options.family ?? familyOf(plain);
+  const { moelab: _, quantization_config: __, ...read } = options.config;
+  const family = options.family ?? familyOf(read);
+  const plain = await withoutTie(read, model.spec, family);
   const written = await inLayout(layout, model, plain, family);
   const config = withDtype(written.config, options.dtype);
   const tensors = tensorsOf(written.model, config, family, options);

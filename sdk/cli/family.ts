@@ -1,10 +1,8 @@
 import { Command } from "commander";
-import { dequantized } from "../checkpoint/dequantized.js";
-import { familyOf, readFamily, specFromConfig } from "../checkpoint/family.js";
+import { familyOf, readFamily } from "../checkpoint/family.js";
 import { resolveModel } from "../checkpoint/hub.js";
-import { mapNames } from "../checkpoint/name-map.js";
+import { openPlaces } from "../checkpoint/open-model.js";
 import { readConfig } from "../checkpoint/read-config.js";
-import { openTensors } from "../checkpoint/safetensors.js";
 import { architectureCard } from "../evaluate/architecture-card.js";
 
 /** `moelab family check MODEL [--family FILE]`: whether a family file explains a checkpoint. */
@@ -18,10 +16,8 @@ command.command("check").description(
       const folder = await resolveModel(model);
       const config = await readConfig(folder);
       const family = file ? readFamily(file) : familyOf(config);
-      const spec = await specFromConfig(config, family);
-      const store = dequantized(await openTensors(folder));
+      const { spec, places, store, notes } = await openPlaces(folder, config, family);
       try {
-        const places = mapNames(spec, family, store);
         for (const { name, value } of architectureCard(spec)) console.log(`${name.padEnd(20)} ${value}`);
         const used = new Set([...places.values()].map(({ name }) => name));
         const left = [...store.names()].filter((name) => !used.has(name));
@@ -31,6 +27,7 @@ command.command("check").description(
               left.length ? `; ${left.length} tensors are copies or not run: ` + `${left.slice(0, 5).join(", ")}` : ""
             }`,
         );
+        for (const note of notes) console.log(note);
       } finally {
         await store.close();
       }

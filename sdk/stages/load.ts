@@ -21,6 +21,6 @@ export async function loadStage(ref: string, options: LoadOptions = {}): Promise
   const folder = await resolveModel(ref, resolving);
   const opened = await openModel(folder, { id: basename(ref), keep, memory: defaultMemory() });
   limitMemory(opened.model, { memory });
-  return { model: opened.model, original: opened.model, opened,
+  return { model: opened.model, original: opened.model, opened, warnings: opened.notes,
     steps: [{ stage: "load", options: { model: ref }, ...took() }] };
 }

@@ -59,7 +59,8 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
   const { data: _, signal: __, ...shown } = options;
   const warning = starvedWarning(profile);
-  return { ...study, profile, calibration, tensors, plan: undefined, warnings: warning ? [warning] : [],
+  return { ...study, profile, calibration, tensors, plan: undefined,
+    warnings: [...(study.opened.notes ?? []), ...(warning ? [warning] : [])],
     steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, ...took() }] };
 }
 
