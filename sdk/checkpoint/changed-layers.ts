@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { FormatError } from "../errors.js";
 import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { parsed } from "../parsed.js";
 
 /**
  * How a model that moelab changed differs from what its Hugging Face configuration says: stored under `moelab` in
@@ -68,16 +69,11 @@ function* allLayers(spec: ModelSpec): Iterable<[LayerId, LayerSpec]> {
 
 /** Puts stored changes onto the spec of a configuration. @throws FormatError `bad-changes` */
 export function withChanges(base: ModelSpec, stored: unknown): ModelSpec {
-  const parsed = v.safeParse(Schema, stored);
-  if (!parsed.success) {
-    const issue = parsed.issues[0];
-    throw new FormatError("bad-changes",
-      `load: config.json's "moelab" entry is wrong at ${v.getDotPath(issue) ?? "its top"}: `
-        + `${issue.message}; accepted is what moelab's save writes. Save the model again.`);
-  }
+  const { layers } = parsed(Schema, stored,
+    (why) => new FormatError("bad-changes", `load: in config.json's "moelab" entry ${why} Save the model again.`));
   const spec = structuredClone(base);
   const byId = new Map(allLayers(spec));
-  for (const [id, { dropped, slots, expertOf, ...router }] of Object.entries(parsed.output.layers)) {
+  for (const [id, { dropped, slots, expertOf, ...router }] of Object.entries(layers)) {
     const layer = byId.get(id);
     if (!layer) throw bad(id, "is no layer of this configuration");
     for (const block of dropped ?? []) delete layer[block];

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import * as v from "valibot";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
+import { parsed } from "../parsed.js";
 
 const Cell = v.union([v.pipe(v.number(), v.finite()), v.string(), v.null()]);
 
@@ -49,13 +50,8 @@ export function printedPaper(slug: string): PrintedPaper {
   const slugs = paperSlugs();
   if (!slugs.includes(slug))
     throw new MoeError("unknown-paper", `printedPaper: there is no paper "${slug}". ${suggest(slug, slugs)}`);
-  const parsed = v.safeParse(PrintedPaperSchema,
-    JSON.parse(readFileSync(packageFile(`data/papers/${slug}.json`), "utf8")));
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw new FormatError("bad-paper",
-      `printedPaper: ${v.getDotPath(issue) ?? "the file"} in data/papers/${slug}.json: ${issue.message}; `
-        + "accepted is the schema of printed papers. Compare with another file of the folder.");
-  }
-  return parsed.output;
+  return parsed(PrintedPaperSchema, JSON.parse(readFileSync(packageFile(`data/papers/${slug}.json`), "utf8")),
+    (why) =>
+      new FormatError("bad-paper",
+        `printedPaper: in data/papers/${slug}.json ${why} Compare with another file of the folder.`));
 }

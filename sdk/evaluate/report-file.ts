@@ -2,6 +2,7 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
+import { parsed } from "../parsed.js";
 import { writeWhole } from "../write-whole.js";
 
 /** A report of a study with thousands of arms is some megabytes; anything far larger is not a report. */
@@ -82,10 +83,9 @@ export async function readReport(path: string): Promise<ReportFile> {
 }
 
 function checked(json: unknown, path: string, verb: string): ReportFile {
-  const parsed = v.safeParse(ReportSchema, json);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new FormatError("bad-report",
-    `${verb}: ${v.getDotPath(issue) ?? "the report"} in ${path}: ${issue.message}; accepted is the `
-      + "layout of lm-evaluation-harness. Compare with a report written by moelab.");
+  return parsed(ReportSchema, json,
+    (why) =>
+      new FormatError("bad-report",
+        `${verb}: in ${path} ${why} This is the layout of lm-evaluation-harness. Compare with a report written by `
+          + "moelab."));
 }

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
 import { FormatError, MoeError } from "../errors.js";
+import { parsed } from "../parsed.js";
 import { tf } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { type LayerId, layerId } from "./spec.js";
@@ -94,13 +95,11 @@ export class SweepState {
   private async read(): Promise<v.InferOutput<typeof State> | undefined> {
     if (!existsSync(join(this.folder, STATE))) return undefined;
     const text = await readFile(join(this.folder, STATE), "utf8");
-    const found = v.safeParse(State, attempt(() => JSON.parse(text)));
-    if (!found.success)
-      throw new FormatError("bad-state",
-        `profile: ${join(this.folder, STATE)} is no state of a sweep: `
-          + `${v.getDotPath(found.issues[0]) ?? "the whole"}: ${found.issues[0].message}; accepted is the folder `
-          + "as it was left. Remove the folder, or give another.");
-    if (found.output.key === this.key) return found.output;
+    const found = parsed(State, attempt(() => JSON.parse(text)),
+      (why) =>
+        new FormatError("bad-state",
+          `profile: ${join(this.folder, STATE)} is no state of a sweep: ${why} Remove the folder, or give another.`));
+    if (found.key === this.key) return found;
     throw new MoeError("state-of-another-run",
       `profile: ${this.folder} holds the state of a run with another model, other data or other `
         + "statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.");

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { MoeError, suggest } from "../errors.js";
 import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { parsed } from "../parsed.js";
 import type { LayerPlan, Plan } from "./plan.js";
 
 /** Far above any model that exists; a plan beyond them is a mistake or an attack. */
@@ -79,10 +80,8 @@ const plan = v.strictObject({
  * @throws MoeError `bad-plan` that says where
  */
 export function parsePlan(json: unknown): Plan {
-  const result = v.safeParse(plan, json);
-  if (result.success) return result.output as Plan;
-  const issue = result.issues[0];
-  throw bad(`${v.getDotPath(issue) ?? "the whole"}: ${issue.message}`);
+  return parsed(plan, json,
+    (why) => new MoeError("bad-plan", `plan: ${why} Correct it, or let a method make the plan again.`)) as Plan;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
+import { parsed } from "../parsed.js";
 import { writeWhole } from "../write-whole.js";
 import type { Profile } from "./profile.js";
 
@@ -47,13 +48,11 @@ export async function loadProfile(path: string): Promise<Profile> {
   } catch {
     throw badProfile(path, "no JSON");
   }
-  const result = v.safeParse(profile, json);
-  if (!result.success)
-    throw badProfile(path, `${v.getDotPath(result.issues[0]) ?? "the whole"}: ${result.issues[0].message}`);
-  for (const [id, { experts, counts }] of Object.entries(result.output.layers)) {
+  const found = parsed(profile, json, (why) => badProfile(path, why.slice(0, -1))) as Profile;
+  for (const [id, { experts, counts }] of Object.entries(found.layers)) {
     if (counts.length !== experts) throw badProfile(path, `${id} has ${experts} experts and ${counts.length} counts`);
   }
-  return result.output as Profile;
+  return found;
 }
 
 /**

@@ -65,7 +65,7 @@ test("a file that is not a report is refused with the place", async () => {
   };
   const made = await sample();
   await refused("{", /not JSON/);
-  await refused("[]", /results in /);
+  await refused("[]", /has no "results"/);
   await refused(JSON.stringify({ ...made, results: { a: { "acc,none": [1] } } }), /results\.a\.acc,none/);
   await refused(JSON.stringify({ ...made, results: { "spell-to-pronounce": { "acc,none": 1 } } }), /standard error/);
   await refused(JSON.stringify({ ...made, configs: {} }), /configuration/);

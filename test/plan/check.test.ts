@@ -61,6 +61,26 @@ for (const [what, plan, message] of bad) {
   });
 }
 
+const handwritten: [unknown, string][] = [[{ ...good(), version: 2 }, "version is 2; accepted is 1."], [{ version: 1 },
+  "the whole has no \"for\"; accepted is one that has."], [layer({ routr: {} }),
+  "layers.layers.0 holds \"routr\". Did you mean \"router\"? Accepted: drop, slots, expertOf, router."], [
+  layer({ router: { skipBelow: "0.5" } }),
+  "layers.layers.0.router.skipBelow is \"0.5\"; accepted is a number.",
+], [layer({ expertOf: [0, 1.5, 0, 0] }), "layers.layers.0.expertOf.1 is 1.5; accepted is a whole number."], [
+  layer({ slots: [{ from: [], form: { form: "dense" } }] }),
+  "layers.layers.0.slots.0.from is a list of 0; accepted is at least 1 of them.",
+], [layer({ drop: "atention" }),
+  "layers.layers.0.drop is \"atention\"; accepted is \"layer\", \"attention\", \"ffn\"."], [
+  layer({ slots: [{ from: [{ expert: 0, weight: 1 }], form: { form: "dense", rank: 2 } }] }),
+  "layers.layers.0.slots.0.form holds \"rank\". Accepted: form.",
+]];
+for (const [plan, said] of handwritten) {
+  test(`a plan written by hand: ${said}`, () => {
+    assert.throws(() => parsePlan(plan), (error: Error) =>
+      error.message === `plan: ${said} Correct it, or let a method make the plan again.`);
+  });
+}
+
 test("a layer named __proto__ is dropped and reaches nothing", () => {
   const checked = checkPlan({ ...good(), layers: JSON.parse("{\"__proto__\": {\"drop\": \"layer\"}}") }, spec);
   assert.equal(Object.keys(checked.layers), []);
