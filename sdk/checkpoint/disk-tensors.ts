@@ -1,3 +1,4 @@
+import { MoeError } from "../errors.js";
 import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
 import { encode } from "../tensor/formats/index.js";
@@ -93,7 +94,7 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
             name,
             at: part.start * rowBytes,
             sizeBytes: (part.end - part.start) * rowBytes,
-            bytes: async () => (await stored(part)) ?? encode(await own(part), dtype),
+            bytes: async () => (await stored(part)) ?? encoded(name, await own(part), dtype),
           })
         );
         continue;
@@ -103,7 +104,8 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
         at: start * rowBytes,
         sizeBytes: rows * rowBytes,
         bytes: async () =>
-          (await stored()) ?? encode(
+          (await stored()) ?? encoded(
+            name,
             await blockOf(
               members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })),
             ),
@@ -119,6 +121,18 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
     }
   }
   return [...byExpert.values()].flat();
+}
+
+/** The largest numbers that round to one that is finite. */
+const LIMITS: Partial<Record<Dtype, number>> = { F16: 65_520, BF16: 3.396_177_5e38 };
+
+function encoded(name: string, values: Float32Array, dtype: Dtype): Uint8Array {
+  const limit = LIMITS[dtype] ?? Infinity;
+  const beyond = values.find((value) => Math.abs(value) >= limit && Math.abs(value) < Infinity);
+  if (beyond === undefined) return encode(values, dtype);
+  throw new MoeError("overflow",
+    `save: ${name} holds ${beyond}, which is infinite in ${dtype}; accepted are numbers `
+      + `below ${limit}. Save with { dtype: "${dtype === "F16" ? "BF16" : "F32"}" }.`);
 }
 
 /** What a tensor outside the experts is cut into: an embedding of gigabytes is never whole in memory. */

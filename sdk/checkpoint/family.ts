@@ -37,13 +37,18 @@ export interface Family {
    * … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number)
    */
   unused?: string[];
+  /**
+   * canonical weights that stay float32 whatever a checkpoint is saved in: `always`, or in the narrower of the two half
+   * formats alone
+   */
+  float32?: { always?: string[]; F16?: string[] };
   /** dotted keys of config.json that hold the number of experts and of choices, for models that were pruned */
   save?: { experts: string[]; topK: string[] };
 }
 
 const FAMILY_KEYS =
   "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to "
-  + "tensor), and optionally extends, let, define, config, prefixes, copies, unused";
+  + "tensor), and optionally extends, let, define, config, prefixes, copies, unused, float32, save";
 
 let families: Family[] | undefined;
 

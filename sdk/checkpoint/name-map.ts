@@ -33,6 +33,12 @@ function numbersOf(canonical: string): Numbered {
   return { pattern: `${head}{l}.experts.{e}${canonical.slice(to)}`, layer, expert: canonical.slice(from, to) };
 }
 
+/** Whether a family keeps a weight in float32 although the checkpoint is written in a half format. */
+export function staysFloat32(canonical: string, { float32 }: Family, dtype: string): boolean {
+  const { pattern } = numbersOf(canonical);
+  return Boolean(float32?.always?.includes(pattern) || (dtype === "F16" && float32?.F16?.includes(pattern)));
+}
+
 function nameOf({ name }: Layout, { layer, expert }: Numbered): string {
   return name.replace("{l}", layer).replace("{e}", expert);
 }

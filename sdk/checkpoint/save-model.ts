@@ -12,7 +12,7 @@ import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype }
 import { dtypeSizeBytes } from "./dtype-size.js";
 import { type Family, familyOf, specFromConfig } from "./family.js";
 import { modelCard } from "./model-card.js";
-import { explainer } from "./name-map.js";
+import { explainer, staysFloat32 } from "./name-map.js";
 import { plainConfig } from "./plain-config.js";
 import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
 import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
@@ -37,7 +37,8 @@ export interface SaveOptions {
   config: Record<string, unknown>;
   layout?: SaveLayout;
   /**
-   * number format of the weights; default what each tensor is stored in, for quantised ones that of the configuration
+   * number format of the weights; default what each tensor is stored in, for quantised ones that of the configuration.
+   * What the family keeps in float32 (a router's choice bias) stays so, unless it is stored in this format already
    */
   dtype?: Extract<Dtype, "F32" | "F16" | "BF16">;
   /** a file of weights holds at most this, or one tensor that is larger; default 5 GB */
@@ -222,9 +223,11 @@ function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unk
         + `${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, `
         + `which its architecture does not name; accepted are the ${expected.size} tensors of the `
         + "architecture. Save with the spec that belongs to the weights.");
-  return diskTensors(spec, family,
-    (name) => (name.endsWith(".s.rows") ? "I32" : dtype ?? storedDtype(weights.info(name), modelDtype(config))),
-    original);
+  return diskTensors(spec, family, (name) => {
+    if (name.endsWith(".s.rows")) return "I32";
+    const own = storedDtype(weights.info(name), modelDtype(config));
+    return dtype && own !== dtype && staysFloat32(name, family, dtype) ? "F32" : dtype ?? own;
+  }, original);
 }
 
 function modelDtype(config: Record<string, unknown>): Dtype {

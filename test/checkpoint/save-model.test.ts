@@ -13,6 +13,7 @@ import { applyPlan } from "../../sdk/plan/apply.js";
 import type { LayerPlan } from "../../sdk/plan/plan.js";
 import { keepExperts } from "../../sdk/prune/keep-experts.js";
 import { ready } from "../../sdk/tensor/index.js";
+import { logitsAsReported, withAltered } from "../support/altered-fixture.js";
 import { close } from "../support/close.js";
 import { rejects } from "../support/rejects.js";
 import { fixture } from "../support/shared.js";
@@ -175,5 +176,60 @@ test("a save that fails or is stopped leaves nothing; one that was killed is cle
     await rejects(saveModel(join(folder, "out"), opened.model, options(opened)));
     await opened.model.dispose();
   });
+
+test("save-bf16-choice-bias of the reports: what chooses experts stays float32, nothing changes", async () => {
+  const opened = await openModel(fixture("reports/save-bf16-choice-bias"));
+  await saveModel(join(folder, "half"), opened.model, { ...options(opened), dtype: "BF16" });
+  const again = await openModel(join(folder, "half"));
+  await logitsAsReported("save-bf16-choice-bias", again);
+  const dtypes = Object.fromEntries([...again.store.names()].map((name) => [name, again.store.info(name).dtype]));
+  const kept = Object.keys(dtypes).filter((name) => dtypes[name] === "F32").map((name) => name.replace(/\d+/, "*"));
+  assert.equal([...new Set(kept)].sort(), ["model.layers.*.mlp.gate.e_score_correction_bias",
+    "model.layers.*.mlp.gate.weight"]);
+  assert.is(dtypes["model.embed_tokens.weight"], "BF16");
+  await again.model.dispose();
+  await opened.model.dispose();
+});
+
+for (const name of ["deepseek_v3", "dots1", "ernie4_5_moe", "glm4_moe", "lfm2_moe"]) {
+  test(`${name}: the choice bias stays float32 in both half formats`, async () => {
+    const opened = await openModel(fixture(`models/${name}`));
+    for (const dtype of ["BF16", "F16"] as const) {
+      await saveModel(join(folder, dtype), opened.model, { ...options(opened), dtype });
+      const again = await openModel(join(folder, dtype));
+      const biases = [...again.model.weights.names()].filter((weight) => weight.endsWith(".choiceBias"));
+      assert.ok(biases.length > 0);
+      for (const bias of biases) {
+        assert.is(again.model.weights.info(bias).dtype, "F32");
+        assert.equal(await again.model.weights.values(bias), await opened.model.weights.values(bias));
+      }
+      await again.model.dispose();
+    }
+    await opened.model.dispose();
+  });
+}
+
+test("t5 in F16 keeps the second matrix of its blocks in float32, as transformers does", async () => {
+  const opened = await openModel(fixture("models/t5"));
+  await saveModel(join(folder, "half"), opened.model, { ...options(opened), dtype: "F16" });
+  const again = await openModel(join(folder, "half"));
+  assert.is(again.store.info("encoder.block.0.layer.1.DenseReluDense.wo.weight").dtype, "F32");
+  assert.is(again.store.info("encoder.block.0.layer.0.SelfAttention.q.weight").dtype, "F16");
+  await again.model.dispose();
+  await opened.model.dispose();
+});
+
+test("a number that F16 does not hold is no infinity on disk", async () => {
+  const [name, large] = ["model.layers.0.self_attn.q_proj.weight", 70_000];
+  await withAltered("qwen3",
+    (all) =>
+      all.map((each) =>
+        each.name === name ? { ...each, values: each.values.map((value, i) => (i === 3 ? large : value)) } : each
+      ), async (opened) => {
+    const error = await rejects(saveModel(join(folder, "half"), opened.model, { ...options(opened), dtype: "F16" }));
+    assert.match(error.message, /q_proj\.weight holds 70000, which is infinite in F16.*BF16/);
+    assert.ok(!existsSync(join(folder, "half")));
+  });
+});
 
 test.run();
