@@ -1,6 +1,6 @@
 import { inspectModel, printedTable } from "./evaluate/index.js";
+import { defineMethod, methodList } from "./methods.js";
 import { create, from, load } from "./pipeline.js";
-import { defineMethod, methodList } from "./plan/methods.js";
 import { loadPlan } from "./plan/plan-file.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import type { Study } from "./stages/study.js";

@@ -22,8 +22,11 @@ const ACCEPTED: Record<string, string | ((requirement: unknown) => string)> = {
  * @param refuse makes the error out of whole sentences that say where, what was seen and what is accepted
  * @example parsed(Plan, json, (why) => new FormatError("bad-plan", `plan: ${why} Make it again.`))
  */
-export function parsed<S extends v.GenericSchema>(schema: S, json: unknown,
-  refuse: (why: string) => Error): v.InferOutput<S> {
+export function parsed<S extends v.GenericSchema>(
+  schema: S,
+  json: unknown,
+  refuse: (why: string) => Error,
+): v.InferOutput<S> {
   const result = v.safeParse(schema, json, { abortEarly: true });
   if (result.success) return result.output;
   throw refuse(refusal(schema, result.issues[0]));

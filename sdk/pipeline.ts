@@ -13,7 +13,8 @@ import type { CompressMethods, MergeMethods, OptionsFor, PruneMethods, RouteMeth
 import { type ProfileOptions, profileStage } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./stages/stage-memory.js";
-import { Study, type StudyState } from "./stages/study.js";
+import { type StudyState } from "./stages/study-state.js";
+import { Study } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
@@ -132,8 +133,10 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
     return saveStage(await this.settled(), folder, options);
   }
 
-  then<A = Study, B = never>(done?: ((study: Study) => A | PromiseLike<A>) | null,
-    failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = Study, B = never>(
+    done?: ((study: Study) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.settled().then((state) => new Study(state)).then(done, failed);
   }
 

@@ -11,9 +11,9 @@ import { fixture } from "./support/shared.js";
 
 /** Batches in the vocabulary of a fixture: words of three tokens to be copied. */
 const data = [0, 1, 2, 3].map((k) => {
-  const words = [0, 1, 2, 3, 4, 5].map((
-    row,
-  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3, 4, 5].map(
+    (row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]
+  );
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const switchModel = () => load(fixture("models/switch_transformers"));

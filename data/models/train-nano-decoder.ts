@@ -13,6 +13,7 @@ import { specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { saveModel } from "../../sdk/checkpoint/save-model.js";
 import { scoreTask } from "../../sdk/evaluate/task-score.js";
+import { type TrainingBatch } from "../../sdk/model/batch.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { Trainable } from "../../sdk/model/trainable.js";
@@ -21,7 +22,7 @@ import { engineInfo, ready, Rng } from "../../sdk/tensor/index.js";
 import type { Part } from "../../sdk/text/tasks/task.js";
 import { type Domain, DOMAINS, domainTexts } from "../../sdk/text/tasks/zero-shot/domain-texts.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
-import { train, type TrainingBatch } from "../../sdk/train/train.js";
+import { train } from "../../sdk/train/train.js";
 
 const { values: args } = parseArgs({ allowPositionals: true,
   options: { seed: { type: "string", default: "1" }, kind: { type: "string", default: "moe" },
@@ -95,8 +96,11 @@ async function pretrain(): Promise<void> {
 }
 
 /** Saves in float16, opens what was saved, scores it on texts that were held out, and writes the record. */
-async function finish(weights: Awaited<ReturnType<Trainable["snapshot"]>>, losses: number[],
-  timeMs: number): Promise<void> {
+async function finish(
+  weights: Awaited<ReturnType<Trainable["snapshot"]>>,
+  losses: number[],
+  timeMs: number,
+): Promise<void> {
   const folder = `${home}-part`;
   await saveModel(folder, { spec, weights }, { config, dtype: "F16", filesFrom: bundled,
     provenance: { trainedBy: "data/models/train-nano-decoder.ts", recipe }, overwrite: true });

@@ -10,6 +10,7 @@ import { specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { saveModel } from "../../sdk/checkpoint/save-model.js";
 import { scoreTask } from "../../sdk/evaluate/task-score.js";
+import { type TrainingBatch } from "../../sdk/model/batch.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Model } from "../../sdk/model/model.js";
 import { type ModelSpec, moeLayers } from "../../sdk/model/spec.js";
@@ -21,7 +22,7 @@ import { type EncodedItems, encodeItems, toBatch } from "../../sdk/text/task-bat
 import { loadTask } from "../../sdk/text/tasks/load-task.js";
 import type { Item, Task } from "../../sdk/text/tasks/task.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
-import { train, type TrainingBatch, type TrainOptions, type TrainResult } from "../../sdk/train/train.js";
+import { train, type TrainOptions, type TrainResult } from "../../sdk/train/train.js";
 import { nanoConfig } from "./nano-config.js";
 
 const { values: args } = parseArgs({ options: { steps: { type: "string" }, seed: { type: "string", default: "1" } } });
@@ -127,8 +128,13 @@ async function run(name: string, trainable: Trainable, options: TrainOptions) {
 }
 
 /** Saves in float16, opens what was saved, scores it beside the naive baselines, and writes the record. */
-async function finish(name: string, trainable: Trainable, recipe: object, result: { losses: number[]; timeMs: number },
-  tasks: Data[]): Promise<void> {
+async function finish(
+  name: string,
+  trainable: Trainable,
+  recipe: object,
+  result: { losses: number[]; timeMs: number },
+  tasks: Data[],
+): Promise<void> {
   const folder = `${work}/${name}-model`;
   const weights = await trainable.snapshot();
   trainable.dispose();

@@ -49,9 +49,9 @@ export function collectOutputs(outputs: Output[], displays: Displays): (message:
 
 function onDisk(data: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(data).map((
-      [type, value],
-    ) => [type, typeof value === "string" && !/^image\/(?!svg)/.test(type) ? lines(value) : value]),
+    Object.entries(data).map(
+      ([type, value]) => [type, typeof value === "string" && !/^image\/(?!svg)/.test(type) ? lines(value) : value]
+    ),
   );
 }
 

@@ -118,8 +118,12 @@ export class KernelClient {
     return false;
   }
 
-  request(channel: Channel, type: string, content: Record<string, unknown>,
-    onOutput?: (message: Message) => void): Pending {
+  request(
+    channel: Channel,
+    type: string,
+    content: Record<string, unknown>,
+    onOutput?: (message: Message) => void,
+  ): Pending {
     const header = this.wire.header(type);
     let idleNow = () => {};
     const idle = new Promise<void>((resolve) => (idleNow = resolve));
@@ -141,9 +145,11 @@ export class KernelClient {
   }
 
   /** Runs code; several calls in a row are queued by the kernel. */
-  execute(code: string,
+  execute(
+    code: string,
     { onOutput, silent = false, storeHistory = !silent, stopOnError = true, userExpressions = {}, answer }:
-      ExecuteOptions = {}): Pending {
+      ExecuteOptions = {},
+  ): Pending {
     const content = { code, silent, store_history: storeHistory, user_expressions: userExpressions,
       allow_stdin: answer !== undefined, stop_on_error: stopOnError };
     const pending = this.request("shell", "execute_request", content, onOutput);

@@ -7,7 +7,8 @@ export function newNotebook(title: string): Notebook {
     metadata: tags.length ? { tags } : {}, source, outputs: [], execution_count: null });
   return {
     cells: [markdown(`# ${title}\n\nWhat is asked, and what would be an answer.`),
-      code(`// moelab run sets these: -p keep=0.5 -p seed=2\nlet keep = 0.25;\nlet seed = 1;`, "parameters"), code(
+      code(`// moelab run sets these: -p keep=0.5 -p seed=2\nlet keep = 0.25;\nlet seed = 1;`, "parameters"),
+      code(
         `import { moe } from "moelab";\n\nconst study = await moe.load("nano-switch")\n  .profile({ seed `
           + `})\n  .merge({ method: "m-smoe", keep })\n  .evaluate();\nstudy`,
       ), markdown("What is seen, and what this small model cannot show.")],

@@ -83,9 +83,9 @@ function annotated(type: ts.TypeNode): Omit<Parameter, "name"> {
   if (type.kind === ts.SyntaxKind.StringKeyword) return { type: text, kind: "string" };
   if (type.kind === ts.SyntaxKind.BooleanKeyword) return { type: text, kind: "boolean" };
   const members = ts.isUnionTypeNode(type) ? type.types : [type];
-  const literals = members.map((
-    member,
-  ) => (ts.isLiteralTypeNode(member) && ts.isStringLiteral(member.literal) ? member.literal.text : undefined));
+  const literals = members.map(
+    (member) => (ts.isLiteralTypeNode(member) && ts.isStringLiteral(member.literal) ? member.literal.text : undefined)
+  );
   return literals.every((literal) => literal !== undefined)
     ? { type: text, kind: "string", choices: literals }
     : { type: text, kind: "json" };

@@ -33,8 +33,9 @@ export interface CellFailure {
  *
  * @returns the first cell that failed, and whether the run was stopped
  */
-export async function runNotebook(notebook: Notebook,
-  { spec, folder, timeoutMs, signal, allowErrors = false, onCell }: RunNotebookOptions
+export async function runNotebook(
+  notebook: Notebook,
+  { spec, folder, timeoutMs, signal, allowErrors = false, onCell }: RunNotebookOptions,
 ): Promise<{ failure?: CellFailure; stopped: boolean }> {
   const kernel = await KernelClient.start(spec, folder);
   const displays: Displays = new Map();
@@ -66,8 +67,13 @@ function placeOf({ cells }: Notebook, index: number): number {
   return cells.slice(0, index + 1).filter((cell) => !tagsOf(cell).includes("injected-parameters")).length;
 }
 
-async function runCell(kernel: KernelClient, cell: NotebookCell, displays: Displays, timeoutMs: number,
-  signal?: AbortSignal): Promise<Omit<CellFailure, "cell"> | undefined> {
+async function runCell(
+  kernel: KernelClient,
+  cell: NotebookCell,
+  displays: Displays,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Omit<CellFailure, "cell"> | undefined> {
   const started = new Date();
   const { reply, idle } = kernel.execute(sourceOf(cell), { onOutput: collectOutputs(cell.outputs ??= [], displays) });
   let timedOut = false;

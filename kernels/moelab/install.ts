@@ -20,9 +20,10 @@ const ICONS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
  * @returns what was installed
  * @throws MoeError `bad-name`
  */
-export function installKernel(
-  { name, tslab = false, ...place }: Place & { name: string; tslab?: boolean },
-): { name: string; folder: string }[] {
+export function installKernel({ name, tslab = false, ...place }: Place & { name: string; tslab?: boolean }): {
+  name: string;
+  folder: string;
+}[] {
   if (!/^[A-Za-z0-9._-]+$/.test(name))
     throw new MoeError("bad-name",
       `kernel install: the name is "${name}"; accepted are letters, digits, ".", "-" and "_". Choose another --name.`);

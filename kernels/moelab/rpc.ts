@@ -1,9 +1,11 @@
 import type { MessagePort } from "node:worker_threads";
 
 /** Calls the methods of an object that lives in another thread; calls are answered in order. */
-export function remote<T extends object>(
-  port: MessagePort,
-): { [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never } {
+export function remote<
+  T extends object,
+>(port: MessagePort): {
+  [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+} {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let last = 0;
   port.on("message", ({ id, value, error }: { id: number; value?: unknown; error?: string }) => {

@@ -1,5 +1,6 @@
 import { MoeError } from "../errors.js";
-import type { AttentionSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
+import type { AttentionSpec } from "../model/attention-spec.js";
+import type { ModelSpec, MoeFfnSpec } from "../model/spec.js";
 
 /** Ten times the experts of all layers of the largest published models together. */
 const MAX_SLOTS = 1_000_000;
@@ -34,8 +35,11 @@ export function checkSpec(spec: ModelSpec): void {
   }
 }
 
-function checkAttention(attention: AttentionSpec, spec: ModelSpec,
-  check: (name: string, value: unknown) => void): void {
+function checkAttention(
+  attention: AttentionSpec,
+  spec: ModelSpec,
+  check: (name: string, value: unknown) => void,
+): void {
   for (const key of ATTENTION_LENGTHS) if (key in attention) check(key, attention[key as never]);
   if ("rotary" in attention && attention.rotary) {
     const { theta, dim, scaling } = attention.rotary;

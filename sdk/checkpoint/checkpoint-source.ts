@@ -1,10 +1,11 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
 import { MoeError, suggest } from "../errors.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { tf } from "../tensor/index.js";
 import { ownRows, type Place, readBlock } from "./place.js";
 import type { Range, TensorStore } from "./tensor-store.js";
-import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 
 const SAMPLE_BYTES = 4096;
 const FLOATS: readonly Dtype[] = ["F64", "F32", "F16", "BF16"];

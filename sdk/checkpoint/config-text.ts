@@ -11,10 +11,12 @@ const MARK = "\u0001float ";
  * @example configText({ swiglu_limit: 7 }, '{"swiglu_limit": 7.0}')  // '{\n  "swiglu_limit": 7.0\n}\n'
  */
 export function configText(config: Record<string, unknown>, like?: string): string {
-  const marked: unknown = like === undefined ? undefined : JSON.parse(
-    like.replace(TOKEN,
-      (token) => (token.startsWith("\"") || !Number.isInteger(Number(token)) ? token : JSON.stringify(MARK + token))),
-  );
+  const marked: unknown = like === undefined
+    ? undefined
+    : JSON.parse(
+      like.replace(TOKEN,
+        (token) => (token.startsWith("\"") || !Number.isInteger(Number(token)) ? token : JSON.stringify(MARK + token))),
+    );
   return `${
     JSON.stringify(markFloats(config, marked), null, 2).replace(
       new RegExp(`"${MARK.replace("\u0001", "\\\\u0001")}([^"]+)"`, "g"),
@@ -31,8 +33,8 @@ function markFloats(value: unknown, like: unknown): unknown {
   if (Array.isArray(value)) return value.map((item, at) => markFloats(item, (like as unknown[] | undefined)?.[at]));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map((
-      [key, item],
-    ) => [key, markFloats(item, (like as Record<string, unknown> | null | undefined)?.[key])]),
+    Object.entries(value).map(
+      ([key, item]) => [key, markFloats(item, (like as Record<string, unknown> | null | undefined)?.[key])]
+    ),
   );
 }

@@ -1,7 +1,7 @@
 import { FormatError } from "../errors.js";
+import type { TensorInfo } from "../model/weight-source.js";
 import { decodeMxfp4 } from "../tensor/formats/index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
-import type { TensorInfo } from "./weight-source.js";
 
 const MXFP4_BLOCK = 32;
 
@@ -38,21 +38,25 @@ export function dequantized(store: TensorStore, block: BlockSize = FP8_BLOCK): T
       }
     },
     has: (name) => (store.has(name) && !partOf(name)) || isMxfp4(name),
-    info: (
+    info:
+      (name) => (isMxfp4(name) ? mxfp4Info(store, name) : isScaled(name) ? scaledInfo(store, name) : store.info(name)),
+    bytes: (
       name,
-    ) => (isMxfp4(name) ? mxfp4Info(store, name) : isScaled(name) ? scaledInfo(store, name) : store.info(name)),
-    bytes: (name, range,
-      into) => (isMxfp4(name)
-        ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range)
-        : isScaled(name)
-        ? joinedBytes(store, name, `${name}_scale_inv`, range)
-        : store.bytes(name, range, into)),
-    values: (name,
-      rows) => (isMxfp4(name)
-        ? mxfp4Values(store, name, rows)
-        : isScaled(name)
-        ? scaledValues(store, name, block, rows)
-        : store.values(name, rows)),
+      range,
+      into,
+    ) => (isMxfp4(name)
+      ? joinedBytes(store, `${name}_blocks`, `${name}_scales`, range)
+      : isScaled(name)
+      ? joinedBytes(store, name, `${name}_scale_inv`, range)
+      : store.bytes(name, range, into)),
+    values: (
+      name,
+      rows,
+    ) => (isMxfp4(name)
+      ? mxfp4Values(store, name, rows)
+      : isScaled(name)
+      ? scaledValues(store, name, block, rows)
+      : store.values(name, rows)),
   };
 }
 
@@ -110,8 +114,12 @@ async function mxfp4Values(store: TensorStore, name: string, range?: Range): Pro
   return turned;
 }
 
-async function scaledValues(store: TensorStore, name: string, [height, width]: BlockSize,
-  range?: Range): Promise<Float32Array> {
+async function scaledValues(
+  store: TensorStore,
+  name: string,
+  [height, width]: BlockSize,
+  range?: Range,
+): Promise<Float32Array> {
   const { shape } = store.info(name);
   const scaleName = `${name}_scale_inv`;
   const [rowCount, columns] = shape;

@@ -1,12 +1,13 @@
-import { MoeError } from "../errors.js";
-import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
+import type { ExpectedTensor } from "../model/expected-tensor.js";
+import { expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
+import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { encode } from "../tensor/formats/index.js";
-import { dtypeSizeBytes } from "./dtype-size.js";
 import type { Family } from "./family.js";
 import { diskLayouts, isSame, placer } from "./name-map.js";
 import type { Layout, Place } from "./place.js";
-import type { Dtype, TensorInfo, WeightSource } from "./weight-source.js";
 import { blockOf, blocks } from "./write-place.js";
 
 /** The tensors of a checkpoint that was read: how its names and shapes were. */
@@ -31,8 +32,12 @@ export interface DiskTensor {
  * @param dtypeOf number format on disk of a weight
  * @param original the checkpoint that the model came from; absent for a new model
  */
-export function diskTensors(spec: ModelSpec, family: Family, dtypeOf: (canonical: string) => Dtype,
-  original?: Disk): DiskTensor[] {
+export function diskTensors(
+  spec: ModelSpec,
+  family: Family,
+  dtypeOf: (canonical: string) => Dtype,
+  original?: Disk,
+): DiskTensor[] {
   const tensors = new Map<string, DiskTensor>();
   const placed = placer(spec);
   const choose = chooser(family, placed, original);
@@ -109,8 +114,6 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
             await blockOf(
               members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })),
             ),
-            dtype,
-          ),
       });
     }
     if (!parts.some(({ canonical }) => canonical.includes(".experts."))) continue;
@@ -148,8 +151,11 @@ function pieceRows(rows: number, rowBytes: number): { start: number; end: number
  * Layout of a weight: the one whose tensor the original has (of two under one name the one whose shape it has), else
  * the one that another expert of the same part has, else the first.
  */
-function chooser(family: Family, placed: ReturnType<typeof placer>,
-  original?: Disk): (tensor: ExpectedTensor) => Layout {
+function chooser(
+  family: Family,
+  placed: ReturnType<typeof placer>,
+  original?: Disk,
+): (tensor: ExpectedTensor) => Layout {
   const known = new Map<string, number>();
   return (tensor) => {
     const layouts = diskLayouts(tensor.name, family);

@@ -6,8 +6,10 @@ import type { TensorStore } from "./tensor-store.js";
  * @returns Float64Array of F64, I32, U32; BigInt64Array of I64; BigUint64Array of U64; Float32Array of the others,
  *   which it holds
  */
-export async function exactValues(store: TensorStore,
-  name: string): Promise<Float32Array | Float64Array | BigInt64Array | BigUint64Array> {
+export async function exactValues(
+  store: TensorStore,
+  name: string,
+): Promise<Float32Array | Float64Array | BigInt64Array | BigUint64Array> {
   const { dtype } = store.info(name);
   if (!["F64", "I64", "U64", "I32", "U32"].includes(dtype)) return store.values(name);
   const { buffer } = await store.bytes(name); // fresh memory that begins aligned

@@ -17,8 +17,11 @@ const PARALLEL = /^(?:module\.)+/;
  *
  * @returns the store itself where its names need no change, or where no such change gives more of them
  */
-export function underFamilyNames(store: TensorStore, spec: ModelSpec,
-  family: Family): { store: TensorStore; notes: string[] } {
+export function underFamilyNames(
+  store: TensorStore,
+  spec: ModelSpec,
+  family: Family,
+): { store: TensorStore; notes: string[] } {
   const kinds = new Map(expectedTensors(spec).map(({ name }) => [name.replace(/\d+/g, "*"), name]));
   const asked = [...kinds.values()].map((name) => diskNames(name, family));
   const count = (has: (name: string) => boolean) =>

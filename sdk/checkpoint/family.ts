@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
-import type { Activation, ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
+import type { ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
+import type { Activation } from "../tensor/ops/activation.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import type { Layout } from "./place.js";
 import { ropeConfig } from "./rope-config.js";

@@ -21,8 +21,10 @@ export interface ResolveModelOptions extends DownloadOptions {
  * @throws MoeError `no-such-model`, `offline`, and those of the download
  * @example await resolveModel("nano-switch")
  */
-export async function resolveModel(ref: string,
-  { env = process.env, ...options }: ResolveModelOptions = {}): Promise<string> {
+export async function resolveModel(
+  ref: string,
+  { env = process.env, ...options }: ResolveModelOptions = {},
+): Promise<string> {
   if (await stat(ref).catch(() => undefined)) return ref;
   const bundled = await bundledModels();
   if (bundled.includes(ref)) return packageFile(`data/models/${ref}`);

@@ -1,6 +1,6 @@
-import { cost } from "../evaluate/cost.js";
+import { formatBytes, formatCount } from "../format.js";
+import { cost } from "../model/cost.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
-import { formatBytes, formatCount } from "../view/format.js";
 
 export interface ModelCardInput {
   name: string;
@@ -22,9 +22,9 @@ export function modelCard({ name, before, after, layout, layouts, leftOut, prove
   const experts = moeLayers(after).map(({ id, ffn }) =>
     `| ${id} | ${ffn.experts} | ${new Set(ffn.expertOf.filter((slot) => slot >= 0)).size} | ${ffn.router.topK} |`
   );
-  const sizes = Object.entries(layouts).flatMap((
-    [which, bytes],
-  ) => (bytes === undefined ? [] : [`${which} ${formatBytes(bytes)}`]));
+  const sizes = Object.entries(layouts).flatMap(
+    ([which, bytes]) => (bytes === undefined ? [] : [`${which} ${formatBytes(bytes)}`])
+  );
   return ["---", "tags:", "- mixture-of-experts", "- moelab", "---", "", `# ${name}`, "",
     `${formatCount(parameters.total)} parameters, ${formatCount(active.total)} active per token; `
     + `architecture ${String((before.architectures as string[] | undefined)?.[0] ?? before.model_type)}.`, "",

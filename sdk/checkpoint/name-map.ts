@@ -1,5 +1,6 @@
 import { MoeError } from "../errors.js";
-import { type ExpectedTensor, expectedTensors } from "../model/expected-tensors.js";
+import { type ExpectedTensor } from "../model/expected-tensor.js";
+import { expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";
 import { otherExpertLayouts } from "./expert-layouts.js";
 import type { Family } from "./family.js";
@@ -58,9 +59,9 @@ function makeLayouts(pattern: string, family: Family): Layout[] {
   const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = pattern.slice(0, pattern.length - factor.length);
   const found = family.names[whole] ?? biasOf(whole, family);
-  const named = (found === undefined ? [] : [found].flat()).map((
-    entry,
-  ): Layout => (typeof entry === "string" ? { name: entry } : entry));
+  const named = (found === undefined ? [] : [found].flat()).map(
+    (entry): Layout => (typeof entry === "string" ? { name: entry } : entry)
+  );
   const gated = whole.replace(/\.(up|down)(\.bias)?$/, ".gate") in family.names;
   const layouts = factor ? named : [...named, ...otherExpertLayouts(whole, named, gated)];
   // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
@@ -86,9 +87,7 @@ export function diskNames(canonical: string, family: Family): string[] {
 function biasOf(pattern: string, family: Family): Family["names"][string] | undefined {
   if (!pattern.endsWith(".bias")) return undefined;
   const matrix = family.names[pattern.slice(0, -".bias".length)];
-  const beside = (
-    entry: string | Layout,
-  ):
+  const beside = (entry: string | Layout):
     | string
     | Layout => (typeof entry === "string"
       ? entry.replace(/\.weight$/, ".bias")

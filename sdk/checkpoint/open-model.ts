@@ -32,8 +32,10 @@ export interface OpenedModel {
  * @throws MoeError `no-checkpoint`, `half-written`, `unknown-family`, `missing-tensors`, `unknown-tensors`,
  *   `shape-mismatch`; FormatError for bytes that do not parse
  */
-export async function openModel(folder: string,
-  options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {}): Promise<OpenedModel> {
+export async function openModel(
+  folder: string,
+  options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {},
+): Promise<OpenedModel> {
   await refuseHalfWritten(folder);
   const config = await readConfig(folder);
   const { spec, places, store, family, notes } = await openPlaces(folder, config, options.family ?? familyOf(config));

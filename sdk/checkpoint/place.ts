@@ -46,8 +46,13 @@ export interface Place {
  * @example placeOf({ name: "input_linear.weight", expert: "first-axis", stack: ["gate", "up"] }, "up", [20, 32], {
  *   gate: 20, up: 20 }, { at: 5, of: 6 })
  */
-export function placeOf(layout: Layout, part: string, shape: number[], heights: Record<string, number>,
-  expert?: { at: number; of: number }): Place {
+export function placeOf(
+  layout: Layout,
+  part: string,
+  shape: number[],
+  heights: Record<string, number>,
+  expert?: { at: number; of: number },
+): Place {
   const { name, transpose = false, squeeze, stack = [part], interleaved } = layout;
   const total = stack.reduce((sum, other) => sum + heights[other], 0);
   const before = stack.slice(0, stack.indexOf(part)).reduce((sum, other) => sum + heights[other], 0);

@@ -30,8 +30,10 @@ export interface PlainFile {
  * @returns undefined where a file is not as its writers write it, or is not there: `openTensors` reads it, or says what
  *   is wrong
  */
-export async function scanPlainCheckpoint(folder: string,
-  see?: SeeEntry): Promise<{ headers: PlainHeaders; files: ByteFile[] } | undefined> {
+export async function scanPlainCheckpoint(
+  folder: string,
+  see?: SeeEntry,
+): Promise<{ headers: PlainHeaders; files: ByteFile[] } | undefined> {
   const names = new NameKinds(), headers = new PlainHeaders(names);
   const opened = new Set<ByteFile>();
   const reading: (Promise<PlainFile | undefined> | undefined)[] = [];
@@ -50,9 +52,8 @@ export async function scanPlainCheckpoint(folder: string,
       const shards = index && scanPlainIndex(index, names, (key, shard) => expected.add(key, shard));
       if (!shards) return undefined;
       // two headers are read while one is scanned
-      const begin = (
-        at: number,
-      ) => (reading[at] ??= at < shards.length ? readHeader(join(folder, shards[at]), opened) : undefined);
+      const begin =
+        (at: number) => (reading[at] ??= at < shards.length ? readHeader(join(folder, shards[at]), opened) : undefined);
       for (let at = 0; at < shards.length; at++) {
         begin(at + 1)?.catch(() => undefined);
         begin(at + 2)?.catch(() => undefined);

@@ -1,10 +1,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { readRemainder } from "../compress/remainder.js";
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
+import { readRemainder } from "../model/form/low-rank-sparse.js";
 import { type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
-import type { TensorInfo, WeightSource } from "./weight-source.js";
 
 /** A model to be written. */
 export interface SpecAndWeights {

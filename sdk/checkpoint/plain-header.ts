@@ -1,8 +1,8 @@
-import { dtypeSizeBytes } from "./dtype-size.js";
+import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { Literal, viewOf } from "./literal.js";
 import type { NameKinds } from "./name-kinds.js";
 import { joinGroups, type TensorGroup } from "./tensor-summary.js";
-import type { Dtype } from "./weight-source.js";
 
 /** A tensor as it passes by. */
 export interface PlainEntry {

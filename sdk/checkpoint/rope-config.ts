@@ -1,5 +1,5 @@
 import { MoeError } from "../errors.js";
-import type { RotaryScaling } from "../model/spec.js";
+import type { RotaryScaling } from "../model/attention-spec.js";
 
 /** What a configuration says about rotary positions: `$rope` in the expressions of family files. */
 export interface RopeConfig {

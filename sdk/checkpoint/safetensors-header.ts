@@ -1,7 +1,8 @@
 import { FormatError, MoeError } from "../errors.js";
-import { dtypeSizeBytes } from "./dtype-size.js";
+import type { TensorInfo } from "../model/weight-source.js";
+import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { jsonMembers } from "./json-members.js";
-import type { Dtype, TensorInfo } from "./weight-source.js";
 
 /** The reference reader's own limit. The header of a 671 B model in one file would need 11 MB. */
 export const MAX_HEADER_BYTES = 100_000_000;

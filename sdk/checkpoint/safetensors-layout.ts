@@ -1,6 +1,6 @@
 import { MoeError } from "../errors.js";
-import { dtypeSizeBytes } from "./dtype-size.js";
-import type { Dtype } from "./weight-source.js";
+import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 
 export interface TensorToWrite {
   name: string;

@@ -2,13 +2,13 @@ import { closest } from "fastest-levenshtein";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
+import type { TensorInfo } from "../model/weight-source.js";
 import { decode } from "../tensor/formats/index.js";
 import { ByteFile } from "./byte-file.js";
 import { scanPlainCheckpoint } from "./plain-checkpoint.js";
 import { type HeaderEntry, headerLength, parseHeader, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
-import type { TensorInfo } from "./weight-source.js";
 
 export type { Range, TensorStore };
 

@@ -4,12 +4,13 @@ import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from "node:f
 import { basename, join, resolve } from "node:path";
 import { MoeError, suggest } from "../errors.js";
 import { expectedTensors } from "../model/expected-tensors.js";
+import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { encode } from "../tensor/formats/index.js";
 import { trimHeap } from "../tensor/index.js";
 import { changesOf } from "./changed-layers.js";
 import { configText } from "./config-text.js";
 import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype } from "./disk-tensors.js";
-import { dtypeSizeBytes } from "./dtype-size.js";
 import { type Family, familyOf, specFromConfig } from "./family.js";
 import { modelCard } from "./model-card.js";
 import { explainer, staysFloat32 } from "./name-map.js";
@@ -18,7 +19,6 @@ import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
 import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
 import { withoutTie } from "./tied-weights.js";
-import type { Dtype } from "./weight-source.js";
 import { ShardedWriter } from "./write-sharded.js";
 
 /**
@@ -167,8 +167,13 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
 }
 
 /** Writes what is not there yet, and notes from time to time how far it is. */
-async function writePieces(part: string, tensors: readonly DiskTensor[], pieces: readonly Piece[], journal: SaveJournal,
-  { signal, onProgress, maxShardBytes, noteBytes = 256 * 2 ** 20 }: SaveOptions): Promise<void> {
+async function writePieces(
+  part: string,
+  tensors: readonly DiskTensor[],
+  pieces: readonly Piece[],
+  journal: SaveJournal,
+  { signal, onProgress, maxShardBytes, noteBytes = 256 * 2 ** 20 }: SaveOptions,
+): Promise<void> {
   const totalBytes = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const begun = journal.pieces;
   const writer = new ShardedWriter(part, tensors, { maxShardBytes, resume: begun > 0 });
@@ -213,8 +218,12 @@ function withDtype(config: Record<string, unknown>, dtype: SaveOptions["dtype"])
   return { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: TORCH_NAMES[dtype] };
 }
 
-function tensorsOf({ spec, weights }: SpecAndWeights, config: Record<string, unknown>, family: Family,
-  { dtype, original }: SaveOptions): DiskTensor[] {
+function tensorsOf(
+  { spec, weights }: SpecAndWeights,
+  config: Record<string, unknown>,
+  family: Family,
+  { dtype, original }: SaveOptions,
+): DiskTensor[] {
   const expected = new Set(expectedTensors(spec).map(({ name }) => name));
   const unknown = [...weights.names()].filter((name) => !expected.has(name));
   if (unknown.length)
@@ -239,8 +248,12 @@ function modelDtype(config: Record<string, unknown>): Dtype {
  * Tensors that the model does not run are copied as they are, but for layers after the last when the number of experts
  * has changed.
  */
-function unrun({ spec }: SpecAndWeights, family: Family, layout: SaveLayout,
-  { original }: SaveOptions): { copied: DiskTensor[]; leftOut: string[] } {
+function unrun(
+  { spec }: SpecAndWeights,
+  family: Family,
+  layout: SaveLayout,
+  { original }: SaveOptions,
+): { copied: DiskTensor[]; leftOut: string[] } {
   const explain = explainer(spec, family);
   const copied: DiskTensor[] = [], leftOut: string[] = [];
   for (const name of original?.names() ?? []) {

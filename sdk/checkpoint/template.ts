@@ -17,8 +17,12 @@ const MAX_REPEATS = 1000;
  * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
  * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
  */
-export async function fill(template: unknown, config: object, definitions: Record<string, unknown>,
-  bindings: Bindings): Promise<unknown> {
+export async function fill(
+  template: unknown,
+  config: object,
+  definitions: Record<string, unknown>,
+  bindings: Bindings,
+): Promise<unknown> {
   if (typeof template === "string")
     return template.startsWith("=") ? evaluate(template.slice(1), config, bindings) : template;
   if (Array.isArray(template)) {

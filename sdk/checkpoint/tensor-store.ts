@@ -1,4 +1,4 @@
-import type { TensorInfo } from "./weight-source.js";
+import type { TensorInfo } from "../model/weight-source.js";
 
 /** A half-open range: `end` is not part of it. */
 export interface Range {

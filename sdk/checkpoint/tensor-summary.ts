@@ -1,5 +1,5 @@
+import type { Dtype } from "../tensor/formats/dtype.js";
 import type { TensorStore } from "./tensor-store.js";
-import type { Dtype } from "./weight-source.js";
 
 /** All tensors whose names differ by layer and expert alone, in one dtype. */
 export interface TensorGroup {

@@ -26,8 +26,11 @@ export function withTiedNames(spec: ModelSpec, family: Family): Family {
  * @param family with the names of `withTiedNames`
  * @returns the model as the checkpoint has it, and a sentence for everything that config.json says otherwise
  */
-export async function tiedWeights(spec: ModelSpec, family: Family,
-  store: TensorStore): Promise<{ spec: ModelSpec; notes: string[] }> {
+export async function tiedWeights(
+  spec: ModelSpec,
+  family: Family,
+  store: TensorStore,
+): Promise<{ spec: ModelSpec; notes: string[] }> {
   const found = (canonical: string) => diskNames(canonical, family).find((name) => store.has(name));
   const embed = found("embed");
   const checked = structuredClone(spec);
@@ -86,8 +89,11 @@ async function sameNumbers(store: TensorStore, left: string, right: string): Pro
  * reads nothing else from the key (T5 scales its logits by it; there the stored head alone says it, which transformers
  * 5 and moelab follow).
  */
-export async function withoutTie(config: Record<string, unknown>, spec: ModelSpec,
-  family: Family): Promise<Record<string, unknown>> {
+export async function withoutTie(
+  config: Record<string, unknown>,
+  spec: ModelSpec,
+  family: Family,
+): Promise<Record<string, unknown>> {
   if (spec.head.tied || !(await specFromConfig(config, family)).head.tied) return config;
   const said = { ...config, tie_word_embeddings: false };
   const [read, before] = [await specFromConfig(said, family), await specFromConfig(config, family)];

@@ -11,9 +11,9 @@ export function blocks<T extends { place: Place }>(parts: readonly T[]): T[][] {
 }
 
 /** The numbers of a block as they lie on disk: the inverse of `readPlace` for all weights of the block at once. */
-export async function blockOf(
-  parts: readonly { place: Place; values(): Promise<Float32Array> }[],
-): Promise<Float32Array> {
+export async function blockOf(parts: readonly { place: Place; values(): Promise<Float32Array> }[]): Promise<
+  Float32Array
+> {
   const [{ place, values }] = parts;
   if (parts.length === 1 && !place.pick)
     return place.transposed === undefined ? values() : transpose(await values(), place.transposed);

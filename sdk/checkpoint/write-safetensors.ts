@@ -59,8 +59,11 @@ export class TensorWriter {
     for (const [name, { sizeBytes }] of places) if (sizeBytes > 0) this.missing.set(name, sizeBytes);
   }
 
-  static async create(file: string, tensors: readonly TensorToWrite[],
-    { metadata = { format: "pt" }, resume = false }: WriteOptions = {}): Promise<TensorWriter> {
+  static async create(
+    file: string,
+    tensors: readonly TensorToWrite[],
+    { metadata = { format: "pt" }, resume = false }: WriteOptions = {},
+  ): Promise<TensorWriter> {
     const laidOut = layOut(tensors);
     const header = encodeHeader(laidOut, metadata);
     const places = new Map(

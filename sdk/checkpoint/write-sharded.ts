@@ -46,8 +46,11 @@ export class ShardedWriter {
   private readonly shards: Shard[];
   private readonly shardOf = new Map<string, Shard>();
 
-  constructor(private readonly folder: string, tensors: readonly TensorToWrite[],
-    private readonly options: WriteShardedOptions = {}) {
+  constructor(
+    private readonly folder: string,
+    tensors: readonly TensorToWrite[],
+    private readonly options: WriteShardedOptions = {},
+  ) {
     const groups = split(tensors, options.maxShardBytes ?? 5e9);
     const number = (value: number) => String(value).padStart(5, "0");
     this.shards = groups.map((group, index) => ({

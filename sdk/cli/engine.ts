@@ -24,10 +24,9 @@ command.command("status").description("whether an engine is there, where, and wh
   () => {
     const engine = findEngine();
     if (!engine) {
-      console.log(
-        `no engine; looked in\n${engineFolders().map((folder) => `  ${folder}`).join("\n")}\nBuild one: npx `
-          + "moelab engine build",
-      );
+      console.log(`no engine; looked in\n${
+        engineFolders().map((folder) => `  ${folder}`).join("\n")
+      }\nBuild one: npx ` + "moelab engine build");
       return;
     }
     const { folder, manifest } = engine;

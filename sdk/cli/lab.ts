@@ -20,9 +20,9 @@ function openLab(path: string | undefined, { print = false }: { print?: boolean 
     throw new MoeError("no-notebook",
       `lab: ${target} is not there; accepted is a notebook or a folder. Check the path, or make one with `
         + `\`moelab new NAME\`.`);
-  const jupyter = [["jupyter", "lab"], ["python3", "-m", "jupyterlab"], ["python", "-m", "jupyterlab"]].find((
-    [command, ...args],
-  ) => spawnSync(command!, [...args, "--version"], { stdio: "ignore" }).status === 0);
+  const jupyter = [["jupyter", "lab"], ["python3", "-m", "jupyterlab"], ["python", "-m", "jupyterlab"]].find(
+    ([command, ...args]) => spawnSync(command!, [...args, "--version"], { stdio: "ignore" }).status === 0
+  );
   if (!jupyter)
     throw new MoeError("no-jupyterlab",
       "lab: JupyterLab is not installed; accepted is JupyterLab 4. Get it with `pip install jupyterlab`, "

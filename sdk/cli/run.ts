@@ -69,8 +69,12 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
 }
 
 /** @returns whether all cells ran */
-async function runOne(file: string, notebook: Notebook, { out, html, timeout, kernel, allowErrors, param }: RunOptions,
-  signal: AbortSignal): Promise<boolean> {
+async function runOne(
+  file: string,
+  notebook: Notebook,
+  { out, html, timeout, kernel, allowErrors, param }: RunOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
   const spec = findKernel(kernel ?? defaultKernel(notebook));
   const name = basename(file);
   const count = notebook.cells.filter((cell) => cell.cell_type === "code").length;

@@ -1,8 +1,9 @@
 import { MoeError } from "../errors.js";
-import { mergedLayers } from "../merge/merged-layers.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import type { LayerId } from "../model/spec.js";
-import { option } from "../plan/option.js";
-import type { LayerPlan, Method, Plan, RecipeForm } from "../plan/plan.js";
+import type { LayerPlan, Plan, RecipeForm } from "../plan/plan.js";
 import type { LayerProfile, Profile } from "../profile/profile.js";
 import type { RowImportance, RowScores } from "../profile/row-importance.js";
 import { statistic } from "../profile/statistic.js";
@@ -69,8 +70,11 @@ export const svdCompression: Method<SvdOptions> = {
 };
 
 /** the rows that are not below one threshold over the whole network */
-function mostImportant(profile: Profile, { rank, exclude }: LowRankSparseOptions,
-  keep: number): LowRankSparseOptions["rows"] {
+function mostImportant(
+  profile: Profile,
+  { rank, exclude }: LowRankSparseOptions,
+  keep: number,
+): LowRankSparseOptions["rows"] {
   const layers = mergedLayers(profile, exclude).map((layer) =>
     [layer, statistic<RowImportance>(profile, layer, `rowImportance.${rank}`, `rowImportance.${rank}`)] as const
   );
@@ -78,18 +82,20 @@ function mostImportant(profile: Profile, { rank, exclude }: LowRankSparseOptions
     1 - keep);
   const above = ({ scores }: RowScores) => scores.flatMap((score, row) => (score < threshold ? [] : [row]));
   return Object.fromEntries(
-    layers.map((
-      [layer, slots],
-    ) => [layer,
-      slots.map((matrices) =>
-        Object.fromEntries(Object.entries(matrices).map(([matrix, rows]) => [matrix, above(rows)]))
-      )]
-    ),
+    layers.map(([layer, slots]) => [layer, slots.map((matrices) =>
+      Object.fromEntries(Object.entries(matrices).map(([matrix, rows]) => [matrix, above(rows)]))
+    )]),
   );
 }
 
-function planForm(method: string, paper: string | undefined, profile: Profile, options: SvdOptions, keep: number,
-  rows?: LowRankSparseOptions["rows"]): Plan {
+function planForm(
+  method: string,
+  paper: string | undefined,
+  profile: Profile,
+  options: SvdOptions,
+  keep: number,
+  rows?: LowRankSparseOptions["rows"],
+): Plan {
   if (!Number.isInteger(options.rank) || options.rank < 1) {
     throw new MoeError("rank-out-of-range",
       `compress: rank is ${options.rank}; accepted is a whole number from 1. Change rank.`);

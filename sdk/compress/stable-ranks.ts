@@ -1,5 +1,5 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { stableRank } from "../tensor/linalg/stable-rank.js";
 
 /** Stable rank of each matrix of each stored expert: [slot] by "up", "gate", "down". */
@@ -31,8 +31,11 @@ export async function stableRanks(spec: ModelSpec, weights: WeightSource): Promi
  *
  * @param leaders router output of each slot's leader, for each layer, as the plan names them first
  */
-export function stableRankChange(before: StableRanks, after: StableRanks,
-  leaders: Record<LayerId, number[]>): Record<LayerId, number> {
+export function stableRankChange(
+  before: StableRanks,
+  after: StableRanks,
+  leaders: Record<LayerId, number[]>,
+): Record<LayerId, number> {
   return Object.fromEntries(Object.entries(leaders).map(([layer, experts]) => {
     const changes = Object.keys(after[layer]).flatMap((matrix) =>
       experts.map((expert, slot) => after[layer][matrix][slot] / before[layer][matrix][expert] - 1)

@@ -1,6 +1,6 @@
+import { formatCount } from "../format.js";
+import { cost } from "../model/cost.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
-import { formatCount } from "../view/format.js";
-import { cost } from "./cost.js";
 
 /** What a model is made of, as lines of name and value, from its specification alone. */
 export function architectureCard(spec: ModelSpec): { name: string; value: string }[] {

@@ -30,9 +30,11 @@ export type GenerationScores = Record<"exact_match" | "symbol_error_rate", Score
  * @throws MoeError `no-labels` for no items or an empty answer, `aborted`
  * @example await scoreGeneration((prompt) => model.generate(prompt, { maxTokens: 16 }), items, { stop: [1] })
  */
-export async function scoreGeneration(generate: (prompt: { ids: number[][]; mask: number[][] }) => Promise<number[][]>,
+export async function scoreGeneration(
+  generate: (prompt: { ids: number[][]; mask: number[][] }) => Promise<number[][]>,
   items: readonly GenerationItem[],
-  { stop, batchSize = 32, signal, onProgress }: ScoreGenerationOptions): Promise<GenerationScores> {
+  { stop, batchSize = 32, signal, onProgress }: ScoreGenerationOptions,
+): Promise<GenerationScores> {
   if (items.length === 0)
     throw new MoeError("no-labels",
       "score: the task has no items; accepted is one or more. Check the part and its size.");

@@ -6,8 +6,8 @@ import { resolveModel } from "../checkpoint/hub.js";
 import { readConfig } from "../checkpoint/read-config.js";
 import type { TensorGroup } from "../checkpoint/tensor-summary.js";
 import { MoeError } from "../errors.js";
+import { formatBytes, formatCount } from "../format.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
-import { formatBytes, formatCount } from "../view/format.js";
 import { Html, html } from "../view/html.js";
 import { type Table, table } from "../view/table.js";
 import { architectureCard } from "./architecture-card.js";
@@ -19,8 +19,12 @@ export class Inspection implements Displayable {
    * @param tensors by part and dtype, the largest first
    * @param problem why there is no card
    */
-  constructor(readonly model: string, readonly card: readonly { name: string; value: string }[],
-    readonly tensors: readonly TensorGroup[], readonly problem?: string) {}
+  constructor(
+    readonly model: string,
+    readonly card: readonly { name: string; value: string }[],
+    readonly tensors: readonly TensorGroup[],
+    readonly problem?: string,
+  ) {}
 
   toText(): string {
     const width = Math.max(...this.card.map(({ name }) => name.length)) + 2;

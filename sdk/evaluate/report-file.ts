@@ -11,19 +11,18 @@ const MAX_REPORT_BYTES = 64 * 2 ** 20;
 const Entries = v.record(v.string(), v.union([v.pipe(v.number(), v.finite()), v.string()]));
 
 /** The layout of lm-evaluation-harness; fields of other versions of it are kept as they are. */
-export const ReportSchema = v.pipe(
-  v.looseObject({
-    results: v.record(v.string(), Entries),
-    groups: v.optional(v.record(v.string(), Entries)),
-    group_subtasks: v.optional(v.record(v.string(), v.array(v.string()))),
-    configs: v.record(v.string(), v.record(v.string(), v.unknown())),
-    versions: v.record(v.string(), v.union([v.number(), v.string()])),
-    "n-shot": v.record(v.string(), v.number()),
-    higher_is_better: v.optional(v.record(v.string(), v.record(v.string(), v.nullable(v.boolean())))),
-    "n-samples": v.record(v.string(), v.object({ original: v.number(), effective: v.number() })),
-    config: v.optional(v.record(v.string(), v.unknown())),
-    date: v.optional(v.number()),
-  }),
+export const ReportSchema = v.pipe(v.looseObject({
+  results: v.record(v.string(), Entries),
+  groups: v.optional(v.record(v.string(), Entries)),
+  group_subtasks: v.optional(v.record(v.string(), v.array(v.string()))),
+  configs: v.record(v.string(), v.record(v.string(), v.unknown())),
+  versions: v.record(v.string(), v.union([v.number(), v.string()])),
+  "n-shot": v.record(v.string(), v.number()),
+  higher_is_better: v.optional(v.record(v.string(), v.record(v.string(), v.nullable(v.boolean())))),
+  "n-samples": v.record(v.string(), v.object({ original: v.number(), effective: v.number() })),
+  config: v.optional(v.record(v.string(), v.unknown())),
+  date: v.optional(v.number()),
+}),
   v.check(
     ({ results }) =>
       Object.values(results).every((entries) => metricKeys(entries).every((key) => stderrKey(key) in entries)),
@@ -32,8 +31,7 @@ export const ReportSchema = v.pipe(
   v.check(
     ({ results, configs, groups }) => Object.keys(results).every((task) => task in configs || task in (groups ?? {})),
     "every task has its configuration",
-  ),
-);
+  ));
 
 export type ReportFile = v.InferOutput<typeof ReportSchema>;
 

@@ -65,19 +65,23 @@ export function report(tasks: readonly TaskResult[], { provenance, groups = [] }
     versions: { ...each((task) => task.version ?? 1),
       ...Object.fromEntries(groups.map(({ name, version }) => [name, version ?? 1])) },
     "n-shot": each((task) => task.shots ?? 0),
-    higher_is_better: { ...each(directions), ...Object.fromEntries(
-      groups.map((
-        { name, tasks },
-      ) => [name, Object.assign({}, ...tasks.map((task) => directions(byName.get(task)!)))]),
-    ) },
+    higher_is_better: { ...each(directions),
+      ...Object.fromEntries(
+        groups.map(
+          ({ name, tasks }) => [name, Object.assign({}, ...tasks.map((task) => directions(byName.get(task)!)))]
+        ),
+      ) },
     "n-samples": each((task) => ({ original: task.available ?? task.n, effective: task.n })),
     ...provenance,
   };
 }
 
 /** The result of a task from its scores. */
-export function taskResult(task: string, scores: readonly Score[],
-  about: Pick<TaskResult, "available" | "shots" | "version" | "config"> = {}): TaskResult {
+export function taskResult(
+  task: string,
+  scores: readonly Score[],
+  about: Pick<TaskResult, "available" | "shots" | "version" | "config"> = {},
+): TaskResult {
   return { task,
     metrics: scores.map(({ metric, value, stderr }) => ({ metric, value, ...(Number.isFinite(stderr) && { stderr }) })),
     n: scores[0].n, ...about };

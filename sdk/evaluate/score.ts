@@ -1,4 +1,4 @@
-import { mean, meanStderr } from "./statistics/mean.js";
+import { mean, meanStderr } from "../statistics/mean.js";
 import { ratio } from "./statistics/ratio.js";
 
 /** One number about a model on a task, with what paired tests need. */

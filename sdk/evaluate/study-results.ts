@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as v from "valibot";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
+import { mean, meanStderr } from "../statistics/mean.js";
 import { metricKeys, readReport, stderrKey } from "./report-file.js";
 import { type ArmComparison, type ArmResult, type Claim, compareArms } from "./statistics/compare-arms.js";
-import { mean, meanStderr } from "./statistics/mean.js";
 
 /** One model of a study that was scored: an arm at one ratio and stage, on one teacher. */
 export interface StudyEntry {

@@ -30,8 +30,11 @@ export type TaskScores = Record<"exact_match" | "token_accuracy" | "nll", Score>
  * @throws MoeError `no-labels` for an empty task or an item without a label, `aborted`
  * @example const { exact_match } = await scoreTask(model, batches); exact_match.value
  */
-export async function scoreTask(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[],
-  { teacher, signal, onProgress }: ScoreTaskOptions = {}): Promise<TaskScores> {
+export async function scoreTask(
+  model: LogitsModel | TeacherLogits,
+  batches: readonly TaskBatch[],
+  { teacher, signal, onProgress }: ScoreTaskOptions = {},
+): Promise<TaskScores> {
   const items = itemOrder(batches);
   const total = items.flat().length;
   const zeros = () => new Array<number>(total).fill(0);
@@ -75,8 +78,10 @@ export async function scoreTask(model: LogitsModel | TeacherLogits, batches: rea
 }
 
 /** Per labelled position of one batch. */
-async function measure(logits: Tensor, batch: TaskBatch,
-  teacher?: TeacherLogits
+async function measure(
+  logits: Tensor,
+  batch: TaskBatch,
+  teacher?: TeacherLogits,
 ): Promise<{ best: ArrayLike<number>; loss: ArrayLike<number>; kl?: Float32Array; agree?: Uint8Array }> {
   const [best, loss] = tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels.flat().filter((label) => label >= 0), "int32");

@@ -26,9 +26,11 @@ export interface LogitsModel {
   forward(batch: Input): Promise<{ logits: Tensor; dispose?(): void }>;
   /** every pass reads the weights again; then `sweep` takes all batches through each layer in turn */
   readonly streams?: boolean;
-  sweep?(batches: Input[],
+  sweep?(
+    batches: Input[],
     options: { onLogits(logits: Tensor, batch: number): Promise<void>; onProgress?(done: number, total: number): void;
-      signal?: AbortSignal }): Promise<void>;
+      signal?: AbortSignal },
+  ): Promise<void>;
   memory?: MemoryBudget;
 }
 
@@ -50,9 +52,12 @@ async function labelledLogits(model: LogitsModel, batch: TaskBatch): Promise<Ten
  *
  * @param onProgress of a model that streams: the share of its layers that is done
  */
-export async function eachLabelledLogits(model: LogitsModel | TeacherLogits, batches: readonly TaskBatch[],
+export async function eachLabelledLogits(
+  model: LogitsModel | TeacherLogits,
+  batches: readonly TaskBatch[],
   see: (rows: Tensor, at: number) => Promise<void>,
-  { signal, onProgress }: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<void> {
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?(share: number): void } = {},
+): Promise<void> {
   const seen = async (rows: Tensor, at: number) => {
     try {
       await see(rows, at);
@@ -126,8 +131,11 @@ export class TeacherLogits {
    * what the
    * budget does not keep waits in a file until the work is done.
    */
-  async during<R>(batches: readonly TaskBatch[], work: () => Promise<R>,
-    options: { signal?: AbortSignal; onProgress?(share: number): void } = {}): Promise<R> {
+  async during<R>(
+    batches: readonly TaskBatch[],
+    work: () => Promise<R>,
+    options: { signal?: AbortSignal; onProgress?(share: number): void } = {},
+  ): Promise<R> {
     const { streams, memory } = this.model;
     const missing = batches.filter((batch) => !this.has(batch));
     if (!streams || !memory || missing.length === 0) return work();

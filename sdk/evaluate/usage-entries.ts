@@ -1,5 +1,5 @@
 import { effectiveExperts } from "../profile/effective-experts.js";
-import { mean } from "./statistics/mean.js";
+import { mean } from "../statistics/mean.js";
 import type { StudyEntry, StudyResults } from "./study-results.js";
 
 /**

@@ -1,8 +1,8 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
+import { disposeExperts, inOrder, readExpert } from "../match/aligned-experts.js";
+import { type ExpertMatrices, weightMatching } from "../match/weight-matching.js";
 import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { Rng, tf } from "../tensor/index.js";
-import { disposeExperts, inOrder, readExpert } from "./aligned-experts.js";
-import { type ExpertMatrices, weightMatching } from "./weight-matching.js";
 
 /**
  * Share of the squared distance to the layer's first expert that reordering neurons takes away, a mean over experts.
@@ -22,8 +22,11 @@ export interface AlignmentGain {
  *
  * @param experts of each layer that are compared with its first; default all
  */
-export async function alignmentGain(spec: ModelSpec, weights: WeightSource,
-  { experts = Infinity, seed = 0 } = {}): Promise<Record<LayerId, AlignmentGain>> {
+export async function alignmentGain(
+  spec: ModelSpec,
+  weights: WeightSource,
+  { experts = Infinity, seed = 0 } = {},
+): Promise<Record<LayerId, AlignmentGain>> {
   const gains: Record<LayerId, AlignmentGain> = {};
   for (const { id, ffn } of moeLayers(spec)) {
     const rng = new Rng(`alignment gain ${seed} ${id}`);

@@ -1,9 +1,9 @@
+import { groupsOf } from "../match/random-groups.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
 import { keepPerLayer } from "../plan/keep.js";
-import type { Method, Plan, SlotRecipe } from "../plan/plan.js";
+import type { Plan, SlotRecipe } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
-import { Rng } from "../tensor/rng.js";
-import { mergedLayers } from "./merged-layers.js";
-import { randomGroups } from "./random-groups.js";
 
 export interface AveragingOptions {
   /** groups of every merged layer: a share in (0, 1] or a count in (1, E] */
@@ -35,8 +35,12 @@ export const averaging: Method<AveragingOptions> = {
  * A plan that merges random groups in every layer, each by the same rule: what the merging baselines of the paper
  * share.
  */
-export function planRandomGroups(method: string, profile: Profile, options: AveragingOptions,
-  merge: (members: number[], layer: string) => SlotRecipe): Plan {
+export function planRandomGroups(
+  method: string,
+  profile: Profile,
+  options: AveragingOptions,
+  merge: (members: number[], layer: string) => SlotRecipe,
+): Plan {
   const plan: Plan = { version: 1, for: profile.model.fingerprint, method, paper: "arXiv:2310.01334",
     options: { ...options }, layers: {} };
   for (const layer of mergedLayers(profile, options.exclude)) {
@@ -47,15 +51,4 @@ export function planRandomGroups(method: string, profile: Profile, options: Aver
     plan.layers[layer] = { slots: members.map((group) => merge(group, layer)), expertOf: labels };
   }
   return plan;
-}
-
-/**
- * The random groups of one layer: they follow from the seed and the layer alone, so that every baseline has the same.
- */
-export function groupsOf(layer: string, experts: number, groups: number,
-  seed = 0): { labels: number[]; members: number[][] } {
-  const labels = randomGroups(experts, groups, new Rng(`${seed} ${layer}`));
-  return { labels,
-    members: Array.from({ length: groups },
-      (_, group) => labels.flatMap((label, expert) => (label === group ? [expert] : []))) };
 }

@@ -1,4 +1,4 @@
-import type { Method } from "../plan/plan.js";
+import type { Method } from "../method/method.js";
 import { type AveragingOptions, planRandomGroups } from "./averaging.js";
 
 export interface GitRebasinOptions extends AveragingOptions {

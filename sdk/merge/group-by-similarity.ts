@@ -1,5 +1,5 @@
 import { MoeError } from "../errors.js";
-import { byFallingUsage } from "./by-falling-usage.js";
+import { byFallingUsage } from "../method/falling-order.js";
 
 export interface GroupOptions {
   /** members that a group may have, its leader included; a full group takes no more. Default: no limit */
@@ -23,8 +23,12 @@ export interface GroupOptions {
  * @throws MoeError `groups-too-small` when the groups cannot hold all experts
  * @example groupBySimilarity([0.6, 0.3, 0.1], [[1, 0, 0.9], [0, 1, 0.2], [0.9, 0.2, 1]], [0, 1])  // [0, 1, 0]
  */
-export function groupBySimilarity(usage: number[], similarity: number[][], leaders: number[],
-  options: GroupOptions = {}): number[] {
+export function groupBySimilarity(
+  usage: number[],
+  similarity: number[][],
+  leaders: number[],
+  options: GroupOptions = {},
+): number[] {
   const experts = usage.length;
   const capacity = options.capacity ?? experts;
   if (capacity * leaders.length < experts) {

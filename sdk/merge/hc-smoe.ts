@@ -1,7 +1,9 @@
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import type { LayerId } from "../model/spec.js";
 import { keepPerLayer } from "../plan/keep.js";
-import { option } from "../plan/option.js";
-import type { Method, Plan, SlotRecipe } from "../plan/plan.js";
+import type { Plan, SlotRecipe } from "../plan/plan.js";
 import { type GroupNeurons, groupNeuronsName, groupNeuronsObserver,
   type NeuronMatch } from "../profile/observers/group-neurons.js";
 import { type Profile, usage } from "../profile/profile.js";
@@ -9,7 +11,6 @@ import { statistic } from "../profile/statistic.js";
 import { Rng } from "../tensor/rng.js";
 import { closestToCentre, hierarchicalClusters, type Linkage } from "./hierarchical-clusters.js";
 import { type MemberWeighting, memberWeightings, memberWeights } from "./member-weights.js";
-import { mergedLayers } from "./merged-layers.js";
 import { silhouette } from "./silhouette.js";
 
 /** What is clustered: mean outputs over all tokens, router-logit columns, or flattened weights. */

@@ -1,17 +1,18 @@
 import { MoeError } from "../errors.js";
+import { dominantExperts } from "../method/dominant-experts.js";
+import { byFallingUsage } from "../method/falling-order.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import type { LayerId } from "../model/spec.js";
 import { keepPerLayer } from "../plan/keep.js";
-import { option } from "../plan/option.js";
-import type { Alignment, LayerPlan, Method, Plan } from "../plan/plan.js";
+import type { Alignment, LayerPlan, Plan } from "../plan/plan.js";
 import type { ActivationMatching } from "../profile/observers/activation-matching.js";
 import { type Profile, usage } from "../profile/profile.js";
 import { statistic } from "../profile/statistic.js";
 import { Rng } from "../tensor/rng.js";
-import { byFallingUsage } from "./by-falling-usage.js";
-import { dominantExperts } from "./dominant-experts.js";
 import { groupBySimilarity } from "./group-by-similarity.js";
 import { type MemberWeighting, memberWeightings, memberWeights } from "./member-weights.js";
-import { mergedLayers } from "./merged-layers.js";
 import { similarities, type Similarity, similarityMatrix, similarityNeeds } from "./similarity.js";
 import { spectralGroups } from "./spectral-groups.js";
 
@@ -82,12 +83,12 @@ export const mSmoe: Method<MSmoeOptions> = {
   kind: "merge",
   about: "groups experts around the most used ones by router logits and averages each group by usage",
   needs: ["usage"],
-  needsFor: (
-    { similarity = "router-logits", align, alignTo, weights },
-  ) => [...similarityNeeds(similarity), ...(isFisher(weights) ? [weights] : []),
-    ...(align === "activations"
-      ? [alignTo === "leader" || alignTo === "lowest" ? "activationMatching.all" : "activationMatching"]
-      : [])],
+  needsFor:
+    ({ similarity = "router-logits", align, alignTo, weights }) => [...similarityNeeds(similarity),
+      ...(isFisher(weights) ? [weights] : []),
+      ...(align === "activations"
+        ? [alignTo === "leader" || alignTo === "lowest" ? "activationMatching.all" : "activationMatching"]
+        : [])],
   options: ["keep", "similarity", "grouping", "ratio", "result", "weights", "align", "alignTo", "capacity", "exclude",
     "releasedSlip", "epsilon", "combine", "seed"],
 
@@ -164,8 +165,13 @@ function isFisher(weights?: MSmoeOptions["weights"]): weights is FisherWeighting
 }
 
 /** section 3.1: the request that apply carries out; activation matching was solved while profiling */
-function alignment(profile: Profile, layer: LayerId, by: "none" | "weights" | "activations" | "zip",
-  to: "first" | "leader" | "lowest", members: number[]): { align?: Alignment } {
+function alignment(
+  profile: Profile,
+  layer: LayerId,
+  by: "none" | "weights" | "activations" | "zip",
+  to: "first" | "leader" | "lowest",
+  members: number[],
+): { align?: Alignment } {
   if (by === "none" || by === "zip") return {};
   if (by === "weights") return { align: { by, to } };
   const name = to === "first" ? "activationMatching" : "activationMatching.all";

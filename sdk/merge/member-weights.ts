@@ -17,8 +17,13 @@ export type MemberWeighting = (typeof memberWeightings)[number];
  * @param epsilon added to the sum that they are divided by; the released codes add 1e-7. Default 0
  * @example memberWeights([0.6, 0.2, 0.2], [0, 2], "frequency", rng)  // [0.75, 0.25]
  */
-export function memberWeights(usage: number[], members: number[], weighting: MemberWeighting, rng: Rng,
-  epsilon = 0): number[] {
+export function memberWeights(
+  usage: number[],
+  members: number[],
+  weighting: MemberWeighting,
+  rng: Rng,
+  epsilon = 0,
+): number[] {
   const raw = members.map((expert) => {
     if (weighting === "frequency") return usage[expert];
     if (weighting === "reversed") return 1 - usage[expert];

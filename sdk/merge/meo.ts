@@ -1,9 +1,10 @@
+import { byFallingUsage } from "../method/falling-order.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import { keepPerLayer } from "../plan/keep.js";
-import { option } from "../plan/option.js";
-import type { LayerPlan, Method, Plan } from "../plan/plan.js";
+import type { LayerPlan, Plan } from "../plan/plan.js";
 import { statistic } from "../profile/statistic.js";
-import { byFallingUsage } from "./by-falling-usage.js";
-import { mergedLayers } from "./merged-layers.js";
 
 export interface MeoOptions {
   /** experts that are merged for an input: a share in (0, 1] or a count in (1, E]; default 2 */

@@ -13,8 +13,13 @@ import { oneHot, tf } from "../tensor/index.js";
  * @param bias [E, out]
  * @returns [B, T, out]
  */
-export function mergedLinear(x: Tensor3D, choice: Tensor2D, gates: Tensor2D, weight: Tensor3D,
-  bias?: Tensor2D): Tensor3D {
+export function mergedLinear(
+  x: Tensor3D,
+  choice: Tensor2D,
+  gates: Tensor2D,
+  weight: Tensor3D,
+  bias?: Tensor2D,
+): Tensor3D {
   return tf.tidy(() => {
     const [E, out, width] = weight.shape;
     // [B, E]: the gates where their experts are
@@ -33,7 +38,11 @@ export function mergedLinear(x: Tensor3D, choice: Tensor2D, gates: Tensor2D, wei
  * Products per sequence of T tokens, two FLOPs each: building the merged matrix of K experts, and one expert on every
  * token.
  */
-export function mergedLinearFlops(tokens: number, chosen: number, out: number,
-  width: number): { merged: number; mixture: number } {
+export function mergedLinearFlops(
+  tokens: number,
+  chosen: number,
+  out: number,
+  width: number,
+): { merged: number; mixture: number } {
   return { merged: 2 * out * width * (tokens + chosen), mixture: 2 * out * width * tokens * chosen };
 }

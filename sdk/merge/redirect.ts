@@ -1,4 +1,4 @@
-import type { Method } from "../plan/plan.js";
+import type { Method } from "../method/method.js";
 import { mSmoe, type MSmoeOptions } from "./m-smoe.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Method } from "../plan/plan.js";
+import type { Method } from "../method/method.js";
 import type { ActivationMatching } from "../profile/observers/activation-matching.js";
 import { statistic } from "../profile/statistic.js";
 import { type AveragingOptions, planRandomGroups } from "./averaging.js";

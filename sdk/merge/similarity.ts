@@ -1,8 +1,9 @@
 import type { LayerId } from "../model/spec.js";
-import type { Statistic } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
+import type { Statistic } from "../profile/statistic.js";
 import { statistic } from "../profile/statistic.js";
-import { dot } from "../tensor/linalg/matrix.js";
+import { toUnit } from "../tensor/linalg/cosine-similarity.js";
+import { cosineSimilarity } from "../tensor/linalg/cosine-similarity.js";
 import { Rng } from "../tensor/rng.js";
 
 /**
@@ -56,23 +57,6 @@ export function similarityMatrix(profile: Profile, layer: LayerId, name: Similar
   if (name === "routed-mean-output")
     return cosineSimilarity(statistic<number[][]>(profile, layer, "routedMeanOutput", "routedMeanOutput"));
   return statistic<number[][]>(profile, layer, `similarity.${name}`, `similarity.${name}`);
-}
-
-/** added to the product of two norms, so that the cosine with a vector of zeros is 0 */
-const EPSILON = 1e-7;
-
-/**
- * Cosines of rows, mapped to [0, 1]; a row of zeros is at 0.5 from every other.
- *
- * @example cosineSimilarity([[1, 0], [0, 1], [-1, 0]])  // [[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]] (rounded)
- */
-export function cosineSimilarity(rows: ArrayLike<number>[]): number[][] {
-  const norms = rows.map((row) => Math.sqrt(dot(row, row)));
-  return rows.map((a, i) => rows.map((b, j) => (i === j ? 1 : toUnit(dot(a, b) / (norms[i] * norms[j] + EPSILON)))));
-}
-
-function toUnit(cosine: number): number {
-  return (cosine + 1) / 2;
 }
 
 function randomSimilarity(experts: number, rng: Rng): number[][] {

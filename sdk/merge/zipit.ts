@@ -1,5 +1,5 @@
-import { option } from "../plan/option.js";
-import type { Method } from "../plan/plan.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import type { ZipMatching } from "../profile/observers/zip-matching.js";
 import { statistic } from "../profile/statistic.js";
 import { type AveragingOptions, planRandomGroups } from "./averaging.js";

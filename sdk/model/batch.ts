@@ -131,3 +131,8 @@ function typesOf({ tokenTypes }: Batch, { B, T, places }: Rows, spec: ModelSpec)
   types.forEach((type, n) => (placed[places?.[n] ?? n] = type));
   return { types: placed };
 }
+
+/** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
+export interface TrainingBatch extends Batch {
+  labels: number[][];
+}

@@ -11,8 +11,13 @@ import type { ModelSpec } from "./spec.js";
  * Token ids -> the first layer's input [N, D].
  * @param offset position of the first token
  */
-export function embed(rows: Rows, spec: ModelSpec, top: LayerWeights, stack: "encoder" | "decoder",
-  offset = 0): Tensor {
+export function embed(
+  rows: Rows,
+  spec: ModelSpec,
+  top: LayerWeights,
+  stack: "encoder" | "decoder",
+  offset = 0,
+): Tensor {
   const { embedding } = spec[stack]!;
   const prefix = stack === "encoder" ? "encoder." : "";
   const own = (name: string) => weight(top, `${prefix}${name}`);

@@ -1,13 +1,8 @@
 import { attentionTensors } from "./attention/tensors.js";
-import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec, NormSpec } from "./spec.js";
+import type { ExpectedTensor } from "./expected-tensor.js";
+import type { NormSpec } from "./norm-spec.js";
+import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
 import { layerId } from "./spec.js";
-
-/** Name and shape of a weight that a spec needs; a new model has the value `start` everywhere, or random numbers. */
-export interface ExpectedTensor {
-  name: string;
-  shape: number[];
-  start?: number;
-}
 
 /**
  * Every weight that a spec needs, by canonical name, in running order. Loading, saving, creating and counting

@@ -27,8 +27,12 @@ export interface GenerateOptions {
  * @param prompt rows, padded on the right or on the left, with mask; rows of a decoder-only model may differ in length
  * @returns the added ids of each row, its stop token included
  */
-export async function generate(spec: ModelSpec, resident: Resident, prompt: { ids: number[][]; mask?: number[][] },
-  options: GenerateOptions = {}): Promise<number[][]> {
+export async function generate(
+  spec: ModelSpec,
+  resident: Resident,
+  prompt: { ids: number[][]; mask?: number[][] },
+  options: GenerateOptions = {},
+): Promise<number[][]> {
   await ready();
   refuseTwoSided(spec);
   flattenRows(prompt.ids, prompt.mask, spec, "ids");
@@ -59,8 +63,14 @@ function refuseTwoSided(spec: ModelSpec): void {
       + "are causal models. Use forward.");
 }
 
-async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?: number[][] }, spec: ModelSpec,
-  resident: Resident, options: GenerateOptions, answers: number[][]): Promise<void> {
+async function generateTogether(
+  rows: number[],
+  prompt: { ids: number[][]; mask?: number[][] },
+  spec: ModelSpec,
+  resident: Resident,
+  options: GenerateOptions,
+  answers: number[][],
+): Promise<void> {
   const { maxTokens = 32, stop = spec.tokens.eos, signal } = options;
   const side = flattenRows(prompt.ids, prompt.mask, spec, "ids");
   const caches: LayerCache[] = spec.decoder.layers.map(() => ({}));
@@ -106,8 +116,13 @@ async function generateTogether(rows: number[], prompt: { ids: number[][]; mask?
 }
 
 /** One pass of one stack over some rows, final norm included: [N, D]. */
-async function runOnce(stack: "encoder" | "decoder", rows: Rows, spec: ModelSpec, resident: Resident,
-  extra: Partial<Pass>): Promise<Tensor> {
+async function runOnce(
+  stack: "encoder" | "decoder",
+  rows: Rows,
+  spec: ModelSpec,
+  resident: Resident,
+  extra: Partial<Pass>,
+): Promise<Tensor> {
   const top = new Map([...(await resident.take("embedding")), ...(await resident.take("finalNorm"))]);
   const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
   const activations = new Activations(resident.budget);

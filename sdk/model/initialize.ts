@@ -1,6 +1,6 @@
-import { MemorySource } from "../checkpoint/memory-source.js";
 import type { Rng } from "../tensor/index.js";
 import { expectedTensors } from "./expected-tensors.js";
+import { MemorySource } from "./memory-source.js";
 import type { ModelSpec } from "./spec.js";
 
 /**

@@ -56,9 +56,13 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   }
 }
 
-async function expertsInGroups({ resident, spec: { width: D }, index, activations }: Place,
-  layer: LayerSpec & { ffn: MoeFfnSpec }, path: LayerId, batches: Traveller[],
-  { onMoe, experts }: LayerPassOptions): Promise<void> {
+async function expertsInGroups(
+  { resident, spec: { width: D }, index, activations }: Place,
+  layer: LayerSpec & { ffn: MoeFfnSpec },
+  path: LayerId,
+  batches: Traveller[],
+  { onMoe, experts }: LayerPassOptions,
+): Promise<void> {
   const { ffn } = layer;
   const { budget, source } = resident;
   const groups = expertGroups(ffn, D, budget.groupBytes);
@@ -134,8 +138,13 @@ async function expertsInGroups({ resident, spec: { width: D }, index, activation
 }
 
 /** One batch through a piece of a layer: its activation is replaced, what the piece recorded is shown. */
-async function step({ activations }: Pick<Place, "activations">, traveller: Traveller, batch: number,
-  { onMoe }: LayerPassOptions, run: (x: Tensor, pass: Pass) => Tensor): Promise<void> {
+async function step(
+  { activations }: Pick<Place, "activations">,
+  traveller: Traveller,
+  batch: number,
+  { onMoe }: LayerPassOptions,
+  run: (x: Tensor, pass: Pass) => Tensor,
+): Promise<void> {
   const { pass } = traveller;
   const records: MoeRecord[] = [];
   const [before, memory] = [await traveller.x.take(), await traveller.memory?.read()];

@@ -1,10 +1,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { readRemainder, withWholeRemainder } from "../compress/remainder.js";
 import { fillTensor } from "../tensor/filling.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
+import { readRemainder, withWholeRemainder } from "./form/low-rank-sparse.js";
 import { putNumbers, putWeight, readWeight } from "./read-weight.js";
 import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
+import type { WeightSource } from "./weight-source.js";
 
 /**
  * The weights of one layer as the blocks use them, by name without the layer's path (`attention.q`, `router`, …).
@@ -37,10 +37,11 @@ export function banksOf(ffn: MoeFfnSpec): Bank[] {
  */
 export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
   return banksOf(ffn).flatMap((bank) => {
-    const oneBytes = 4 * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce(
-      (sum, { shape }) => sum + size(shape),
-      0,
-    );
+    const oneBytes = 4
+      * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce(
+        (sum, { shape }) => sum + size(shape),
+        0,
+      );
     const count = Math.max(1, Math.floor(sizeBytes / oneBytes));
     return Array.from({ length: Math.ceil(bank.slots.length / count) },
       (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
@@ -48,8 +49,10 @@ export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Ban
 }
 
 /** Which canonical names (without the layer's path) make up each resident tensor, and its shape. */
-export function layoutOf(layer: LayerSpec,
-  D: number): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
+export function layoutOf(
+  layer: LayerSpec,
+  D: number,
+): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
   const { ffn } = layer;
   return [...plainLayout(layer, D),
     ...(ffn?.kind === "moe" ? banksOf(ffn).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
@@ -74,8 +77,12 @@ function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
 }
 
 /** Reads one layer. The caller disposes it with `disposeWeights`. */
-export async function readLayer(source: WeightSource, path: string, layer: LayerSpec,
-  D: number): Promise<LayerWeights> {
+export async function readLayer(
+  source: WeightSource,
+  path: string,
+  layer: LayerSpec,
+  D: number,
+): Promise<LayerWeights> {
   const weights = await readPlain(source, path, layer, D);
   try {
     if (layer.ffn?.kind === "moe") {
@@ -90,8 +97,12 @@ export async function readLayer(source: WeightSource, path: string, layer: Layer
 }
 
 /** What a layer holds beside its routed experts. */
-export async function readPlain(source: WeightSource, path: string, layer: LayerSpec,
-  D: number): Promise<LayerWeights> {
+export async function readPlain(
+  source: WeightSource,
+  path: string,
+  layer: LayerSpec,
+  D: number,
+): Promise<LayerWeights> {
   const weights: LayerWeights = new Map();
   try {
     for (const { key } of plainLayout(layer, D)) weights.set(key, await readWeight(source, `${path}.${key}`));
@@ -103,8 +114,13 @@ export async function readPlain(source: WeightSource, path: string, layer: Layer
 }
 
 /** The stacked experts of a bank. Expert by expert, so that what lies together on disk is read together. */
-export async function readBank(source: WeightSource, path: string, ffn: MoeFfnSpec, bank: Bank,
-  D: number): Promise<LayerWeights> {
+export async function readBank(
+  source: WeightSource,
+  path: string,
+  ffn: MoeFfnSpec,
+  bank: Bank,
+  D: number,
+): Promise<LayerWeights> {
   const layout = bankLayout(bank, ffn, D);
   const stacks = layout.map(({ shape }) => fillTensor(shape));
   try {

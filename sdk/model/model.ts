@@ -1,5 +1,4 @@
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { tf } from "../tensor/index.js";
 import { type Batch, inGivenOrder } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
@@ -7,6 +6,7 @@ import { MemoryBudget } from "./memory-budget.js";
 import { Resident } from "./resident.js";
 import { type LayerId, layerIds, type ModelSpec } from "./spec.js";
 import { sweep, type SweepOptions } from "./sweep.js";
+import type { WeightSource } from "./weight-source.js";
 
 export interface ForwardOptions {
   /** hidden states of every layer, and what the routers did; default neither */
@@ -51,8 +51,12 @@ export class Model {
    * @param residency.keep a layer stays once it was read (default), or is read again for each use; `memory`: bytes of
    *   weights and activations, or the budget of another model that is shared; default no limit
    */
-  constructor(readonly id: string, readonly spec: ModelSpec, readonly weights: WeightSource,
-    residency: { keep?: boolean; memory?: number | MemoryBudget } = {}) {
+  constructor(
+    readonly id: string,
+    readonly spec: ModelSpec,
+    readonly weights: WeightSource,
+    residency: { keep?: boolean; memory?: number | MemoryBudget } = {},
+  ) {
     this.memory = residency.memory instanceof MemoryBudget
       ? residency.memory
       : new MemoryBudget(residency.memory, residency.keep);

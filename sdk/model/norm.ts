@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { layerNorm, rmsNorm } from "../tensor/index.js";
 import { type LayerWeights, weight } from "./layer-weights.js";
-import type { NormSpec } from "./spec.js";
+import type { NormSpec } from "./norm-spec.js";
 
 /** Normalises the last axis by the weights of that name. */
 export function normalize(x: Tensor, spec: NormSpec, weights: LayerWeights, name: string): Tensor {

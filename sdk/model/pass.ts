@@ -1,9 +1,15 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
-import type { LoadedExperts } from "./expert/loaded-experts.js";
 import type { LayerWeights } from "./layer-weights.js";
 import type { LayerId, MoeFfnSpec } from "./spec.js";
+
+/** Reads experts of a layer that is larger than memory, for those who run them apart. */
+export interface ExpertReader {
+  /** reads those of these slots that are not there, and gives the others back */
+  load(slots: readonly number[]): Promise<void>;
+  expert(slot: number): { run(x: Tensor): Tensor2D; hidden(x: Tensor): Tensor2D };
+}
 
 /** What one MoE layer did; N = B x T rows, padding included (its choices are -1). */
 export interface MoeRecord {
@@ -11,7 +17,7 @@ export interface MoeRecord {
   spec: MoeFfnSpec;
   weights: LayerWeights;
   /** of a layer that is larger than memory: its experts are read when they are asked for */
-  experts?: LoadedExperts;
+  experts?: ExpertReader;
   /** [N, D] */
   input: Tensor2D;
   /** [N, E] */

@@ -12,8 +12,13 @@ import type { PositionSpec } from "./spec.js";
  * @returns [N, D]
  * @throws MoeError `too-long` beyond the last learned position
  */
-export function positions(rows: Rows, spec: PositionSpec, D: number, table: Tensor | undefined,
-  offset: number): Tensor {
+export function positions(
+  rows: Rows,
+  spec: PositionSpec,
+  D: number,
+  table: Tensor | undefined,
+  offset: number,
+): Tensor {
   return spec.kind === "learned" ? learned(rows, spec, table as Tensor, offset) : sinusoidal(rows, spec.pad, D, offset);
 }
 

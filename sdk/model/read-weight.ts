@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { type Filling, fillTensor } from "../tensor/filling.js";
+import type { WeightSource } from "./weight-source.js";
 
 /** What is read at once: small enough to be in the processor's cache still when it is converted. */
 const PIECE_BYTES = 4 << 20;

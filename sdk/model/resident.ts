@@ -1,10 +1,10 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { topTensors } from "./expected-tensors.js";
 import { keptTensors } from "./kept-tensors.js";
 import { disposeWeights, type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import { readWeight } from "./read-weight.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
+import type { WeightSource } from "./weight-source.js";
 
 /**
  * The weights outside the layers, by what they are needed for: the first layer's input, the norm after the last,
@@ -122,13 +122,13 @@ function drop({ weights }: Held): void {
 
 /** Which of the weights outside the layers an end needs. */
 function endTensors(spec: ModelSpec, end: End) {
-  const endOf = (
-    name: string,
-  ): End => (/(^|\.)finalNorm/.test(name)
-    ? "finalNorm"
-    : /^(head|embedOut$)/.test(name) && !spec.head.tied
-    ? "head"
-    : "embedding");
+  const endOf =
+    (name:
+      string): End => (/(^|\.)finalNorm/.test(name)
+        ? "finalNorm"
+        : /^(head|embedOut$)/.test(name) && !spec.head.tied
+        ? "head"
+        : "embedding");
   return topTensors(spec).filter(({ name }) => endOf(name) === end);
 }
 

@@ -13,8 +13,14 @@ import { layerId, type LayerSpec, type ResidualFactors } from "./spec.js";
  * One layer on the rows of a pass: x [N, D] -> [N, D]. Every block reads the stream and adds to it, with its norm
  * where the spec says; a block that the spec lacks is skipped. Differentiable; knows neither training nor streaming.
  */
-export function runLayer(x: Tensor, spec: LayerSpec, weights: LayerWeights, pass: Pass, stack: "encoder" | "decoder",
-  index: number): Tensor {
+export function runLayer(
+  x: Tensor,
+  spec: LayerSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  stack: "encoder" | "decoder",
+  index: number,
+): Tensor {
   const { ffn } = spec;
   const mixed = runMixers(x, spec, weights, pass, index);
   if (!ffn) return mixed;
@@ -42,14 +48,24 @@ export function runMixers(x: Tensor, spec: LayerSpec, weights: LayerWeights, pas
 type Block = "attention" | "cross" | "ffn";
 
 /** What a block reads of the stream x. */
-export function blockInput(x: Tensor, { normPlace = "before", norm }: LayerSpec, weights: LayerWeights,
-  block: Block): Tensor {
+export function blockInput(
+  x: Tensor,
+  { normPlace = "before", norm }: LayerSpec,
+  weights: LayerWeights,
+  block: Block,
+): Tensor {
   return normPlace === "before" ? normalize(x, norm, weights, `norm.${block}`) : x;
 }
 
 /** The stream x with what a block made of its input. */
-export function addBlock(x: Tensor, input: Tensor, made: Tensor, spec: LayerSpec, weights: LayerWeights,
-  block: Block): Tensor {
+export function addBlock(
+  x: Tensor,
+  input: Tensor,
+  made: Tensor,
+  spec: LayerSpec,
+  weights: LayerWeights,
+  block: Block,
+): Tensor {
   const { normPlace = "before", residual } = spec;
   const norm = (y: Tensor) => normalize(y, spec.norm, weights, `norm.${block}`);
   const factors = block === "cross" ? undefined : residual?.[block];

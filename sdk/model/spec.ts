@@ -1,3 +1,7 @@
+import type { Activation } from "../tensor/ops/activation.js";
+import type { AttentionSpec, SoftmaxAttentionSpec } from "./attention-spec.js";
+import type { NormSpec } from "./norm-spec.js";
+import type { RouterSpec } from "./router-spec.js";
 /**
  * Everything about an architecture that is not a number in a weight. Plain JSON, produced from a
  * checkpoint's config.json by a family file (`data/families/`), changed by plans, read by the blocks.
@@ -88,151 +92,6 @@ export interface ResidualFactors {
   block: number;
 }
 
-export interface NormSpec {
-  kind: "rms" | "layer";
-  eps: number; /** added to the weight before it multiplies */
-  offset?: number;
-  bias?: boolean;
-}
-
-/** Ways to mix tokens; one file each in attention/. */
-export type AttentionSpec = SoftmaxAttentionSpec | LatentAttentionSpec | LightningAttentionSpec | DeltaAttentionSpec
-  | RoutedHeadsSpec | ConvolutionSpec | MambaSpec;
-
-export interface SoftmaxAttentionSpec {
-  kind: "softmax";
-  heads: number;
-  /** < heads: grouped-query */
-  kvHeads: number;
-  headDim: number;
-  /** multiplies q k^T */
-  scale: number;
-  causal: boolean;
-  /** a position sees itself and the window - 1 before it */
-  window?: number;
-  /** a position sees what is before it in its own chunk of this many positions */
-  chunk?: number;
-  bias: { q: boolean; k: boolean; v: boolean; o: boolean };
-  rotary?: RotarySpec;
-  qkNorm?: QkNormSpec;
-  /** q, k and v are cut at +- this, after a norm over all heads */
-  clip?: number;
-  /** one learned score per head that takes attention and gives nothing */
-  sinks?: boolean;
-  /** q is multiplied by 1 + scale log(1 + floor((t + 1) / floor)) at position t */
-  temperature?: { floor: number; scale: number };
-  /** the rows of q hold for each head its query, then a gate: the output is multiplied by sigmoid(gate) */
-  outputGate?: boolean;
-  /** T5's bucketed bias; the layer that owns the table shares it with the layers after it */
-  relative?: { buckets: number; maxDistance: number; bidirectional: boolean; own: boolean };
-}
-
-/** RMS norm of q and k; without `gain` it has no weights. */
-export interface QkNormSpec {
-  over: "head" | "all";
-  when: "before-rotary" | "after-rotary";
-  eps: number;
-  gain: boolean;
-  offset?: number;
-}
-
-/** Multi-head latent attention: keys and values of all heads come from one short vector. DeepSeek-V2, section 2.1. */
-export interface LatentAttentionSpec {
-  kind: "latent";
-  heads: number;
-  /** 0: q comes straight from the stream */
-  qRank: number;
-  kvRank: number;
-  /** channels of q and k without and with rotary, channels of v, all per head */
-  nopeDim: number;
-  ropeDim: number;
-  valueDim: number;
-  scale: number;
-  causal: boolean;
-  /** eps of the norms of the short vectors */
-  eps: number;
-  bias: { q: boolean; kv: boolean; o: boolean };
-  rotary: RotarySpec;
-}
-
-/** Linear attention whose memory fades by exp(-slope) per token, one slope per head. MiniMax-01, section 2.2. */
-export interface LightningAttentionSpec {
-  kind: "lightning";
-  heads: number;
-  headDim: number;
-  /** head h of H fades by exp(-decay 2^(-8 (h + 1) / H)) */
-  decay: number;
-  activation: Activation;
-  eps: number;
-}
-
-/** Gated DeltaNet, arXiv:2412.06464, behind a short convolution. */
-export interface DeltaAttentionSpec {
-  kind: "delta";
-  keyHeads: number;
-  valueHeads: number;
-  keyDim: number;
-  valueDim: number;
-  kernel: number;
-  activation: Activation;
-  eps: number;
-}
-
-/** Mixture of attention heads: the projections of q and of the output are chosen per token. JetMoE, section 2.2. */
-export interface RoutedHeadsSpec {
-  kind: "routed-heads";
-  experts: number;
-  kvHeads: number;
-  headDim: number;
-  scale: number;
-  causal: boolean;
-  rotary: RotarySpec;
-  router: RouterSpec;
-}
-
-/** Gated short convolution over time: out (c * convolution(b * x)). LFM2. */
-export interface ConvolutionSpec {
-  kind: "convolution";
-  kernel: number;
-  bias: boolean;
-}
-
-/** Selective state space, arXiv:2312.00752, with norms on step, B and C as in Jamba where `eps` is given. */
-export interface MambaSpec {
-  kind: "mamba";
-  inner: number;
-  state: number;
-  kernel: number;
-  stepRank: number;
-  activation: Activation;
-  bias: { in: boolean; convolution: boolean };
-  eps?: number;
-}
-
-export interface RotarySpec {
-  theta: number;
-  /** the first `dim` channels of a head are turned */
-  dim: number;
-  /** pairs are neighbours (true) or one from each half (false) */
-  interleaved: boolean;
-  scaling?: RotaryScaling;
-}
-
-/**
- * How frequencies are changed for longer texts; formulas in attention/rotary-frequencies.ts. `length` is in tokens,
- * `amplitude` multiplies cosines and sines.
- */
-export type RotaryScaling =
-  | { kind: "linear"; factor: number }
-  | { kind: "dynamic"; factor: number; length: number }
-  | { kind: "ntk"; alpha: number }
-  | { kind: "llama3"; factor: number; low: number; high: number; length: number }
-  | { kind: "yarn"; factor: number; length: number; fast: number; slow: number; truncate: boolean; amplitude: number }
-  | { kind: "longrope"; length: number; short: number[]; long: number[]; shortAmplitude: number;
-    longAmplitude: number };
-
-export type Activation = "relu" | "silu" | "gelu" | "gelu-tanh";
-
 export interface DenseFfnSpec {
   kind: "dense";
   width: number;
@@ -269,65 +128,12 @@ export type ExpertSpec =
     rows: Record<string, number> }
   | { form: "zero"; width: number };
 
-export interface RouterSpec {
-  /**
-   * - `softmax`: over all logits, then the K largest
-   * - `sigmoid`: of each logit, then the K largest
-   * - `chosen-softmax`: the K largest logits, then a softmax over these
-   * - `sparsemixer`: one choice after the other; a gate is a softmax over the rivals within 2 `jitter` (relative) of
-   *   the best
-   */
-  kind: "softmax" | "sigmoid" | "chosen-softmax" | "sparsemixer";
-  /** K */
-  topK: number;
-  /** gates of the chosen are divided by their sum */
-  normalize: boolean;
-  /** by the p-norm instead of the sum */
-  normalizeP?: number;
-  scale: number;
-  bias: boolean;
-  /** a learned number per expert, `router.choiceBias`, is added to the scores for the choice; gates leave it out */
-  choiceBias?: boolean;
-  /**
-   * experts in `count` groups; only the best `keep` groups take part, ranked by their best score or the sum of the two
-   * best
-   */
-  groups?: { count: number; keep: number; rank: "best" | "best-two" };
-  /** of `sparsemixer` */
-  jitter?: number;
-  /** what a gate multiplies: the expert's output (default), or its input, and then the outputs are added as they are */
-  gates?: "output" | "input";
-  /** multiplies the outputs of the experts beside the gates */
-  outputScale?: number;
-  /** tokens per expert and sequence; later ones are dropped. 0: no limit */
-  capacity: number;
-  /** router outputs that are never chosen */
-  masked?: number[];
-  /**
-   * "released-product": masked logits are multiplied by -1e6 instead, as arXiv:2310.01334's code did for one baseline;
-   * negative ones then win
-   */
-  maskBy?: "released-product";
-  /** a token's further choices are skipped when their gate is below this share of its first one (arXiv:2402.14800) */
-  skipBelow?: number;
-  /**
-   * "sequence": all tokens of a sequence run through one expert, the sum of the chosen experts' weights by their gates;
-   * the choice is made from the mean of their inputs (arXiv:2310.09832)
-   */
-  merge?: "sequence";
-  /**
-   * choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs
-   */
-  combine?: boolean;
-}
-
 /** Canonical path of a layer, e.g. "encoder.layers.2" or "layers.0"; the key of profiles and plans. */
 export type LayerId = string;
 
 /** The MoE layers of a model in running order: encoder first. */
-export function moeLayers(
-  spec: ModelSpec,
-): { id: LayerId; layer: number; stack: "encoder" | "decoder"; ffn: MoeFfnSpec }[] {
+export function moeLayers(spec: ModelSpec): { id: LayerId; layer: number; stack: "encoder" | "decoder";
+  ffn: MoeFfnSpec }[] {
   const found: { id: LayerId; layer: number; stack: "encoder" | "decoder"; ffn: MoeFfnSpec }[] = [];
   for (const stack of ["encoder", "decoder"] as const) {
     spec[stack]?.layers.forEach((layer, index) => {

@@ -8,7 +8,12 @@ import { layerPass, type Traveller } from "./layer-pass.js";
 import { type HeadsRecord, keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { type LayerId, layerId, type ModelSpec } from "./spec.js";
-import type { SweepPoint, SweepState } from "./sweep-state.js";
+
+/** Keeps where a sweep is, so that another one goes on from there. */
+export interface SweepKeeper {
+  restore(activations: Activations): Promise<SweepPoint | undefined>;
+  save(point: SweepPoint): Promise<void>;
+}
 
 /** Where in a sweep something happened. */
 export interface SweepPlace {
@@ -34,7 +39,7 @@ export interface SweepOptions {
    * keeps the activations after each layer, and goes on from those that are there: layers that were done are not shown
    * again
    */
-  state?: SweepState;
+  state?: SweepKeeper;
   /**
    * input of each layer (`layer` = its index), output of the last (`layer` = number of layers) and of the final norm
    * ("norm"), [N, D]; a copy that the handler owns
@@ -54,8 +59,12 @@ export interface SweepOptions {
  *
  * @throws MoeError `bad-batch`, `aborted`, `disk-full`
  */
-export async function sweep(spec: ModelSpec, resident: Resident, batches: Batch[],
-  options: SweepOptions = {}): Promise<void> {
+export async function sweep(
+  spec: ModelSpec,
+  resident: Resident,
+  batches: Batch[],
+  options: SweepOptions = {},
+): Promise<void> {
   await ready();
   const sides = batches.map((batch) => flattenBatch(batch, spec));
   const total = (spec.encoder?.layers.length ?? 0) + spec.decoder.layers.length;
@@ -181,8 +190,13 @@ async function runStack(
 }
 
 /** What the first layer of a stack sees of each batch. */
-async function embedded(sides: Rows[], stack: "encoder" | "decoder", spec: ModelSpec, resident: Resident,
-  activations: Activations): Promise<Held[]> {
+async function embedded(
+  sides: Rows[],
+  stack: "encoder" | "decoder",
+  spec: ModelSpec,
+  resident: Resident,
+  activations: Activations,
+): Promise<Held[]> {
   const top = await resident.take("embedding");
   try {
     const inputs: Held[] = [];
@@ -192,4 +206,11 @@ async function embedded(sides: Rows[], stack: "encoder" | "decoder", spec: Model
   } finally {
     resident.release("embedding");
   }
+}
+
+/** Where a sweep is: `layer` layers of this stack are done. */
+export interface SweepPoint {
+  stack: "encoder" | "decoder";
+  layer: number;
+  batches: { x: Held; bias?: Tensor; memory?: Held }[];
 }

@@ -1,15 +1,15 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
-import { MemorySource } from "../checkpoint/memory-source.js";
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { withWholeRemainder } from "../compress/remainder.js";
 import { tf } from "../tensor/index.js";
 import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
+import { withWholeRemainder } from "./form/low-rank-sparse.js";
 import { type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
+import { MemorySource } from "./memory-source.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
 import { runLayer } from "./run-layer.js";
 import { layerId, type ModelSpec, moeLayers } from "./spec.js";
+import type { WeightSource } from "./weight-source.js";
 
 /** path of the weights outside the layers */
 const TOP = "";

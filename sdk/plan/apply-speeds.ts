@@ -30,8 +30,10 @@ export async function applySpeeds(): Promise<ApplySpeeds> {
 }
 
 /** Milliseconds that the work takes at these speeds. */
-export function timeOf({ numbers, multiplies, assignments, decompositions, pairings }: ApplyWork,
-  speeds: ApplySpeeds): number {
+export function timeOf(
+  { numbers, multiplies, assignments, decompositions, pairings }: ApplyWork,
+  speeds: ApplySpeeds,
+): number {
   const seconds = numbers * speeds.perNumber + multiplies * speeds.perMultiply + pairings * speeds.perNumber
     + assignments.reduce((sum, F) => sum + speeds.assign * F ** 2.5, 0)
     + decompositions.reduce((sum, [m, n]) => sum + speeds.decompose * m * n * Math.min(m, n), 0);

@@ -1,5 +1,5 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { type ExpertSpec, type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import type { Plan, SlotRecipe } from "./plan.js";
 import { referenceSlot } from "./reference-slot.js";
 
@@ -39,8 +39,12 @@ export function applyWork(spec: ModelSpec, plan: Plan, planned: ModelSpec, weigh
 }
 
 /** The same for each slot by itself, in running order; an alignment is counted where it is needed first. */
-export function slotWorks(spec: ModelSpec, plan: Plan, planned: ModelSpec,
-  weights?: WeightSource): { layer: LayerId; slot: number; work: ApplyWork }[] {
+export function slotWorks(
+  spec: ModelSpec,
+  plan: Plan,
+  planned: ModelSpec,
+  weights?: WeightSource,
+): { layer: LayerId; slot: number; work: ApplyWork }[] {
   const after = new Map(moeLayers(planned).map(({ id, ffn }) => [id, ffn]));
   return moeLayers(spec).flatMap(({ id, ffn }) => {
     const change = plan.layers[id];
@@ -76,8 +80,15 @@ function reading(weights: WeightSource | undefined, expert: string): Reading | u
   return { share: sizeBytes / 4 / shape.reduce((a, b) => a * b, 1), matrix: Math.max(...held) / 4 };
 }
 
-function addSlot(work: ApplyWork, ffn: MoeFfnSpec, recipe: SlotRecipe, planned: ExpertSpec, D: number,
-  matched: Set<string>, file: Reading | undefined): void {
+function addSlot(
+  work: ApplyWork,
+  ffn: MoeFfnSpec,
+  recipe: SlotRecipe,
+  planned: ExpertSpec,
+  D: number,
+  matched: Set<string>,
+  file: Reading | undefined,
+): void {
   const F = ffn.slots[ffn.expertOf[recipe.from[0].expert]].width;
   const matrices = ffn.gated ? 3 : 2;
   const size = matrices * F * D;
@@ -116,8 +127,13 @@ interface Sizes {
 }
 
 /** The weighted sum of sources, each in the order of neurons that it is given: `SlotWeights.slot` step by step. */
-function addSum(work: ApplyWork, ffn: MoeFfnSpec, { from, align, elementwise }: SlotRecipe,
-  { F, D, size, file, lastRead }: Sizes, matched: Set<string>): void {
+function addSum(
+  work: ApplyWork,
+  ffn: MoeFfnSpec,
+  { from, align, elementwise }: SlotRecipe,
+  { F, D, size, file, lastRead }: Sizes,
+  matched: Set<string>,
+): void {
   const matrix = F * D;
   const sums = size * (elementwise ? 2 : 1);
   // each source is moved and weighed, then added; elementwise weights twice

@@ -1,16 +1,10 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
-import type { ModelSpec } from "../model/spec.js";
+import type { SpecAndWeights } from "../model/spec-and-weights.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { checkPlan } from "./check.js";
 import type { Plan } from "./plan.js";
 import { plannedSpec } from "./planned-spec.js";
 import { PlannedWeights } from "./planned-weights.js";
-
-/** What a plan is applied to, and what comes out. */
-export interface SpecAndWeights {
-  spec: ModelSpec;
-  weights: WeightSource;
-}
 
 export interface ApplyOptions {
   /** further tensors that recipes name (`elementwise: "fisher"`), with the names and shapes of the model's weights */
@@ -25,8 +19,11 @@ export interface ApplyOptions {
  * @throws MoeError `plan-of-another-model` when the plan was made for other weights, `bad-plan`
  * @example const merged = await applyPlan(model, mSmoe.plan(profile, { keep: 4 }));
  */
-export async function applyPlan(model: SpecAndWeights, plan: Plan,
-  options: ApplyOptions = {}): Promise<SpecAndWeights> {
+export async function applyPlan(
+  model: SpecAndWeights,
+  plan: Plan,
+  options: ApplyOptions = {},
+): Promise<SpecAndWeights> {
   const fingerprint = await model.weights.fingerprint();
   if (plan.for !== fingerprint) {
     throw new MoeError("plan-of-another-model",

@@ -40,10 +40,12 @@ function regrouped(a?: LayerPlan, b?: LayerPlan): number[] {
   if (!a?.expertOf || !b?.expertOf) return [];
   const fellows = (map: number[], expert: number) =>
     map.flatMap((slot, other) => (slot === map[expert] ? [other] : [])).join();
-  return a.expertOf.flatMap((_,
-    expert) => (fellows(a.expertOf!, expert) === fellows(b.expertOf!, expert)
-        && (a.expertOf![expert] < 0) === (b.expertOf![expert] < 0)
-      ? []
-      : [expert])
+  return a.expertOf.flatMap((
+    _,
+    expert,
+  ) => (fellows(a.expertOf!, expert) === fellows(b.expertOf!, expert)
+      && (a.expertOf![expert] < 0) === (b.expertOf![expert] < 0)
+    ? []
+    : [expert])
   );
 }

@@ -1,6 +1,6 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { type Cost, cost, type Shape } from "../evaluate/cost.js";
+import { type Cost, cost, type Shape } from "../model/cost.js";
 import type { ModelSpec } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { type ApplySpeeds, timeOf, usualSpeeds } from "./apply-speeds.js";
 import { type ApplyWork, applyWork } from "./apply-work.js";
 import { checkPlan } from "./check.js";
@@ -42,8 +42,11 @@ export interface ForecastOptions {
  * @throws MoeError `bad-plan`
  * @example forecast(spec, plan).parameters  // { before: 1978520064, after: 732810240 }
  */
-export function forecast(spec: ModelSpec, plan: Plan,
-  { shape, weights, speeds = usualSpeeds }: ForecastOptions = {}): Forecast {
+export function forecast(
+  spec: ModelSpec,
+  plan: Plan,
+  { shape, weights, speeds = usualSpeeds }: ForecastOptions = {},
+): Forecast {
   const checked = checkPlan(plan, spec);
   const planned = plannedSpec(spec, checked);
   const [before, after] = [cost(spec, shape), cost(planned, shape)];

@@ -1,10 +1,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
-import type { TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
+import type { SpecAndWeights } from "../model/spec-and-weights.js";
 import { layerId, type ModelSpec, moeLayers } from "../model/spec.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
-import type { SpecAndWeights } from "./apply.js";
 import type { LayerPlan, Plan } from "./plan.js";
 import { relativeBias } from "./planned-spec.js";
 import { type SlotTensor, SlotWeights } from "./slot-weights.js";
@@ -21,8 +21,12 @@ export class PlannedWeights implements WeightSource {
   private readonly slots: SlotWeights;
   private digest?: Promise<string>;
 
-  constructor(private readonly model: SpecAndWeights, private readonly plan: Plan, spec: ModelSpec,
-    private readonly tensors: Record<string, WeightSource>) {
+  constructor(
+    private readonly model: SpecAndWeights,
+    private readonly plan: Plan,
+    spec: ModelSpec,
+    private readonly tensors: Record<string, WeightSource>,
+  ) {
     this.slots = new SlotWeights(model, tensors);
     for (const name of model.weights.names()) this.origins.set(name, { from: "original", name });
     const made = new Map(moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots]));
@@ -112,8 +116,12 @@ export class PlannedWeights implements WeightSource {
       `read: tensor "${name}" is not in the planned model. Check the name against its architecture.`);
   }
 
-  private replaceSlots(id: string, count: number, before: number,
-    tensorsOf: (slot: number) => Record<string, SlotTensor>): void {
+  private replaceSlots(
+    id: string,
+    count: number,
+    before: number,
+    tensorsOf: (slot: number) => Record<string, SlotTensor>,
+  ): void {
     for (let slot = 0; slot < before; slot++) this.forget(`${id}.experts.${slot}.`);
     for (let slot = 0; slot < count; slot++) {
       for (const [suffix, tensor] of Object.entries(tensorsOf(slot))) {

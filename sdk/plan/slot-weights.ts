@@ -1,14 +1,15 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
-import type { Dtype, TensorInfo, WeightSource } from "../checkpoint/weight-source.js";
-import { factorise, type Factors, largestRows } from "../compress/factorise.js";
-import { cutRows, readRemainder } from "../compress/remainder.js";
-import { type ExpertMatrices, weightMatching } from "../merge/weight-matching.js";
-import { zipByWeights } from "../merge/zip-by-weights.js";
+import { type ExpertMatrices, weightMatching } from "../match/weight-matching.js";
+import { zipByWeights } from "../match/zip-by-weights.js";
 import { expertTensors } from "../model/expected-tensors.js";
+import { cutRows, readRemainder } from "../model/form/low-rank-sparse.js";
+import type { SpecAndWeights } from "../model/spec-and-weights.js";
 import type { ExpertSpec, LayerId, MoeFfnSpec } from "../model/spec.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
+import type { Dtype } from "../tensor/formats/dtype.js";
 import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
-import type { SpecAndWeights } from "./apply.js";
+import { factorise, type Factors, largestRows } from "../tensor/linalg/factorise.js";
 import type { RecipeForm, SlotRecipe } from "./plan.js";
 import { firstSlot, referenceSlot } from "./reference-slot.js";
 
@@ -93,8 +94,13 @@ export class SlotWeights {
    * The factors of a matrix. They are computed together, and those of the last matrix are kept: readers take them in
    * turn.
    */
-  private factored(suffix: string, stored: TensorInfo, form: RecipeForm & { form: "low-rank-sparse" }, kept: number,
-    dense: () => Promise<Float32Array>): Record<string, SlotTensor> {
+  private factored(
+    suffix: string,
+    stored: TensorInfo,
+    form: RecipeForm & { form: "low-rank-sparse" },
+    kept: number,
+    dense: () => Promise<Float32Array>,
+  ): Record<string, SlotTensor> {
     const [out, width] = stored.shape;
     const compute = async (): Promise<Factored> => {
       const { u, v, s } = factorise(await dense(), [out, width], form.rank);
@@ -209,9 +215,10 @@ export class SlotWeights {
     if (!needsMatching(recipe) || recipe.align!.to !== "first" || slot !== firstSlot(ffn))
       return this.readParts(layer, slot);
     return new Map(
-      [...(await this.reference(layer, slot))].map((
-        [suffix, values],
-      ) => [suffix, tf.tensor(values, this.stored(`${layer}.experts.${slot}.${suffix}`)!.shape, "float32")]),
+      [...(await this.reference(layer, slot))].map(
+        ([suffix, values]) => [suffix,
+          tf.tensor(values, this.stored(`${layer}.experts.${slot}.${suffix}`)!.shape, "float32")]
+      ),
     );
   }
 
@@ -260,8 +267,10 @@ export class SlotWeights {
     // a place whose neurons all weigh nothing is their plain mean; by weights it becomes zero where neurons were
     // merged, as in the released code
     const unweighed = (place: number) => (recipe.zip === "weights" && size[place] > 1 ? 0 : 1 / size[place]);
-    const share = (place: number,
-      weight: number) => (mass[place] > 0 ? massOf(weight) / mass[place] : unweighed(place));
+    const share = (
+      place: number,
+      weight: number,
+    ) => (mass[place] > 0 ? massOf(weight) / mass[place] : unweighed(place));
     const totalMass = recipe.from.reduce((sum, { weight }) => sum + massOf(weight), 0);
     const totals = new Map<string, Float32Array>();
     // a function of its own, so that nothing of a matrix is left while the next is read
@@ -285,8 +294,11 @@ export class SlotWeights {
   }
 
   /** Places of the neurons of a slot's sources by the products of their weights. */
-  private async placesByWeights(layer: LayerId, ffn: MoeFfnSpec,
-    recipe: SlotRecipe): Promise<Record<number, number[]>> {
+  private async placesByWeights(
+    layer: LayerId,
+    ffn: MoeFfnSpec,
+    recipe: SlotRecipe,
+  ): Promise<Record<number, number[]>> {
     const neurons: Float32Array[] = [];
     const weights: number[] = [];
     let F = 0;
@@ -313,8 +325,14 @@ export class SlotWeights {
   }
 
   /** Which neuron of a source takes each place; absent: they are in order. */
-  private async order(layer: LayerId, ffn: MoeFfnSpec, recipe: SlotRecipe, expert: number, parts: Parts,
-    leader?: Parts): Promise<number[] | undefined> {
+  private async order(
+    layer: LayerId,
+    ffn: MoeFfnSpec,
+    recipe: SlotRecipe,
+    expert: number,
+    parts: Parts,
+    leader?: Parts,
+  ): Promise<number[] | undefined> {
     if (!recipe.align) return undefined;
     if (recipe.align.permutations) return recipe.align.permutations[expert];
     const [reference, target] = [referenceSlot(ffn, recipe.align, recipe.from), ffn.expertOf[expert]];
@@ -342,8 +360,13 @@ function needsMatching({ align }: SlotRecipe): boolean {
 }
 
 /** total + weight * source with its neurons in a new order; takes both */
-function added(total: Tensor | undefined, source: Tensor, weight: number, order: number[] | undefined,
-  axis: number | undefined): Tensor {
+function added(
+  total: Tensor | undefined,
+  source: Tensor,
+  weight: number,
+  order: number[] | undefined,
+  axis: number | undefined,
+): Tensor {
   return disposing([source, ...(total ? [total] : [])], () => {
     const placed = order && axis !== undefined ? tf.gather(source, tf.tensor1d(order, "int32"), axis) : source;
     const weighted = tf.mul(placed, weight);
@@ -358,8 +381,13 @@ function disposing(inputs: Tensor[], compute: () => Tensor): Tensor {
 }
 
 /** Adds the neurons of a source in their places, each by its share; what has none, by the one share there is. */
-function addPlaced(total: Float32Array, values: Float32Array, places: number[], shares: number[],
-  axis: number | undefined): void {
+function addPlaced(
+  total: Float32Array,
+  values: Float32Array,
+  places: number[],
+  shares: number[],
+  axis: number | undefined,
+): void {
   const F = places.length;
   const width = values.length / F;
   if (axis === undefined) addTimes(total, 0, values, 0, values.length, shares[0]);
@@ -371,8 +399,14 @@ function addPlaced(total: Float32Array, values: Float32Array, places: number[], 
 }
 
 /** to[i] += factor * from[i], for `count` numbers from either place on */
-function addTimes(to: Float32Array, toStart: number, from: Float32Array, fromStart: number, count: number,
-  factor: number): void {
+function addTimes(
+  to: Float32Array,
+  toStart: number,
+  from: Float32Array,
+  fromStart: number,
+  count: number,
+  factor: number,
+): void {
   for (let i = 0; i < count; i++) to[toStart + i] += factor * from[fromStart + i];
 }
 

@@ -1,8 +1,9 @@
-import { mean } from "../evaluate/statistics/mean.js";
-import { median } from "../evaluate/statistics/median.js";
+import { type SpecAndWeights } from "../model/spec-and-weights.js";
+import { mean } from "../statistics/mean.js";
+import { median } from "../statistics/median.js";
 import { type ApplySpeeds, timeOf } from "./apply-speeds.js";
 import { slotWorks } from "./apply-work.js";
-import { type ApplyOptions, applyPlan, type SpecAndWeights } from "./apply.js";
+import { type ApplyOptions, applyPlan } from "./apply.js";
 import type { Plan } from "./plan.js";
 
 export interface TimeApplyOptions extends ApplyOptions {
@@ -22,8 +23,12 @@ export interface TimeApplyOptions extends ApplyOptions {
  *
  * @param speeds as `applySpeeds` measures them
  */
-export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: ApplySpeeds,
-  { trialMs = 2000, ...options }: TimeApplyOptions = {}): Promise<number> {
+export async function timeApply(
+  model: SpecAndWeights,
+  plan: Plan,
+  speeds: ApplySpeeds,
+  { trialMs = 2000, ...options }: TimeApplyOptions = {},
+): Promise<number> {
   const planned = await applyPlan(model, plan, options);
   const works = slotWorks(model.spec, plan, planned.spec);
   const counted = works.map(({ work }) => timeOf(work, speeds));
@@ -59,9 +64,9 @@ export async function timeApply(model: SpecAndWeights, plan: Plan, speeds: Apply
   /** milliseconds of all slots after a pass */
   function whole(took: Map<number, number>): number {
     const sizes = [...new Set([...took.keys()].map((at) => counted[at]))].sort((a, b) => a - b);
-    const known = sizes.map((
-      size,
-    ): [number, number] => [size, mean([...took].filter(([at]) => counted[at] === size).map(([, ms]) => ms))]);
+    const known = sizes.map(
+      (size): [number, number] => [size, mean([...took].filter(([at]) => counted[at] === size).map(([, ms]) => ms))]
+    );
     return counted.reduce((sum, size, at) => sum + (took.get(at) ?? between(known, size)), 0);
   }
 }

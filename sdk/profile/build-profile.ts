@@ -42,16 +42,19 @@ export function layerProfiles(observers: readonly Observer[]): Record<LayerId, L
   return layers;
 }
 
-export function profileOf(layers: Record<LayerId, LayerProfile>,
-  { model, data, tokens, provenance }: ProfileParts): Profile {
+export function profileOf(
+  layers: Record<LayerId, LayerProfile>,
+  { model, data, tokens, provenance }: ProfileParts,
+): Profile {
   return { version: 1, model, data, tokens: tokens ?? tokensOf(layers), layers, ...(provenance && { provenance }) };
 }
 
 function tokensOf(layers: Record<LayerId, LayerProfile>): Profile["tokens"] {
   const most = (encoder: boolean) =>
-    Math.max(0, ...Object.entries(layers).flatMap((
-      [id, layer],
-    ) => (id.startsWith("encoder.") === encoder ? [layer.tokens] : [])));
+    Math.max(0,
+      ...Object.entries(layers).flatMap(
+        ([id, layer]) => (id.startsWith("encoder.") === encoder ? [layer.tokens] : [])
+      ));
   const encoder = most(true);
   return { ...(encoder > 0 && { encoder }), decoder: most(false) };
 }

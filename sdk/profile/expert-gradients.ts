@@ -1,14 +1,14 @@
 import type { Scalar, Tensor, Tensor2D, Variable } from "@tensorflow/tfjs-core";
-import { MemorySource } from "../checkpoint/memory-source.js";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import { flattenBatch } from "../model/batch.js";
+import type { TrainingBatch } from "../model/batch.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { layoutOf } from "../model/layer-weights.js";
+import { MemorySource } from "../model/memory-source.js";
 import { layerId, type ModelSpec } from "../model/spec.js";
 import { Trainable } from "../model/trainable.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { crossEntropy, tf } from "../tensor/index.js";
-import type { TrainingBatch } from "../train/train.js";
 
 /**
  * What is added up over the data:
@@ -39,12 +39,19 @@ export class ExpertGradients {
   private readonly sums = new Map<string, Float64Array>();
   private count = 0;
 
-  private constructor(readonly kind: GradientKind, private readonly model: Trainable,
-    private readonly experts: { variable: Variable; names: string[] }[], private readonly classes: number[]) {}
+  private constructor(
+    readonly kind: GradientKind,
+    private readonly model: Trainable,
+    private readonly experts: { variable: Variable; names: string[] }[],
+    private readonly classes: number[],
+  ) {}
 
   /** @param classes token ids, for `fisher.classes`; `classesOf` finds those of a data set */
-  static async of(kind: GradientKind, { spec, weights }: { spec: ModelSpec; weights: WeightSource },
-    classes: number[] = []): Promise<ExpertGradients> {
+  static async of(
+    kind: GradientKind,
+    { spec, weights }: { spec: ModelSpec; weights: WeightSource },
+    classes: number[] = [],
+  ): Promise<ExpertGradients> {
     const model = await Trainable.from(spec, weights);
     const variables = new Map(model.variables().map(({ name, variable }) => [name, variable]));
     const experts = (["encoder", "decoder"] as const).flatMap((stack) =>

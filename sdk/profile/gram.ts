@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { disposeExperts, readExpert } from "../merge/aligned-experts.js";
+import { disposeExperts, readExpert } from "../match/aligned-experts.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
 import type { Profile } from "./profile.js";
 
@@ -28,8 +28,10 @@ export async function gramOf(vectors: (Tensor | undefined)[]): Promise<number[][
  *
  * @returns a new profile
  */
-export async function withWeightGram(profile: Profile,
-  model: { spec: ModelSpec; weights: WeightSource }): Promise<Profile> {
+export async function withWeightGram(
+  profile: Profile,
+  model: { spec: ModelSpec; weights: WeightSource },
+): Promise<Profile> {
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
     if (!layers[id]) continue;

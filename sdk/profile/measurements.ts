@@ -1,7 +1,6 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import type { ModelSpec } from "../model/spec.js";
-import type { Statistic } from "../plan/plan.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { withWeightGram } from "./gram.js";
 import type { MergeableObserver } from "./observer.js";
 import { mseSimilarityObserver } from "./observers/mse-similarity.js";
@@ -9,6 +8,7 @@ import { observerNamed } from "./observers/named.js";
 import type { Profile } from "./profile.js";
 import { withRowImportance } from "./row-importance.js";
 import { withSensitivity } from "./sensitivity.js";
+import type { Statistic } from "./statistic.js";
 import { weightSimilarities, type WeightSimilarity, type WeightSimilarityOptions,
   withWeightSimilarity } from "./weight-similarity.js";
 
@@ -37,25 +37,28 @@ export function needsGradients(statistic: Statistic): boolean {
  * @example
  * const { observers, finish } = measurements(statisticsFor(mSmoe, { keep: 4 }), model);
  */
-export function measurements(statistics: readonly Statistic[], model: { spec: ModelSpec; weights: WeightSource },
-  options: WeightSimilarityOptions = {}): Measurements {
+export function measurements(
+  statistics: readonly Statistic[],
+  model: { spec: ModelSpec; weights: WeightSource },
+  options: WeightSimilarityOptions = {},
+): Measurements {
   const names = new Set<string>(["usage", ...statistics]);
   for (const name of tensorStatistics) names.delete(name);
   const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
   const gram = names.delete("gram.weight");
   const sensitivity = names.delete("sensitivity");
-  const ranks = [...names].flatMap((
-    name,
-  ) => (/^rowImportance\.\d+$/.test(name) && names.delete(name) ? [Number(name.split(".")[1])] : []));
+  const ranks = [...names].flatMap(
+    (name) => (/^rowImportance\.\d+$/.test(name) && names.delete(name) ? [Number(name.split(".")[1])] : [])
+  );
   if ((sensitivity || ranks.length > 0) && !options.gradients)
     throw new MoeError("gradients-missing",
       `profile: "${sensitivity ? "sensitivity" : "rowImportance"}" is made from gradients, which were not `
         + "given. Pass { gradients }.");
   if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
   return {
-    observers: [...names].map((
-      name,
-    ) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))),
+    observers: [...names].map(
+      (name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))
+    ),
     async finish(profile) {
       let finished = gram ? await withWeightGram(profile, model) : profile;
       if (sensitivity) finished = await withSensitivity(finished, model, options.gradients!);

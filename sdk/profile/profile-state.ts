@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LayerId } from "../model/spec.js";
-import { SweepState } from "../model/sweep-state.js";
 import type { LayerProfile } from "./profile.js";
+import { SweepState } from "./sweep-state.js";
 
 /** What was measured so far, layer by layer in a folder, beside the activations that the next layer begins with. */
 export class ProfileState {
@@ -23,9 +23,7 @@ export class ProfileState {
     const layers: Record<LayerId, LayerProfile> = {};
     for (const layer of done)
       if (there.has(fileOf(layer)))
-        layers[layer] = JSON.parse(
-          await readFile(join(this.folder, fileOf(layer)), "utf8"),
-        ) as LayerProfile;
+        layers[layer] = JSON.parse(await readFile(join(this.folder, fileOf(layer)), "utf8")) as LayerProfile;
     return layers;
   }
 

@@ -1,7 +1,7 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { factorise } from "../compress/factorise.js";
 import { MoeError } from "../errors.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
+import { factorise } from "../tensor/linalg/factorise.js";
 import type { Profile } from "./profile.js";
 
 /** Importance of each row of the remainder of each matrix of each stored expert: [slot] by "up", "gate", "down". */
@@ -20,8 +20,12 @@ export interface RowScores {
  * @returns a new profile
  * @throws MoeError `compressed-already`
  */
-export async function withRowImportance(profile: Profile, model: { spec: ModelSpec; weights: WeightSource },
-  rank: number, gradients: WeightSource): Promise<Profile> {
+export async function withRowImportance(
+  profile: Profile,
+  model: { spec: ModelSpec; weights: WeightSource },
+  rank: number,
+  gradients: WeightSource,
+): Promise<Profile> {
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
     if (!layers[id]) continue;

@@ -1,7 +1,7 @@
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { readRemainder } from "../compress/remainder.js";
 import { expertTensors } from "../model/expected-tensors.js";
+import { readRemainder } from "../model/form/low-rank-sparse.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import type { Profile } from "./profile.js";
 
 /** How much the task loss hangs on each expert, [E]; 0 for a router output without an expert. */
@@ -18,8 +18,11 @@ export interface Sensitivity {
  * @param gradients of the loss, under the names of the weights
  * @returns a new profile
  */
-export async function withSensitivity(profile: Profile, model: { spec: ModelSpec; weights: WeightSource },
-  gradients: WeightSource): Promise<Profile> {
+export async function withSensitivity(
+  profile: Profile,
+  model: { spec: ModelSpec; weights: WeightSource },
+  gradients: WeightSource,
+): Promise<Profile> {
   const layers = { ...profile.layers };
   for (const { id, ffn } of moeLayers(model.spec)) {
     if (!layers[id]) continue;

@@ -19,3 +19,6 @@ export function statistic<T>(profile: Profile, layer: LayerId, key: keyof LayerP
   }
   return value as T;
 }
+
+/** Statistics that a method reads; observers provide them. */
+export type Statistic = "usage" | "routerLogits" | "meanOutput" | "meanInput" | "coactivation" | (string & {});

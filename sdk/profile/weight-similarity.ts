@@ -1,11 +1,11 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
-import { alignedExperts, disposeExperts, inOrder, readExpert } from "../merge/aligned-experts.js";
-import { cosineSimilarity } from "../merge/similarity.js";
-import { type ExpertMatrices, weightMatching } from "../merge/weight-matching.js";
+import { alignedExperts, disposeExperts, inOrder, readExpert } from "../match/aligned-experts.js";
+import { type ExpertMatrices, weightMatching } from "../match/weight-matching.js";
 import { type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
+import { cosineSimilarity } from "../tensor/linalg/cosine-similarity.js";
 import { gramOf } from "./gram.js";
 import type { ChannelNorms } from "./observers/channel-norms.js";
 import { rows } from "./observers/sums.js";

@@ -1,4 +1,4 @@
-import { byFallingUsage } from "../merge/by-falling-usage.js";
+import { byFallingUsage } from "../method/falling-order.js";
 import type { LayerId } from "../model/spec.js";
 
 export interface EagerPrunerOptions {
@@ -59,9 +59,10 @@ export class EagerPruner {
     if (total === 0) return;
     const { memory = 0.6 } = this.options;
     const before = this.usage.get(layer);
-    const mixed = counts.map((count,
-      expert) => (before ? memory * before[expert] + (1 - memory) * (count / total) : count / total)
-    );
+    const mixed = counts.map((
+      count,
+      expert,
+    ) => (before ? memory * before[expert] + (1 - memory) * (count / total) : count / total));
     const sum = mixed.reduce((a, b) => a + b, 0);
     // float32, so that a state that was written and read again is the same
     this.usage.set(layer, mixed.map((share) => Math.fround(share / sum)));

@@ -1,13 +1,11 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
+import type { SweepChanged } from "../method/sweep-changed.js";
 import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { LayerPlan } from "../plan/plan.js";
-import type { MergeableObserver, MoeEvent, Observer } from "../profile/observer.js";
+import type { MergeableObserver, MoeEvent } from "../profile/observer.js";
 import { type SubsetLoss, subsetLossObserver } from "../profile/observers/subset-loss.js";
 import { tf } from "../tensor/index.js";
 import { keepExperts } from "./keep-experts.js";
-
-/** Sweeps the calibration data through the model with these layers changed, and shows what happens to observers. */
-export type SweepChanged = (layers: Record<LayerId, LayerPlan>, observers: readonly Observer[]) => Promise<void>;
 
 /**
  * The progressive procedure of NAEE (arXiv:2402.14800, section 3.1): layer by layer, in running order, every subset of
@@ -17,8 +15,13 @@ export type SweepChanged = (layers: Record<LayerId, LayerPlan>, observers: reado
  * @param keep experts that stay: a share in (0, 1] or a count in (1, E]
  * @returns the losses of every layer in `layers`, as `subsetLossObserver` gives them
  */
-export async function progressiveSubsetLoss(spec: ModelSpec, layers: LayerId[], keep: number,
-  maxSubsets: number | undefined, sweep: SweepChanged): Promise<Record<LayerId, SubsetLoss>> {
+export async function progressiveSubsetLoss(
+  spec: ModelSpec,
+  layers: LayerId[],
+  keep: number,
+  maxSubsets: number | undefined,
+  sweep: SweepChanged,
+): Promise<Record<LayerId, SubsetLoss>> {
   const original = new Map<LayerId, Tensor2D[]>();
   const losses: Record<LayerId, SubsetLoss> = {};
   try {

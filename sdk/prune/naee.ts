@@ -1,7 +1,8 @@
-import { mergedLayers } from "../merge/merged-layers.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import { keepPerLayer } from "../plan/keep.js";
-import { option } from "../plan/option.js";
-import type { Method, Plan } from "../plan/plan.js";
+import type { Plan } from "../plan/plan.js";
 import type { SubsetLoss } from "../profile/observers/subset-loss.js";
 import { statistic } from "../profile/statistic.js";
 import { keepExperts } from "./keep-experts.js";

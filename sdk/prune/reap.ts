@@ -1,8 +1,9 @@
-import { byFallingUsage } from "../merge/by-falling-usage.js";
-import { mergedLayers } from "../merge/merged-layers.js";
+import { byFallingUsage } from "../method/falling-order.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
 import { keepPerLayer } from "../plan/keep.js";
-import { option } from "../plan/option.js";
-import type { Method, Plan } from "../plan/plan.js";
+import type { Plan } from "../plan/plan.js";
 import type { Saliency } from "../profile/observers/saliency.js";
 import { statistic } from "../profile/statistic.js";
 import { keepExperts } from "./keep-experts.js";

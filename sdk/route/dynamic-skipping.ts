@@ -1,6 +1,7 @@
-import { mergedLayers } from "../merge/merged-layers.js";
-import { option } from "../plan/option.js";
-import type { Method, Plan } from "../plan/plan.js";
+import { mergedLayers } from "../method/layers-to-change.js";
+import type { Method } from "../method/method.js";
+import { option } from "../method/option.js";
+import type { Plan } from "../plan/plan.js";
 import type { GateRatio } from "../profile/observers/gate-ratio.js";
 import { statistic } from "../profile/statistic.js";
 

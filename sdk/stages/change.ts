@@ -1,17 +1,19 @@
 import { MoeError } from "../errors.js";
+import type { Method } from "../method/method.js";
+import type { SweepChanged } from "../method/sweep-changed.js";
+import { checkOptions, methodNamed, planWith, statisticsFor } from "../methods.js";
 import { Model } from "../model/model.js";
 import type { LayerId } from "../model/spec.js";
 import { applyPlan } from "../plan/apply.js";
-import { checkOptions, methodNamed, planWith, statisticsFor } from "../plan/methods.js";
-import type { Method, Plan, Statistic } from "../plan/plan.js";
+import type { Plan } from "../plan/plan.js";
 import type { MergeableObserver } from "../profile/observer.js";
 import { checkProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
-import type { SweepChanged } from "../prune/naee-progressive.js";
+import type { Statistic } from "../profile/statistic.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { measure, measureTensors, observe } from "./profile.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 /** A method by name (or one of your own), and its options. */
 export interface ChangeOptions extends MemoryOptions {
@@ -26,8 +28,10 @@ export interface ChangeOptions extends MemoryOptions {
  *
  * @throws MoeError `unknown-method`, `unknown-option`
  */
-export function checkChange({ method: named, signal: _, memory: __, ...own }: ChangeOptions,
-  kind?: Method["kind"]): { method: Method; own: Record<string, unknown> } {
+export function checkChange(
+  { method: named, signal: _, memory: __, ...own }: ChangeOptions,
+  kind?: Method["kind"],
+): { method: Method; own: Record<string, unknown> } {
   const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
   checkOptions(method, own);
   return { method, own };
@@ -56,8 +60,11 @@ export async function planStage(study: StudyState, options: ChangeOptions, kind?
 }
 
 /** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
-export async function applyStage(study: StudyState, plan = study.plan,
-  options: MemoryOptions = {}): Promise<StudyState> {
+export async function applyStage(
+  study: StudyState,
+  plan = study.plan,
+  options: MemoryOptions = {},
+): Promise<StudyState> {
   const took = measureStage();
   limitMemory(study.model, options);
   if (!plan)
@@ -73,14 +80,20 @@ export async function applyStage(study: StudyState, plan = study.plan,
 }
 
 /** Plan and apply in one: what `.merge`, `.prune`, `.compress` and `.route` do. */
-export async function changeStage(study: StudyState, options: ChangeOptions,
-  kind: Method["kind"]): Promise<StudyState> {
+export async function changeStage(
+  study: StudyState,
+  options: ChangeOptions,
+  kind: Method["kind"],
+): Promise<StudyState> {
   return applyStage(await planStage(study, options, kind));
 }
 
 /** Measures on the same data what a method needs and the profile lacks. */
-async function withStatistics(study: StudyState, needs: Statistic[],
-  signal?: AbortSignal): Promise<{ profile: Profile; tensors: StudyState["tensors"] }> {
+async function withStatistics(
+  study: StudyState,
+  needs: Statistic[],
+  signal?: AbortSignal,
+): Promise<{ profile: Profile; tensors: StudyState["tensors"] }> {
   const profile = study.profile!;
   const layer = Object.values(profile.layers)[0];
   const have = (statistic: Statistic) =>
@@ -98,8 +111,12 @@ async function withStatistics(study: StudyState, needs: Statistic[],
 }
 
 /** What a method wants to be seen in a second sweep, as far as the profile lacks it. */
-async function withObservers(study: StudyState, profile: Profile, observers: MergeableObserver[],
-  signal?: AbortSignal): Promise<Profile> {
+async function withObservers(
+  study: StudyState,
+  profile: Profile,
+  observers: MergeableObserver[],
+  signal?: AbortSignal,
+): Promise<Profile> {
   const missing = observers.filter(({ name }) => Object.values(profile.layers).every((layer) => !(name in layer)));
   if (missing.length === 0) return profile;
   await observe(study.model, study.calibration!, missing, signal);

@@ -5,10 +5,12 @@ import { type Chart, charts } from "../view/index.js";
 import { progress } from "../view/progress.js";
 import { type Table, table } from "../view/table.js";
 import { type ChangeOptions, changeStage } from "./change.js";
-import { evaluateStage, type TaskScore, testBed } from "./evaluate.js";
+import { evaluateStage, testBed } from "./evaluate.js";
+import { type TaskScore } from "./evaluation.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { profileStage } from "./profile.js";
-import { Study, type StudyState } from "./study.js";
+import { type StudyState } from "./study-state.js";
+import { Study } from "./study.js";
 import type { DataOptions } from "./task-data.js";
 
 /** One arm of a comparison: what is done to the model. */
@@ -94,8 +96,11 @@ export class Comparison implements Displayable {
 }
 
 /** Runs each arm on one profiled model and scores all on the same test items. */
-export async function compareStage(study: StudyState, arms: readonly Arm[],
-  options: CompareOptions = {}): Promise<Comparison> {
+export async function compareStage(
+  study: StudyState,
+  arms: readonly Arm[],
+  options: CompareOptions = {},
+): Promise<Comparison> {
   limitMemory(study.original, options);
   const bed = await testBed(study, options);
   // what one arm's method measures beyond the profile serves the next

@@ -7,7 +7,7 @@ import type { ModelSpec } from "../model/spec.js";
 import { Rng } from "../tensor/index.js";
 import { loadTokenizer } from "../text/index.js";
 import { measureStage } from "./measure-stage.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 export interface CreateOptions {
   /** of the random weights; default 0 */
@@ -31,8 +31,10 @@ export interface CreateOptions {
  *   study can do everything but save
  * @throws MoeError `bad-architecture`, `unknown-family`
  */
-export async function createStage(architecture: Record<string, unknown> | ModelSpec,
-  options: CreateOptions = {}): Promise<StudyState> {
+export async function createStage(
+  architecture: Record<string, unknown> | ModelSpec,
+  options: CreateOptions = {},
+): Promise<StudyState> {
   const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);

@@ -1,4 +1,4 @@
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 import { tuned, type TuneOptions } from "./tune.js";
 
 /** Defaults that differ from `.train`: 150 steps, learning rate 2e-4, alpha 0.2, routers as they are. */

@@ -1,41 +1,19 @@
 import { MoeError } from "../errors.js";
-import { type Cost, cost, provenance, report, type ReportFile, type Score, scoreTask, type TaskResult, taskResult,
-  TeacherLogits } from "../evaluate/index.js";
+import { cost, provenance, report, scoreTask, type TaskResult, taskResult, TeacherLogits } from "../evaluate/index.js";
 import { binomialInterval } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import { kernelHost } from "../view/displayable.js";
 import { type Progress, progress } from "../view/progress.js";
+import type { Evaluation, TaskScore } from "./evaluation.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 import { type DataOptions, type NamedBatches, taskData } from "./task-data.js";
 
 export interface EvaluateOptions extends DataOptions, MemoryOptions {
   /** also score the model as it was loaded, and the distance to it; default true */
   before?: boolean;
   signal?: AbortSignal;
-}
-
-/** Scores of one model on one task. */
-export interface TaskScore {
-  task: string;
-  exactMatch: Score;
-  tokenAccuracy: Score;
-  /** nats per token */
-  nll: Score;
-  /** KL(model as loaded || model now), nats per token; absent for the model as loaded */
-  kl?: Score;
-  /** 95 % interval of the exact match (Clopper and Pearson) */
-  interval: { low: number; high: number };
-}
-
-/** What became of quality, memory and compute. */
-export interface Evaluation {
-  data: { id: string; fingerprint: string };
-  before?: { scores: TaskScore[]; cost: Cost };
-  after: { scores: TaskScore[]; cost: Cost };
-  /** in the layout of lm-evaluation-harness; `before` is there under the same task names in its own report */
-  report: ReportFile;
 }
 
 /** Batches of test items with the logits of the model as loaded, shared by all arms that are compared on them. */
@@ -65,8 +43,11 @@ export async function testBed(study: StudyState, options: DataOptions = {}): Pro
 }
 
 /** Scores the model on test items by teacher forcing, beside the model as it was loaded, with size and FLOPs. */
-export async function evaluateStage(study: StudyState, options: EvaluateOptions = {},
-  bed?: TestBed): Promise<StudyState> {
+export async function evaluateStage(
+  study: StudyState,
+  options: EvaluateOptions = {},
+  bed?: TestBed,
+): Promise<StudyState> {
   const took = measureStage();
   for (const model of [study.original, study.model]) limitMemory(model, options);
   const { signal = kernelHost()?.signal, data: _, ...shown } = options;
@@ -105,8 +86,14 @@ export async function evaluateStage(study: StudyState, options: EvaluateOptions 
   return { ...study, evaluation, steps: [...study.steps, { stage: "evaluate", options: shown, ...took() }] };
 }
 
-async function score(id: string, model: Model | TeacherLogits, bed: TestBed, withTeacher: boolean, bar: Progress,
-  signal?: AbortSignal): Promise<TaskScore[]> {
+async function score(
+  id: string,
+  model: Model | TeacherLogits,
+  bed: TestBed,
+  withTeacher: boolean,
+  bar: Progress,
+  signal?: AbortSignal,
+): Promise<TaskScore[]> {
   const scores: TaskScore[] = [];
   for (const { name, batches } of bed.groups) {
     let done = 0;

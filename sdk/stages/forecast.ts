@@ -6,7 +6,7 @@ import { type Forecast as Numbers, forecast } from "../plan/forecast.js";
 import { timeApply } from "../plan/time-apply.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Table, table } from "../view/table.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 /** What a plan will do to size and compute, and what carrying it out will take. */
 export class Forecast implements Displayable {
@@ -26,17 +26,17 @@ export class Forecast implements Displayable {
 
   table(): Table {
     const rows =
-      ([["before", this.before, this.sizeBytes.before], ["after", this.after, this.sizeBytes.after]] as const).map((
-        [name, { parameters, active, flopsPerToken }, size],
-      ) => ({
-        model: name,
-        parameters: parameters.total,
-        experts: parameters.experts,
-        active: active.total,
-        size,
-        flops: flopsPerToken,
-        ...(name === "after" ? { time: this.applyMs, peak: this.peakBytes } : { time: undefined, peak: undefined }),
-      }));
+      ([["before", this.before, this.sizeBytes.before], ["after", this.after, this.sizeBytes.after]] as const).map(
+        ([name, { parameters, active, flopsPerToken }, size]) => ({
+          model: name,
+          parameters: parameters.total,
+          experts: parameters.experts,
+          active: active.total,
+          size,
+          flops: flopsPerToken,
+          ...(name === "after" ? { time: this.applyMs, peak: this.peakBytes } : { time: undefined, peak: undefined }),
+        })
+      );
     return table(rows, {
       title: `Forecast of ${this.method}`,
       columns: {

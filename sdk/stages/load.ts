@@ -3,7 +3,7 @@ import { resolveModel, type ResolveModelOptions } from "../checkpoint/hub.js";
 import { openModel } from "../checkpoint/open-model.js";
 import { measureStage } from "./measure-stage.js";
 import { defaultMemory, limitMemory, type MemoryOptions } from "./memory.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 export interface LoadOptions extends ResolveModelOptions, MemoryOptions {
   /** hold a layer on the device once it was read, as far as `memory` goes (default), or read it again for each use */

@@ -1,5 +1,5 @@
 import { watchMemory } from "../tensor/peak-memory.js";
-import type { Step } from "./study.js";
+import type { Step } from "./study-state.js";
 
 /**
  * To be called when a stage begins; what it gives, called at the end, is the time and the memory that the stage took.

@@ -7,7 +7,7 @@ import type { meo } from "../merge/meo.js";
 import type { redirect } from "../merge/redirect.js";
 import type { repair } from "../merge/repair.js";
 import type { zipit } from "../merge/zipit.js";
-import type { Method } from "../plan/plan.js";
+import type { Method } from "../method/method.js";
 import type { frequency } from "../prune/frequency.js";
 import type { naee } from "../prune/naee.js";
 import type { reap } from "../prune/reap.js";

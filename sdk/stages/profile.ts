@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
+import { formatBytes } from "../format.js";
 import type { Rows } from "../model/batch.js";
 import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
 import type { MoeRecord } from "../model/pass.js";
 import { layerIds, moeLayers } from "../model/spec.js";
 import type { SweepOptions } from "../model/sweep.js";
-import type { Statistic } from "../plan/plan.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
 import { classesOf, ExpertGradients, type GradientKind, sequences } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
@@ -17,13 +17,13 @@ import { runsExperts } from "../profile/observers/named.js";
 import { ProfileState } from "../profile/profile-state.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
+import type { Statistic } from "../profile/statistic.js";
 import { tf } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
-import { formatBytes } from "../view/format.js";
 import { progress } from "../view/progress.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
-import type { Calibration, StudyState } from "./study.js";
+import type { Calibration, StudyState } from "./study-state.js";
 import { type DataOptions, taskData } from "./task-data.js";
 
 export interface ProfileOptions extends DataOptions, MemoryOptions {
@@ -70,8 +70,14 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
  *
  * @param state folder that keeps what was measured and the activations of the last layer
  */
-export async function measure(model: Model, calibration: Calibration, statistics: Statistic[],
-  signal = kernelHost()?.signal, tensors: StudyState["tensors"] = {}, state?: string): Promise<Profile> {
+export async function measure(
+  model: Model,
+  calibration: Calibration,
+  statistics: Statistic[],
+  signal = kernelHost()?.signal,
+  tensors: StudyState["tensors"] = {},
+  state?: string,
+): Promise<Profile> {
   const { id, fingerprint, seed, batches } = calibration;
   const print = await model.weights.fingerprint();
   const begin = () => measurements(statistics, model, { gradients: tensors.gradients });
@@ -97,8 +103,13 @@ export async function measure(model: Model, calibration: Calibration, statistics
 /**
  * Gradients of the task loss, and what is made from them, as far as these statistics ask for it and `have` lacks it.
  */
-export async function measureTensors(model: Model, calibration: Calibration, statistics: Statistic[],
-  signal = kernelHost()?.signal, have: StudyState["tensors"] = {}): Promise<NonNullable<StudyState["tensors"]>> {
+export async function measureTensors(
+  model: Model,
+  calibration: Calibration,
+  statistics: Statistic[],
+  signal = kernelHost()?.signal,
+  have: StudyState["tensors"] = {},
+): Promise<NonNullable<StudyState["tensors"]>> {
   const asked = tensorStatistics.filter((kind) =>
     !have[kind] && (statistics.includes(kind) || (kind === "gradients" && statistics.some(needsGradients)))
   );
@@ -107,8 +118,12 @@ export async function measureTensors(model: Model, calibration: Calibration, sta
   return tensors;
 }
 
-async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibration,
-  signal?: AbortSignal): Promise<WeightSource> {
+async function gradientsOf(
+  kind: GradientKind,
+  model: Model,
+  calibration: Calibration,
+  signal?: AbortSignal,
+): Promise<WeightSource> {
   const neededBytes = ExpertGradients.sizeBytes(model.spec);
   if (neededBytes > model.memory.bytes) {
     throw new MoeError("model-too-large",
@@ -143,8 +158,13 @@ async function gradientsOf(kind: GradientKind, model: Model, calibration: Calibr
 }
 
 /** Shows every event of a sweep over the calibration data to the observers. */
-export async function observe(model: Model, calibration: Calibration, observers: readonly Observer[],
-  signal?: AbortSignal, options: Pick<SweepOptions, "state" | "onLayer"> = {}): Promise<void> {
+export async function observe(
+  model: Model,
+  calibration: Calibration,
+  observers: readonly Observer[],
+  signal?: AbortSignal,
+  options: Pick<SweepOptions, "state" | "onLayer"> = {},
+): Promise<void> {
   let bar: ReturnType<typeof progress> | undefined;
   const running = observers.filter(({ name }) => runsExperts(name));
   try {

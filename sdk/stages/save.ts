@@ -4,7 +4,7 @@ import { provenance } from "../evaluate/index.js";
 import { ready } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardBytes" | "overwrite" | "signal">;
 

@@ -1,15 +1,16 @@
 import { inspect } from "node:util";
 import { MoeError } from "../errors.js";
 import { scoreTask, type TaskBatch, TeacherLogits } from "../evaluate/index.js";
+import { type TrainingBatch } from "../model/batch.js";
 import { Trainable } from "../model/trainable.js";
-import type { Statistic } from "../plan/plan.js";
+import type { Statistic } from "../profile/statistic.js";
 import { tf } from "../tensor/index.js";
 import { watchMemory } from "../tensor/peak-memory.js";
-import { train, type TrainingBatch } from "../train/train.js";
+import { train } from "../train/train.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Table, table } from "../view/table.js";
 import { measure, USUAL, withDecoderMask } from "./profile.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 import { type DataOptions, taskData } from "./task-data.js";
 
 export interface StageMemoryOptions extends DataOptions {
@@ -25,8 +26,10 @@ export class MemoryForecast implements Displayable {
    * @param stages most bytes of tensors at a time, those of the models included: what `study.steps` says after the
    *   stage
    */
-  constructor(readonly model: string,
-    readonly stages: readonly { stage: "profile" | "evaluate" | "train"; peakBytes: number }[]) {}
+  constructor(
+    readonly model: string,
+    readonly stages: readonly { stage: "profile" | "evaluate" | "train"; peakBytes: number }[],
+  ) {}
 
   table(): Table {
     return table(this.stages, { title: `Memory of ${this.model}`,
@@ -115,7 +118,8 @@ function rowsOf(batch: TaskBatch, count: number): TaskBatch {
 const tokensOf = ({ ids, decoderIds }: TaskBatch) => ids[0].length + (decoderIds?.[0].length ?? 0);
 
 function largestOf(batches: readonly TaskBatch[]): TaskBatch {
-  return batches.reduce((largest,
-    batch) => (batch.ids.length * tokensOf(batch) > largest.ids.length * tokensOf(largest) ? batch : largest)
-  );
+  return batches.reduce((
+    largest,
+    batch,
+  ) => (batch.ids.length * tokensOf(batch) > largest.ids.length * tokensOf(largest) ? batch : largest));
 }

@@ -4,14 +4,14 @@ import type { MimeBundle } from "../view/displayable.js";
 import { html } from "../view/html.js";
 import { type Chart, charts } from "../view/index.js";
 import { type Table, table } from "../view/table.js";
-import type { Study } from "./study.js";
+import type { StudyState } from "./study-state.js";
 
 /** How a study draws itself: what it is by then decides. One table, and one chart under it. */
-export async function studyView(study: Study): Promise<{ bundle: MimeBundle }> {
+export async function studyView(study: StudyState): Promise<{ bundle: MimeBundle }> {
   const rows = studyTable(study);
   const chart = studyChart(study);
-  const text = [rows.toText(), ...study.warnings, ...(chart ? [chart.finding] : [])].join("\n\n");
-  const warnings = study.warnings.map((warning) => html`<p style="max-width:60em">${warning}</p>`).join("");
+  const text = [rows.toText(), ...(study.warnings ?? []), ...(chart ? [chart.finding] : [])].join("\n\n");
+  const warnings = (study.warnings ?? []).map((warning) => html`<p style="max-width:60em">${warning}</p>`).join("");
   if (!chart) return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}`, "text/plain": text } } };
   const { png, width } = await chart.toPng();
   const image =
@@ -21,9 +21,9 @@ export async function studyView(study: Study): Promise<{ bundle: MimeBundle }> {
   return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}${image}`, "text/plain": text } } };
 }
 
-studyView.text = (study: Study): string => [studyTable(study).toText(), ...study.warnings].join("\n\n");
+studyView.text = (study: StudyState): string => [studyTable(study).toText(), ...(study.warnings ?? [])].join("\n\n");
 
-function studyTable(study: Study): Table {
+function studyTable(study: StudyState): Table {
   const { evaluation, model, original } = study;
   if (!evaluation) return cards(study);
   const arms = [...(evaluation.before ? [{ name: "as loaded", ...evaluation.before }] : []), {
@@ -62,7 +62,7 @@ function studyTable(study: Study): Table {
 }
 
 /** What the model is made of, from the configuration. */
-function cards({ model, original }: Study): Table {
+function cards({ model, original }: StudyState): Table {
   const of = (name: string, spec: typeof model.spec) => {
     const { parameters, active, sizeBytes, flopsPerToken } = cost(spec);
     const layers = moeLayers(spec);
@@ -98,7 +98,7 @@ function cards({ model, original }: Study): Table {
   });
 }
 
-function studyChart({ evaluation, plan, profile, model, original }: Study): Chart | undefined {
+function studyChart({ evaluation, plan, profile, model, original }: StudyState): Chart | undefined {
   if (evaluation) {
     const arms = [...(evaluation.before ? [["as loaded", evaluation.before.scores] as const] : []),
       [model === original ? model.id : "now", evaluation.after.scores] as const];

@@ -6,7 +6,7 @@ import type { TaskBatch } from "../evaluate/index.js";
 import { Rng } from "../tensor/index.js";
 import { type EncodedItems, encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch } from "../text/index.js";
 import type { Part } from "../text/tasks/task.js";
-import type { Opened } from "./study.js";
+import type { Opened } from "./study-state.js";
 
 export interface DataOptions {
   /** tasks of `data/tasks`; default the tasks that the model was trained on */
@@ -37,8 +37,11 @@ const ROWS = 64;
  * @param part "train" to profile, "test" to evaluate
  * @throws MoeError `no-data` when nothing fits and nothing was given
  */
-export async function taskData(opened: Opened, part: Part,
-  options: DataOptions & { items: number }): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
+export async function taskData(
+  opened: Opened,
+  part: Part,
+  options: DataOptions & { items: number },
+): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
   const groups = await collect(opened, part, options);
   const hash = createHash("sha256");
   for (const { name, batches } of groups) hash.update(`${name} ${JSON.stringify(batches)}`);
@@ -75,8 +78,12 @@ function trainedOn(folder: string): string[] {
   return recipe?.task ? [recipe.task] : Object.keys(recipe?.mixture ?? {});
 }
 
-async function taskBatches(opened: Opened, name: string, part: Part,
-  { items, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+async function taskBatches(
+  opened: Opened,
+  name: string,
+  part: Part,
+  { items, seed = 0 }: DataOptions & { items: number },
+): Promise<NamedBatches> {
   const task = await loadTask(name);
   const tokenizer = await loadTokenizer(opened.folder);
   const chosen = part === "test"
@@ -100,8 +107,11 @@ function byLength(items: EncodedItems): TaskBatch[] {
 /**
  * Windows of running text with the next token as label; training windows come from the first nine tenths of a corpus.
  */
-async function windows(opened: Opened, part: Part,
-  { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number }): Promise<NamedBatches> {
+async function windows(
+  opened: Opened,
+  part: Part,
+  { corpus = "moby-dick", items, window = 256, seed = 0 }: DataOptions & { items: number },
+): Promise<NamedBatches> {
   const tokenizer = await loadTokenizer(opened.folder);
   const documents = [...(await loadCorpus(corpus))].filter((_, index) => (index % 10 === 9) === (part !== "train"));
   const order = part === "train" ? new Rng(`${corpus} ${seed}`).shuffle([...documents]) : documents;

@@ -1,4 +1,4 @@
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 import { tuned, type TuneOptions } from "./tune.js";
 
 /**

@@ -1,20 +1,23 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { FixedRows } from "../compress/fixed-rows.js";
-import { wholeRemainderPlan, withoutZeroRows } from "../compress/remainder.js";
 import { RowPruning } from "../compress/row-pruning.js";
+import { wholeRemainderPlan } from "../compress/whole-remainder-plan.js";
 import { MoeError } from "../errors.js";
+import { type TrainingBatch } from "../model/batch.js";
+import { withoutZeroRows } from "../model/form/low-rank-sparse.js";
 import { Model } from "../model/model.js";
+import { type SpecAndWeights } from "../model/spec-and-weights.js";
 import { Trainable } from "../model/trainable.js";
-import { applyPlan, type SpecAndWeights } from "../plan/apply.js";
+import { applyPlan } from "../plan/apply.js";
 import type { Plan } from "../plan/plan.js";
 import { EagerPruning, type EagerPruningOptions } from "../prune/eager-pruning.js";
 import { Rng, tf } from "../tensor/index.js";
 import type { DistillationOptions } from "../train/distillation-loss.js";
-import { train, type TrainingBatch, type TrainOptions } from "../train/train.js";
+import { train, type TrainOptions } from "../train/train.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
 import { measureStage } from "./measure-stage.js";
-import type { StudyState } from "./study.js";
+import type { StudyState } from "./study-state.js";
 import { type DataOptions, taskData } from "./task-data.js";
 
 export interface TuneOptions
@@ -51,8 +54,11 @@ export interface TuneOptions
 }
 
 /** The model of a study after further training; what `.train` and `.distill` share. */
-export async function tuned(study: StudyState, stage: string,
-  options: TuneOptions & { steps: number; lr: number; alpha: number; routers: boolean }): Promise<StudyState> {
+export async function tuned(
+  study: StudyState,
+  stage: string,
+  options: TuneOptions & { steps: number; lr: number; alpha: number; routers: boolean },
+): Promise<StudyState> {
   const took = measureStage();
   const { steps, lr, alpha, routers, batch: size = 32, warmup = Math.min(16, Math.floor(steps / 10)),
     signal = kernelHost()?.signal, data: _, ...shown } = options;
@@ -115,8 +121,11 @@ export async function tuned(study: StudyState, stage: string,
 }
 
 /** Frees what was masked on the way: a plan on the trained weights, carried out. */
-async function withoutExperts({ spec, weights }: SpecAndWeights, experts: EagerPruning,
-  options: Omit<EagerPruningOptions, "steps">): Promise<SpecAndWeights & { plan: Plan }> {
+async function withoutExperts(
+  { spec, weights }: SpecAndWeights,
+  experts: EagerPruning,
+  options: Omit<EagerPruningOptions, "steps">,
+): Promise<SpecAndWeights & { plan: Plan }> {
   const plan: Plan = { version: 1, for: await weights.fingerprint(), method: "task-specific", paper: "arXiv:2206.00277",
     options: { ...options }, layers: experts.layers() };
   return { ...(await applyPlan({ spec, weights }, plan)), plan };

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Dtype } from "../checkpoint/weight-source.js";
 import { decodeInto } from "./formats/decode-into.js";
+import type { Dtype } from "./formats/dtype.js";
 
 /** A float32 tensor in the making. */
 export interface Filling {

@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
-import type { ExpertBank } from "./ops/experts.js";
+import type { ExpertBank } from "./ops/expert-bank.js";
 
 /**
  * Operations that a back end may do in one native call, each with its gradient. The functions in `ops/` use
@@ -22,8 +22,14 @@ export interface FusedOps {
   /** the numbers of a tensor without rounding them to float32 */
   doubles(x: Tensor): Float64Array;
   /** one AdamW step over all parameters, in place */
-  adamW(params: Variable[], grads: Tensor[], first: Variable[], second: Variable[], step: number,
-    options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[]; clip?: number }): void;
+  adamW(
+    params: Variable[],
+    grads: Tensor[],
+    first: Variable[],
+    second: Variable[],
+    step: number,
+    options: { lr: number; beta1: number; beta2: number; eps: number; decay: number[]; clip?: number },
+  ): void;
 }
 
 /** What the active back end brings; set when it becomes active, by `sdk/tensor/` alone. */

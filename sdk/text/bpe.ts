@@ -8,8 +8,11 @@
  * @param size number of merges to learn; fewer when every word is one piece before
  * @returns merges in the order they were learned
  */
-export function learnMerges(counts: ReadonlyMap<string, number>, alphabet: ReadonlySet<string>,
-  size: number): [string, string][] {
+export function learnMerges(
+  counts: ReadonlyMap<string, number>,
+  alphabet: ReadonlySet<string>,
+  size: number,
+): [string, string][] {
   const words = [...counts].map(([word, count]) => ({ pieces: [...word], count })).filter(({ pieces }) =>
     pieces.every((piece) => alphabet.has(piece))
   );

@@ -24,9 +24,9 @@ export function exactMatch(predicted: Answers, expected: Answers): Score {
  */
 export function tokenAccuracy(predicted: Answers, expected: Answers): Score {
   return ratio(
-    rows(predicted, expected).map((
-      [seen, right],
-    ) => [right.filter((symbol, i) => symbol === seen[i]).length, right.length]),
+    rows(predicted, expected).map(([seen, right]) => [right.filter((symbol, i) =>
+      symbol === seen[i]
+    ).length, right.length]),
   );
 }
 

@@ -78,9 +78,10 @@ export function createTokenizer(
     size: library.get_vocab().size,
     special,
     encode: (text, { specialTokens = true } = {}) => library.encode(text, { add_special_tokens: specialTokens }).ids,
-    decode: (ids,
-      { skipSpecial = false } =
-        {}) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
+    decode: (
+      ids,
+      { skipSpecial = false } = {},
+    ) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
     tokens: (ids) => Array.from(ids, (id) => library.id_to_token(id) ?? ""),
     id: (token) => library.token_to_id(token),
     chat: (messages, { template, ...options } = {}) =>
@@ -127,8 +128,10 @@ function badId(vocab: Record<string, unknown>): string | undefined {
     : `the id of ${JSON.stringify(piece)} in model.vocab is ${JSON.stringify(vocab[piece])}`;
 }
 
-function choose(templates: ReadonlyMap<string, string>,
-  name = templates.size === 1 ? [...templates.keys()][0] : "default"): string {
+function choose(
+  templates: ReadonlyMap<string, string>,
+  name = templates.size === 1 ? [...templates.keys()][0] : "default",
+): string {
   const template = templates.get(name);
   if (template !== undefined) return template;
   if (templates.size === 0)
@@ -144,9 +147,9 @@ function chatTemplates(value: unknown): Map<string, string> {
   if (typeof value === "string") return new Map([["default", value]]);
   const named = (Array.isArray(value) ? value : []) as { name?: unknown; template?: unknown }[];
   return new Map(
-    named.filter((each) => typeof each?.name === "string" && typeof each.template === "string").map((
-      { name, template },
-    ) => [name as string, template as string]),
+    named.filter((each) => typeof each?.name === "string" && typeof each.template === "string").map(
+      ({ name, template }) => [name as string, template as string]
+    ),
   );
 }
 

@@ -21,8 +21,13 @@ export interface DistillationOptions {
  * @param sequences B, what "paper" divides by
  * @returns a scalar in nats
  */
-export function distillationLoss(student: Tensor, teacher: Tensor, counts: Tensor, sequences: number,
-  options: DistillationOptions = {}): Tensor {
+export function distillationLoss(
+  student: Tensor,
+  teacher: Tensor,
+  counts: Tensor,
+  sequences: number,
+  options: DistillationOptions = {},
+): Tensor {
   const { temperature = 2, convention = "paper" } = options;
   return tf.tidy(() => {
     const q = tf.logSoftmax(tf.div(student, temperature));

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
-import { type Batch, flattenBatch } from "../model/batch.js";
+import type { TrainingBatch } from "../model/batch.js";
+import { flattenBatch } from "../model/batch.js";
 import type { MoeRecord } from "../model/pass.js";
 import type { LayerId } from "../model/spec.js";
 import type { Trainable } from "../model/trainable.js";
@@ -10,11 +11,6 @@ import { balanceLoss, routerZLoss } from "./router-losses.js";
 import { schedule, type ScheduleName } from "./schedule.js";
 import type { TrainingPruning } from "./training-pruning.js";
 import { restoreState, saveState, type TrainingState } from "./training-state.js";
-
-/** A batch with what the decoder should say: labels [B][U], -1 where nothing is asked. */
-export interface TrainingBatch extends Batch {
-  labels: number[][];
-}
 
 export interface TrainOptions {
   steps: number;
@@ -41,8 +37,10 @@ export interface TrainOptions {
   frozen?(name: string): boolean;
   /** adds `alpha` times the distance to these logits [N, V] of the teacher for the batch of a step */
   distill?: { alpha: number;
-    teacher(step: number,
-      batch: TrainingBatch): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */
+    teacher(
+      step: number,
+      batch: TrainingBatch,
+    ): Promise<Tensor>; /** padding positions count too, as in the paper's code; default false */
     countPadding?: boolean } & DistillationOptions;
   /** takes weights or experts away after each optimiser step: `RowPruning`, `EagerPruning` */
   pruning?: TrainingPruning;
@@ -138,24 +136,34 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
 type Choices = Map<LayerId, { choice: Tensor; experts: number }>;
 
 /** Shows a step to the pruner; takes the gradients and choices. */
-async function prune(pruning: TrainingPruning, step: number, trained: { name: string; variable: Variable }[],
-  gradients: Record<string, Tensor>, choices: Choices): Promise<void> {
+async function prune(
+  pruning: TrainingPruning,
+  step: number,
+  trained: { name: string; variable: Variable }[],
+  gradients: Record<string, Tensor>,
+  choices: Choices,
+): Promise<void> {
   const counts: Record<LayerId, number[]> = {};
   for (const [layer, { choice, experts }] of choices) {
     counts[layer] = new Array<number>(experts).fill(0);
     for (const expert of await choice.data()) if (expert >= 0) counts[layer][expert] += 1;
   }
   const variables = Object.fromEntries(
-    trained.filter(({ name }) => gradients[name]).map((
-      { name, variable },
-    ) => [name, { weight: variable, gradient: gradients[name] }]),
+    trained.filter(({ name }) => gradients[name]).map(
+      ({ name, variable }) => [name, { weight: variable, gradient: gradients[name] }]
+    ),
   );
   await pruning.after(step, { variables, counts });
   tf.dispose([...Object.values(gradients), ...[...choices.values()].map(({ choice }) => choice)]);
 }
 
-function lossOf(model: Trainable, batch: TrainingBatch, teacher: Tensor | undefined, options: TrainOptions,
-  choices: Choices): Scalar {
+function lossOf(
+  model: Trainable,
+  batch: TrainingBatch,
+  teacher: Tensor | undefined,
+  options: TrainOptions,
+  choices: Choices,
+): Scalar {
   const sides = flattenBatch(batch, model.spec);
   const records: MoeRecord[] = [];
   const watch = options.balance || options.zLoss || options.pruning?.countsChoices

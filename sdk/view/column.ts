@@ -1,6 +1,6 @@
 import { MoeError, suggest } from "../errors.js";
 import { errorDigits, fixed, formatBytes, formatCount, formatDuration, formatMeanError,
-  formatNumber } from "./format.js";
+  formatNumber } from "../format.js";
 
 /**
  * How the values of one column are written:
@@ -43,8 +43,11 @@ export interface Column {
 }
 
 /** Decides once, from all values of a column, how each of them is written, so that digits stand under digits. */
-export function column(key: string, options: ColumnOptions,
-  rows: readonly Readonly<Record<string, unknown>>[]): Column {
+export function column(
+  key: string,
+  options: ColumnOptions,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Column {
   const values = rows.map((row) => row[key]);
   const numeric = values.some(isNumber) && values.every((value) => isNumber(value) || isMissing(value));
   const format = options.format ?? (numeric ? "number" : "text");

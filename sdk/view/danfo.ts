@@ -8,8 +8,10 @@ import { MoeError } from "../errors.js";
  *
  * @throws MoeError `danfo-missing`, which names the overrides that danfojs-node 1.2.0 needs to install
  */
-export async function toDanfo(rows: readonly Readonly<Record<string, unknown>>[],
-  keys: readonly string[]): Promise<unknown> {
+export async function toDanfo(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  keys: readonly string[],
+): Promise<unknown> {
   const { DataFrame } = await danfo();
   return new DataFrame(rows.map((row) => keys.map((key) => row[key] ?? null)), { columns: [...keys] });
 }

@@ -16,8 +16,10 @@ export function frontEnd(): FrontEnd | undefined {
   return tslab();
 }
 
-type WriteDisplayData = (content: { data: unknown; metadata: unknown; transient: { display_id: string } },
-  update: boolean) => void;
+type WriteDisplayData = (
+  content: { data: unknown; metadata: unknown; transient: { display_id: string } },
+  update: boolean,
+) => void;
 
 /**
  * Stock tslab 1.0.22. Its public `display` sends one MIME type only, its private writer a whole bundle.

@@ -1,10 +1,10 @@
+export * from "../format.js";
 export * from "./bundle.js";
 export * from "./chart.js";
 export * as charts from "./charts/index.js";
 export * from "./column.js";
 export * from "./display.js";
 export * from "./displayable.js";
-export * from "./format.js";
 export * from "./html.js";
 export * from "./layer-label.js";
 export * from "./progress.js";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { formatCount, formatDuration } from "../format.js";
 import { kernelHost, type MimeBundle } from "./displayable.js";
-import { formatCount, formatDuration } from "./format.js";
 import { frontEnd } from "./front-end.js";
 import { html } from "./html.js";
 

@@ -26,8 +26,10 @@ export interface Picture {
  *
  * @throws MoeError `chart-invalid` with what Vega-Lite says
  */
-export async function renderSvg(spec: TopLevelSpec,
-  { background = "white", config = {} }: RenderOptions = {}): Promise<string> {
+export async function renderSvg(
+  spec: TopLevelSpec,
+  { background = "white", config = {} }: RenderOptions = {},
+): Promise<string> {
   // both are ES modules, vega with a top-level await, which stock tslab cannot load but through import()
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   Object.assign((vega as unknown as { textMetrics: object }).textMetrics, { width: measured });

@@ -34,8 +34,10 @@ export interface TableOptions {
  * // ────  ──────────  ───────
  * // full  40.4 ± 2.5  7.36 MB
  */
-export function table(data: Iterable<object> | Readonly<Record<string, ArrayLike<unknown>>>,
-  options: TableOptions = {}): Table {
+export function table(
+  data: Iterable<object> | Readonly<Record<string, ArrayLike<unknown>>>,
+  options: TableOptions = {},
+): Table {
   return new Table(isIterable(data) ? [...data].map(checkedRow) : rowsOf(data), options);
 }
 
@@ -71,9 +73,10 @@ export class Table implements Displayable {
     this.#check("sort", key);
     const sign = order === "descending" ? -1 : 1;
     const last = (value: unknown) => value === null || value === undefined || Number.isNaN(value);
-    const rows = [...this.#rows].sort(({ [key]: a },
-      { [key]: b }) => (last(a) || last(b) ? Number(last(a)) - Number(last(b)) : sign * compare(a, b))
-    );
+    const rows = [...this.#rows].sort((
+      { [key]: a },
+      { [key]: b },
+    ) => (last(a) || last(b) ? Number(last(a)) - Number(last(b)) : sign * compare(a, b)));
     return new Table(rows, this.#options);
   }
 

@@ -19,9 +19,9 @@ for (const [name, { dtype, shape, values }] of Object.entries(expected)) {
     const store = await openTensors(fixture("dtypes.safetensors"));
     assert.equal([store.info(name).dtype, store.info(name).shape], [dtype, shape]);
     const exact = await exactValues(store, name);
-    const wanted = values.map((
-      value,
-    ) => (typeof exact[0] === "bigint" ? text(BigInt(value)) : text(Number(normal(value)))));
+    const wanted = values.map(
+      (value) => (typeof exact[0] === "bigint" ? text(BigInt(value)) : text(Number(normal(value))))
+    );
     assert.equal([...exact].map(text), wanted);
     // as float32: rounded once, from the exact number
     const rounded = [...exact].map((value) => text(Math.fround(Number(value))));

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { familyOf, listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import { cost } from "../../sdk/evaluate/cost.js";
+import { cost } from "../../sdk/model/cost.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { fixture } from "../support/shared.js";
 

@@ -42,11 +42,10 @@ for (const name of ["deepseek_v3", "granitemoe", "mixtral", "qwen3", "qwen3_moe"
 
 test("a tensor that is missing is missing under any beginning, and the names of the checkpoint are told", async () => {
   const error = await rejects(
-    withAltered("mixtral",
-      (all) =>
-        all.filter(({ name }) => !/layers\.1.*k_proj/.test(name)).map((each) => ({ ...each,
-          name: `other.${each.name}` })
-        ), async () => {}),
+    withAltered("mixtral", (all) =>
+      all.filter(({ name }) =>
+        !/layers\.1.*k_proj/.test(name)
+      ).map((each) => ({ ...each, name: `other.${each.name}` })), async () => {}),
   );
   assert.match(error.message, /layers\.1\.attention\.k/);
   assert.match(error.message, /other\.lm_head\.weight is read as/);

@@ -25,10 +25,11 @@ const hostile = fc.constantFrom<unknown>(1e9, 1e15, 1e308, -1, 0, 0.5, 7, "x", "
 
 /** The configuration with one value replaced, inside a nested object too. */
 function poisoned(config: Config, at: number, value: unknown): Config {
-  const paths = Object.entries(config).flatMap((
-    [key, item],
-  ) => [[key],
-    ...(item && typeof item === "object" && !Array.isArray(item) ? Object.keys(item).map((inner) => [key, inner]) : [])]
+  const paths = Object.entries(config).flatMap(
+    ([key, item]) => [[key],
+      ...(item && typeof item === "object" && !Array.isArray(item)
+        ? Object.keys(item).map((inner) => [key, inner])
+        : [])]
   );
   const copy = structuredClone(config);
   const path = paths[at % paths.length];

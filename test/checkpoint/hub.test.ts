@@ -183,7 +183,8 @@ for (const [status, code] of [[401, "not-allowed"], [403, "not-allowed"], [404, 
         { "the list": "/api/models/org/tiny/revision/main", "a small file": "config.json",
           "a large file": SHARD }[where];
       hub.trouble = (request, response, path) =>
-        path === hit && (response.writeHead(status, { "Content-Type": "application/json", "Retry-After": "0" }).end(
+        path === hit
+        && (response.writeHead(status, { "Content-Type": "application/json", "Retry-After": "0" }).end(
           JSON.stringify({ error: `you sent ${request.headers.authorization}` }),
         ), true);
       const error = await rejects(resolve({ attempts: 3 }));

@@ -7,8 +7,12 @@ import { rejects } from "../support/rejects.js";
  * A fixture under other tensor names and with other tensors beside, as some published checkpoints have it; its logits
  * must not change.
  */
-function stillEqual(name: string, rename: (tensor: string) => string, extra: Stored[] = [],
-  reconfigure?: (config: object) => object): Promise<void> {
+function stillEqual(
+  name: string,
+  rename: (tensor: string) => string,
+  extra: Stored[] = [],
+  reconfigure?: (config: object) => object,
+): Promise<void> {
   return withAltered(name, (all) => [...extra, ...all.map((each) => ({ ...each, name: rename(each.name) }))],
     (opened) => logitsAsIn(name, opened), reconfigure);
 }

@@ -74,7 +74,7 @@ test("an index of half a million tensors is counted", async () => {
   const path = join(many, "model.safetensors.index.json");
   const index = readFileSync(path, "utf8");
   const names = [...index.matchAll(/"(model\.layers\.\d+\.mlp\.experts\.\d+\.up_proj\.weight)": "(model-[^"]+)"/g)].map(
-    ([, name]) => name,
+    ([, name]) => name
   );
   const [first, last] = [names[0], names[names.length - 1]];
   writeFileSync(path,

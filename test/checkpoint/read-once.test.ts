@@ -39,10 +39,9 @@ for (const name of families) {
       );
       const times = () =>
         new Map(
-          experts.map((
-            tensor,
-          ) => [tensor,
-            ((store.readBytes.get(tensor) ?? 0) - (before.get(tensor) ?? 0)) / files.info(tensor).sizeBytes]
+          experts.map(
+            (tensor) => [tensor,
+              ((store.readBytes.get(tensor) ?? 0) - (before.get(tensor) ?? 0)) / files.info(tensor).sizeBytes]
           ),
         );
       assert.ok(experts.length >= merged.size);

@@ -28,12 +28,10 @@ const hostileTokens = ["-1", "0", "1e999", "9007199254740993", "1844674407370955
   "[]", "\"\"", "\"F32\"", "\"__proto__\"", "[[[[", "}", "]", ",", ":", "\"", "\\", "\0", "\ufeff", "\ud83d\ude00"];
 
 /** One change of a file: bytes replaced, cut, repeated, or a word of the header replaced by a hostile one. */
-const mutation = fc.oneof(
-  fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), byte: fc.nat(255) }),
+const mutation = fc.oneof(fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), byte: fc.nat(255) }),
   fc.record({ kind: fc.constant("cut" as const), at: fc.nat(), length: fc.nat(40) }),
   fc.record({ kind: fc.constant("repeat" as const), at: fc.nat(), length: fc.nat(200) }),
-  fc.record({ kind: fc.constant("word" as const), at: fc.nat(), token: fc.constantFrom(...hostileTokens) }),
-);
+  fc.record({ kind: fc.constant("word" as const), at: fc.nat(), token: fc.constantFrom(...hostileTokens) }));
 
 type Mutation = typeof mutation extends fc.Arbitrary<infer Value> ? Value : never;
 

@@ -162,8 +162,8 @@ test("a save that fails or is stopped leaves nothing; one that was killed is cle
     const opened = await openModel(fixture("models/olmoe"));
     const stop = new AbortController();
     const error = await rejects(
-      saveModel(join(folder, "out"), opened.model, { ...options(opened), signal: stop.signal,
-        onProgress: () => stop.abort() }),
+      saveModel(join(folder, "out"), opened.model, { ...options(opened), signal: stop.signal, onProgress: () =>
+        stop.abort() }),
     );
     assert.is(error.code, "aborted");
     assert.equal(readdirSync(folder), []);

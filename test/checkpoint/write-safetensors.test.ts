@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { dtypeSizeBytes } from "../../sdk/checkpoint/dtype-size.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import type { Dtype } from "../../sdk/checkpoint/weight-source.js";
 import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
 import { writeSharded } from "../../sdk/checkpoint/write-sharded.js";
+import { dtypeSizeBytes } from "../../sdk/tensor/formats/dtype-size.js";
+import type { Dtype } from "../../sdk/tensor/formats/dtype.js";
 import { rejects } from "../support/rejects.js";
 import { fixture } from "../support/shared.js";
 
@@ -32,22 +32,25 @@ test("what is written is read", async () => {
   const anyTensor = fc.record({ name: fc.string({ unit: "grapheme" }), dtype: fc.constantFrom(...dtypes),
     shape: fc.array(fc.nat(4), { maxLength: 3 }) });
   const file = join(folder, "a.safetensors");
-  await fc.assert(fc.asyncProperty(
-    fc.uniqueArray(anyTensor.filter(({ name }) => name !== "__metadata__"), { selector: ({ name }) => name,
-      maxLength: 6 }),
-    fc.dictionary(fc.string(), fc.string()),
-    async (tensors, metadata) => {
-      await writeTensors(file, tensors, dataOf(tensors).reverse(), { metadata });
-      const store = await openTensors(file);
-      assert.equal([...store.names()].sort(), tensors.map(({ name }) => name).sort());
-      assert.equal({ ...store.metadata }, { ...metadata });
-      for (const each of tensors) {
-        assert.equal([store.info(each.name).dtype, store.info(each.name).shape], [each.dtype, each.shape]);
-        assert.equal([...(await store.bytes(each.name))], [...bytesOf(each)]);
-      }
-      await store.close();
-    },
-  ), { numRuns: 60, seed: 7 });
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(anyTensor.filter(({ name }) =>
+      name !== "__metadata__"
+    ), { selector: ({ name }) => name, maxLength: 6 }), fc.dictionary(fc.string(), fc.string()),
+      async (tensors, metadata) => {
+        await writeTensors(file, tensors, dataOf(tensors).reverse(), { metadata });
+        const store = await openTensors(file);
+        assert.equal([...store.names()].sort(), tensors.map(({ name }) =>
+          name
+        ).sort());
+        assert.equal({ ...store.metadata }, { ...metadata });
+        for (const each of tensors) {
+          assert.equal([store.info(each.name).dtype, store.info(each.name).shape], [each.dtype, each.shape]);
+          assert.equal([...(await store.bytes(each.name))], [...bytesOf(each)]);
+        }
+        await store.close();
+      }),
+    { numRuns: 60, seed: 7 },
+  );
 });
 
 test("data begins at a multiple of the element size, so that readers may map the file", async () => {

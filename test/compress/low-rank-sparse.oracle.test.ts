@@ -1,10 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { factorise } from "../../sdk/compress/factorise.js";
 import { releasedRank } from "../../sdk/compress/released-rank.js";
 import { RowPruner } from "../../sdk/compress/row-pruner.js";
 import { sparsityAt } from "../../sdk/compress/sparsity-schedule.js";
 import { ready, tf } from "../../sdk/tensor/index.js";
+import { factorise } from "../../sdk/tensor/linalg/factorise.js";
 import { matrix as matrixOf } from "../../sdk/tensor/linalg/matrix.js";
 import { svd } from "../../sdk/tensor/linalg/svd.js";
 import { close } from "../support/close.js";

@@ -43,9 +43,9 @@ test("a table is found by number and by name", () => {
 test("an unknown name suggests the nearest; a number that stands for several tables lists them", () => {
   assert.throws(() => printedTable("mc-smo", "Table 2"), /Did you mean "mc-smoe"/);
   assert.throws(() => printedTable("mc-smoe", "Table A1"), /Did you mean "Table/);
-  const two = paperSlugs().flatMap((slug) => printedPaper(slug).tables.map(({ source }) => ({ slug, source }))).find((
-    { slug, source },
-  ) => printedPaper(slug).tables.filter((table) => table.source === source).length > 1)!;
+  const two = paperSlugs().flatMap((slug) => printedPaper(slug).tables.map(({ source }) => ({ slug, source }))).find(
+    ({ slug, source }) => printedPaper(slug).tables.filter((table) => table.source === source).length > 1
+  )!;
   assert.throws(() => printedTable(two.slug, two.source), /Choose one/);
 });
 

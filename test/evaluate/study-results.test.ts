@@ -17,9 +17,10 @@ test("draws of one teacher are averaged before teachers are", () => {
 });
 
 test("claims are judged paired by teacher, and left out where arms share fewer than two", () => {
-  const entries = ["a", "b", "c", "d"].flatMap((run,
-    at) => [entry(run, "m-smoe", 0.1 + 0.01 * at), entry(run, "averaging", 0.2 + 0.021 * at)]
-  );
+  const entries = ["a", "b", "c", "d"].flatMap((
+    run,
+    at,
+  ) => [entry(run, "m-smoe", 0.1 + 0.01 * at), entry(run, "averaging", 0.2 + 0.021 * at)]);
   const claim: StudyClaim = { arm: "m-smoe", against: "averaging", keep: 4, stage: "recovered", metric: "kl",
     side: "lower", scale: "log2-ratio" };
   const [judged, ...rest] = judgeClaims([...entries, entry("a", "reap", 1)], [claim, { ...claim, against: "reap" }, {

@@ -27,9 +27,7 @@ test("the claim on usage is judged by teachers, whichever way usage goes", async
   const [claim] = studyClaims("mc-smoe")["usage, by experts in effect"];
   const narrow = [0.97, 0.01, 0.01, 0.01], wide = [0.25, 0.25, 0.25, 0.25];
   const runs = (pron: number[], kind: number[]) =>
-    [1, 2, 3].flatMap((
-      number,
-    ) => [run(`scratch-1.pron-${number}`, { "layers.1": pron.map((share, e) =>
+    [1, 2, 3].flatMap((number) => [run(`scratch-1.pron-${number}`, { "layers.1": pron.map((share, e) =>
       share + (e === 0 ? 1 : -1 / 3) * 0.001 * number
     ) }), run(`scratch-1.kind-${number}`, { "layers.1": kind })]);
   const judge = (pron: number[], kind: number[]) =>

@@ -1,9 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { specFromConfig } from "../../sdk/checkpoint/family.js";
-import { MemorySource } from "../../sdk/checkpoint/memory-source.js";
 import { alignmentGain } from "../../sdk/merge/alignment-gain.js";
 import { initialize } from "../../sdk/model/initialize.js";
+import { MemorySource } from "../../sdk/model/memory-source.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
 
 const [D, F] = [8, 24];

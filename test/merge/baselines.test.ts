@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { zipNeurons } from "../../sdk/match/zip-neurons.js";
 import { averaging } from "../../sdk/merge/averaging.js";
 import { gitRebasin } from "../../sdk/merge/git-rebasin.js";
 import { repair } from "../../sdk/merge/repair.js";
-import { zipNeurons } from "../../sdk/merge/zip-neurons.js";
 import { zipit } from "../../sdk/merge/zipit.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
@@ -83,9 +83,7 @@ test(
       await zipit.plan(profile, { keep: 2, seed: 5, zipBy: "mean" })];
     for (const plan of [byZip, byMean])
       for (const { zip } of plan.layers[layer].slots!)
-        for (const places of Object.values(
-          zip as Record<number, number[]>,
-        )) places.fill(0);
+        for (const places of Object.values(zip as Record<number, number[]>)) places.fill(0);
     const down = async (plan: typeof byZip) => (await applyPlan(model, plan)).weights.values(`${layer}.experts.0.down`);
     // all neurons of all members in one place: their sum divided by the experts is F times their mean
     const [sum, mean] = [await down(byZip), await down(byMean)];

@@ -1,10 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { stableRankChange, stableRanks } from "../../sdk/compress/stable-ranks.js";
-import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
+import { type ExpertMatrices, weightMatching } from "../../sdk/match/weight-matching.js";
 import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
-import { type ExpertMatrices, weightMatching } from "../../sdk/merge/weight-matching.js";
+import { dominantExperts } from "../../sdk/method/dominant-experts.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { withWeightGram } from "../../sdk/profile/gram.js";
@@ -25,9 +25,7 @@ if (found) {
   const names: string[] = json.moe_layers;
   /** "encoder.block.3.layer.1.mlp" is the second MoE layer of the encoder */
   const ids = new Map(
-    names.map((
-      name,
-    ) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
+    names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
       names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)
     }`]),
   );
@@ -37,9 +35,7 @@ if (found) {
       router: tensors.get(`${name}.router`)! };
   const model = oracleModel(layers);
   const profile = await profileOf(model, (id) => {
-    const name = names.find((name) =>
-      ids.get(name) === id
-    )!;
+    const name = names.find((name) => ids.get(name) === id)!;
     return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!,
       choice: tensors.get(`${name}.expert_index`)!.values };
   }, layers);

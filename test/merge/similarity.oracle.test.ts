@@ -22,9 +22,7 @@ if (found) {
   const { json, tensors } = found;
   const names: string[] = json.moe_layers;
   const ids = new Map(
-    names.map((
-      name,
-    ) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
+    names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
       names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)
     }`]),
   );
@@ -39,9 +37,7 @@ if (found) {
     noLeaks(async () => {
       const statistics = ["usage", "routerLogits", "meanInput", "meanAbsInput", "channelNorms", "activationMatching",
         "similarity.feature-correlation.lsa", "similarity.feature-correlation.max"];
-      const observers = [...statistics.map((name) =>
-        observerNamed(name)
-      ), mseSimilarityObserver(model.weights)];
+      const observers = [...statistics.map((name) => observerNamed(name)), mseSimilarityObserver(model.weights)];
       for (const { id, ffn } of moeLayers(model.spec)) {
         const name = names.find((name) => ids.get(name) === id)!;
         const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,

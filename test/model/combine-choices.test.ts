@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cost } from "../../sdk/evaluate/cost.js";
+import { cost } from "../../sdk/model/cost.js";
 import { combineChoices } from "../../sdk/model/expert/combine-choices.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Model } from "../../sdk/model/model.js";
@@ -30,7 +30,9 @@ test("choices of one place become its first, with the sum of the gates", () =>
           const combined = tf.tidy(() => combineChoices(place, gates));
           const [places, worth] = [await combined.place.data(), await combined.gates.data()];
           rows.forEach((row, n) => {
-            const own = Array.from(places.slice(3 * n, 3 * n + 3)).filter((value) => value >= 0);
+            const own = Array.from(places.slice(3 * n, 3 * n + 3)).filter((value) =>
+              value >= 0
+            );
             assert.is(new Set(own).size, own.length, "no place twice");
             for (const value of new Set(row.filter((value) => value >= 0))) {
               const expected = row.reduce((sum, chosen, k) => sum + (chosen === value ? [0.5, 0.25 + n, 0.125][k] : 0),
@@ -59,8 +61,11 @@ const nano = (bidirectional: boolean) => {
 const planOf = async (model: ReturnType<typeof nano>, layer: Plan["layers"][string]): Promise<Plan> => ({ version: 1,
   for: await model.weights.fingerprint(), method: "test", options: {},
   layers: { "layers.0": layer, "layers.1": layer } });
-async function logits(spec: ReturnType<typeof nano>["spec"], weights: ConstructorParameters<typeof Model>[2],
-  batch: Parameters<Model["forward"]>[0]): Promise<Float32Array> {
+async function logits(
+  spec: ReturnType<typeof nano>["spec"],
+  weights: ConstructorParameters<typeof Model>[2],
+  batch: Parameters<Model["forward"]>[0],
+): Promise<Float32Array> {
   const forward = await new Model("test", spec, weights).forward(batch);
   const values = (await forward.logits.data()) as Float32Array;
   forward.dispose();

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
 import { readBank } from "../../sdk/model/layer-weights.js";
 import { readWeight } from "../../sdk/model/read-weight.js";
 import type { MoeFfnSpec } from "../../sdk/model/spec.js";
+import type { WeightSource } from "../../sdk/model/weight-source.js";
 import { decode, encode } from "../../sdk/tensor/formats/index.js";
 import { tf } from "../../sdk/tensor/index.js";
 import { testedBackends, useBackend } from "../support/backends.js";
@@ -44,9 +44,9 @@ async function countCopies(work: () => Promise<void>): Promise<{ fresh: number; 
   const originals = native && { ...native };
   if (native) {
     native.create = (...args) => ((counts.taken += (args[0] as Uint8Array).length), originals!.create(...args));
-    native.fill = (
-      ...args
-    ) => ((counts.taken += (args[2] as Uint8Array).length / (args[3] === 0 ? 4 : 2)), originals!.fill(...args));
+    native.fill =
+      (...args) => ((counts.taken += (args[2] as Uint8Array).length / (args[3] === 0 ? 4 : 2)),
+        originals!.fill(...args));
     native.toFloat32 = (...args) => ((counts.taken += (args[2] as Float32Array).length), originals!.toFloat32(...args));
   }
   try {

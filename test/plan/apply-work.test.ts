@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import type { TensorInfo } from "../../sdk/checkpoint/weight-source.js";
 import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
+import { methodList } from "../../sdk/methods.js";
 import type { Batch } from "../../sdk/model/batch.js";
+import type { TensorInfo } from "../../sdk/model/weight-source.js";
 import { create, from, load } from "../../sdk/pipeline.js";
 import { forecast } from "../../sdk/plan/forecast.js";
-import { methodList } from "../../sdk/plan/methods.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
 import { heldBy } from "../support/held-memory.js";
 
@@ -58,15 +58,14 @@ const configs: Record<string, (sizes: Sizes) => Record<string, unknown>> = {
 const rng = new Rng("work of apply");
 const rows = () => Array.from({ length: 8 }, () => Array.from({ length: 32 }, () => rng.int(32)));
 const [ids, decoderIds] = [rows(), rows()];
-const data = (
-  kind: string,
-): (Batch & { labels: number[][] })[] => [{ ids, labels: decoderIds, ...(kind === "plain" && { decoderIds }) }];
+const data =
+  (kind: string): (Batch & { labels: number[][] })[] => [{ ids, labels: decoderIds,
+    ...(kind === "plain" && { decoderIds }) }];
 
 const variants: [string, Record<string, unknown>][] = [
-  ...methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map((
-    { name, kind },
-  ): [string, Record<string, unknown>] => [name,
-    kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]
+  ...methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(
+    ({ name, kind }): [string, Record<string, unknown>] => [name,
+      kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]
   ),
   ["m-smoe", { keep: 0.4, alignTo: "leader" }],
   ["m-smoe", { keep: 0.4, align: "none" }],
@@ -77,9 +76,9 @@ const variants: [string, Record<string, unknown>][] = [
   ["hc-smoe", { keep: 0.4, result: "zipit" }],
   ["hc-smoe", { keep: 0.4, align: "weights" }],
   // pruned layers hand out experts as they are; what only changes the router makes none
-  ...methodList().filter(({ kind }) => kind === "prune").map((
-    { name },
-  ): [string, Record<string, unknown>] => [name, { keep: 0.5 }]),
+  ...methodList().filter(({ kind }) => kind === "prune").map(
+    ({ name }): [string, Record<string, unknown>] => [name, { keep: 0.5 }]
+  ),
 ];
 const methods = variants.slice(0, variants.findIndex(([, options]) => "alignTo" in options));
 // what reading takes shows in these three

@@ -2,13 +2,14 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse, svdCompression } from "../../sdk/compress/low-rank-sparse.js";
-import { nonZeroRows, readRemainder } from "../../sdk/compress/remainder.js";
 import { averaging } from "../../sdk/merge/averaging.js";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { redirect } from "../../sdk/merge/redirect.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
+import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
+import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
 import { moeLayers } from "../../sdk/model/spec.js";
-import { applyPlan, type SpecAndWeights } from "../../sdk/plan/apply.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
 import type { Plan, SlotRecipe } from "../../sdk/plan/plan.js";
 import { frequency } from "../../sdk/prune/frequency.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
@@ -66,9 +67,9 @@ test("merging permuted copies is lossless with alignment and not without", async
   for (const [gated, bias] of [[false, false], [true, true]]) {
     const model = nanoMoe({ gated, bias });
     permuteCopy(model.weights, 0, 2, 8, 6);
-    const recipe = (
-      align?: SlotRecipe["align"],
-    ): SlotRecipe[] => [{ from: [{ expert: 0, weight: 0.4 }, { expert: 2, weight: 0.6 }], align }];
+    const recipe =
+      (align?: SlotRecipe["align"]): SlotRecipe[] => [{ from: [{ expert: 0, weight: 0.4 }, { expert: 2, weight: 0.6 }],
+        align }];
     const name = `${L}.experts.0.up`;
     const original = await model.weights.values(name);
     const aligned = await applyPlan(model,
@@ -127,8 +128,10 @@ test("low rank + sparse: with every row the weights are what they were; the kept
   async () => {
     const model = nanoMoe({ gated: true });
     const profile = await nanoProfile(model);
-    const shapeOf = ({ weights }: SpecAndWeights,
-      name: string) => [weights.info(`${name}.u`).shape[0], weights.info(`${name}.v`).shape[1]];
+    const shapeOf = (
+      { weights }: SpecAndWeights,
+      name: string,
+    ) => [weights.info(`${name}.u`).shape[0], weights.info(`${name}.v`).shape[1]];
     const remainder = (model: SpecAndWeights, name: string) =>
       readRemainder(model.weights, `${name}.s`, shapeOf(model, name));
     const sum = async (model: SpecAndWeights, name: string) => {
@@ -183,11 +186,9 @@ test("elementwise weights: sum_i F_i W_i / sum_i F_i", async () => {
   const model = nanoMoe();
   const rng = new Rng(5);
   const fisher = new MemoryWeights(
-    new Map(
-      [...model.weights.tensors].map((
-        [name, { shape, values }],
-      ) => [name, { shape, values: values.map(() => rng.next() + 0.1) }]),
-    ),
+    new Map([...model.weights.tensors].map(([name, { shape, values }]) => [name, { shape, values: values.map(() =>
+      rng.next() + 0.1
+    ) }])),
   );
   const plan = await mSmoe.plan(await nanoProfile(model), { keep: 0.5, weights: "fisher", align: "none" });
   assert.is(await code(() => applyPlan(model, plan)), "tensors-missing");

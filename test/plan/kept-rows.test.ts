@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse } from "../../sdk/compress/low-rank-sparse.js";
-import { cost } from "../../sdk/evaluate/cost.js";
+import { cost } from "../../sdk/model/cost.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { RowBudget } from "../../sdk/plan/kept-rows.js";
 import { plannedSpec } from "../../sdk/plan/planned-spec.js";
@@ -33,9 +33,9 @@ test(
 test("MC-SMoE of switch-base-32, the plan and not the formula, is the paper's 381M: 380.7M", async () => {
   const merged = await switchBase32((layer) => dense(layer === 0 ? 32 : 8));
   const layers = Object.fromEntries(
-    moeLayers(merged).map((
-      { id, ffn },
-    ) => [id, { experts: 32, expertOf: ffn.expertOf, tokens: 1, counts: new Array(32).fill(1) }]),
+    moeLayers(merged).map(
+      ({ id, ffn }) => [id, { experts: 32, expertOf: ffn.expertOf, tokens: 1, counts: new Array(32).fill(1) }]
+    ),
   );
   const profile = { version: 1 as const, model: { id: "", fingerprint: "f" },
     data: { id: "", fingerprint: "", seed: 0 }, tokens: { decoder: 1 }, layers };

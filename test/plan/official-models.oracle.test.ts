@@ -1,11 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
 import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
 import type { Batch } from "../../sdk/model/batch.js";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
+import type { WeightSource } from "../../sdk/model/weight-source.js";
 import { from, load } from "../../sdk/pipeline.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import type { Plan } from "../../sdk/plan/plan.js";
@@ -69,9 +69,8 @@ interface Made {
 // that on
 const HALF = 5e-3;
 const oracles: Record<string, (json: any) => Made[]> = {
-  "mc-smoe/mixtral": (
-    json,
-  ) => [{ key: "merged_logits", method: "m-smoe", options: { keep: json.average_num_groups, align: "none" } }],
+  "mc-smoe/mixtral":
+    (json) => [{ key: "merged_logits", method: "m-smoe", options: { keep: json.average_num_groups, align: "none" } }],
   "hc-smoe/mixtral": ({ merge }) =>
     ([["freq", { epsilon: 1e-7 }], ["zipit.act", { result: "zipit" }], ["fix-dom-same.act", { result: "fix-dom-same" },
       HALF], ["fix-dom-same.weight", { result: "fix-dom-same", match: "weight" }, HALF], ["fix-dom-same.act+weight", {
@@ -80,16 +79,15 @@ const oracles: Record<string, (json: any) => Made[]> = {
     }, HALF]] as [string, object, number?][]).map(([how, options, tolerance]) => ({ key: `merged.${how}.logits_last`,
       method: "hc-smoe", options: { keep: merge.k, ...options }, tolerance, kl: merge.how[how].mean_kl_to_original })
     ),
-  "naee/mixtral": (
-    { params },
-  ) => [
-    ...params.rs.flatMap((keep: number) =>
-      ["layerwise", "progressive"].map((procedure) => ({ key: `r${keep}.${procedure}.logits_last`, method: "naee",
-        options: { keep, procedure } })
-      )
-    ),
-    { key: "skip.logits_last", method: "dynamic-skipping", options: {} },
-  ],
+  "naee/mixtral":
+    ({ params }) => [
+      ...params.rs.flatMap((keep: number) =>
+        ["layerwise", "progressive"].map((procedure) => ({ key: `r${keep}.${procedure}.logits_last`, method: "naee",
+          options: { keep, procedure } })
+        )
+      ),
+      { key: "skip.logits_last", method: "dynamic-skipping", options: {} },
+    ],
   "reap/mixtral": byCriterion,
   "reap/qwen3moe": byCriterion,
 };
@@ -163,10 +161,9 @@ if (found) {
       name.startsWith(`${id.startsWith("encoder.") ? "en" : "de"}coder.block.${id.split(".").at(-1)}.`)
     )!;
   const layers: Record<string, OracleLayer> = Object.fromEntries(
-    moeLayers(model.spec).map((
-      { id },
-    ) => [id, { up: tensors.get(`${nameOf(id)}.wi`)!, down: tensors.get(`${nameOf(id)}.wo`)!,
-      router: tensors.get(`${nameOf(id)}.router`)! }]
+    moeLayers(model.spec).map(
+      ({ id }) => [id, { up: tensors.get(`${nameOf(id)}.wi`)!, down: tensors.get(`${nameOf(id)}.wo`)!,
+        router: tensors.get(`${nameOf(id)}.router`)! }]
     ),
   );
   // the official code counts padding as tokens, so that what its plans come from is replayed
@@ -221,10 +218,9 @@ if (found) {
     test(`mc-smoe, switch: similarity ${similarity} of gradients that are zero`, async () => {
       const zeros = new MemoryWeights(
         new Map(
-          [...model.weights.names()].map((
-            name,
-          ) => [name, { shape: model.weights.info(name).shape,
-            values: new Float32Array(model.weights.info(name).shape.reduce((a, b) => a * b, 1)) }]
+          [...model.weights.names()].map(
+            (name) => [name, { shape: model.weights.info(name).shape,
+              values: new Float32Array(model.weights.info(name).shape.reduce((a, b) => a * b, 1)) }]
           ),
         ),
       );

@@ -36,32 +36,31 @@ for (const backend of testedBackends) {
       const folder = mkdtempSync(join(tmpdir(), "moelab-plan-"));
       const fingerprint = await opened.model.weights.fingerprint();
       let at = 0;
-      await fc.assert(
-        fc.asyncProperty(randomLayers(opened.model.spec), async (layers) => {
-          const plan = JSON.parse(
-            JSON.stringify({ version: 1, for: fingerprint, method: "random", options: {}, layers }),
-          );
-          const applied = await applyPlan(opened.model, plan);
-          const changed = new Model("changed", applied.spec, applied.weights);
-          const out = join(folder, `${at++}`);
+      await fc.assert(fc.asyncProperty(randomLayers(opened.model.spec), async (layers) => {
+        const plan = JSON.parse(
+          JSON.stringify({ version: 1, for: fingerprint, method: "random", options: {}, layers }),
+        );
+        const applied = await applyPlan(opened.model, plan);
+        const changed = new Model("changed", applied.spec, applied.weights);
+        const out = join(folder, `${at++}`);
+        try {
+          const logits = await logitsOf(changed);
+          assert.ok(logits.every(Number.isFinite), "a logit is no number");
+          await saveModel(out, changed, { config: opened.config, family: opened.family, original: opened.store,
+            filesFrom: opened.folder });
+          const again = await openModel(out);
           try {
-            const logits = await logitsOf(changed);
-            assert.ok(logits.every(Number.isFinite), "a logit is no number");
-            await saveModel(out, changed, { config: opened.config, family: opened.family, original: opened.store,
-              filesFrom: opened.folder });
-            const again = await openModel(out);
-            try {
-              close(await logitsOf(again.model), logits, 1e-5, "logits");
-            } finally {
-              await again.model.dispose();
-            }
+            close(await logitsOf(again.model), logits, 1e-5, "logits");
           } finally {
-            await changed.dispose();
-            rmSync(out, { recursive: true, force: true });
+            await again.model.dispose();
           }
-        }),
-        { numRuns: RUNS, seed: 17, endOnFailure: true, includeErrorInReport: true },
-      ).finally(() => rmSync(folder, { recursive: true, force: true }));
+        } finally {
+          await changed.dispose();
+          rmSync(out, { recursive: true, force: true });
+        }
+      }), { numRuns: RUNS, seed: 17, endOnFailure: true, includeErrorInReport: true }).finally(() =>
+        rmSync(folder, { recursive: true, force: true })
+      );
       await opened.model.dispose();
     });
   }

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MemorySource } from "../../sdk/checkpoint/memory-source.js";
 import { flattenBatch } from "../../sdk/model/batch.js";
+import type { TrainingBatch } from "../../sdk/model/batch.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { initialize } from "../../sdk/model/initialize.js";
+import { MemorySource } from "../../sdk/model/memory-source.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { classesOf, ExpertGradients, type GradientKind } from "../../sdk/profile/expert-gradients.js";
 import { withSensitivity } from "../../sdk/profile/sensitivity.js";
 import { crossEntropy, ready, Rng, tf } from "../../sdk/tensor/index.js";
-import type { TrainingBatch } from "../../sdk/train/train.js";
 import { close } from "../support/close.js";
 import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
 import { rejects } from "../support/rejects.js";

@@ -36,8 +36,11 @@ const layer: OracleLayer = {
 const weights = oracleModel({ "layers.0": layer }, { topK: K, normalize: true }).weights;
 
 /** one event for each chunk of the tokens [from, to) */
-async function observe(observer: MergeableObserver, tokens: { input: Float32Array; logits: Float32Array },
-  cuts: number[]): Promise<void> {
+async function observe(
+  observer: MergeableObserver,
+  tokens: { input: Float32Array; logits: Float32Array },
+  cuts: number[],
+): Promise<void> {
   for (let i = 0; i + 1 < cuts.length; i++) {
     const [from, to] = [cuts[i], cuts[i + 1]];
     const { event, dispose } = replay("layers.0", spec, layer, {
@@ -58,9 +61,7 @@ function numbers(value: unknown): number[] {
 /** those by name, and those whose names say with what: random groups, given groups */
 const makers: [string, () => MergeableObserver][] = [
   ...[...observerNames, "zip.2.1"].map((name): [string, () => MergeableObserver] => [name, () => observerNamed(name)]),
-  ...neuronMatches.map((
-    match,
-  ): [string, () => MergeableObserver] => [`groupNeurons ${match}`, () =>
+  ...neuronMatches.map((match): [string, () => MergeableObserver] => [`groupNeurons ${match}`, () =>
     groupNeuronsObserver(match, { "layers.0": [[2, 0], [1, 3]] }, weights)]
   ),
 ];

@@ -11,9 +11,7 @@ test("without ties the lowest, with ties as many and none above another that sta
       assert.is(new Set(picked).size, count);
       const rest = scores.filter((_, index) => !picked.includes(index));
       if (count > 0 && rest.length > 0)
-        assert.ok(
-          Math.max(...picked.map((index) => scores[index])) <= Math.min(...rest),
-        );
+        assert.ok(Math.max(...picked.map((index) => scores[index])) <= Math.min(...rest));
     }),
   );
 });

@@ -26,9 +26,9 @@ test("every loss of every layer is the distance of the pruned model's output fro
       record: { routing: true },
     });
     const all = Object.fromEntries(
-      await Promise.all(
-        Object.entries(forward.routing).map(async ([id, { output }]) => [id, await output.data()] as const),
-      ),
+      await Promise.all(Object.entries(forward.routing).map(async ([id, { output }]) =>
+        [id, await output.data()] as const
+      )),
     );
     forward.dispose();
     return all;

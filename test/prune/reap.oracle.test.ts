@@ -112,9 +112,10 @@ for (const name of ["qwen3moe", "mixtral"]) {
             const observer = observerNamed("routerLogits");
             await observer.see(event);
             const N = event.input.shape[0];
-            (observer.result() as Record<string, number[][]>)[id].flat().forEach((cosine,
-              at) => (mean[at] += (1 - cosine) * N)
-            );
+            (observer.result() as Record<string, number[][]>)[id].flat().forEach((
+              cosine,
+              at,
+            ) => (mean[at] += (1 - cosine) * N));
             seen += N;
             dispose();
           }

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { RouterSpec } from "../../sdk/model/router-spec.js";
 import { route } from "../../sdk/model/router/route.js";
-import type { RouterSpec } from "../../sdk/model/spec.js";
 import { parsePlan } from "../../sdk/plan/check.js";
 import type { MoeEvent } from "../../sdk/profile/observer.js";
 import { gateRatioObserver } from "../../sdk/profile/observers/gate-ratio.js";

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { RouterSpec } from "../../sdk/model/router-spec.js";
 import { route } from "../../sdk/model/router/route.js";
-import type { RouterSpec } from "../../sdk/model/spec.js";
 import { ready, tf } from "../../sdk/tensor/index.js";
 
 const test = suite("masks of a router");

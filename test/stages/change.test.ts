@@ -1,16 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { factorise } from "../../sdk/compress/factorise.js";
 import { from, load } from "../../sdk/pipeline.js";
+import { factorise } from "../../sdk/tensor/linalg/factorise.js";
 import { close } from "../support/close.js";
 import { fixture } from "../support/shared.js";
 
 // What a method needs is measured on the data of the profile, gradients of the task loss too.
 const test = suite("changing a study");
 const data = [0, 1].map((k) => {
-  const words = [0, 1, 2, 3].map((
-    row,
-  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3].map(
+    (row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]
+  );
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const profiled = () => load(fixture("models/switch_transformers")).profile({ data });
@@ -73,8 +73,9 @@ test("low rank + sparse, zero-shot: over the network the rows with the largest m
   }
   const entries = (rows: typeof all) => rows.reduce((sum, { width }) => sum + width, 0);
   assert.ok(
-    Math.min(...all.filter(({ kept }) => kept).map(({ score }) => score))
-      >= Math.max(...all.filter(({ kept }) => !kept).map(({ score }) => score)),
+    Math.min(...all.filter(({ kept }) => kept).map(({ score }) => score)) >= Math.max(...all.filter(({ kept }) =>
+      !kept
+    ).map(({ score }) => score)),
   );
   assert.ok(Math.abs(entries(all.filter(({ kept }) => kept)) / entries(all) - 0.3) < 0.02);
   const { logits } = await study.model.forward(data[0]);

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { nonZeroRows, readRemainder } from "../../sdk/compress/remainder.js";
+import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
 import { type ExpertSpec, moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import type { Study } from "../../sdk/stages/study.js";
@@ -10,9 +10,9 @@ import { fixture } from "../support/shared.js";
 // Recovery, and what goes away on the way: rows of remainders by importance, experts by usage.
 const test = suite("distilling a study");
 const data = [0, 1].map((k) => {
-  const words = [0, 1, 2, 3].map((
-    row,
-  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3].map(
+    (row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]
+  );
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const profiled = await load(fixture("models/switch_transformers")).profile({ data });

@@ -11,9 +11,9 @@ const test = suite("leaks of stages");
 await ready();
 
 const data = [0, 1].map((k) => {
-  const words = [0, 1, 2, 3].map((
-    row,
-  ) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]);
+  const words = [0, 1, 2, 3].map(
+    (row) => [3 + ((row * 7 + k) % 60), 3 + ((row * 11 + k * 5) % 60), 3 + ((row * 13 + 2 * k) % 60)]
+  );
   return { ids: words, decoderIds: words.map(([a, b]) => [0, a, b]), labels: words };
 });
 const load0 = () => load(fixture("models/switch_transformers"));

@@ -78,9 +78,9 @@ test("statistics that run experts read a layer that is too large expert by exper
       for (const [statistic, value] of Object.entries(layer)) {
         // two neurons that fit a place alike change places with the last digit
         if (name !== "olmoe" && /atching|zip/.test(statistic)) continue;
-        const numbers = (
-          of: unknown,
-        ): number[] => (typeof of === "number" ? [of] : Object.values((of ?? {}) as object).flatMap(numbers));
+        const numbers = (of: unknown): number[] => (typeof of === "number"
+          ? [of]
+          : Object.values((of ?? {}) as object).flatMap(numbers));
         const [seen, wanted] = [numbers(pieces.profile!.layers[id][statistic]), numbers(value)];
         assert.is(seen.length, wanted.length, `${id} ${statistic}`);
         close(Float64Array.from(seen), Float64Array.from(wanted), 1e-3, `${name} ${id} ${statistic}`);

@@ -1,8 +1,8 @@
 import ts from "typescript";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { methodList } from "../../sdk/methods.js";
 import { packageFile } from "../../sdk/package-file.js";
-import { methodList } from "../../sdk/plan/methods.js";
 
 const main = packageFile("test/stages/options-as-typed.ts");
 
@@ -15,13 +15,12 @@ function offered(code: string): string[] {
     getScriptFileNames: () => [main],
     getScriptVersion: (name) => (name === main ? text : "1"),
     getCurrentDirectory: () => packageFile("."),
-    getScriptSnapshot: (
-      name,
-    ) => (name === main
-      ? ts.ScriptSnapshot.fromString(text)
-      : ts.sys.fileExists(name)
-      ? ts.ScriptSnapshot.fromString(ts.sys.readFile(name)!)
-      : undefined),
+    getScriptSnapshot:
+      (name) => (name === main
+        ? ts.ScriptSnapshot.fromString(text)
+        : ts.sys.fileExists(name)
+        ? ts.ScriptSnapshot.fromString(ts.sys.readFile(name)!)
+        : undefined),
     getCompilationSettings: () => ({ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext,
       target: ts.ScriptTarget.ES2022, strict: true, skipLibCheck: true, types: ["node"] }),
     getDefaultLibFileName: ts.getDefaultLibFilePath,

@@ -65,9 +65,9 @@ test("it may bring observers of its own, which see the data once more", async ()
       method: "loudest",
       options: { keep },
       layers: Object.fromEntries(
-        Object.entries(profile.layers).filter(([, layer]) => (layer.loudness as number) > 0).map((
-          [id, { experts }],
-        ) => [id, { router: { mask: Array.from({ length: experts - keep }, (_, e) => e) } }]),
+        Object.entries(profile.layers).filter(([, layer]) => (layer.loudness as number) > 0).map(
+          ([id, { experts }]) => [id, { router: { mask: Array.from({ length: experts - keep }, (_, e) => e) } }]
+        ),
       ),
     }),
   });

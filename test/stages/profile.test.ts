@@ -38,13 +38,13 @@ test("padding has no part in any statistic, and the size of batches changes noth
   };
   const statistics = ["usage", "routerLogits", "coactivation", "gateMass", "meanOutput", "meanInput", "meanAbsInput",
     "channelNorms", "saliency", "gateRatio", "sensitivity", "similarity.mse", "similarity.weight-feature"];
-  const flat = (
-    value: unknown,
-  ): number[] => (typeof value === "number"
-    ? [value]
-    : value && typeof value === "object"
-    ? Object.keys(value).sort().flatMap((key) => flat((value as Record<string, unknown>)[key]))
-    : []);
+  const flat =
+    (value:
+      unknown): number[] => (typeof value === "number"
+        ? [value]
+        : value && typeof value === "object"
+        ? Object.keys(value).sort().flatMap((key) => flat((value as Record<string, unknown>)[key]))
+        : []);
   const measured = async (...data: ReturnType<typeof batch>[]) =>
     (await mixtral().profile({ data, statistics })).profile!.layers;
   const whole = await measured(batch(rows, 0));

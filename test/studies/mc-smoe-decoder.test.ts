@@ -5,13 +5,13 @@ import { importantRows } from "../../data/studies/mc-smoe-decoder/important-rows
 import { allPieces, arms, armsOf, pieceName, regimes, study,
   testWindows } from "../../data/studies/mc-smoe-decoder/recipe.js";
 import { batchOf, drawWindows } from "../../data/studies/mc-smoe-decoder/windows.js";
-import { factorise } from "../../sdk/compress/factorise.js";
 import { printedTable, readReport } from "../../sdk/evaluate/index.js";
+import { methodNamed } from "../../sdk/methods.js";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { packageFile } from "../../sdk/package-file.js";
-import { methodNamed } from "../../sdk/plan/methods.js";
 import { ExpertGradients } from "../../sdk/profile/expert-gradients.js";
+import { factorise } from "../../sdk/tensor/linalg/factorise.js";
 import { loadTokenizer } from "../../sdk/text/tokenizer.js";
 import { useBackend } from "../support/backends.js";
 import { nanoMoe } from "../support/nano-moe.js";

@@ -24,8 +24,11 @@ export async function storedTensors(folder: string): Promise<Stored[]> {
 }
 
 /** Runs with a folder of these tensors and this config.json, which is removed afterwards. */
-export async function withFolder<T>(tensors: Stored[], config: string,
-  run: (folder: string) => Promise<T>): Promise<T> {
+export async function withFolder<T>(
+  tensors: Stored[],
+  config: string,
+  run: (folder: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "moelab-altered-"));
   try {
     async function* data() {
@@ -42,8 +45,12 @@ export async function withFolder<T>(tensors: Stored[], config: string,
 }
 
 /** A fixture with other tensors and another configuration, opened. */
-export async function withAltered<T>(name: string, change: (tensors: Stored[]) => Stored[],
-  run: (opened: OpenedModel) => Promise<T>, reconfigure: (config: object) => object = (config) => config): Promise<T> {
+export async function withAltered<T>(
+  name: string,
+  change: (tensors: Stored[]) => Stored[],
+  run: (opened: OpenedModel) => Promise<T>,
+  reconfigure: (config: object) => object = (config) => config,
+): Promise<T> {
   const config = JSON.parse(await readFile(fixture(`models/${name}/config.json`), "utf8")) as object;
   return withFolder(change(await storedTensors(fixture(`models/${name}`))), JSON.stringify(reconfigure(config)),
     async (folder) => {

@@ -4,8 +4,12 @@ import * as assert from "uvu/assert";
  * Asserts that two rows of numbers differ by at most `tolerance`, absolute or relative to the expected one, and says
  * where they do not.
  */
-export function close(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number,
-  what = "values"): void {
+export function close(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  what = "values",
+): void {
   assert.is(actual.length, expected.length, `${what}: length`);
   let worst = -1;
   let excess = 0;

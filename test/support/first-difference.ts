@@ -14,8 +14,12 @@ export interface FirstDifference {
 }
 
 /** Does the same work on two back ends and finds where their numbers part. `activate` makes a back end active. */
-export async function firstDifference(one: string, other: string, activate: (backend: string) => Promise<void>,
-  work: () => Promise<unknown>): Promise<FirstDifference | undefined> {
+export async function firstDifference(
+  one: string,
+  other: string,
+  activate: (backend: string) => Promise<void>,
+  work: () => Promise<unknown>,
+): Promise<FirstDifference | undefined> {
   const trace: string[] = [];
   await activate(one);
   await watchKernels(work,

@@ -12,8 +12,11 @@ export function randomTensor(shape: number[], seed = 1, scale = 1): Tensor {
  * Compares the gradient of `sum(f(inputs) * fixed weights)` with central differences along a few random directions.
  * float32 leaves about 1e-3 of relative accuracy with a step of 1e-2; wrong gradients are off by far more.
  */
-export async function gradientCheck(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[],
-  tolerance = 5e-3): Promise<void> {
+export async function gradientCheck(
+  f: (...inputs: Tensor[]) => Tensor,
+  inputs: Tensor[],
+  tolerance = 5e-3,
+): Promise<void> {
   const shape = tf.tidy(() => f(...inputs).shape);
   const weights = randomTensor(shape, 99);
   const loss = (...at: Tensor[]) => tf.sum(tf.mul(f(...at), weights)) as tf.Scalar;
@@ -38,8 +41,12 @@ export async function gradientCheck(f: (...inputs: Tensor[]) => Tensor, inputs: 
 }
 
 /** Largest absolute difference is at most `tolerance`; says where. */
-export function tensorClose(actual: Tensor, expected: Tensor | number[] | Float32Array, tolerance: number,
-  what = ""): void {
+export function tensorClose(
+  actual: Tensor,
+  expected: Tensor | number[] | Float32Array,
+  tolerance: number,
+  what = "",
+): void {
   const a = actual.dataSync();
   const b = expected instanceof tf.Tensor ? expected.dataSync() : expected;
   assert.is(a.length, b.length, `${what}: ${a.length} values, expected ${b.length}`);

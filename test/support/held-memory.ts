@@ -19,8 +19,11 @@ const collect = runInNewContext("gc") as () => void;
  * @param grain numbers of the arrays that are to be seen, in float32; an eighth of that may be missed
  * @param atLeast bytes; below that nothing is looked at, as every look collects what is no longer used
  */
-export async function heldBy(job: (look: () => void) => Promise<void>, grain: number,
-  atLeast: number): Promise<number> {
+export async function heldBy(
+  job: (look: () => void) => Promise<void>,
+  grain: number,
+  atLeast: number,
+): Promise<number> {
   // a back end that counts its tensors itself may make one later than tfjs says, and until then the array is all there
   // is
   const { native } = tf.backend() as { native?: Record<string, (...values: unknown[]) => unknown> };

@@ -8,8 +8,11 @@ export const HALF_A_MILLION = { layers: 130, experts: 1280, width: 8, expertWidt
  * Writes config.json, index and shards of a Qwen3-MoE checkpoint in bfloat16 as transformers writes them. The data are
  * holes, which take no space on the disk.
  */
-export async function writeManyTensors(folder: string,
-  { layers, experts, width, expertWidth, vocab }: typeof HALF_A_MILLION, shards = 64): Promise<number> {
+export async function writeManyTensors(
+  folder: string,
+  { layers, experts, width, expertWidth, vocab }: typeof HALF_A_MILLION,
+  shards = 64,
+): Promise<number> {
   await mkdir(folder, { recursive: true });
   const tensors: [name: string, shape: number[]][] = [["lm_head.weight", [vocab, width]], ["model.embed_tokens.weight",
     [vocab, width]]];

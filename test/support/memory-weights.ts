@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { TensorInfo, WeightSource } from "../../sdk/checkpoint/weight-source.js";
+import type { TensorInfo, WeightSource } from "../../sdk/model/weight-source.js";
 import { tf } from "../../sdk/tensor/index.js";
 
 /** Weights held in memory, which count how often each was read. */

@@ -43,6 +43,7 @@ const saved = await saveModel(folder, model, {
   },
 });
 console.log(
-  JSON.stringify({ profile, readToProfile, resumedBytes: saved.resumedBytes,
-    files: saved.files.filter(({ name }) => name.startsWith("model")) }),
+  JSON.stringify({ profile, readToProfile, resumedBytes: saved.resumedBytes, files: saved.files.filter(({ name }) =>
+    name.startsWith("model")
+  ) }),
 );

@@ -7,12 +7,10 @@ const TOKENS = ["-1", "0", "1e999", "1e9", "9007199254740993", "1844674407370955
  * One change of bytes: some replaced, cut or repeated, or one of the words that JSON is made of replaced by a hostile
  * one.
  */
-export const mutation = fc.oneof(
-  fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), byte: fc.nat(255) }),
+export const mutation = fc.oneof(fc.record({ kind: fc.constant("flip" as const), at: fc.nat(), byte: fc.nat(255) }),
   fc.record({ kind: fc.constant("cut" as const), at: fc.nat(), length: fc.nat(40) }),
   fc.record({ kind: fc.constant("repeat" as const), at: fc.nat(), length: fc.nat(200) }),
-  fc.record({ kind: fc.constant("word" as const), at: fc.nat(), token: fc.constantFrom(...TOKENS) }),
-);
+  fc.record({ kind: fc.constant("word" as const), at: fc.nat(), token: fc.constantFrom(...TOKENS) }));
 
 export type Mutation = typeof mutation extends fc.Arbitrary<infer Value> ? Value : never;
 

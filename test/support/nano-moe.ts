@@ -6,10 +6,8 @@ import { Rng } from "../../sdk/tensor/rng.js";
 import { MemoryWeights } from "./memory-weights.js";
 
 /** A small decoder-only model of MoE layers with random weights; `change` edits the spec before weights are drawn. */
-export function nanoMoe(
-  { layers = 2, experts = 4, topK = 1, gated = false, bias = false, width = 6, expertWidth = 8, encoder = 0,
-    seed = 1 } = {},
-): { spec: ModelSpec; weights: MemoryWeights } {
+export function nanoMoe({ layers = 2, experts = 4, topK = 1, gated = false, bias = false, width = 6, expertWidth = 8,
+  encoder = 0, seed = 1 } = {}): { spec: ModelSpec; weights: MemoryWeights } {
   const ffn = (): MoeFfnSpec => ({
     kind: "moe",
     experts,
@@ -45,10 +43,9 @@ export function nanoMoe(
   const rng = new Rng(seed);
   const weights = new MemoryWeights(
     new Map(
-      expectedTensors(spec).map((
-        { name, shape },
-      ) => [name, { shape,
-        values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.normal()) }]
+      expectedTensors(spec).map(
+        ({ name, shape }) => [name, { shape, values: Float32Array.from({ length: shape.reduce((a, b) =>
+          a * b, 1) }, () => rng.normal()) }]
       ),
     ),
   );
@@ -58,8 +55,11 @@ export function nanoMoe(
 /**
  * A profile with random usage and router-logit cosines for that model; `fields` adds to or replaces what a layer holds.
  */
-export async function nanoProfile(model: { spec: ModelSpec; weights: MemoryWeights }, seed = 1,
-  fields: (layer: number, experts: number) => Partial<LayerProfile> = () => ({})): Promise<Profile> {
+export async function nanoProfile(
+  model: { spec: ModelSpec; weights: MemoryWeights },
+  seed = 1,
+  fields: (layer: number, experts: number) => Partial<LayerProfile> = () => ({}),
+): Promise<Profile> {
   const rng = new Rng(seed);
   const layers = Object.fromEntries(moeLayers(model.spec).map(({ id, ffn }, index): [string, LayerProfile] => {
     const E = ffn.experts;

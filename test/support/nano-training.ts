@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { specFromConfig } from "../../sdk/checkpoint/family.js";
+import { type TrainingBatch } from "../../sdk/model/batch.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { Rng, tf } from "../../sdk/tensor/index.js";
-import { train, type TrainingBatch, type TrainOptions } from "../../sdk/train/train.js";
+import { train, type TrainOptions } from "../../sdk/train/train.js";
 
 const config = fileURLToPath(new URL("../../data/models/nano-switch/config.json", import.meta.url));
 
@@ -22,9 +23,8 @@ interface NanoTraining extends Partial<TrainOptions> {
  * Trains a model of nano-switch's architecture from fresh weights to copy what it reads, with the settings of the
  * bundled model; gives the loss of each step.
  */
-export async function trainNano(
-  { steps, sequences = 8, seed = 1, nudge = false, look, ...options }: NanoTraining,
-): Promise<number[]> {
+export async function trainNano({ steps, sequences = 8, seed = 1, nudge = false, look, ...options }:
+  NanoTraining): Promise<number[]> {
   const spec = await specFromConfig(JSON.parse(readFileSync(config, "utf8")));
   const model = await Trainable.from(spec, initialize(spec, new Rng(`weights ${seed}`)));
   const rng = new Rng("nudge");

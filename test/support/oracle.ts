@@ -1,8 +1,8 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { readFileSync } from "node:fs";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
-import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
 import { type ModelSpec, type MoeFfnSpec, moeLayers } from "../../sdk/model/spec.js";
+import type { WeightSource } from "../../sdk/model/weight-source.js";
 import type { MoeEvent } from "../../sdk/profile/observer.js";
 import { routerLogitsObserver } from "../../sdk/profile/observers/router-logits.js";
 import { usageObserver } from "../../sdk/profile/observers/usage.js";
@@ -35,8 +35,10 @@ export interface OracleLayer {
 type Stack = { shape: number[]; values: Float32Array };
 
 /** A model that consists of MoE layers alone, under canonical names; `ids` may name encoder layers too. */
-export function oracleModel(layers: Record<string, OracleLayer>,
-  { topK = 1, normalize = false } = {}): { spec: ModelSpec; weights: MemoryWeights } {
+export function oracleModel(
+  layers: Record<string, OracleLayer>,
+  { topK = 1, normalize = false } = {},
+): { spec: ModelSpec; weights: MemoryWeights } {
   const tensors = new Map<string, Stack>();
   const stacks = { encoder: [] as ModelSpec["decoder"]["layers"], decoder: [] as ModelSpec["decoder"]["layers"] };
   let width = 0;
@@ -80,8 +82,12 @@ export function rowOf({ shape, values }: Stack, index: number): Stack {
 }
 
 /** Replays a layer: the event that a sweep would have sent for these tokens. The caller disposes with `dispose`. */
-export function replay(id: string, spec: MoeFfnSpec, layer: OracleLayer,
-  tokens: { input: Stack; logits: Stack; choice?: ArrayLike<number> }): { event: MoeEvent; dispose(): void } {
+export function replay(
+  id: string,
+  spec: MoeFfnSpec,
+  layer: OracleLayer,
+  tokens: { input: Stack; logits: Stack; choice?: ArrayLike<number> },
+): { event: MoeEvent; dispose(): void } {
   const owned: Tensor[] = [];
   const keep = <T extends Tensor>(tensor: T): T => (owned.push(tf.keep(tensor)), tensor);
   const D = layer.up.shape[2];
@@ -130,8 +136,11 @@ export function replay(id: string, spec: MoeFfnSpec, layer: OracleLayer,
 }
 
 /** Usage and likeness of router logits, from the tokens that an oracle recorded. */
-export async function profileOf(model: { spec: ModelSpec; weights: WeightSource },
-  tokens: (id: string) => Parameters<typeof replay>[3], layers: Record<string, OracleLayer>): Promise<Profile> {
+export async function profileOf(
+  model: { spec: ModelSpec; weights: WeightSource },
+  tokens: (id: string) => Parameters<typeof replay>[3],
+  layers: Record<string, OracleLayer>,
+): Promise<Profile> {
   const observers = [usageObserver(), routerLogitsObserver()] as const;
   for (const { id, ffn } of moeLayers(model.spec)) {
     const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
@@ -140,9 +149,9 @@ export async function profileOf(model: { spec: ModelSpec; weights: WeightSource 
   }
   const [counts, cosines] = [observers[0].result(), observers[1].result()];
   const profiled = Object.fromEntries(
-    Object.keys(counts).map((
-      id,
-    ) => [id, { experts: counts[id].counts.length, ...counts[id], routerLogitCosine: cosines[id] }]),
+    Object.keys(counts).map(
+      (id) => [id, { experts: counts[id].counts.length, ...counts[id], routerLogitCosine: cosines[id] }]
+    ),
   );
   return { version: 1, model: { id: "oracle", fingerprint: await model.weights.fingerprint() },
     data: { id: "oracle", fingerprint: "", seed: 0 }, tokens: { decoder: 0 }, layers: profiled };
@@ -163,8 +172,11 @@ export async function stacked(weights: WeightSource, id: string, slots: number):
 }
 
 /** top-k of softmax, ties to the lower index */
-function route(logits: ArrayLike<number>, spec: MoeFfnSpec,
-  given?: ArrayLike<number>): { choice: Int32Array; gates: Float32Array } {
+function route(
+  logits: ArrayLike<number>,
+  spec: MoeFfnSpec,
+  given?: ArrayLike<number>,
+): { choice: Int32Array; gates: Float32Array } {
   const [E, K] = [spec.experts, spec.router.topK];
   const N = logits.length / E;
   const choice = new Int32Array(N * K);

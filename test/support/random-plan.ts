@@ -64,14 +64,14 @@ function randomRecipe(readable: number[], width: number): Random<SlotRecipe> {
     });
     const zipped = fc.record({ zip: fc.oneof(fc.constant("weights" as const), each(place)),
       zipBy: fc.constant("mean" as const) }, { requiredKeys: ["zip"] });
-    return fc.tuple(fc.oneof(fc.constant({}), aligned, zipped), fc.option(form, { nil: undefined })).map((
-      [how, form],
-    ): SlotRecipe => ({
-      // a mean of neurons has no negative weights
-      from: "zip" in how ? sources.map(({ expert, weight }) => ({ expert, weight: Math.abs(weight) })) : sources,
-      ...how,
-      ...(form && { form }),
-    }));
+    return fc.tuple(fc.oneof(fc.constant({}), aligned, zipped), fc.option(form, { nil: undefined })).map(
+      ([how, form]): SlotRecipe => ({
+        // a mean of neurons has no negative weights
+        from: "zip" in how ? sources.map(({ expert, weight }) => ({ expert, weight: Math.abs(weight) })) : sources,
+        ...how,
+        ...(form && { form }),
+      })
+    );
   });
 }
 

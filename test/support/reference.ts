@@ -21,8 +21,11 @@ export async function reference(folder: string) {
  * Largest allowed difference is absolute + relative * |expected|, at rows where `real` is 1. A row is the last axis.
  * 1e-4 leaves at least five times the noise floor of float32 (fixtures README).
  */
-export async function tensorClose(actual: Tensor, expected: Float32Array, what: string,
-  { absolute = 1e-4, relative = 0, real }: { absolute?: number; relative?: number; real?: number[] } = {}
+export async function tensorClose(
+  actual: Tensor,
+  expected: Float32Array,
+  what: string,
+  { absolute = 1e-4, relative = 0, real }: { absolute?: number; relative?: number; real?: number[] } = {},
 ): Promise<void> {
   const seen = await actual.data();
   assert.is(seen.length, expected.length,

@@ -5,8 +5,10 @@ export type KernelInputs = Record<string, TensorInfo | TensorInfo[] | null | und
 export type Values = Float32Array | Int32Array | Uint8Array;
 
 /** Calls `see` after every kernel that TensorFlow.js runs while `work` does. */
-export async function watchKernels(work: () => Promise<unknown>,
-  see: (name: string, inputs: KernelInputs, attrs: object, outputs: TensorInfo[]) => void): Promise<void> {
+export async function watchKernels(
+  work: () => Promise<unknown>,
+  see: (name: string, inputs: KernelInputs, attrs: object, outputs: TensorInfo[]) => void,
+): Promise<void> {
   const engine = tf.engine() as unknown as {
     runKernel(name: string, inputs: KernelInputs, attrs?: object): TensorInfo | TensorInfo[];
   };
@@ -27,8 +29,13 @@ export async function watchKernels(work: () => Promise<unknown>,
  * Runs a kernel of another back end on copies of inputs that the active one holds, floats changed by `change`; gives
  * the values of its results.
  */
-export function repeatKernel(backend: string, name: string, inputs: KernelInputs, attrs: object,
-  change = (x: number) => x): Values[] {
+export function repeatKernel(
+  backend: string,
+  name: string,
+  inputs: KernelInputs,
+  attrs: object,
+  change = (x: number) => x,
+): Values[] {
   const [active, other] = [tf.backend(), tf.findBackend(backend)] as KernelBackend[];
   const made: object[] = [];
   const copy = (x: TensorInfo): TensorInfo => {

@@ -124,15 +124,21 @@ async function greedyEqual(folder: string): Promise<void> {
 }
 
 /** Chosen experts as a set by ascending id with their weights; -1 with weight 0 is a token over capacity. */
-async function routingEqual(routing: { experts: tf.Tensor2D; gates: tf.Tensor2D }, ids: Float32Array,
-  weights: Float32Array, layer: string, real?: number[]): Promise<void> {
+async function routingEqual(
+  routing: { experts: tf.Tensor2D; gates: tf.Tensor2D },
+  ids: Float32Array,
+  weights: Float32Array,
+  layer: string,
+  real?: number[],
+): Promise<void> {
   const [N, K] = routing.experts.shape;
   const experts = await routing.experts.data(), gates = await routing.gates.data();
   for (let n = 0; n < N; n++) {
     if (real && !real[n]) continue;
-    const seen = Array.from({ length: K }, (_, k) => ({ id: experts[n * K + k], gate: gates[n * K + k] })).sort((a,
-      b) => a.id - b.id
-    );
+    const seen = Array.from({ length: K }, (_, k) => ({ id: experts[n * K + k], gate: gates[n * K + k] })).sort((
+      a,
+      b,
+    ) => a.id - b.id);
     assert.equal(seen.map(({ id }) => id), Array.from(ids.subarray(n * K, (n + 1) * K)),
       `${layer}: experts of token ${n}`);
     seen.forEach(({ gate }, k) =>

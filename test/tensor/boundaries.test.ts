@@ -11,9 +11,9 @@ function offences(pattern: RegExp, source = (path: string) => readFileSync(path,
   return readdirSync(sdk, { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".ts") && !name.startsWith(`tensor${sep}`)
   ).flatMap((name) =>
-    codeLines(source(join(sdk, name))).flatMap((
-      [line, number],
-    ) => (pattern.test(line) ? [`sdk/${name}:${number}: ${line.trim()}`] : []))
+    codeLines(source(join(sdk, name))).flatMap(
+      ([line, number]) => (pattern.test(line) ? [`sdk/${name}:${number}: ${line.trim()}`] : [])
+    )
   );
 }
 

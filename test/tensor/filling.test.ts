@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Dtype } from "../../sdk/checkpoint/weight-source.js";
 import { fillTensor } from "../../sdk/tensor/filling.js";
+import type { Dtype } from "../../sdk/tensor/formats/dtype.js";
 import { decode, encode } from "../../sdk/tensor/formats/index.js";
 import { Rng, tf } from "../../sdk/tensor/index.js";
 import { testedBackends, useBackend } from "../support/backends.js";

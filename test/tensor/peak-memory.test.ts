@@ -37,10 +37,11 @@ if (testedBackends.includes("torch")) {
     const data = [{ ids: words, decoderIds: words, labels: words }];
     const study = await load(fixture("models/switch_transformers")).profile({ data }).merge({ method: "m-smoe",
       keep: 0.5 }).distill({ data, steps: 1, batch: 1, items: 1 }).evaluate({ data });
-    const expertBytes = 4 * [...study.original.weights.names()].filter((name) => name.includes("experts.0.")).reduce(
-      (sum, name) => sum + study.original.weights.info(name).shape.reduce((a, b) => a * b, 1),
-      0,
-    );
+    const expertBytes = 4
+      * [...study.original.weights.names()].filter((name) => name.includes("experts.0.")).reduce(
+        (sum, name) => sum + study.original.weights.info(name).shape.reduce((a, b) => a * b, 1),
+        0,
+      );
     for (const { stage, peakBytes } of study.steps.filter(({ stage }) =>
       ["profile", "distill", "evaluate"].includes(stage)
     )) assert.ok(peakBytes! > expertBytes, `${stage}: ${peakBytes} bytes`);

@@ -13,27 +13,26 @@ test.before(() => useBackend("wasm"));
 test("transpose of any shape and order moves every number to its place", () => {
   const shapes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 4 });
   fc.assert(
-    fc.property(
-      shapes.chain((shape) =>
-        fc.tuple(fc.constant(shape), fc.shuffledSubarray([...shape.keys()], { minLength: shape.length }))
-      ),
-      ([shape, perm]) => {
-        noLeaks(() =>
-          tf.tidy(() => {
-            const x = randomTensor(shape);
-            const turned = tf.transpose(x, perm);
-            assert.equal(turned.shape, perm.map((axis) => shape[axis]));
-            const [from, to] = [x.bufferSync(), turned.bufferSync()];
-            for (let at = 0; at < x.size; at++) {
-              const place = to.indexToLoc(at);
-              const source = new Array<number>(shape.length);
-              perm.forEach((axis, i) => (source[axis] = place[i]));
-              assert.is(to.values[at], from.values[from.locToIndex(source)]);
-            }
-          })
-        );
-      },
-    ),
+    fc.property(shapes.chain((shape) =>
+      fc.tuple(fc.constant(shape), fc.shuffledSubarray([...shape.keys()], { minLength: shape.length }))
+    ), ([shape, perm]) => {
+      noLeaks(() =>
+        tf.tidy(() => {
+          const x = randomTensor(shape);
+          const turned = tf.transpose(x, perm);
+          assert.equal(turned.shape, perm.map((axis) =>
+            shape[axis]
+          ));
+          const [from, to] = [x.bufferSync(), turned.bufferSync()];
+          for (let at = 0; at < x.size; at++) {
+            const place = to.indexToLoc(at);
+            const source = new Array<number>(shape.length);
+            perm.forEach((axis, i) => (source[axis] = place[i]));
+            assert.is(to.values[at], from.values[from.locToIndex(source)]);
+          }
+        })
+      );
+    }),
     { numRuns: 60, seed: 2 },
   );
 });
@@ -142,10 +141,7 @@ test("out of memory is an error, and what was there before is intact", () =>
     const backend = tf.backend() as unknown as WasmBackend;
     // too large for one tensor, just below where the size in bytes would wrap around, and where it would be 0
     for (const size of [2 ** 29 + 1, 2 ** 30 - 2 ** 12, 2 ** 30])
-      assert.throws(
-        () => backend.makeOutput([size], "float32"),
-        /no room for [24]\d{9} bytes in WebAssembly/,
-      );
+      assert.throws(() => backend.makeOutput([size], "float32"), /no room for [24]\d{9} bytes in WebAssembly/);
     const sum = tf.add(small, 1);
     assert.equal([...sum.dataSync()], [2, 3, 4]);
     tf.dispose([small, sum]);

@@ -1,5 +1,4 @@
 import { test } from "uvu";
-import * as assert from "uvu/assert";
 import { ready, tf } from "../../sdk/tensor/index.js";
 import { distillationLoss } from "../../sdk/train/distillation-loss.js";
 import { close } from "../support/close.js";

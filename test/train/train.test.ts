@@ -57,9 +57,8 @@ check("the distance to the teacher leaves padding out, and counts it if asked, a
       const teacher = async () =>
         tf.tidy(() =>
           tf.tensor2d(
-            Array.from({ length: 24 },
-              (_, row) =>
-                Array.from({ length: spec.vocab }, (_, v) => Math.sin(row + v) * (row % 3 === 2 ? times : 1))),
+            Array.from({ length: 24 }, (_, row) =>
+              Array.from({ length: spec.vocab }, (_, v) => Math.sin(row + v) * (row % 3 === 2 ? times : 1))),
           )
         );
       const { losses } = await train(trainable, { ...base, steps: 1, batch: padded,

@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { WeightSource } from "../../sdk/checkpoint/weight-source.js";
 import { lowRankSparse } from "../../sdk/compress/low-rank-sparse.js";
 import { RowPruning } from "../../sdk/compress/row-pruning.js";
 import { initialize } from "../../sdk/model/initialize.js";
+import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { Trainable } from "../../sdk/model/trainable.js";
-import { applyPlan, type SpecAndWeights } from "../../sdk/plan/apply.js";
+import type { WeightSource } from "../../sdk/model/weight-source.js";
+import { applyPlan } from "../../sdk/plan/apply.js";
 import { EagerPruner } from "../../sdk/prune/eager-pruner.js";
 import { EagerPruning } from "../../sdk/prune/eager-pruning.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
@@ -32,8 +33,11 @@ const batch = (step: number) => {
 const STEPS = 12;
 
 /** one run, or one that is stopped after `stopAt` and goes on */
-async function run(model: SpecAndWeights, pruningFor: (trainable: Trainable) => TrainingPruning & { dispose?(): void },
-  stopAt?: number): Promise<{ weights: WeightSource; masks: unknown }> {
+async function run(
+  model: SpecAndWeights,
+  pruningFor: (trainable: Trainable) => TrainingPruning & { dispose?(): void },
+  stopAt?: number,
+): Promise<{ weights: WeightSource; masks: unknown }> {
   const folder = await mkdtemp(join(tmpdir(), "moelab-"));
   try {
     for (const stop of stopAt ? [stopAt, undefined] : [undefined]) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fixed, formatBytes, formatCount, formatDuration, formatMeanError, formatNumber,
-  formatPercent } from "../../sdk/view/format.js";
+  formatPercent } from "../../sdk/format.js";
 
 const table = (write: (...values: number[]) => string, rows: [number[], string][]) => {
   for (const [values, text] of rows) assert.is(write(...values), text, values.join(", "));

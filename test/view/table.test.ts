@@ -33,9 +33,9 @@ test("digits are the column's: as many as its largest value needs, and no small 
   assert.equal(column([0.51234, 0.0000213]), ["0.512", "2.1e-5"]);
   assert.equal(column([NaN, Infinity, 0.5]), ["NaN", "∞", "0.5"]);
   assert.equal(
-    table([{ x: 0.12345 }], { columns: { x: { digits: 1, unit: "nats", title: "loss" } } }).toText().split("\n").map((
-      line,
-    ) => line.trim()),
+    table([{ x: 0.12345 }], { columns: { x: { digits: 1, unit: "nats", title: "loss" } } }).toText().split("\n").map(
+      (line) => line.trim()
+    ),
     ["loss (nats)", "───────────", "0.1"],
   );
 });

@@ -1,8 +1,8 @@
-import { factorise } from "../../../sdk/compress/factorise.js";
 import type { TaskBatch } from "../../../sdk/evaluate/index.js";
 import type { Model } from "../../../sdk/model/model.js";
 import { moeLayers } from "../../../sdk/model/spec.js";
 import { ExpertGradients } from "../../../sdk/profile/expert-gradients.js";
+import { factorise } from "../../../sdk/tensor/linalg/factorise.js";
 
 /** Rows by layer, slot and matrix, as the method "low-rank-sparse" takes them. */
 type Rows = Record<string, Record<string, number[]>[]>;
@@ -13,8 +13,11 @@ type Rows = Record<string, Record<string, number[]>[]>;
  * an entry's importance is the mean of |s dL/ds| over batches, a row's score the mean over its entries, and the most
  * important rows of all matrices together stay. As S is a part of W, dL/dS is dL/dW.
  */
-export async function importantRows(model: Model, batches: readonly TaskBatch[],
-  { rank, keep }: { rank: number; keep: number }): Promise<Rows> {
+export async function importantRows(
+  model: Model,
+  batches: readonly TaskBatch[],
+  { rank, keep }: { rank: number; keep: number },
+): Promise<Rows> {
   const remainders = new Map<string, { rows: number; columns: number; values: Float32Array }>();
   const matrices = moeLayers(model.spec).flatMap(({ id, ffn }) =>
     ffn.slots.flatMap((_, slot) =>

@@ -5,7 +5,7 @@ import type { Model } from "../../../sdk/model/model.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
 import { profileStage } from "../../../sdk/stages/profile.js";
-import type { StudyState } from "../../../sdk/stages/study.js";
+import type { StudyState } from "../../../sdk/stages/study-state.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import type { ChoiceQuestion } from "../../../sdk/text/tasks/zero-shot/choice-question.js";
 import { type ZeroShotTask, zeroShotTasks } from "../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";
@@ -106,8 +106,13 @@ class Bed {
   private readonly windows: { name: string; batches: TaskBatch[]; bytes: number }[];
   private readonly teacher: TeacherLogits;
 
-  constructor({ domains, tasks }: Group, all: readonly ZeroShotTask[], draw: number,
-    private readonly tokenizer: Tokenizer, full: Model) {
+  constructor(
+    { domains, tasks }: Group,
+    all: readonly ZeroShotTask[],
+    draw: number,
+    private readonly tokenizer: Tokenizer,
+    full: Model,
+  ) {
     this.tasks = tasks.map((name) => all.find((task) => task.name === name)!);
     this.windows = domains.map((domain) => {
       const rows = drawWindows(domain, "test", testWindows, draw, tokenizer);

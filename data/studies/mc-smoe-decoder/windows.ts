@@ -11,8 +11,13 @@ const PASSAGE = 2000;
  * Draws windows of running text, the end symbol before each text. Texts are dealt out to the draws in turn, so that no
  * two share one.
  */
-export function drawWindows(domain: Domain, part: "train" | "test", count: number, draw: number,
-  tokenizer: Tokenizer): number[][] {
+export function drawWindows(
+  domain: Domain,
+  part: "train" | "test",
+  count: number,
+  draw: number,
+  tokenizer: Tokenizer,
+): number[][] {
   const rng = new Rng(`windows ${domain} ${part} ${draw}`);
   const texts = rng.shuffle(domainTexts(domain)[part].filter((_, index) => index % draws.length === draw - 1));
   const stream: number[] = [];

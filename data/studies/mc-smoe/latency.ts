@@ -88,8 +88,8 @@ function batchOf(count: number) {
 
 /** The same groups, each with the leader's router output alone: the others cannot be chosen any more. */
 function routersCut(plan: Plan): Plan {
-  const layers = Object.entries(plan.layers).map((
-    [id, change],
-  ) => [id, { ...change, router: { rows: change.slots!.map(({ from }) => from[0].expert) } }]);
+  const layers = Object.entries(plan.layers).map(
+    ([id, change]) => [id, { ...change, router: { rows: change.slots!.map(({ from }) => from[0].expert) } }]
+  );
   return { ...plan, layers: Object.fromEntries(layers) };
 }

@@ -2,7 +2,7 @@ import { stableRankChange, stableRanks } from "../../../sdk/compress/stable-rank
 import { alignmentGain } from "../../../sdk/merge/alignment-gain.js";
 import { usage } from "../../../sdk/profile/profile.js";
 import { changeStage } from "../../../sdk/stages/change.js";
-import type { StudyState } from "../../../sdk/stages/study.js";
+import type { StudyState } from "../../../sdk/stages/study-state.js";
 
 /**
  * Changes whose stable ranks are compared: the paper's, without its parts, and random groups with a plain mean (the

@@ -6,7 +6,7 @@ import { moeLayers } from "../../../sdk/model/spec.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
 import { profileStage } from "../../../sdk/stages/profile.js";
-import type { StudyState } from "../../../sdk/stages/study.js";
+import type { StudyState } from "../../../sdk/stages/study-state.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { toBatch } from "../../../sdk/text/task-batch.js";
 import { measurements, usageOf } from "./measurements.js";
@@ -97,9 +97,7 @@ export async function runPiece(piece: Piece): Promise<void> {
       await writeReport(file, { ...report(results, { provenance: about }), measurements: measured });
       console.log(`${pieceName(piece)}: ${arm.name} at ${keep}, ${Math.round((performance.now() - began) / 1000)} s`,
         Object.fromEntries(
-          results.slice(-keys.length).map((
-            { task: key, metrics },
-          ) => [key, metrics.filter(({ metric }) =>
+          results.slice(-keys.length).map(({ task: key, metrics }) => [key, metrics.filter(({ metric }) =>
             ["exact_match", "kl"].includes(metric)
           ).map(({ value }) => round(value)).join(" ")]),
         ));
@@ -150,9 +148,9 @@ function keptRows({ spec }: Model): Record<string, number[]> {
 function keysOf(task: string, arm: Arm, only?: number): string[] {
   return arm.keep.filter((keep) => only === undefined || keep === only).flatMap((keep) => {
     const draws = arm.recover?.keep.includes(keep) ? arm.recover.draws : 0;
-    return [...(arm.alone ? [] : ["changed"]), ...Array.from({ length: draws }, (_, draw) => `recovered-${draw}`)].map((
-      stage,
-    ) => `${task} ${arm.name} ${keep} ${stage}`);
+    return [...(arm.alone ? [] : ["changed"]), ...Array.from({ length: draws }, (_, draw) => `recovered-${draw}`)].map(
+      (stage) => `${task} ${arm.name} ${keep} ${stage}`
+    );
   });
 }
 

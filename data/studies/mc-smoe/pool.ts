@@ -1,10 +1,10 @@
+import type { TrainingBatch } from "../../../sdk/model/batch.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import type { Rng } from "../../../sdk/tensor/index.js";
 import { type EncodedItems, encodeItems, toBatch } from "../../../sdk/text/task-batch.js";
 import { loadTask } from "../../../sdk/text/tasks/load-task.js";
 import type { Item, Task } from "../../../sdk/text/tasks/task.js";
 import { loadTokenizer } from "../../../sdk/text/tokenizer.js";
-import type { TrainingBatch } from "../../../sdk/train/train.js";
 
 /** A task's items in the token ids of the bundled tokenizer. */
 export interface Pool {

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { specFromConfig } from "../../../sdk/checkpoint/family.js";
-import { MemorySource } from "../../../sdk/checkpoint/memory-source.js";
 import { openModel } from "../../../sdk/checkpoint/open-model.js";
 import { saveModel } from "../../../sdk/checkpoint/save-model.js";
-import type { WeightSource } from "../../../sdk/checkpoint/weight-source.js";
 import { expectedTensors } from "../../../sdk/model/expected-tensors.js";
 import { initialize } from "../../../sdk/model/initialize.js";
+import { MemorySource } from "../../../sdk/model/memory-source.js";
 import type { ModelSpec } from "../../../sdk/model/spec.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
+import type { WeightSource } from "../../../sdk/model/weight-source.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { train } from "../../../sdk/train/train.js";

@@ -120,12 +120,12 @@ export const arms: Arm[] = [{ name: "full", of: "paper", model: "teacher", keep:
   change: { method: "reap", exclude: first }, ...once }, { name: "naee", of: "further",
   change: { method: "naee", exclude: first }, ...once }, { name: "uniform ratio", of: "Table 3",
   change: { method: "m-smoe", ratio: "uniform" }, ...once },
-  ...["random", "router-weight", "weight", "weight-feature", "gradient", "feature", "feature.abs", "mean-output"].map((
-    similarity,
-  ): Arm => (
-    { name: `similarity ${similarity}`, of: "Table 4", change: { method: "m-smoe", similarity },
-      ...(similarity === "random" ? once : only) }
-  )), { name: "no distillation", of: "Table 5", change: { method: "m-smoe" }, ...once, alone: true }, {
+  ...["random", "router-weight", "weight", "weight-feature", "gradient", "feature", "feature.abs", "mean-output"].map(
+    (similarity): Arm => (
+      { name: `similarity ${similarity}`, of: "Table 4", change: { method: "m-smoe", similarity },
+        ...(similarity === "random" ? once : only) }
+    )
+  ), { name: "no distillation", of: "Table 5", change: { method: "m-smoe" }, ...once, alone: true }, {
   name: "not aligned",
   of: "Table 6",
   change: { method: "m-smoe", align: "none" },

@@ -1,11 +1,12 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { withoutZeroRows } from "../../../sdk/compress/remainder.js";
 import { RowPruning } from "../../../sdk/compress/row-pruning.js";
+import { type TrainingBatch } from "../../../sdk/model/batch.js";
+import { withoutZeroRows } from "../../../sdk/model/form/low-rank-sparse.js";
 import { Model } from "../../../sdk/model/model.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
 import { EagerPruning } from "../../../sdk/prune/eager-pruning.js";
 import { Rng, tf } from "../../../sdk/tensor/index.js";
-import { train, type TrainingBatch } from "../../../sdk/train/train.js";
+import { train } from "../../../sdk/train/train.js";
 import { draw, type Pool, trainingBatch } from "./pool.js";
 import { compression, recovery } from "./recipe.js";
 
@@ -42,8 +43,11 @@ export interface RecoverOptions {
 }
 
 /** Trains a changed model on with the teacher's logits beside the labels, routers frozen. */
-export async function recover(model: Model, data: RecoveryData,
-  { alone = false, compress = false, eager }: RecoverOptions = {}): Promise<Model> {
+export async function recover(
+  model: Model,
+  data: RecoveryData,
+  { alone = false, compress = false, eager }: RecoverOptions = {},
+): Promise<Model> {
   const trainable = await Trainable.from(structuredClone(model.spec), model.weights);
   const { steps, lr, warmup, clip, decay, alpha, temperature } = compress ? compression : recovery;
   const rows = compress

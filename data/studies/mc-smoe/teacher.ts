@@ -15,8 +15,12 @@ import { reporter } from "./reporter.js";
  * A pre-trained model fine-tuned on one task; `number` draws the order of the data. Kept in a folder, so that a later
  * run goes on.
  */
-export async function finetuned(kind: Regime | "dense", seed: number, pool: Pool,
-  number: number): Promise<OpenedModel> {
+export async function finetuned(
+  kind: Regime | "dense",
+  seed: number,
+  pool: Pool,
+  number: number,
+): Promise<OpenedModel> {
   const task = pool.task.definition.name;
   const folder = `${work}/${kind}-${seed}.${task}-${number}`;
   await exclusively(`${folder}.lock`, async () => {
@@ -25,8 +29,13 @@ export async function finetuned(kind: Regime | "dense", seed: number, pool: Pool
   return openModel(folder, { id: `${kind}-${seed}.${task}-${number}` });
 }
 
-async function finetune(kind: Regime | "dense", seed: number, pool: Pool, number: number,
-  folder: string): Promise<void> {
+async function finetune(
+  kind: Regime | "dense",
+  seed: number,
+  pool: Pool,
+  number: number,
+  folder: string,
+): Promise<void> {
   const task = pool.task.definition.name;
   const { model, config } = await openModel(await pretrained(kind, seed));
   const trainable = await Trainable.from(model.spec, model.weights);

@@ -11,8 +11,13 @@ function formula(tex: string, displayMode: boolean): string {
 }
 
 /** Formulas are taken out before Markdown sees their underscores and asterisks. */
-function math(name: string, level: "block" | "inline", start: (text: string) => number, pattern: RegExp,
-  display: boolean): TokenizerAndRendererExtension {
+function math(
+  name: string,
+  level: "block" | "inline",
+  start: (text: string) => number,
+  pattern: RegExp,
+  display: boolean,
+): TokenizerAndRendererExtension {
   return {
     name,
     level,

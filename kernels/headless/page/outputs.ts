@@ -52,9 +52,9 @@ function imageToHtml(data: Record<string, unknown>, metadata: Record<string, any
   const type = ["image/png", "image/jpeg", "image/gif"].find((candidate) => candidate in data);
   if (!type) return "";
   const { width, height, alt = text(data["text/plain"] ?? "figure") } = metadata[type] ?? {};
-  const size = [["width", width], ["height", height]].map((
-    [name, value],
-  ) => (Number.isFinite(value) ? ` ${name}="${value}"` : "")).join("");
+  const size = [["width", width], ["height", height]].map(
+    ([name, value]) => (Number.isFinite(value) ? ` ${name}="${value}"` : "")
+  ).join("");
   return `<img src="data:${type};base64,${text(data[type]).replace(/[^A-Za-z0-9+/=]/g, "")}" `
     + `alt="${escapeHtml(String(alt))}"${size}>`;
 }

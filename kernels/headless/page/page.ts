@@ -19,9 +19,9 @@ export function notebookToHtml(notebook: Notebook, title: string): string {
   const language = String(
     notebook.metadata.language_info?.name ?? notebook.metadata.kernelspec?.language ?? "typescript",
   );
-  const heading = notebook.cells.map((
-    cell,
-  ) => (cell.cell_type === "markdown" ? /^#\s+(.+)$/m.exec(sourceOf(cell))?.[1] : undefined)).find(Boolean);
+  const heading = notebook.cells.map(
+    (cell) => (cell.cell_type === "markdown" ? /^#\s+(.+)$/m.exec(sourceOf(cell))?.[1] : undefined)
+  ).find(Boolean);
   const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
     + `'unsafe-inline'${charts ? " 'unsafe-eval'" : ""}`;
   return `<!doctype html>

@@ -1,4 +1,3 @@
-import ts from "typescript";
 import type { Compilation, CompiledCell } from "../threads.js";
 import { bareObject } from "./bare-object.js";
 import { Diagnostics } from "./diagnostics.js";
@@ -43,16 +42,10 @@ export class Compiler {
     const { program } = this.notebook;
     let js = "";
     let map = "";
-    program.emit(
-      program.getSourceFile(file),
-      (name, text) => {
-        if (name.endsWith(".map")) map = text;
-        else js = text;
-      },
-      undefined,
-      false,
-      { before: [rewriteCell(program, code.length)] },
-    );
+    program.emit(program.getSourceFile(file), (name, text) => {
+      if (name.endsWith(".map")) map = text;
+      else js = text;
+    }, undefined, false, { before: [rewriteCell(program, code.length)] });
     return { js: js.replace(/^#!.*/, "").replace(/^(export \{\};|\/\/# sourceMappingURL=.*)$/gm, ""), map };
   }
 }

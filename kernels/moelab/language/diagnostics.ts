@@ -33,17 +33,16 @@ export class Diagnostics {
 
   /** Local modules are checked when one of them has changed. */
   private localFiles(program: ts.Program): ts.Diagnostic[] {
-    const local = program.getSourceFiles().filter(
-      (each) =>
-        !each.isDeclarationFile && !this.notebook.isCell(each.fileName)
-        && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName),
+    const local = program.getSourceFiles().filter((each) =>
+      !each.isDeclarationFile && !this.notebook.isCell(each.fileName)
+      && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName)
     );
     const state = local.map((each) => `${each.fileName}\0${(each as ts.SourceFile & { version?: string }).version}`)
       .join("\0");
     if (state === this.clean) return [];
-    const found = local.flatMap((
-      each,
-    ) => [...program.getSyntacticDiagnostics(each), ...program.getSemanticDiagnostics(each)]).filter(isError);
+    const found = local.flatMap(
+      (each) => [...program.getSyntacticDiagnostics(each), ...program.getSemanticDiagnostics(each)]
+    ).filter(isError);
     if (found.length === 0) this.clean = state;
     return found;
   }
@@ -58,8 +57,11 @@ export class Diagnostics {
     };
   }
 
-  private describe(diagnostic: ts.Diagnostic, cell: string,
-    code: string): { place: string; message: string; lines: string[] } {
+  private describe(
+    diagnostic: ts.Diagnostic,
+    cell: string,
+    code: string,
+  ): { place: string; message: string; lines: string[] } {
     const { file, start = 0, length = 1, code: number } = diagnostic;
     const message = this.notebook.readable(ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
     const { line, character } = file!.getLineAndCharacterOfPosition(

@@ -13,8 +13,12 @@ interface Explanation {
  * Type and documentation of the name at a place; inside the parentheses of a call, those of the function.
  * @param detail 1 adds the text of the declaration
  */
-export function inspect(notebook: NotebookProgram, code: string, offset: number, detail: number): { plain: string;
-  markdown: string } | undefined {
+export function inspect(
+  notebook: NotebookProgram,
+  code: string,
+  offset: number,
+  detail: number,
+): { plain: string; markdown: string } | undefined {
   const file = notebook.open(code, { origins: true });
   const onName = /[\p{ID_Continue}$]/u.test(code.slice(Math.max(0, offset - 1), offset + 1));
   const named = () => atName(notebook, file, offset) ?? atName(notebook, file, Math.max(0, offset - 1));
@@ -42,8 +46,12 @@ function atName(notebook: NotebookProgram, file: string, offset: number): Explan
 }
 
 /** Which cell a name comes from, the information there, and whether its type has been declared again since. */
-function provenance(notebook: NotebookProgram, file: string, offset: number,
-  { textSpan }: ts.QuickInfo): { source?: ts.QuickInfo; note: string } {
+function provenance(
+  notebook: NotebookProgram,
+  file: string,
+  offset: number,
+  { textSpan }: ts.QuickInfo,
+): { source?: ts.QuickInfo; note: string } {
   const { text } = notebook.program.getSourceFile(file)!;
   const name = text.slice(textSpan.start, textSpan.start + textSpan.length);
   const declared = notebook.declaration(name);
@@ -130,9 +138,11 @@ function plain({ signature, documentation, tags, note }: Explanation, source: st
 
 function markdown({ signature, documentation, tags, note }: Explanation, source: string): string {
   const code = (text: string) => `\`\`\`typescript\n${text}\n\`\`\``;
-  const tag = (
-    { name, text }: { name: string; text: string },
-  ) => (name === "example" ? `*example*\n\n${/```/.test(text) ? text : code(text)}` : `*@${name}* ${text}`);
+  const tag =
+    ({ name, text }: { name: string;
+      text: string }) => (name === "example"
+        ? `*example*\n\n${/```/.test(text) ? text : code(text)}`
+        : `*@${name}* ${text}`);
   return [code(signature), note && `*${note}*`, documentation, ...tagLines(tags).map(tag), source && code(source)]
     .filter(Boolean).join("\n\n");
 }

@@ -11,8 +11,16 @@ import ts from "typescript";
 export function libraryRegistry(folder: string, isLibrary: (file: string) => boolean): ts.DocumentRegistry {
   const registry = ts.createDocumentRegistry(true, folder);
   const libraries = new Map<string, ts.SourceFile>();
-  const library: ts.DocumentRegistry["acquireDocumentWithKey"] = (file, path, _settings, _key, snapshot, version, kind,
-    options) => {
+  const library: ts.DocumentRegistry["acquireDocumentWithKey"] = (
+    file,
+    path,
+    _settings,
+    _key,
+    snapshot,
+    version,
+    kind,
+    options,
+  ) => {
     const known = libraries.get(path);
     if (known) return known;
     const parsing = typeof options === "object" ? { ...options } : { languageVersion: ts.ScriptTarget.ESNext };

@@ -28,8 +28,12 @@ export function rewriteCell(program: ts.Program, codeEnd: number): ts.Transforme
 }
 
 class CellRewriter {
-  constructor(private readonly checker: ts.TypeChecker, private readonly context: ts.TransformationContext,
-    private readonly file: ts.SourceFile, private readonly codeEnd: number) {}
+  constructor(
+    private readonly checker: ts.TypeChecker,
+    private readonly context: ts.TransformationContext,
+    private readonly file: ts.SourceFile,
+    private readonly codeEnd: number,
+  ) {}
 
   rewrite(): ts.SourceFile {
     const own = this.file.statements.filter((statement) =>
@@ -127,9 +131,7 @@ class CellRewriter {
       initializer ? factory.createAssignment(this.target(bound), this.named(bound, initializer)) : this.target(bound);
     if (ts.isArrayBindingPattern(name)) {
       return factory.createArrayLiteralExpression(
-        name.elements.map((
-          element,
-        ) => (ts.isOmittedExpression(element)
+        name.elements.map((element) => (ts.isOmittedExpression(element)
           ? element
           : element.dotDotDotToken
           ? factory.createSpreadElement(this.target(element.name))
@@ -137,18 +139,16 @@ class CellRewriter {
         ),
       );
     }
-    return factory.createObjectLiteralExpression(
-      name.elements.map((element) => {
-        if (element.dotDotDotToken) return factory.createSpreadAssignment(this.target(element.name));
-        const key = element.propertyName ?? (element.name as ts.Identifier);
-        const property = ts.isComputedPropertyName(key)
-          ? factory.createComputedPropertyName(this.visit(key.expression) as ts.Expression)
-          : ts.isIdentifier(key)
-          ? factory.createIdentifier(key.text)
-          : key;
-        return factory.createPropertyAssignment(property, withDefault(element));
-      }),
-    );
+    return factory.createObjectLiteralExpression(name.elements.map((element) => {
+      if (element.dotDotDotToken) return factory.createSpreadAssignment(this.target(element.name));
+      const key = element.propertyName ?? (element.name as ts.Identifier);
+      const property = ts.isComputedPropertyName(key)
+        ? factory.createComputedPropertyName(this.visit(key.expression) as ts.Expression)
+        : ts.isIdentifier(key)
+        ? factory.createIdentifier(key.text)
+        : key;
+      return factory.createPropertyAssignment(property, withDefault(element));
+    }));
   }
 
   private importStatements(statement: ts.ImportDeclaration): ts.Statement[] {
@@ -184,9 +184,11 @@ class CellRewriter {
   /** `export … from "./x"` loads the module; a cell has nobody to export to. */
   private reexport({ moduleSpecifier, isTypeOnly }: ts.ExportDeclaration): ts.Statement[] {
     if (!moduleSpecifier || isTypeOnly) return [];
-    return [factory.createExpressionStatement(
-      this.awaited(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])),
-    )];
+    return [
+      factory.createExpressionStatement(
+        this.awaited(this.service("import", [factory.createStringLiteral((moduleSpecifier as ts.StringLiteral).text)])),
+      ),
+    ];
   }
 
   /** `import x = require("y")` and `import x = Some.Namespace` */
@@ -200,11 +202,11 @@ class CellRewriter {
           ])),
       ];
     }
-    const value = (
-      entity: ts.EntityName,
-    ): ts.Expression => (ts.isIdentifier(entity)
-      ? (this.visit(entity) as ts.Expression)
-      : factory.createPropertyAccessExpression(value(entity.left), entity.right));
+    const value =
+      (entity:
+        ts.EntityName): ts.Expression => (ts.isIdentifier(entity)
+          ? (this.visit(entity) as ts.Expression)
+          : factory.createPropertyAccessExpression(value(entity.left), entity.right));
     return [this.assign(name.text, value(moduleReference))];
   }
 
@@ -232,9 +234,9 @@ class CellRewriter {
       return factory.createPropertyAccessExpression(factory.createIdentifier(SERVICES), "meta");
     if (ts.isVariableStatement(node) && this.isHoisted(node.declarationList)) return this.variables(node);
     if (ts.isForStatement(node) && node.initializer && this.isHoistedList(node.initializer)) {
-      const started = node.initializer.declarations.filter((declaration) => declaration.initializer).map((
-        declaration,
-      ) => this.initialise(declaration));
+      const started = node.initializer.declarations.filter((declaration) => declaration.initializer).map(
+        (declaration) => this.initialise(declaration)
+      );
       const initializer = started.length > 0
         ? started.reduce((left, right) => factory.createComma(left, right))
         : undefined;

@@ -47,9 +47,9 @@ function plain<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? Number(item) : item)) ?? "null");
 }
 
-async function draw(
-  value: unknown,
-): Promise<{ data: Record<string, unknown>; metadata?: Record<string, unknown> } | undefined> {
+async function draw(value: unknown): Promise<
+  { data: Record<string, unknown>; metadata?: Record<string, unknown> } | undefined
+> {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
   const object = value as Record<string | symbol, unknown>;
   for (const name of [DISPLAY, "_repr_mimebundle_"]) {

@@ -22,8 +22,11 @@ function wrapListeners(): void {
   type Add = (this: EventEmitter, type: string | symbol, listener: Listener) => EventEmitter;
   const emitter = EventEmitter.prototype as unknown as Record<string, Add>;
   const bound = new WeakSet<Listener>();
-  const bind = (cell: Cell, listener: Listener,
-    before: (emitter: EventEmitter, bound: Listener) => void = () => {}): Listener => {
+  const bind = (
+    cell: Cell,
+    listener: Listener,
+    before: (emitter: EventEmitter, bound: Listener) => void = () => {},
+  ): Listener => {
     const made: Listener = function(this: EventEmitter, ...args) {
       before(this, made);
       return runAs(cell, () => listener.apply(this, args));

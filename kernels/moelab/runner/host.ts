@@ -37,8 +37,10 @@ export class Host {
   constructor(private readonly owner: () => Cell | undefined, private readonly post: (message: ToServer) => void) {}
 
   /** Shows a bundle as it is. */
-  display(bundle: { data: Record<string, unknown>; metadata?: Record<string, unknown> },
-    { id, update = false }: DisplayOptions = {}): void {
+  display(
+    bundle: { data: Record<string, unknown>; metadata?: Record<string, unknown> },
+    { id, update = false }: DisplayOptions = {},
+  ): void {
     const checked: Bundle = { data: toJson(bundle.data), metadata: bundle.metadata ?? {} };
     if (Object.keys(checked.data).length > 0)
       this.post({ type: "display", key: this.owner()?.key ?? 0, bundle: checked, id, update });
@@ -129,13 +131,10 @@ export class Host {
       read() {
         if (asking) return;
         asking = true;
-        ask().then(
-          (line) => {
-            asking = false;
-            this.push(`${line}\n`);
-          },
-          (error: Error) => this.destroy(error),
-        );
+        ask().then((line) => {
+          asking = false;
+          this.push(`${line}\n`);
+        }, (error: Error) => this.destroy(error));
       },
     });
   }

@@ -97,11 +97,9 @@ function importsOf(file: string): string[] {
   const known = imports.get(file);
   if (known?.modified === modified) return known.files;
   const { importedFiles } = loadTypeScript().preProcessFile(readFileSync(file, "utf8"), true, true);
-  const files = importedFiles.map((
-    { fileName },
-  ) => (/^\.\.?\//.test(fileName) ? localFile(new URL(fileName, pathToFileURL(file)).href) : undefined)).filter((
-    found,
-  ) => found !== undefined);
+  const files = importedFiles.map(
+    ({ fileName }) => (/^\.\.?\//.test(fileName) ? localFile(new URL(fileName, pathToFileURL(file)).href) : undefined)
+  ).filter((found) => found !== undefined);
   imports.set(file, { modified, files });
   return files;
 }

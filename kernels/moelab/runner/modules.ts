@@ -179,12 +179,12 @@ export function cellMeta(folder: string, require: NodeJS.Require) {
     url,
     dirname: folder,
     filename: join(folder, "notebook.ts"),
-    resolve: (
-      specifier: string,
-    ) => (isLocal(specifier)
-      ? new URL(specifier, url).href
-      : specifier.startsWith("node:")
-      ? specifier
-      : pathToFileURL(require.resolve(specifier)).href),
+    resolve:
+      (specifier:
+        string) => (isLocal(specifier)
+          ? new URL(specifier, url).href
+          : specifier.startsWith("node:")
+          ? specifier
+          : pathToFileURL(require.resolve(specifier)).href),
   };
 }

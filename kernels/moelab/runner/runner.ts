@@ -33,8 +33,12 @@ export class Runner {
   private running?: { cell: Cell; report: "done" | "evaluated" };
   private latest?: Cell;
 
-  constructor(private readonly folder: string, home: string, kernelFolder: string,
-    private readonly send: (message: ToServer) => void) {
+  constructor(
+    private readonly folder: string,
+    home: string,
+    kernelFolder: string,
+    private readonly send: (message: ToServer) => void,
+  ) {
     const owner = () => currentCell() ?? this.running?.cell ?? this.latest;
     this.modules = new Modules(folder, home);
     this.services.meta = cellMeta(folder, this.modules.require);
@@ -82,20 +86,20 @@ export class Runner {
     this.start(cell, "evaluated", { key, number: cell.number, source: "", compiled });
   }
 
-  private start(cell: Cell, report: "done" | "evaluated",
-    request: Pick<RunRequest, "key" | "number" | "source" | "compiled">): void {
+  private start(
+    cell: Cell,
+    report: "done" | "evaluated",
+    request: Pick<RunRequest, "key" | "number" | "source" | "compiled">,
+  ): void {
     this.running = { cell, report };
-    runAs(cell, () => this.value(cell, request)).then(
-      (value) => this.finish(cell, { status: "ok", value }),
-      (error) => this.finish(cell, { status: "error", ...errorReport(error) }),
-    );
+    runAs(cell, () => this.value(cell, request)).then((value) => this.finish(cell, { status: "ok", value }),
+      (error) => this.finish(cell, { status: "error", ...errorReport(error) }));
   }
 
   private async value(cell: Cell, request: Pick<RunRequest, "key" | "number" | "source" | "compiled">) {
     const head = "(async (__vars, __cell, require, __dirname, __filename) => { 'use strict';";
-    const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request)).runInThisContext() as (
-      ...args: unknown[]
-    ) => Promise<[unknown] | undefined>;
+    const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request))
+      .runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
     const result = await body(this.variables, this.services, this.modules.require, this.folder,
       `${this.folder}/notebook.ts`);
     return result && bundleOf(result[0]);

@@ -62,8 +62,10 @@ export interface CapturedStreams {
 /**
  * Takes over process.stdout and process.stderr: what is written belongs to the cell that is running or that started it.
  */
-export function captureStreams(owner: () => Cell | undefined,
-  post: (key: number, name: StreamName, text: string) => void): CapturedStreams {
+export function captureStreams(
+  owner: () => Cell | undefined,
+  post: (key: number, name: StreamName, text: string) => void,
+): CapturedStreams {
   const outlet = new Outlet(post);
   const streams = new Map<string, CappedStream>();
   const finished = new Set<number>();

@@ -19,8 +19,11 @@ export class NativeStreams {
     streams: [] };
 
   /** @param latest key of the running cell, or the one before */
-  constructor(private readonly taken: TakenDescriptors, private readonly latest: () => number,
-    private readonly send: (key: number, name: StreamName, text: string) => void) {
+  constructor(
+    private readonly taken: TakenDescriptors,
+    private readonly latest: () => number,
+    private readonly send: (key: number, name: StreamName, text: string) => void,
+  ) {
     taken.readers.forEach((fd, index) =>
       new Socket({ fd, readable: true, writable: false }).on("data", (data) => this.write(index, data))
     );

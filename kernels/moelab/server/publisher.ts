@@ -14,8 +14,12 @@ export class Publisher {
 
   constructor(private readonly wire: Wire, private readonly sockets: Sockets) {}
 
-  publish(type: string, parent: Partial<Header>, content: Record<string, unknown>,
-    metadata: Record<string, unknown> = {}): Promise<void> {
+  publish(
+    type: string,
+    parent: Partial<Header>,
+    content: Record<string, unknown>,
+    metadata: Record<string, unknown> = {},
+  ): Promise<void> {
     this.flush();
     return this.send(type, parent, content, metadata);
   }
@@ -36,8 +40,12 @@ export class Publisher {
     if (pending) void this.send("stream", pending.parent, { name: pending.name, text: pending.text });
   }
 
-  private send(type: string, parent: Partial<Header>, content: Record<string, unknown>,
-    metadata: Record<string, unknown> = {}): Promise<void> {
+  private send(
+    type: string,
+    parent: Partial<Header>,
+    content: Record<string, unknown>,
+    metadata: Record<string, unknown> = {},
+  ): Promise<void> {
     return this.sockets.send("iopub", { header: this.wire.header(type), parent, content, metadata });
   }
 }

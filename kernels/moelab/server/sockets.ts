@@ -18,17 +18,21 @@ export interface Sockets {
  * @param receive is handed every valid message, each once
  * @param welcome is called when a reader of iopub has arrived
  */
-export async function bindSockets(connection: Connection, wire: Wire,
-  receive: (channel: RequestChannel, message: Message) => void, welcome: () => void): Promise<Sockets> {
+export async function bindSockets(
+  connection: Connection,
+  wire: Wire,
+  receive: (channel: RequestChannel, message: Message) => void,
+  welcome: () => void,
+): Promise<Sockets> {
   const routers = { shell: new Router({ sendHighWaterMark: 0 }), control: new Router({ sendHighWaterMark: 0 }),
     stdin: new Router({ sendHighWaterMark: 0 }) };
   const iopub = new XPublisher({ sendHighWaterMark: 0, linger: 300, verbosity: "allSubs" });
   const heartbeat = new Reply();
-  const address = (
-    port: number,
-  ) => (connection.transport === "ipc"
-    ? `ipc://${connection.ip}-${port}`
-    : `${connection.transport}://${connection.ip}:${port}`);
+  const address =
+    (port:
+      number) => (connection.transport === "ipc"
+        ? `ipc://${connection.ip}-${port}`
+        : `${connection.transport}://${connection.ip}:${port}`);
   await Promise.all([routers.shell.bind(address(connection.shell_port)),
     routers.control.bind(address(connection.control_port)), routers.stdin.bind(address(connection.stdin_port)),
     iopub.bind(address(connection.iopub_port)), heartbeat.bind(address(connection.hb_port))]);

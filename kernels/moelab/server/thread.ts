@@ -203,8 +203,10 @@ function stream(key: number, name: string, text: string): void {
 }
 
 /** A cell called process.exit: front ends only see a dead kernel, so the reason is said before it dies. */
-async function announceExit({ code, flushed }: Extract<ToServer, { type: "exiting" }>,
-  parent: Partial<Header>): Promise<void> {
+async function announceExit(
+  { code, flushed }: Extract<ToServer, { type: "exiting" }>,
+  parent: Partial<Header>,
+): Promise<void> {
   const text = `kernel: a cell called process.exit(${code}), so the kernel ends and its variables are lost\n`;
   tellTerminal(terminal, text);
   await publisher.publish("stream", parent, { name: "stderr", text });

@@ -1,10 +1,11 @@
 import { GGMLQuantizationType, gguf, type GGUFTensorInfo } from "@huggingface/gguf";
 import { FormatError, MoeError } from "../../errors.js";
+import type { TensorInfo } from "../../model/weight-source.js";
+import { dtypeSizeBytes } from "../../tensor/formats/dtype-size.js";
+import type { Dtype } from "../../tensor/formats/dtype.js";
 import { decode } from "../../tensor/formats/index.js";
 import { ByteFile } from "../byte-file.js";
-import { dtypeSizeBytes } from "../dtype-size.js";
 import type { Range, TensorStore } from "../tensor-store.js";
-import type { Dtype, TensorInfo } from "../weight-source.js";
 import { blockFormats, decodeBlocks } from "./ggml-blocks.js";
 
 /** A GGUF file as a store, with its key-value pairs, e.g. config["olmoe.expert_count"]. */

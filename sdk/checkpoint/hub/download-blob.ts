@@ -23,8 +23,12 @@ export interface BlobSource {
  * @param onBytes hears how many bytes of this file are there
  * @throws MoeError `wrong-size`, `wrong-hash`, `disk-full`, `connection-lost` and those of `hubFetch`
  */
-export async function downloadBlob(source: BlobSource, blob: string, connection: HubConnection,
-  onBytes: (bytes: number) => void): Promise<void> {
+export async function downloadBlob(
+  source: BlobSource,
+  blob: string,
+  connection: HubConnection,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const incomplete = `${blob}.incomplete`;
   await mkdir(dirname(blob), { recursive: true });
   const file = await open(incomplete, "r+").catch(() => open(incomplete, "w+"));
@@ -50,8 +54,12 @@ export async function downloadBlob(source: BlobSource, blob: string, connection:
   });
 }
 
-async function fill(file: FileHandle, source: BlobSource, connection: HubConnection,
-  onBytes: (bytes: number) => void): Promise<void> {
+async function fill(
+  file: FileHandle,
+  source: BlobSource,
+  connection: HubConnection,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const { sizeBytes, path } = source;
   const { signal, attempts = 5, retryDelayMs = 1000 } = connection;
   let have = (await file.stat()).size;

@@ -36,8 +36,11 @@ interface HubFile {
  *
  * @returns the folder of the snapshot
  */
-export async function downloadModel(id: ModelId, environment: HubEnvironment,
-  options: DownloadOptions = {}): Promise<string> {
+export async function downloadModel(
+  id: ModelId,
+  environment: HubEnvironment,
+  options: DownloadOptions = {},
+): Promise<string> {
   const cache = new ModelCache(environment.cache, id);
   const cached = await cachedModel(cache, id);
   if (environment.offline) {
@@ -87,8 +90,10 @@ async function cachedModel(cache: ModelCache, { revision }: ModelId): Promise<st
 }
 
 /** Asks the hub which commit a revision is, and for the files of that commit. */
-async function list({ name, revision }: ModelId,
-  connection: HubConnection): Promise<{ commit: string; files: Map<string, HubFile> }> {
+async function list(
+  { name, revision }: ModelId,
+  connection: HubConnection,
+): Promise<{ commit: string; files: Map<string, HubFile> }> {
   const hub = { hubUrl: connection.endpoint, fetch: hubFetch(connection) };
   const refuse = (seen: string, accepted: string) =>
     new FormatError("hub-answer",
@@ -133,8 +138,11 @@ interface Place {
   connection: HubConnection;
 }
 
-async function fetchFiles(wanted: HubFile[], { id, commit, cache, connection }: Place,
-  onBytes: (path: string, bytes: number) => void): Promise<void> {
+async function fetchFiles(
+  wanted: HubFile[],
+  { id, commit, cache, connection }: Place,
+  onBytes: (path: string, bytes: number) => void,
+): Promise<void> {
   const chunked = wanted.find(({ chunksAlone }) => chunksAlone);
   if (chunked)
     throw new MoeError("xet-only",

@@ -1,9 +1,9 @@
+import { mean, meanStderr } from "../../statistics/mean.js";
 import type { Rng } from "../../tensor/rng.js";
+import type { HarnessMetric, HarnessTask, Sample } from "../../text/harness-task.js";
 import type { TaskResult } from "../report.js";
 import { bootstrap } from "../statistics/bootstrap.js";
-import { mean, meanStderr } from "../statistics/mean.js";
 import { bitsPerByte, perplexity, type Weighted, weightedPerplexity } from "./perplexity.js";
-import type { HarnessMetric, HarnessTask, Sample } from "./task.js";
 
 const WEIGHTED: Partial<Record<HarnessMetric, (items: Weighted[]) => number>> = {
   word_perplexity: weightedPerplexity,

@@ -10,8 +10,12 @@ export interface ChoiceScore {
  * `acc` compares log-likelihoods, `acc_norm` log-likelihoods over the characters (code points) of the choice without
  * its leading space, `acc_mutual_info` log-likelihoods less those of the choice without any context.
  */
-export function scoreChoice(choices: readonly string[], gold: number, logLikelihoods: readonly number[],
-  unconditional?: readonly number[]): ChoiceScore {
+export function scoreChoice(
+  choices: readonly string[],
+  gold: number,
+  logLikelihoods: readonly number[],
+  unconditional?: readonly number[],
+): ChoiceScore {
   const wins = (values: readonly number[]): 0 | 1 => (values.indexOf(Math.max(...values)) === gold ? 1 : 0);
   return {
     acc: wins(logLikelihoods),

@@ -12,9 +12,12 @@ export interface PairEncoder {
  * @param separately for encoder-decoder models, whose two sides are never one text
  * @example encodePair(tokenizer, "The answer is ", "42", { prefix: 1 })  // the continuation is the tokens of " 42"
  */
-export function encodePair(tokenizer: PairEncoder, context: string, continuation: string,
-  { prefix, separately = false }: { prefix: number; separately?: boolean }): [context: number[],
-  continuation: number[]] {
+export function encodePair(
+  tokenizer: PairEncoder,
+  context: string,
+  continuation: string,
+  { prefix, separately = false }: { prefix: number; separately?: boolean },
+): [context: number[], continuation: number[]] {
   const encode = (text: string): number[] => tokenizer.encode(text, { specialTokens: false });
   if (context === "") return [[prefix], encode(continuation)];
   const bare = context.trimEnd();

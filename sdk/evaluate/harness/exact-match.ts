@@ -1,14 +1,5 @@
+import type { ExactMatchOptions } from "../../text/harness-task.js";
 import { pattern as compile } from "./pattern.js";
-
-export interface ExactMatchOptions {
-  /** parts matching any of these are removed from both sides first */
-  ignorePatterns?: readonly (string | RegExp)[];
-  ignoreCase?: boolean;
-  /** removes ASCII punctuation */
-  ignorePunctuation?: boolean;
-  /** removes the digits 0 to 9 */
-  ignoreNumbers?: boolean;
-}
 
 /** Python's string.punctuation */
 const PUNCTUATION = /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]/g;
@@ -24,8 +15,10 @@ export function exactMatch(seen: string, wanted: string, options: ExactMatchOpti
   return reduced(seen, options) === reduced(wanted, options) ? 1 : 0;
 }
 
-function reduced(text: string,
-  { ignorePatterns = [], ignoreCase, ignorePunctuation, ignoreNumbers }: ExactMatchOptions): string {
+function reduced(
+  text: string,
+  { ignorePatterns = [], ignoreCase, ignorePunctuation, ignoreNumbers }: ExactMatchOptions,
+): string {
   for (const pattern of ignorePatterns) text = text.replace(compile(pattern), "");
   if (ignoreCase) text = text.toLowerCase();
   if (ignorePunctuation) text = text.replace(PUNCTUATION, "");

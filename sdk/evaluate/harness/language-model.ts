@@ -2,10 +2,10 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import type { ModelSpec } from "../../model/spec.js";
 import { crossEntropy, tf } from "../../tensor/index.js";
+import type { HarnessModel } from "../../text/harness-task.js";
 import { eachLabelledLogits, type LogitsModel, type TaskBatch } from "../teacher-logits.js";
 import { encodePair, type PairEncoder } from "./encode-pair.js";
 import { disjointWindow, rollingWindows } from "./rolling-windows.js";
-import type { HarnessModel } from "./task.js";
 
 export interface LanguageModelOptions {
   /** tokens that the model reads at once; longer contexts lose their beginning; default 2048 */
@@ -19,8 +19,10 @@ export interface LanguageModelOptions {
 
 /** What is needed of a model and of its tokenizer. */
 export type ScoredModel = LogitsModel & { spec: Pick<ModelSpec, "tokens" | "encoder">;
-  generate(prompt: { ids: number[][]; mask?: number[][] },
-    options: { maxTokens: number; signal?: AbortSignal }): Promise<number[][]> };
+  generate(
+    prompt: { ids: number[][]; mask?: number[][] },
+    options: { maxTokens: number; signal?: AbortSignal },
+  ): Promise<number[][]> };
 export type TextCodec = PairEncoder & { decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): string };
 
 /** One row: the tokens given, and those whose probability is asked. */
@@ -33,8 +35,11 @@ type Pair = [context: number[], continuation: number[]];
  * @throws MoeError `no-rolling` when an encoder-decoder model is asked for whole texts
  * @example const samples = await runTask(task, languageModel(model, tokenizer));
  */
-export function languageModel(model: ScoredModel, tokenizer: TextCodec,
-  { length = 2048, batchSize = 8, maxTokens = 256, signal }: LanguageModelOptions = {}): HarnessModel {
+export function languageModel(
+  model: ScoredModel,
+  tokenizer: TextCodec,
+  { length = 2048, batchSize = 8, maxTokens = 256, signal }: LanguageModelOptions = {},
+): HarnessModel {
   const { tokens, encoder } = model.spec;
   const prefix = tokens.bos ?? tokens.eos[0] ?? tokens.decoderStart ?? 0;
 

@@ -1,4 +1,4 @@
-import { mean } from "../statistics/mean.js";
+import { mean } from "../../statistics/mean.js";
 
 /** A log-likelihood and what it is divided by: words, or UTF-8 bytes. */
 export type Weighted = readonly [logLikelihood: number, size: number];

@@ -19,8 +19,10 @@ export interface RollingWindowsOptions {
  * @throws MoeError `bad-window`
  * @example rollingWindows([1, 2, 3], { prefix: 0, length: 2 })  // [[[0, 1], [1, 2]], [[1, 2], [3]]]
  */
-export function rollingWindows(tokens: readonly number[],
-  { prefix, length, context = 1 }: RollingWindowsOptions): Window[] {
+export function rollingWindows(
+  tokens: readonly number[],
+  { prefix, length, context = 1 }: RollingWindowsOptions,
+): Window[] {
   if (!Number.isInteger(length) || !Number.isInteger(context) || context < 1 || context > length) {
     throw new MoeError("bad-window",
       `rollingWindows: context ${context} of length ${length}; accepted are whole numbers with 1 <= `

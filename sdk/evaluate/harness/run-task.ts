@@ -1,10 +1,10 @@
 import { MoeError } from "../../errors.js";
+import { type HarnessModel, type HarnessTask, METRICS_OF, type Sample } from "../../text/harness-task.js";
 import { scoreChoice } from "./choice.js";
 import { exactMatch } from "./exact-match.js";
 import { extract } from "./extract.js";
 import { byteCount, wordCount } from "./perplexity.js";
 import { promptWithShots } from "./shots.js";
-import { type HarnessModel, type HarnessTask, METRICS_OF, type Sample } from "./task.js";
 
 /**
  * Asks a model every document of a task.

@@ -1,4 +1,4 @@
-import type { HarnessTask } from "./task.js";
+import type { HarnessTask } from "../../text/harness-task.js";
 
 /**
  * The text before the answer: description, examples with their answers, the question.

@@ -1,6 +1,6 @@
 import { MoeError } from "../../errors.js";
+import { standardDeviation } from "../../statistics/mean.js";
 import type { Rng } from "../../tensor/rng.js";
-import { standardDeviation } from "./mean.js";
 
 export interface BootstrapOptions {
   rng: Rng;
@@ -16,8 +16,11 @@ export interface BootstrapOptions {
  *
  * @throws MoeError `no-values` for an empty array
  */
-export function bootstrap<T>(items: readonly T[], statistic: (sample: T[]) => number,
-  { rng, resamples = 2000, level = 0.95 }: BootstrapOptions): { stderr: number; low: number; high: number } {
+export function bootstrap<T>(
+  items: readonly T[],
+  statistic: (sample: T[]) => number,
+  { rng, resamples = 2000, level = 0.95 }: BootstrapOptions,
+): { stderr: number; low: number; high: number } {
   if (items.length === 0)
     throw new MoeError("no-values",
       "bootstrap: there are no items; accepted is one or more. Check that the task is not empty.");

@@ -1,6 +1,6 @@
 import { MoeError, suggest } from "../../errors.js";
+import { mean, meanStderr } from "../../statistics/mean.js";
 import { holm } from "./holm.js";
-import { mean, meanStderr } from "./mean.js";
 import { type PairedInterval, pairedT } from "./paired-t.js";
 import { pairsNeeded } from "./pairs-needed.js";
 import { type Side, type Verdict, verdict } from "./verdict.js";
@@ -75,8 +75,10 @@ export interface ArmComparison {
  * @throws MoeError `unknown-arm`, `unknown-metric`, `bad-value` (not finite, or not positive under "log2-ratio"),
  *   `no-pairs`
  */
-export function compareArms(results: readonly ArmResult[],
-  { baseline, claims = [], level = 0.95, resolve }: CompareArmsOptions): ArmComparison {
+export function compareArms(
+  results: readonly ArmResult[],
+  { baseline, claims = [], level = 0.95, resolve }: CompareArmsOptions,
+): ArmComparison {
   const table = bySeed(results);
   if (!table.has(baseline))
     throw new MoeError("unknown-arm",
@@ -139,13 +141,14 @@ function bySeed(results: readonly ArmResult[]): Table {
     entry(entry(metrics, metric, () => new Map<string, number[]>()), String(seed), () => []).push(value);
   }
   return new Map(
-    [...draws].map((
-      [arm, metrics],
-    ) => [arm, new Map(
-      [...metrics].map((
-        [metric, seeds],
-      ) => [metric, new Map([...seeds].map(([seed, values]) => [seed, mean(values)]))]),
-    )]),
+    [...draws].map(
+      ([arm, metrics]) => [arm,
+        new Map(
+          [...metrics].map(
+            ([metric, seeds]) => [metric, new Map([...seeds].map(([seed, values]) => [seed, mean(values)]))]
+          ),
+        )]
+    ),
   );
 }
 
@@ -167,7 +170,7 @@ function valuesOf(table: Table, arm: string, metric: string): Map<string, number
 }
 
 function paired(arm: Map<string, number>, rival: Map<string, number>, scale: NonNullable<Claim["scale"]>): number[] {
-  return [...arm].filter(([seed]) => rival.has(seed)).map((
-    [seed, value],
-  ) => (scale === "log2-ratio" ? Math.log2(value / rival.get(seed)!) : value - rival.get(seed)!));
+  return [...arm].filter(([seed]) => rival.has(seed)).map(
+    ([seed, value]) => (scale === "log2-ratio" ? Math.log2(value / rival.get(seed)!) : value - rival.get(seed)!)
+  );
 }

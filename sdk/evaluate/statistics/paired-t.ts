@@ -1,6 +1,6 @@
 import tCdf from "@stdlib/stats-base-dists-t-cdf";
 import tQuantile from "@stdlib/stats-base-dists-t-quantile";
-import { mean, meanStderr, standardDeviation } from "./mean.js";
+import { mean, meanStderr, standardDeviation } from "../../statistics/mean.js";
 
 /** A mean of paired differences with its interval. */
 export interface PairedInterval {

@@ -11,8 +11,11 @@ import { MoeError } from "../../errors.js";
  * @throws MoeError `bad-power` for a difference of zero or a share outside (0, 1)
  * @example pairsNeeded(2, 1)  // 34
  */
-export function pairsNeeded(sd: number, difference: number,
-  { power = 0.8, alpha = 0.05 }: { power?: number; alpha?: number } = {}): number {
+export function pairsNeeded(
+  sd: number,
+  difference: number,
+  { power = 0.8, alpha = 0.05 }: { power?: number; alpha?: number } = {},
+): number {
   if (!(sd >= 0) || !(Math.abs(difference) > 0) || !(power > 0 && power < 1) || !(alpha > 0 && alpha < 1)) {
     throw new MoeError("bad-power",
       `pairsNeeded: sd ${sd}, difference ${difference}, power ${power}, alpha ${alpha}; accepted are sd >= `

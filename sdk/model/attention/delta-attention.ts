@@ -1,9 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
+import type { DeltaAttentionSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
-import type { DeltaAttentionSpec } from "../spec.js";
 import { remember } from "./cache.js";
 import { causalConvolution } from "./causal-convolution.js";
 
@@ -14,8 +14,13 @@ import { causalConvolution } from "./causal-convolution.js";
  * convolution.
  * x [N, D] -> [N, D]; token by token, so time is linear in T.
  */
-export function deltaAttention(x: Tensor, spec: DeltaAttentionSpec, weights: LayerWeights, { B, T }: Pass,
-  cache?: LayerCache): Tensor {
+export function deltaAttention(
+  x: Tensor,
+  spec: DeltaAttentionSpec,
+  weights: LayerWeights,
+  { B, T }: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { keyHeads: G, valueHeads: H, keyDim, valueDim } = spec;
   const perKey = H / G;
   // the stored rows are grouped by key head: q, k, then the values and output gates of its value heads

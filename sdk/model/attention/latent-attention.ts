@@ -1,9 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
+import type { LatentAttentionSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
-import type { LatentAttentionSpec } from "../spec.js";
 import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 import { applyRotary } from "./rotary.js";
@@ -13,8 +13,13 @@ import { applyRotary } from "./rotary.js";
  * all heads are made; rotary channels stand apart, and those of the key are shared by all heads.
  * DeepSeek-V2, arXiv:2405.04434, equations 9 to 19. x [N, D] -> [N, D].
  */
-export function latentAttention(x: Tensor, spec: LatentAttentionSpec, weights: LayerWeights, pass: Pass,
-  cache?: LayerCache): Tensor {
+export function latentAttention(
+  x: Tensor,
+  spec: LatentAttentionSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { B, T } = pass;
   const { heads: H, nopeDim, ropeDim, valueDim, kvRank } = spec;
   const norm = (y: Tensor, part: string) => rmsNorm(y, weight(weights, `attention.${part}`), spec.eps);

@@ -1,9 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
+import type { LightningAttentionSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
-import type { LightningAttentionSpec } from "../spec.js";
 import { remember } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 
@@ -14,8 +14,13 @@ const BLOCK = 256;
  * Attention without a softmax: y_t = sum over s <= t of exp(-slope (t - s)) (q_t . k_s) v_s, normalised and gated.
  * MiniMax-01, arXiv:2501.08313, section 2.2. x [N, D] -> [N, D].
  */
-export function lightningAttention(x: Tensor, spec: LightningAttentionSpec, weights: LayerWeights, { B, T }: Pass,
-  cache?: LayerCache): Tensor {
+export function lightningAttention(
+  x: Tensor,
+  spec: LightningAttentionSpec,
+  weights: LayerWeights,
+  { B, T }: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { heads: H, headDim: d } = spec;
   const qkv = splitHeads(activate(linear(x, weights, "attention.qkv"), spec.activation), B, T, H);
   const [q, k, v] = tf.split(qkv, 3, 3);

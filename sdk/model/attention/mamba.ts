@@ -1,9 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
+import type { MambaSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
-import type { MambaSpec } from "../spec.js";
 import { remember } from "./cache.js";
 import { causalConvolution } from "./causal-convolution.js";
 

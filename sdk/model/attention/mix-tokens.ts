@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { AttentionSpec } from "../attention-spec.js";
 import type { LayerWeights } from "../layer-weights.js";
 import type { LayerCache, Pass } from "../pass.js";
-import type { AttentionSpec } from "../spec.js";
 import { deltaAttention } from "./delta-attention.js";
 import { latentAttention } from "./latent-attention.js";
 import { lightningAttention } from "./lightning-attention.js";
@@ -11,8 +11,13 @@ import { shortConvolution } from "./short-convolution.js";
 import { softmaxAttention } from "./softmax-attention.js";
 
 /** The block of a layer in which tokens meet, by its kind: x [N, D] -> [N, D]. */
-export function mixTokens(x: Tensor, spec: AttentionSpec, weights: LayerWeights, pass: Pass,
-  cache?: LayerCache): Tensor {
+export function mixTokens(
+  x: Tensor,
+  spec: AttentionSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  cache?: LayerCache,
+): Tensor {
   switch (spec.kind) {
     case "softmax":
       return softmaxAttention(x, spec, weights, pass, cache);

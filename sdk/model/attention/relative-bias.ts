@@ -9,8 +9,13 @@ import { takeRows, tf } from "../../tensor/index.js";
  * @param queries positions offset … offset + queries - 1 look at positions 0 … keys - 1
  * @returns [1, H, queries, keys], to be added to the scores
  */
-export function relativeBias(table: Tensor, queries: number, keys: number, offset: number,
-  spec: { buckets: number; maxDistance: number; bidirectional: boolean }): Tensor {
+export function relativeBias(
+  table: Tensor,
+  queries: number,
+  keys: number,
+  offset: number,
+  spec: { buckets: number; maxDistance: number; bidirectional: boolean },
+): Tensor {
   const buckets = new Int32Array(queries * keys);
   for (let q = 0; q < queries; q++)
     for (let k = 0; k < keys; k++) buckets[q * keys + k] = bucketOf(k - (q + offset), spec);
@@ -19,8 +24,10 @@ export function relativeBias(table: Tensor, queries: number, keys: number, offse
 }
 
 /** @param distance key position minus query position */
-export function bucketOf(distance: number,
-  { buckets, maxDistance, bidirectional }: { buckets: number; maxDistance: number; bidirectional: boolean }): number {
+export function bucketOf(
+  distance: number,
+  { buckets, maxDistance, bidirectional }: { buckets: number; maxDistance: number; bidirectional: boolean },
+): number {
   let first = 0;
   let count = buckets;
   let d: number;

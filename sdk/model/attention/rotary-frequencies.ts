@@ -1,4 +1,4 @@
-import type { RotaryScaling, RotarySpec } from "../spec.js";
+import type { RotaryScaling, RotarySpec } from "../attention-spec.js";
 
 /** Radians per position for each pair of channels, and what cosines and sines are multiplied by. */
 export interface Frequencies {
@@ -57,8 +57,12 @@ function llama3(value: number, { factor, low, high, length }: Extract<RotaryScal
  * arXiv:2309.00071: pairs that turn fewer than `slow` times over the original length are stretched, those above `fast`
  * kept.
  */
-function yarn(values: Float32Array, theta: number, dim: number,
-  { factor, length, fast, slow, truncate }: Extract<RotaryScaling, { kind: "yarn" }>): Float32Array {
+function yarn(
+  values: Float32Array,
+  theta: number,
+  dim: number,
+  { factor, length, fast, slow, truncate }: Extract<RotaryScaling, { kind: "yarn" }>,
+): Float32Array {
   const pairAt = (turns: number) => (dim * Math.log(length / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
   const [first, last] = truncate ? [Math.floor(pairAt(fast)), Math.ceil(pairAt(slow))] : [pairAt(fast), pairAt(slow)];
   const low = Math.max(first, 0);

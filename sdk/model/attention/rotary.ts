@@ -1,6 +1,6 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { rotate, tf } from "../../tensor/index.js";
-import type { RotarySpec } from "../spec.js";
+import type { RotarySpec } from "../attention-spec.js";
 import { rotaryFrequencies } from "./rotary-frequencies.js";
 
 /**

@@ -1,10 +1,10 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { attention, oneHot, tf } from "../../tensor/index.js";
+import type { RoutedHeadsSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { route } from "../router/route.js";
-import type { RoutedHeadsSpec } from "../spec.js";
 import { extend } from "./cache.js";
 import { splitHeads } from "./heads.js";
 import { applyRotary } from "./rotary.js";
@@ -13,8 +13,13 @@ import { applyRotary } from "./rotary.js";
  * Mixture of attention heads: a router chooses K experts per token; each has its own projections of q and of the
  * output, all share keys and values. JetMoE, arXiv:2404.07413, section 2.2. x [N, D] -> [N, D].
  */
-export function routedHeads(x: Tensor, spec: RoutedHeadsSpec, weights: LayerWeights, pass: Pass,
-  cache?: LayerCache): Tensor {
+export function routedHeads(
+  x: Tensor,
+  spec: RoutedHeadsSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { B, T, offset } = pass;
   const { experts: E, kvHeads: G, headDim: d, router: { topK: K } } = spec;
   const N = B * T, width = G * d;

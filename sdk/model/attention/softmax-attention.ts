@@ -1,17 +1,22 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
+import type { QkNormSpec, SoftmaxAttentionSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import { type LayerCache, MASKED, type Pass } from "../pass.js";
-import type { QkNormSpec, SoftmaxAttentionSpec } from "../spec.js";
 import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 import { relativeBias } from "./relative-bias.js";
 import { applyRotary } from "./rotary.js";
 
 /** Attention of a stack to itself: x [N, D] -> [N, D], N = B x T. */
-export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass,
-  cache?: LayerCache): Tensor {
+export function softmaxAttention(
+  x: Tensor,
+  spec: SoftmaxAttentionSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { B, T, offset } = pass;
   const { heads: H, kvHeads: G, qkNorm } = spec;
   const project = (part: string) => linear(x, weights, `attention.${part}`);
@@ -44,8 +49,13 @@ export function softmaxAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights:
 }
 
 /** Attention of the decoder to the encoder's output: x [N, D] -> [N, D]. */
-export function crossAttention(x: Tensor, spec: SoftmaxAttentionSpec, weights: LayerWeights, pass: Pass,
-  cache?: LayerCache): Tensor {
+export function crossAttention(
+  x: Tensor,
+  spec: SoftmaxAttentionSpec,
+  weights: LayerWeights,
+  pass: Pass,
+  cache?: LayerCache,
+): Tensor {
   const { B, T } = pass;
   const q = splitHeads(linear(x, weights, "cross.q"), B, T, spec.heads);
   let k = cache?.crossK, v = cache?.crossV;

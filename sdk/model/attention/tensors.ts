@@ -1,5 +1,5 @@
-import type { ExpectedTensor } from "../expected-tensors.js";
-import type { AttentionSpec, SoftmaxAttentionSpec } from "../spec.js";
+import type { AttentionSpec, SoftmaxAttentionSpec } from "../attention-spec.js";
+import type { ExpectedTensor } from "../expected-tensor.js";
 
 /**
  * The weights of a block that mixes tokens, by kind; names stand under `name` ("attention" or "cross").
@@ -26,8 +26,10 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
       ...(spec.sinks ? [["sinks", [H], 0] as Entry] : []),
       ...(spec.relative?.own ? [["relativeBias", [spec.relative.buckets, H]] as Entry] : [])];
   },
-  latent: ({ heads: H, qRank, kvRank, nopeDim, ropeDim, valueDim, bias },
-    D) => [
+  latent: (
+    { heads: H, qRank, kvRank, nopeDim, ropeDim, valueDim, bias },
+    D,
+  ) => [
     ...(qRank
       ? [["qDown", [qRank, D], bias.q], ["qNorm", [qRank], 1], ["qUp", [H * (nopeDim + ropeDim), qRank]]] as Entry[]
       : [["q", [H * (nopeDim + ropeDim), D]] as Entry]),
@@ -36,24 +38,32 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
     ["kv", [H * (nopeDim + valueDim), kvRank]],
     ["o", [D, H * valueDim], bias.o],
   ],
-  lightning: ({ heads: H, headDim: d },
-    D) => [["qkv", [3 * H * d, D]], ["norm", [H * d], 1], ["outputGate", [H * d, D]], ["out", [D, H * d]]],
+  lightning: (
+    { heads: H, headDim: d },
+    D,
+  ) => [["qkv", [3 * H * d, D]], ["norm", [H * d], 1], ["outputGate", [H * d, D]], ["out", [D, H * d]]],
   delta: ({ keyHeads, valueHeads, keyDim, valueDim, kernel }, D) => {
     const keys = keyHeads * keyDim, values = valueHeads * valueDim;
     return [["qkvz", [2 * keys + 2 * values, D]], ["ba", [2 * valueHeads, D]], ["convolution", [2 * keys + values,
       kernel]], ["logDecay", [valueHeads], 0], ["stepBias", [valueHeads], 1], ["norm", [valueDim], 1], ["out", [D,
       values]]];
   },
-  "routed-heads": ({ experts: E, kvHeads: G, headDim: d },
-    D) => [["router", [E, D]], ["q", [E, G * d, D]], ["k", [G * d, D]], ["v", [G * d, D]], ["o", [E, D, G * d]], [
+  "routed-heads": (
+    { experts: E, kvHeads: G, headDim: d },
+    D,
+  ) => [["router", [E, D]], ["q", [E, G * d, D]], ["k", [G * d, D]], ["v", [G * d, D]], ["o", [E, D, G * d]], [
     "outputBias",
     [D],
     0,
   ]],
-  convolution: ({ kernel, bias },
-    D) => [["in", [3 * D, D], bias], ["convolution", [D, kernel], bias], ["out", [D, D], bias]],
-  mamba: ({ inner, state, kernel, stepRank, bias, eps },
-    D) => [["in", [2 * inner, D], bias.in], ["convolution", [inner, kernel], bias.convolution], ["select", [
+  convolution: (
+    { kernel, bias },
+    D,
+  ) => [["in", [3 * D, D], bias], ["convolution", [D, kernel], bias], ["out", [D, D], bias]],
+  mamba: (
+    { inner, state, kernel, stepRank, bias, eps },
+    D,
+  ) => [["in", [2 * inner, D], bias.in], ["convolution", [inner, kernel], bias.convolution], ["select", [
     stepRank + 2 * state,
     inner,
   ]], ["step", [inner, stepRank], true],
@@ -74,9 +84,9 @@ function normsOfHeads({ heads, kvHeads, headDim, qkNorm }: SoftmaxAttentionSpec)
  * Query heads and channels per score and per value, for counting products with all earlier tokens; undefined where
  * nothing grows with the text.
  */
-export function scoreSize(
-  spec: AttentionSpec,
-): { heads: number; scoreDim: number; valueDim: number; reach?: number } | undefined {
+export function scoreSize(spec: AttentionSpec):
+  | { heads: number; scoreDim: number; valueDim: number; reach?: number }
+  | undefined {
   switch (spec.kind) {
     case "softmax":
       return { heads: spec.heads, scoreDim: spec.headDim, valueDim: spec.headDim, reach: spec.window ?? spec.chunk };

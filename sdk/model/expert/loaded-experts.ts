@@ -1,15 +1,21 @@
-import type { WeightSource } from "../../checkpoint/weight-source.js";
 import { banksOf, disposeWeights, type LayerWeights, readBank } from "../layer-weights.js";
 import type { MemoryBudget } from "../memory-budget.js";
+import type { ExpertReader } from "../pass.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
+import type { WeightSource } from "../weight-source.js";
 import { singleExpert } from "./moe-block.js";
 
 /** The experts of a layer that is larger than memory, for handlers of a sweep that run experts themselves. */
-export class LoadedExperts {
+export class LoadedExperts implements ExpertReader {
   private readonly held = new Map<number, LayerWeights>();
 
-  constructor(private readonly source: WeightSource, private readonly path: LayerId, private readonly ffn: MoeFfnSpec,
-    private readonly D: number, private readonly budget: MemoryBudget) {}
+  constructor(
+    private readonly source: WeightSource,
+    private readonly path: LayerId,
+    private readonly ffn: MoeFfnSpec,
+    private readonly D: number,
+    private readonly budget: MemoryBudget,
+  ) {}
 
   /** Reads those of these slots that are not there, and gives the others back. */
   async load(slots: readonly number[]): Promise<void> {

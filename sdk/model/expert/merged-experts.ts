@@ -43,10 +43,7 @@ export function runMerged(x: Tensor, place: Tensor2D, gates: Tensor2D, bank: Exp
   const chosen = first(gates);
   const mass = tf.maximum(tf.sum(chosen, -1, true), 1e-12);
   // [B, S]
-  const mixing = tf.sum(
-    tf.mul(oneHot(first(place), S), tf.expandDims(tf.div(chosen, mass), -1)),
-    1,
-  );
+  const mixing = tf.sum(tf.mul(oneHot(first(place), S), tf.expandDims(tf.div(chosen, mass), -1)), 1);
   const merged = (stack: Tensor | undefined): Tensor | undefined =>
     stack
     && tf.reshape(tf.matMul(mixing as Tensor2D, tf.reshape(stack, [S, -1]) as Tensor2D), [B, ...stack.shape.slice(1)]);

@@ -22,11 +22,10 @@ export interface RoutingWithLogits extends Routing {
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
   const merge = spec.router.merge === "sequence";
   const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, spec, weights, pass);
-  const sums = banksOf(spec).map((
-    bank,
-  ) => (merge
-    ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
-    : runExperts(x, routing, spec, weights, bank))
+  const sums = banksOf(spec).map(
+    (bank) => (merge
+      ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
+      : runExperts(x, routing, spec, weights, bank))
   );
   const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(x);
   return finishMoe(x, layer, routing, sum, spec, weights, pass);
@@ -38,8 +37,13 @@ export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, 
 }
 
 /** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */
-export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights,
-  bank: Bank): Tensor {
+export function runExperts(
+  x: Tensor,
+  { choice, gates }: Routing,
+  spec: MoeFfnSpec,
+  weights: LayerWeights,
+  bank: Bank,
+): Tensor {
   const stack = bankOf(bank, spec, weights);
   if (spec.router.gates !== "input") {
     const chosen = { place: placeIn(bank, choice, spec), gates };
@@ -57,8 +61,15 @@ export function runExperts(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSp
 }
 
 /** The block's output from the sum over its routed experts. */
-export function finishMoe(x: Tensor, layer: LayerId, routing: RoutingWithLogits, sum: Tensor, spec: MoeFfnSpec,
-  weights: LayerWeights, pass: Pass): Tensor {
+export function finishMoe(
+  x: Tensor,
+  layer: LayerId,
+  routing: RoutingWithLogits,
+  sum: Tensor,
+  spec: MoeFfnSpec,
+  weights: LayerWeights,
+  pass: Pass,
+): Tensor {
   let routed = spec.router.outputScale === undefined ? sum : tf.mul(sum, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, ...routing, output: routed as Tensor2D });
@@ -103,15 +114,18 @@ export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeig
  *
  * @param bank that the weights hold the expert in; default the one of the whole layer
  */
-export function singleExpert(slot: number, spec: MoeFfnSpec, weights: LayerWeights,
-  bank = banksOf(spec).find(({ slots }) => slots.includes(slot))
+export function singleExpert(
+  slot: number,
+  spec: MoeFfnSpec,
+  weights: LayerWeights,
+  bank = banksOf(spec).find(({ slots }) => slots.includes(slot)),
 ): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
   const at = bank?.slots.indexOf(slot) ?? -1;
-  const pick = (
-    stack: Tensor | undefined,
-  ) => (stack
-    ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0])
-    : undefined);
+  const pick = (stack:
+    | Tensor
+    | undefined) => (stack
+      ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0])
+      : undefined);
   const times = (x: Tensor, stack: Tensor, bias?: Tensor) => {
     const product = tf.matMul(x as never, pick(stack) as never, false, true) as Tensor;
     return bias ? tf.add(product, pick(bias) as Tensor) : product;

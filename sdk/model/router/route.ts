@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { oneHot, tf } from "../../tensor/index.js";
 import type { Pass } from "../pass.js";
-import type { RouterSpec } from "../spec.js";
+import type { RouterSpec } from "../router-spec.js";
 import { choose } from "./scores.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { oneHot, stopGradient, tf, topK } from "../../tensor/index.js";
 import { MASKED } from "../pass.js";
-import type { RouterSpec } from "../spec.js";
+import type { RouterSpec } from "../router-spec.js";
 
 /** Chosen router outputs [N, K] int32 and what each is worth [N, K], best first. */
 export interface Choice {

@@ -14,9 +14,9 @@ export type ActivationMatching = Record<number, Record<number, number[]>>;
  * @param pairs "first" (default): every expert to the layer's first. "all": every pair, for groups that are not known
  *   yet; E^2 F^2 numbers for each layer
  */
-export function activationMatchingObserver(
-  { pairs = "first" }: { pairs?: "first" | "all" } = {},
-): MergeableObserver<ActivationMatching> {
+export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first" | "all" } = {}): MergeableObserver<
+  ActivationMatching
+> {
   const sums = new Sums();
   return {
     name: pairs === "all" ? "activationMatching.all" : "activationMatching",

@@ -1,6 +1,6 @@
-import { mean } from "../../evaluate/statistics/mean.js";
-import { median } from "../../evaluate/statistics/median.js";
 import type { LayerId } from "../../model/spec.js";
+import { mean } from "../../statistics/mean.js";
+import { median } from "../../statistics/median.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 
 export interface GateRatio {

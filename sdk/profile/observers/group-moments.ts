@@ -9,8 +9,13 @@ import type { Sums } from "./sums.js";
  *
  * @param rows of the event; a row that is named twice counts twice
  */
-export async function addGroupMoments(sums: Sums, { layer, spec, input, expert, load }: MoeEvent, group: number,
-  members: readonly number[], rows: number[]): Promise<void> {
+export async function addGroupMoments(
+  sums: Sums,
+  { layer, spec, input, expert, load }: MoeEvent,
+  group: number,
+  members: readonly number[],
+  rows: number[],
+): Promise<void> {
   const total = members.reduce((sum, e) => sum + spec.slots[spec.expertOf[e]].width, 0);
   sums.of(layer, `tokens ${group}`, 1)[0] += rows.length;
   sums.of(layer, `sum ${group}`, total);
@@ -28,8 +33,10 @@ export async function addGroupMoments(sums: Sums, { layer, spec, input, expert, 
 }
 
 /** The correlations of a group's neurons, n x n, member after member. */
-export function groupCorrelation(sum: (name: string) => Float64Array,
-  group: number): { n: number; values: Float32Array } {
+export function groupCorrelation(
+  sum: (name: string) => Float64Array,
+  group: number,
+): { n: number; values: Float32Array } {
   return { n: sum(`sum ${group}`).length,
     values: pearson(sum(`products ${group}`), sum(`sum ${group}`), sum(`tokens ${group}`)[0]) };
 }

@@ -1,10 +1,10 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
-import type { WeightSource } from "../../checkpoint/weight-source.js";
-import { disposeExperts, readExpert } from "../../merge/aligned-experts.js";
-import type { ExpertMatrices } from "../../merge/weight-matching.js";
-import { zipNeurons } from "../../merge/zip-neurons.js";
+import { disposeExperts, readExpert } from "../../match/aligned-experts.js";
+import type { ExpertMatrices } from "../../match/weight-matching.js";
+import { zipNeurons } from "../../match/zip-neurons.js";
 import type { LayerId } from "../../model/spec.js";
+import type { WeightSource } from "../../model/weight-source.js";
 import { tf } from "../../tensor/index.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 import { addGroupMoments, groupCorrelation } from "./group-moments.js";
@@ -38,15 +38,18 @@ export function groupNeuronsName(match: NeuronMatch, groups: Record<LayerId, num
  * @param groups router outputs of each group, the one that the others are matched to first
  * @param weights of the model that is swept; read for "weight" alone
  */
-export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId, number[][]>,
-  weights: WeightSource): MergeableObserver<GroupNeurons> {
+export function groupNeuronsObserver(
+  match: NeuronMatch,
+  groups: Record<LayerId, number[][]>,
+  weights: WeightSource,
+): MergeableObserver<GroupNeurons> {
   const sums = new Sums();
   const ofWeights = new Map<string, Float32Array>();
   // places of "zip" are numbered by first appearance, whoever leads
   const several = (layer: LayerId) =>
-    (groups[layer] ?? []).filter((members) => members.length > 1).map((
-      members,
-    ) => (match === "zip" ? [...members].sort((a, b) => a - b) : members));
+    (groups[layer] ?? []).filter((members) => members.length > 1).map(
+      (members) => (match === "zip" ? [...members].sort((a, b) => a - b) : members)
+    );
   return {
     name: groupNeuronsName(match, groups),
     sums,
@@ -76,9 +79,10 @@ export function groupNeuronsObserver(match: NeuronMatch, groups: Record<LayerId,
               : match === "weight"
               ? byWeight!
               : correlation.map((value, i) => value + byWeight![i]), n, n / members.length);
-          members.forEach((e,
-            index) => (places[e] = found.slice((index * n) / members.length, ((index + 1) * n) / members.length))
-          );
+          members.forEach((
+            e,
+            index,
+          ) => (places[e] = found.slice((index * n) / members.length, ((index + 1) * n) / members.length)));
         });
         return [layer, places];
       }));

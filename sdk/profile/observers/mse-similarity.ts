@@ -1,9 +1,9 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../../checkpoint/weight-source.js";
-import { alignedExperts, disposeExperts } from "../../merge/aligned-experts.js";
-import type { ExpertMatrices } from "../../merge/weight-matching.js";
-import type { Activation } from "../../model/spec.js";
+import { alignedExperts, disposeExperts } from "../../match/aligned-experts.js";
+import type { ExpertMatrices } from "../../match/weight-matching.js";
+import type { WeightSource } from "../../model/weight-source.js";
 import { activate, tf } from "../../tensor/index.js";
+import type { Activation } from "../../tensor/ops/activation.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 import { Sums } from "./sums.js";
 import { tokensByExpert } from "./tokens-by-expert.js";

@@ -19,8 +19,11 @@ export interface NeuronCorrelation {
  *
  * @param pairs router outputs; a pair of which one has no stored expert is skipped
  */
-export async function addNeuronMoments(sums: Sums, event: MoeEvent,
-  pairs: readonly (readonly [number, number])[]): Promise<void> {
+export async function addNeuronMoments(
+  sums: Sums,
+  event: MoeEvent,
+  pairs: readonly (readonly [number, number])[],
+): Promise<void> {
   const { layer, spec, input, expert } = event;
   const rowsOf = new Map((await tokensByExpert(event)).map(({ expert, rows }) => [expert, rows]));
   for (const [a, b] of pairs) {
@@ -57,8 +60,11 @@ export async function addNeuronMoments(sums: Sums, event: MoeEvent,
 }
 
 /** The correlation of one pair from its moments: covariance over n - 1, divided by both deviations. */
-export function neuronCorrelation(sum: (name: string) => Float64Array | undefined, a: number,
-  b: number): NeuronCorrelation {
+export function neuronCorrelation(
+  sum: (name: string) => Float64Array | undefined,
+  a: number,
+  b: number,
+): NeuronCorrelation {
   const key = `${a} ${b}`;
   const tokens = sum(`tokens ${key}`)?.[0] ?? 0;
   const width = sum(`a ${key}`)?.length ?? 0;

@@ -11,8 +11,10 @@ type Tensor = MoeEvent["input"];
  * @param of what is averaged: from the inputs [n, D] of one expert's tokens, and that expert where it takes two
  *   arguments
  */
-export function routedMeanObserver(name: string,
-  of: (input: Tensor, run: (x: Tensor) => Tensor) => Tensor): MergeableObserver<number[][]> {
+export function routedMeanObserver(
+  name: string,
+  of: (input: Tensor, run: (x: Tensor) => Tensor) => Tensor,
+): MergeableObserver<number[][]> {
   const sums = new Sums();
   return {
     name,

@@ -35,9 +35,9 @@ const LIMIT = 20_000;
  *
  * @throws MoeError `too-many-subsets`
  */
-export function subsetLossObserver(
-  { keep, maxSubsets = LIMIT, targets }: SubsetLossOptions,
-): MergeableObserver<SubsetLoss> {
+export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: SubsetLossOptions): MergeableObserver<
+  SubsetLoss
+> {
   const sums = new Sums();
   const subsets = new Map<LayerId, number[][]>();
   const seen = new Map<LayerId, number>();
@@ -71,10 +71,11 @@ export function subsetLossObserver(
     result() {
       const results = sums.map((sum) => ({ keep: sum("kept").length, losses: Array.from(sum("loss")) }));
       return Object.fromEntries(
-        Object.entries(results).map((
-          [layer, { keep, losses }],
-        ) => [layer, { keep,
-          losses: Object.fromEntries(subsets.get(layer)!.map((dropped, index) => [dropped.join(","), losses[index]])) }]
+        Object.entries(results).map(
+          ([layer, { keep, losses }]) => [layer, { keep,
+            losses: Object.fromEntries(
+              subsets.get(layer)!.map((dropped, index) => [dropped.join(","), losses[index]]),
+            ) }]
         ),
       );
     },
@@ -89,8 +90,12 @@ export function subsetLossObserver(
  * which
  * are taken once for all subsets; float64, as differences of them are small.
  */
-function changes(logits: ArrayLike<number>, { experts: E, router }: MoeFfnSpec, target: Float32Array,
-  outputs: Float32Array[]): (dropped: readonly number[]) => number {
+function changes(
+  logits: ArrayLike<number>,
+  { experts: E, router }: MoeFfnSpec,
+  target: Float32Array,
+  outputs: Float32Array[],
+): (dropped: readonly number[]) => number {
   const N = logits.length / E;
   const D = target.length / N;
   const size = E + 1;

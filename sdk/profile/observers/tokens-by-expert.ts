@@ -21,9 +21,8 @@ export async function tokensByExpert({ choice, spec }: Pick<MoeEvent, "choice" |
     rows[chosen[i]].push(Math.floor(i / K));
     choices[chosen[i]].push(i % K);
   }
-  return rows.flatMap((list,
-    expert) => (list.length > 0
-      ? [{ expert, rows: Int32Array.from(list), choices: Int32Array.from(choices[expert]) }]
-      : [])
-  );
+  return rows.flatMap((
+    list,
+    expert,
+  ) => (list.length > 0 ? [{ expert, rows: Int32Array.from(list), choices: Int32Array.from(choices[expert]) }] : []));
 }

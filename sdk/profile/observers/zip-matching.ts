@@ -1,5 +1,5 @@
-import { groupsOf } from "../../merge/averaging.js";
-import { zipNeurons } from "../../merge/zip-neurons.js";
+import { groupsOf } from "../../match/random-groups.js";
+import { zipNeurons } from "../../match/zip-neurons.js";
 import { keepPerLayer } from "../../plan/keep.js";
 import type { MergeableObserver, MoeEvent } from "../observer.js";
 import { addGroupMoments, groupCorrelation } from "./group-moments.js";

@@ -7,8 +7,10 @@ import { setNativeLinalg } from "../linalg/native.js";
 import type { Candidate, EngineInfo, NotStarted, Started } from "./candidate.js";
 
 /** Makes a candidate compute, with what it brings, and tries it. Never throws. */
-export async function activate(candidate: Candidate,
-  asked: boolean): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
+export async function activate(
+  candidate: Candidate,
+  asked: boolean,
+): Promise<({ ok: true } & Omit<EngineInfo, "refused">) | NotStarted> {
   try {
     silenceAdvice();
     const started = await candidate.start(asked);

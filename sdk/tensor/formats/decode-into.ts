@@ -1,6 +1,6 @@
-import type { Dtype } from "../../checkpoint/weight-source.js";
 import { decodeBf16 } from "./bf16.js";
 import { decode } from "./decode.js";
+import type { Dtype } from "./dtype.js";
 
 /**
  * Decodes into memory that is there, from element `at` on; F32 and BF16, in which checkpoints are, without anything in

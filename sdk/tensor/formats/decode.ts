@@ -1,6 +1,6 @@
-import type { Dtype } from "../../checkpoint/weight-source.js";
 import { FormatError } from "../../errors.js";
 import { decodeBf16 } from "./bf16.js";
+import type { Dtype } from "./dtype.js";
 import { codeTable, f16, f8e4m3, f8e5m2 } from "./float-format.js";
 import { decodeInt64 } from "./int64.js";
 import { decodeMxfp4 } from "./mxfp4.js";

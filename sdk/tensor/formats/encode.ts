@@ -1,6 +1,6 @@
-import type { Dtype } from "../../checkpoint/weight-source.js";
 import { FormatError } from "../../errors.js";
 import { encodeBf16 } from "./bf16.js";
+import type { Dtype } from "./dtype.js";
 import { encodeFloats, f16, f8e4m3, f8e5m2, type FloatFormat } from "./float-format.js";
 import { roundHalfEven } from "./int4.js";
 import { encodeMxfp4 } from "./mxfp4.js";

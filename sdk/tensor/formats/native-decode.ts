@@ -1,4 +1,4 @@
-import type { Dtype } from "../../checkpoint/weight-source.js";
+import type { Dtype } from "./dtype.js";
 
 /** What a native back end calls the formats that it decodes faster than JavaScript does. */
 const NAMES = { BF16: "bfloat16", F16: "float16", F8_E4M3: "float8_e4m3fn", F8_E5M2: "float8_e5m2" } as const;

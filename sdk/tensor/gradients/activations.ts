@@ -13,10 +13,10 @@ const run = (kernel: string, dy: Tensor, y: Tensor, attrs = {}) =>
 /** sum over an axis, kept */
 const along = (x: Tensor, axis: number) => tf.sum(x, axis, true);
 
-const sigmoidGrad = (dy: Tensor,
-  y: Tensor): Tensor => (has(SIGMOID_GRAD)
-    ? run(SIGMOID_GRAD, dy, y)
-    : tf.tidy(() => tf.mul(dy, tf.mul(y, tf.sub(1, y)))));
+const sigmoidGrad = (
+  dy: Tensor,
+  y: Tensor,
+): Tensor => (has(SIGMOID_GRAD) ? run(SIGMOID_GRAD, dy, y) : tf.tidy(() => tf.mul(dy, tf.mul(y, tf.sub(1, y)))));
 const softmaxGrad = (dy: Tensor, y: Tensor, dim: number): Tensor =>
   has(SOFTMAX_GRAD)
     ? run(SOFTMAX_GRAD, dy, y, { dim })

@@ -26,8 +26,11 @@ const LIST = 24;
  *
  * @param score n x n, row by row, finite
  */
-export function assignApproximate(score: Float32Array, n: number,
-  { maximize = false, tolerance = 1e-3 }: AssignApproximateOptions = {}): ApproximateAssignment {
+export function assignApproximate(
+  score: Float32Array,
+  n: number,
+  { maximize = false, tolerance = 1e-3 }: AssignApproximateOptions = {},
+): ApproximateAssignment {
   if (score.length !== n * n)
     throw new MoeError("assign-shape",
       `assignApproximate: ${score.length} scores for ${n} rows; accepted are rows x rows scores. Check the shape.`);

@@ -18,8 +18,11 @@ export interface AssignOptions {
  * @throws MoeError `assign-shape`, `not-finite`
  * @example assign(Float32Array.of(1, 2, 3, 1), 2, { maximize: true })  // [1, 0]
  */
-export function assign(score: Float32Array | Float64Array, rows: number,
-  { maximize = false, columns = rows }: AssignOptions = {}): Int32Array {
+export function assign(
+  score: Float32Array | Float64Array,
+  rows: number,
+  { maximize = false, columns = rows }: AssignOptions = {},
+): Int32Array {
   if (score.length !== rows * columns) {
     throw new MoeError("assign-shape",
       `assign: ${score.length} scores for ${rows} rows and ${columns} columns; accepted are rows x columns `
@@ -69,8 +72,13 @@ function jonkerVolgenant(cost: Float64Array, n: number, m: number): Int32Array {
 }
 
 /** Each column's price becomes its smallest cost, and goes to that row if the row is free. */
-function reduceColumns(cost: Float64Array, n: number, price: Float64Array, columnOf: Int32Array,
-  rowOf: Int32Array): void {
+function reduceColumns(
+  cost: Float64Array,
+  n: number,
+  price: Float64Array,
+  columnOf: Int32Array,
+  rowOf: Int32Array,
+): void {
   const best = new Int32Array(n);
   price.set(cost.subarray(0, n));
   for (let i = 1; i < n; i++)
@@ -79,8 +87,14 @@ function reduceColumns(cost: Float64Array, n: number, price: Float64Array, colum
 }
 
 /** A free row takes its cheapest column, lowers its price to the second cheapest, and sets the row free that had it. */
-function reduceRows(cost: Float64Array, n: number, m: number, price: Float64Array, columnOf: Int32Array,
-  rowOf: Int32Array): void {
+function reduceRows(
+  cost: Float64Array,
+  n: number,
+  m: number,
+  price: Float64Array,
+  columnOf: Int32Array,
+  rowOf: Int32Array,
+): void {
   // with rounding two rows could take a column from one another for very long: what is left goes to the path search
   let steps = 4 * n;
   for (let row = 0; row < n; row++) {
@@ -111,8 +125,13 @@ class PathSearch {
   private readonly distance: Float64Array;
   private readonly previous: Int32Array;
 
-  constructor(private readonly cost: Float64Array, private readonly m: number, private readonly price: Float64Array,
-    private readonly columnOf: Int32Array, private readonly rowOf: Int32Array) {
+  constructor(
+    private readonly cost: Float64Array,
+    private readonly m: number,
+    private readonly price: Float64Array,
+    private readonly columnOf: Int32Array,
+    private readonly rowOf: Int32Array,
+  ) {
     this.distance = new Float64Array(m);
     this.previous = new Int32Array(m);
   }

@@ -17,8 +17,11 @@ export interface Matrix {
  */
 export function matrix(rows: ArrayLike<ArrayLike<number>>): Matrix;
 export function matrix(data: Float32Array | Float64Array, rows: number, columns: number): Matrix;
-export function matrix(from: ArrayLike<ArrayLike<number>> | Float32Array | Float64Array, rows = from.length,
-  columns?: number): Matrix {
+export function matrix(
+  from: ArrayLike<ArrayLike<number>> | Float32Array | Float64Array,
+  rows = from.length,
+  columns?: number,
+): Matrix {
   if (from instanceof Float32Array || from instanceof Float64Array) {
     if (from.length !== rows * (columns ?? 0)) {
       throw new MoeError("matrix-shape",

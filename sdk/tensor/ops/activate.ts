@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Activation } from "../../model/spec.js";
+import type { Activation } from "./activation.js";
 import { withGradient } from "./with-gradient.js";
 
 /**

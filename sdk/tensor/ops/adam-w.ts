@@ -22,8 +22,14 @@ export interface AdamWOptions {
  * @param second second moments
  * @param step 1 for the first
  */
-export function adamW(params: Variable[], grads: (Tensor | null)[], first: Variable[], second: Variable[], step: number,
-  options: AdamWOptions): void {
+export function adamW(
+  params: Variable[],
+  grads: (Tensor | null)[],
+  first: Variable[],
+  second: Variable[],
+  step: number,
+  options: AdamWOptions,
+): void {
   const present = params.map((_, i) => i).filter((i) => grads[i]);
   const decay = present.map((i) => options.decay[i]);
   const pick = <T>(all: T[]) => present.map((i) => all[i]);

@@ -1,34 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Activation } from "../../model/spec.js";
 import { fused } from "../fused.js";
+import type { ExpertBank, ExpertsMode } from "./expert-bank.js";
 import { cheapestMode } from "./experts/cheapest-mode.js";
 import { loop } from "./experts/loop.js";
 import { masked } from "./experts/masked.js";
 import { padded } from "./experts/padded.js";
 import { tokensBySlot } from "./experts/tokens-by-slot.js";
-
-/** The experts of a layer that have one width, stacked: S slots, F expert width, D model width. */
-export interface ExpertBank {
-  /** [S, F, D] */
-  up: Tensor;
-  /** [S, F, D] of a gated expert: activation(x gate^T) * (x up^T) instead of activation(x up^T) */
-  gate?: Tensor;
-  /** [S, D, F] */
-  down: Tensor;
-  /** [S, F], [S, F], [S, D] */
-  upBias?: Tensor;
-  gateBias?: Tensor;
-  downBias?: Tensor;
-  activation: Activation;
-  /**
-   * of a gated expert: gate and up are cut at +- this and the hidden vector is gate sigmoid(1.702 gate) (up + 1), as in
-   * gpt-oss
-   */
-  clamp?: number;
-}
-
-export type ExpertsMode = "masked" | "padded" | "loop";
 
 export interface ExpertsOptions {
   /**
@@ -51,8 +29,13 @@ export interface ExpertsOptions {
  * @returns [N, D]
  * @throws MoeError `expert-slot` when a choice is not a slot
  */
-export function experts(x: Tensor, choice: Tensor, gates: Tensor, bank: ExpertBank,
-  { mode = "auto" }: ExpertsOptions = {}): Tensor {
+export function experts(
+  x: Tensor,
+  choice: Tensor,
+  gates: Tensor,
+  bank: ExpertBank,
+  { mode = "auto" }: ExpertsOptions = {},
+): Tensor {
   return tf.tidy(() => {
     if (mode === "auto" && fused.experts && bank.clamp === undefined) return fused.experts(x, choice, gates, bank);
     // on a GPU the routing is not read back: it would wait for everything before it

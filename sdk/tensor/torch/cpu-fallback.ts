@@ -42,9 +42,12 @@ export function runOnCpu(torch: TorchBackend, kernelName: string, inputs: NamedT
     copies.push(copy);
     return copy;
   };
-  const taken = (Array.isArray(inputs) ? inputs.map(give) : Object.fromEntries(
-    Object.entries(inputs).filter(([, x]) => x != null).map(([name, x]) => [name, give(x as Input)]),
-  )) as NamedTensorInfoMap;
+  const taken =
+    (Array.isArray(inputs)
+      ? inputs.map(give)
+      : Object.fromEntries(
+        Object.entries(inputs).filter(([, x]) => x != null).map(([name, x]) => [name, give(x as Input)]),
+      )) as NamedTensorInfoMap;
   const results = kernel.kernelFunc({ inputs: taken, attrs: attrs ?? {}, backend: cpu });
   const back = Array.isArray(results) ? results.map((x) => toTorch(torch, cpu, x)) : toTorch(torch, cpu, results);
   for (const copy of copies) cpu.disposeData(copy.dataId, true);

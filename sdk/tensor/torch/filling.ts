@@ -1,8 +1,6 @@
-import * as tf from "@tensorflow/tfjs-core";
-import { dtypeSizeBytes } from "../../checkpoint/dtype-size.js";
-import { MoeError } from "../../errors.js";
 import type { StartFilling } from "../filling.js";
 import { decode } from "../formats/decode.js";
+import { dtypeSizeBytes } from "../formats/dtype-size.js";
 import type { TorchBackend } from "./backend.js";
 import { dtypes } from "./native.js";
 

@@ -7,8 +7,10 @@ import { runOnCpu } from "./cpu-fallback.js";
 type Given<Inputs> = { [name in keyof Inputs]: NonNullable<Inputs[name]> };
 
 /** Registers a kernel of the torch back end. */
-export type Define = <Inputs = unknown, Attrs = unknown>(name: string,
-  run: (inputs: Given<Inputs>, attrs: Attrs) => TensorInfo | TensorInfo[]) => void;
+export type Define = <Inputs = unknown, Attrs = unknown>(
+  name: string,
+  run: (inputs: Given<Inputs>, attrs: Attrs) => TensorInfo | TensorInfo[],
+) => void;
 
 /** The kernels of one topic. */
 export type KernelGroup = (torch: TorchBackend, define: Define) => void;

@@ -99,10 +99,20 @@ export interface Native
   matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle;
   einsum(equation: string, tensors: Float64Array): Handle;
   convolve(x: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean, ...window: number[]): Handle;
-  convolveInputGrad(dy: Handle, filter: Handle, channelsLast: boolean, depthwise: boolean,
-    ...windowAndShape: number[]): Handle;
-  convolveFilterGrad(x: Handle, dy: Handle, channelsLast: boolean, depthwise: boolean,
-    ...windowAndShape: number[]): Handle;
+  convolveInputGrad(
+    dy: Handle,
+    filter: Handle,
+    channelsLast: boolean,
+    depthwise: boolean,
+    ...windowAndShape: number[]
+  ): Handle;
+  convolveFilterGrad(
+    x: Handle,
+    dy: Handle,
+    channelsLast: boolean,
+    depthwise: boolean,
+    ...windowAndShape: number[]
+  ): Handle;
   pool(x: Handle, maximum: boolean, ...window: number[]): Handle;
   poolGrad(dy: Handle, x: Handle, maximum: boolean, ...window: number[]): Handle;
   searchSorted(sequence: Handle, values: Handle, right: boolean): Handle;
@@ -111,18 +121,53 @@ export interface Native
   rmsNormGrad(dy: Handle, x: Handle, gain: Handle, inverse: Handle): [dx: Handle, dgain: Handle];
   /** the other way round with `back`; cos and sin: [T, r/2] */
   rotate(x: Handle, cos: Handle, sin: Handle, neighbours: boolean, back: boolean): Handle;
-  attention(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean,
-    mask: Handle): [y: Handle, logSumExp: Handle];
-  attentionGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle, y: Handle,
-    logSumExp: Handle): [dq: Handle, dk: Handle, dv: Handle];
-  attentionMaskGrad(q: Handle, k: Handle, v: Handle, scale: number, causal: boolean, mask: Handle, dy: Handle,
-    y: Handle, logSumExp: Handle): Handle;
+  attention(
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    scale: number,
+    causal: boolean,
+    mask: Handle,
+  ): [y: Handle, logSumExp: Handle];
+  attentionGrad(
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    scale: number,
+    causal: boolean,
+    mask: Handle,
+    dy: Handle,
+    y: Handle,
+    logSumExp: Handle,
+  ): [dq: Handle, dk: Handle, dv: Handle];
+  attentionMaskGrad(
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    scale: number,
+    causal: boolean,
+    mask: Handle,
+    dy: Handle,
+    y: Handle,
+    logSumExp: Handle,
+  ): Handle;
   crossEntropy(logits: Handle, labels: Handle): [loss: Handle, logSumExp: Handle];
   crossEntropyGrad(dy: Handle, logits: Handle, labels: Handle, logSumExp: Handle): Handle;
   addRows(x: Handle, rows: Handle, count: number): Handle;
   topkGrad(dy: Handle, indices: Handle, width: number): Handle;
-  adamW(params: Float64Array, grads: Float64Array, first: Float64Array, second: Float64Array, step: number, lr: number,
-    beta1: number, beta2: number, eps: number, decay: number, factor: number): void;
+  adamW(
+    params: Float64Array,
+    grads: Float64Array,
+    first: Float64Array,
+    second: Float64Array,
+    step: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    decay: number,
+    factor: number,
+  ): void;
   /** the norm of all gradients together */
   gradientNorm(grads: Float64Array): number;
   // experts.h; bank: up, down, gate, upBias, gateBias, downBias
@@ -135,8 +180,13 @@ export interface Native
   cholesky(a: Handle): Handle;
   solve(a: Handle, b: Handle): Handle;
   lstsq(a: Handle, b: Handle): Handle;
-  assign(score: Float32Array | Float64Array, rows: number, columns: number, maximize: boolean,
-    result: Int32Array): Int32Array;
+  assign(
+    score: Float32Array | Float64Array,
+    rows: number,
+    columns: number,
+    maximize: boolean,
+    result: Int32Array,
+  ): Int32Array;
   toFloat32(bytes: Uint8Array, dtype: number, result: Float32Array): Float32Array;
 }
 

@@ -4,8 +4,17 @@ import { setKernel } from "../kernels/set-kernel.js";
 /** The parts of TensorFlow.js's WebAssembly back end that our kernels use. */
 export interface WasmBackend {
   wasm: {
-    _BatchMatMul(a: number, aShape: number, aRank: number, b: number, bShape: number, bRank: number, transposeA: number,
-      transposeB: number, out: number): void;
+    _BatchMatMul(
+      a: number,
+      aShape: number,
+      aRank: number,
+      b: number,
+      bShape: number,
+      bRank: number,
+      transposeA: number,
+      transposeB: number,
+      out: number,
+    ): void;
     _malloc(sizeBytes: number): number;
     HEAPU8: Uint8Array;
     HEAP32: Int32Array;
@@ -46,8 +55,10 @@ export function sharedTensor(backend: WasmBackend, x: TensorInfo, shape = x.shap
 }
 
 /** Puts a kernel of ours in the place of the back end's, or adds it. */
-export function setWasmKernel<Inputs extends string, Attrs>(kernelName: string,
-  run: (args: KernelArgs<Inputs, Attrs>) => TensorInfo | TensorInfo[]): void {
+export function setWasmKernel<Inputs extends string, Attrs>(
+  kernelName: string,
+  run: (args: KernelArgs<Inputs, Attrs>) => TensorInfo | TensorInfo[],
+): void {
   setKernel(kernelName, "wasm", run as unknown as KernelFunc);
 }
 

@@ -56,8 +56,17 @@ function multiply(a: TensorInfo, b: TensorInfo, backend: WasmBackend): TensorInf
 }
 
 /** out[i] = a[aIndex[i]] b[bIndex[i]], each a plain product of parts that lie at the given places. */
-function plainProducts(backend: WasmBackend, a: TensorInfo, b: TensorInfo, out: TensorInfo, aIndex: number[],
-  bIndex: number[], m: number, k: number, n: number): void {
+function plainProducts(
+  backend: WasmBackend,
+  a: TensorInfo,
+  b: TensorInfo,
+  out: TensorInfo,
+  aIndex: number[],
+  bIndex: number[],
+  m: number,
+  k: number,
+  n: number,
+): void {
   const [aAt, bAt, outAt] = [a, b, out].map(({ dataId }) => backend.dataIdMap.get(dataId).memoryOffset);
   const shapes = shapeMemory(backend);
   backend.wasm.HEAP32.set([1, m, k, 1, k, n], shapes >>> 2);

@@ -6,18 +6,17 @@ import { type KernelArgs, setWasmKernel, sizeOf } from "./heap.js";
  * integers. An index outside 0 … depth - 1 gives a row of `offValue`.
  */
 export function registerOneHot(): void {
-  setWasmKernel("OneHot", (
-    { inputs: { indices }, attrs, backend }: KernelArgs<"indices",
-      { dtype?: DataType; depth: number; onValue: number; offValue: number }>,
-  ): TensorInfo => {
-    const { depth, onValue, offValue, dtype = "int32" } = attrs;
-    const out = backend.makeOutput([...indices.shape, depth], dtype);
-    const result = backend.typedArrayFromHeap(out).fill(offValue);
-    const places = backend.typedArrayFromHeap(indices);
-    for (let row = 0; row < sizeOf(indices.shape); row++) {
-      const place = places[row];
-      if (place >= 0 && place < depth) result[row * depth + place] = onValue;
-    }
-    return out;
-  });
+  setWasmKernel("OneHot",
+    ({ inputs: { indices }, attrs, backend }: KernelArgs<"indices",
+      { dtype?: DataType; depth: number; onValue: number; offValue: number }>): TensorInfo => {
+      const { depth, onValue, offValue, dtype = "int32" } = attrs;
+      const out = backend.makeOutput([...indices.shape, depth], dtype);
+      const result = backend.typedArrayFromHeap(out).fill(offValue);
+      const places = backend.typedArrayFromHeap(indices);
+      for (let row = 0; row < sizeOf(indices.shape); row++) {
+        const place = places[row];
+        if (place >= 0 && place < depth) result[row * depth + place] = onValue;
+      }
+      return out;
+    });
 }

@@ -27,25 +27,24 @@ export function registerRows(): void {
       return out;
     });
 
-  setWasmKernel("UnsortedSegmentSum", (
-    { inputs: { x, segmentIds }, attrs: { numSegments }, backend }: KernelArgs<"x" | "segmentIds",
-      { numSegments: number }>,
-  ): TensorInfo => {
-    const shape = [numSegments, ...x.shape.slice(segmentIds.shape.length)];
-    const out = backend.makeOutput(shape, x.dtype);
-    const [from, to, ids] = [view(backend, x), view(backend, out), words(backend, segmentIds)];
-    const width = sizeOf(shape.slice(1));
-    to.fill(0);
-    for (let i = 0; i < ids.length; i++) {
-      if (ids[i] < 0) continue; // as everywhere: a row with a negative number is left out
-      if (ids[i] >= numSegments)
-        throw new MoeError("segment-id",
-          `unsortedSegmentSum: id ${ids[i]} at ${i} of ${numSegments} segments. Pass a larger numSegments.`);
-      const [source, target] = [i * width, ids[i] * width];
-      for (let j = 0; j < width; j++) to[target + j] += from[source + j];
-    }
-    return out;
-  });
+  setWasmKernel("UnsortedSegmentSum",
+    ({ inputs: { x, segmentIds }, attrs: { numSegments }, backend }: KernelArgs<"x" | "segmentIds",
+      { numSegments: number }>): TensorInfo => {
+      const shape = [numSegments, ...x.shape.slice(segmentIds.shape.length)];
+      const out = backend.makeOutput(shape, x.dtype);
+      const [from, to, ids] = [view(backend, x), view(backend, out), words(backend, segmentIds)];
+      const width = sizeOf(shape.slice(1));
+      to.fill(0);
+      for (let i = 0; i < ids.length; i++) {
+        if (ids[i] < 0) continue; // as everywhere: a row with a negative number is left out
+        if (ids[i] >= numSegments)
+          throw new MoeError("segment-id",
+            `unsortedSegmentSum: id ${ids[i]} at ${i} of ${numSegments} segments. Pass a larger numSegments.`);
+        const [source, target] = [i * width, ids[i] * width];
+        for (let j = 0; j < width; j++) to[target + j] += from[source + j];
+      }
+      return out;
+    });
 }
 
 function checkRows(rows: ArrayLike<number>, count: number): void {

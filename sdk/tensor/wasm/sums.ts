@@ -18,8 +18,13 @@ export function registerSums(): void {
       reduce(x, attrs, backend, "float32", (count) => count));
 }
 
-function reduce(x: TensorInfo, { axis, keepDims }: Attrs, backend: WasmBackend, dtype: DataType,
-  divisor: (count: number) => number): TensorInfo {
+function reduce(
+  x: TensorInfo,
+  { axis, keepDims }: Attrs,
+  backend: WasmBackend,
+  dtype: DataType,
+  divisor: (count: number) => number,
+): TensorInfo {
   const axes = tf.util.parseAxisParam(axis as number | number[], x.shape);
   const isSummed = x.shape.map((_, i) => axes.includes(i));
   const kept = x.shape.filter((_, i) => !isSummed[i]);

@@ -63,8 +63,16 @@ function permute(from: Words, to: Words, axes: Axis[]): void {
 }
 
 /** to[target + i * outStride + j] = from[source + j * inStride + i] */
-function transposeTiles(from: Words, to: Words, source: number, target: number, rows: number, outStride: number,
-  columns: number, inStride: number): void {
+function transposeTiles(
+  from: Words,
+  to: Words,
+  source: number,
+  target: number,
+  rows: number,
+  outStride: number,
+  columns: number,
+  inStride: number,
+): void {
   for (let i0 = 0; i0 < rows; i0 += TILE) {
     const i1 = Math.min(rows, i0 + TILE);
     for (let j0 = 0; j0 < columns; j0 += TILE) {
@@ -82,8 +90,14 @@ function overAll(axes: Axis[], inner: number, visit: (source: number, target: nu
   overGrid(axes, axes.map((_, i) => axes.slice(i + 1).reduce((size, { length }) => size * length, inner)), visit);
 }
 
-function overGrid(axes: Axis[], outStrides: number[], visit: (source: number, target: number) => void, depth = 0,
-  source = 0, target = 0): void {
+function overGrid(
+  axes: Axis[],
+  outStrides: number[],
+  visit: (source: number, target: number) => void,
+  depth = 0,
+  source = 0,
+  target = 0,
+): void {
   if (depth === axes.length) return visit(source, target);
   const { length, stride } = axes[depth];
   for (let i = 0; i < length; i++)

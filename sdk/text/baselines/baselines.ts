@@ -39,8 +39,10 @@ export interface BaselineScore {
  * @param options.part default `test`
  * @param options.limit only the first so many items, as a model's quick evaluation does
  */
-export async function baselines(task: Task,
-  options: { metric?: MetricName; part?: Part; limit?: number } = {}): Promise<BaselineScore[]> {
+export async function baselines(
+  task: Task,
+  options: { metric?: MetricName; part?: Part; limit?: number } = {},
+): Promise<BaselineScore[]> {
   const { metric = task.definition.metrics[0], part = "test", limit = Infinity } = options;
   const items = task[part].slice(0, limit);
   return task.definition.baselines.map((name) => {

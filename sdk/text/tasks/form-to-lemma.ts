@@ -39,9 +39,9 @@ export function formToLemma(sizes: Sizes): Parts {
       if (WORD.test(lemma) && lemmas(partOfSpeech).has(lemma)) add(form, lemma);
     }
   }
-  const pairs = [...found].filter(([form, [lemma, other]]) => other === undefined && form !== `${lemma}s`).map((
-    [form, [lemma]],
-  ) => ({ id: `lemma/${form}`, document: lemma, form }));
+  const pairs = [...found].filter(([form, [lemma, other]]) => other === undefined && form !== `${lemma}s`).map(
+    ([form, [lemma]]) => ({ id: `lemma/${form}`, document: lemma, form })
+  );
   return cut(split(pairs), sizes,
     ({ form, ...pair }) => ({ ...pair, prompt: spelled(form), answer: spelled(pair.document) }));
 }

@@ -29,8 +29,10 @@ export function partsOfDocuments(ids: readonly string[]): Map<string, Part> {
 }
 
 /** Sorts by the hash of the id and puts each element in the part of its document. */
-export function split<T extends { id: string; document: string }>(all: readonly T[],
-  part: (document: string) => Part = partOf): Parts<T> {
+export function split<T extends { id: string; document: string }>(
+  all: readonly T[],
+  part: (document: string) => Part = partOf,
+): Parts<T> {
   const keys = all.map(({ id }) => hash(id));
   const order = all.map((_, i) => i).sort((a, b) => keys[a] - keys[b] || (all[a].id < all[b].id ? -1 : 1));
   const parts: Parts<T> = { train: [], dev: [], test: [] };

@@ -1,5 +1,5 @@
+import { formatNumber } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { formatNumber } from "../format.js";
 import { layerLabel } from "../layer-label.js";
 import { PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";

@@ -1,5 +1,5 @@
+import { formatMeanError } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { formatMeanError } from "../format.js";
 import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
 

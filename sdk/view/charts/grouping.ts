@@ -20,8 +20,10 @@ export interface LayerGroups {
  * @param plan a plan that changes slots; the leader of a slot is the first of its sources
  * @param profile gives the shares, from the measurements that the plan was made of
  */
-export function grouping(plan: Plan | LayerGroups[],
-  { profile, ...words }: ChartWords & { profile?: Profile } = {}): Chart {
+export function grouping(
+  plan: Plan | LayerGroups[],
+  { profile, ...words }: ChartWords & { profile?: Profile } = {},
+): Chart {
   const layers = Array.isArray(plan) ? plan : layerGroups(plan, profile);
   return chart(groupingSpec(layers), { maxRows: LARGEST_MODEL, title: "Groups of experts", finding: slotCounts(layers),
     ...words });

@@ -1,5 +1,5 @@
+import { errorDigits, fixed } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { errorDigits, fixed } from "../format.js";
 import { GREY, LABEL_MARK } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
 
@@ -24,14 +24,18 @@ export interface IntervalForestOptions extends ChartWords {
  * Draws differences with their intervals around zero, one row a claim in the order given, coloured and shaped by
  * verdict.
  */
-export function intervalForest(rows: readonly IntervalRow[],
-  { difference, ...words }: IntervalForestOptions = {}): Chart {
+export function intervalForest(
+  rows: readonly IntervalRow[],
+  { difference, ...words }: IntervalForestOptions = {},
+): Chart {
   return chart(intervalForestSpec(rows, { difference }), { title: "Paired differences", finding: verdictCounts(rows),
     ...words });
 }
 
-export function intervalForestSpec(rows: readonly IntervalRow[],
-  { difference = "difference, 95 % interval" }: IntervalForestOptions = {}): ChartSpec {
+export function intervalForestSpec(
+  rows: readonly IntervalRow[],
+  { difference = "difference, 95 % interval" }: IntervalForestOptions = {},
+): ChartSpec {
   const digits = finestDigits(rows);
   // lines of a claim are apart by a line break, which the axis turns into lines
   const values = rows.map((row) => ({ ...row, label: lines(row.claim).join("\n"), verdict: verdictOf(row),

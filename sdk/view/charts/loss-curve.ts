@@ -1,5 +1,5 @@
+import { formatNumber } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { formatNumber } from "../format.js";
 import { PALETTE } from "../theme.js";
 import { thinLine } from "../thin-line.js";
 import type { ChartWords } from "./chart-words.js";
@@ -19,13 +19,17 @@ export interface LossCurveOptions extends ChartWords {
 /**
  * Draws the loss of one or several runs over training steps; a long run is thinned to 400 points that keep its peaks.
  */
-export function lossCurve(runs: Readonly<Record<string, readonly LossPoint[]>>,
-  { scale, loss, ...words }: LossCurveOptions = {}): Chart {
+export function lossCurve(
+  runs: Readonly<Record<string, readonly LossPoint[]>>,
+  { scale, loss, ...words }: LossCurveOptions = {},
+): Chart {
   return chart(lossCurveSpec(runs, { scale, loss }), { title: "Training loss", finding: ends(runs), ...words });
 }
 
-export function lossCurveSpec(runs: Readonly<Record<string, readonly LossPoint[]>>,
-  { scale = "linear", loss = "loss (nats per token)" }: LossCurveOptions = {}): ChartSpec {
+export function lossCurveSpec(
+  runs: Readonly<Record<string, readonly LossPoint[]>>,
+  { scale = "linear", loss = "loss (nats per token)" }: LossCurveOptions = {},
+): ChartSpec {
   const names = Object.keys(runs);
   const values = names.flatMap((run) => {
     const finite = runs[run].filter((point) => Number.isFinite(point.loss) && (scale === "linear" || point.loss > 0));

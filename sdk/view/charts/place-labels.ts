@@ -21,12 +21,16 @@ export interface PlacedLabel {
  * Finds a place for each label, one after the other: of the places to the right and left of its point, up to six lines
  * above and below, the nearest that covers the fewest points, intervals and labels placed before.
  */
-export function placeLabels<P extends LabelledPoint>(points: readonly P[], width: number,
-  height: number): (P & PlacedLabel)[] {
+export function placeLabels<P extends LabelledPoint>(
+  points: readonly P[],
+  width: number,
+  height: number,
+): (P & PlacedLabel)[] {
   const line = 14;
-  const taken: Box[] = points.flatMap((
-    { x, y, top, bottom },
-  ) => [{ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }, { left: x - 1, right: x + 1, top, bottom }]);
+  const taken: Box[] = points.flatMap(
+    ({ x, y, top, bottom }) => [{ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }, { left: x - 1, right: x + 1,
+      top, bottom }]
+  );
   return points.map((point) => {
     const long = textWidth(point.label, 12);
     let best: { place: PlacedLabel; box: Box; cost: number } | undefined;

@@ -1,5 +1,5 @@
+import { formatBytes, formatCount } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { formatBytes, formatCount } from "../format.js";
 import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
 import { placeLabels } from "./place-labels.js";
@@ -24,14 +24,18 @@ export interface QualitySizeOptions extends ChartWords {
 }
 
 /** Draws quality against size, one point an arm with its 95 % interval; better is up, smaller is left. */
-export function qualitySize(points: readonly QualityPoint[],
-  { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {}): Chart {
+export function qualitySize(
+  points: readonly QualityPoint[],
+  { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {},
+): Chart {
   return chart(qualitySizeSpec(points, { sizeUnit, scale, quality }), { title: "Quality against size",
     finding: bestTrade(points, sizeUnit), ...words });
 }
 
-export function qualitySizeSpec(points: readonly QualityPoint[],
-  { sizeUnit = "parameters", scale = "linear", quality = "quality" }: QualitySizeOptions = {}): ChartSpec {
+export function qualitySizeSpec(
+  points: readonly QualityPoint[],
+  { sizeUnit = "parameters", scale = "linear", quality = "quality" }: QualitySizeOptions = {},
+): ChartSpec {
   const width = 520;
   const height = 320;
   const format = sizeUnit === "bytes" ? formatBytes : formatCount;

@@ -1,5 +1,5 @@
+import { fixed } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { fixed } from "../format.js";
 import { GREY, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
 

@@ -1,6 +1,6 @@
+import { fixed } from "../../format.js";
 import { type Profile, usage } from "../../profile/profile.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { fixed } from "../format.js";
 import { layerLabel } from "../layer-label.js";
 import { SEQUENTIAL } from "../theme.js";
 import { type ChartWords, LARGEST_MODEL } from "./chart-words.js";

@@ -10,9 +10,9 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openTensors } from "../../../sdk/checkpoint/safetensors.js";
-import type { WeightSource } from "../../../sdk/checkpoint/weight-source.js";
 import { writeSharded } from "../../../sdk/checkpoint/write-sharded.js";
 import { readWeight } from "../../../sdk/model/read-weight.js";
+import type { WeightSource } from "../../../sdk/model/weight-source.js";
 import { ready } from "../../../sdk/tensor/index.js";
 
 await ready();

@@ -65,9 +65,12 @@ for (const name of names) {
     const turned = sides.map((_, i) => sides[(i + report.rounds.length) % sides.length]);
     const round = { date: new Date().toISOString(), load: os.loadavg()[0] };
     if (part.inTurns)
-      Object.assign(round, await inTurns(
-        Object.fromEntries(turned.map((side) => [side, commandOf(part.sides[side])]).filter(([, command]) => command)),
-      ));
+      Object.assign(round,
+        await inTurns(
+          Object.fromEntries(turned.map((side) => [side, commandOf(part.sides[side])]).filter(([, command]) =>
+            command
+          )),
+        ));
     else for (const side of turned) round[side] = run(part.sides[side]);
     report.rounds.push(round);
     writeFileSync(`${path}.tmp`, JSON.stringify(report, undefined, 1) + "\n");

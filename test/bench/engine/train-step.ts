@@ -12,8 +12,11 @@ const { backend, version } = await ready();
 
 const weights: Record<string, Variable> = {};
 let seed = 1;
-const normal = (name: string, shape: number[],
-  deviation: number) => (weights[name] = tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++)));
+const normal = (
+  name: string,
+  shape: number[],
+  deviation: number,
+) => (weights[name] = tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++)));
 normal("embed", [V, D], 0.1);
 normal("position", [T, D], 0.1);
 normal("head", [D, V], 0.05);

@@ -36,9 +36,9 @@ const kinds = {
 function shares(profile) {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
   const kindOf = new Map(
-    profile.nodes.map((
-      { id, callFrame: { url, functionName } },
-    ) => [id, Object.keys(kinds).find((kind) => kinds[kind].test(url || functionName))]),
+    profile.nodes.map(({ id, callFrame: { url, functionName } }) => [id, Object.keys(kinds).find((kind) =>
+      kinds[kind].test(url || functionName)
+    )]),
   );
   const begin = profile.samples.findIndex((id) => kinds["matrix products"].test(nodes.get(id).url));
   const times = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, 0]));
@@ -70,8 +70,7 @@ writeFileSync(join(here, "results/where.json"), `${JSON.stringify(result, undefi
 console.log(`| ${["", ...Object.keys(jobs)].join(" | ")} |\n|${" --- |".repeat(Object.keys(jobs).length + 1)}`);
 for (const kind of Object.keys(kinds))
   console.log(
-    "| "
-      + `${
-        [kind, ...Object.keys(jobs).map((name) => `${(100 * result.shares[name][kind]).toFixed(1)} %`)].join(" | ")
-      } |`,
+    "| " + `${
+      [kind, ...Object.keys(jobs).map((name) => `${(100 * result.shares[name][kind]).toFixed(1)} %`)].join(" | ")
+    } |`,
   );

@@ -4,10 +4,10 @@ import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
+import { methodList } from "../../../sdk/methods.js";
 import type { Batch } from "../../../sdk/model/batch.js";
 import { create, from } from "../../../sdk/pipeline.js";
-import { methodList } from "../../../sdk/plan/methods.js";
+import { median } from "../../../sdk/statistics/median.js";
 import { ready, Rng } from "../../../sdk/tensor/index.js";
 
 // How long apply takes, beside what the forecast said, for every method that makes new weights:

@@ -5,7 +5,7 @@ import { packageFolder } from "../../../kernels/headless/kernel-spec.js";
 import { Compiler } from "../../../kernels/moelab/language/compile.js";
 import { GLOBALS } from "../../../kernels/moelab/language/globals.js";
 import { NotebookProgram } from "../../../kernels/moelab/language/notebook-program.js";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
+import { median } from "../../../sdk/statistics/median.js";
 
 const compiler = new Compiler(new NotebookProgram(tmpdir(), packageFolder(), GLOBALS));
 const time = (code: string) => {

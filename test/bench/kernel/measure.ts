@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KernelClient } from "../../../kernels/headless/kernel-client.js";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
+import { median } from "../../../sdk/statistics/median.js";
 import type { Peer } from "./peers.js";
 import { residentMb } from "./process-tree.js";
 

@@ -10,7 +10,7 @@ import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
+import { median } from "../../../sdk/statistics/median.js";
 import { measure, type Measured } from "./measure.js";
 import { peers } from "./peers.js";
 
@@ -46,9 +46,11 @@ const before = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { ver
 const all: Record<string, Record<string, number>[]> = { ...before.rounds,
   ...Object.fromEntries(Object.entries(rounds).map(([name, measured]) => [name, measured.map((each) => flat(each))])) };
 const medians = Object.fromEntries(
-  Object.entries(all).map((
-    [name, runs],
-  ) => [name, Object.fromEntries(Object.keys(runs[0]!).map((key) => [key, median(runs.map((run) => run[key]!))]))]),
+  Object.entries(all).map(
+    ([name, runs]) => [name, Object.fromEntries(Object.keys(runs[0]!).map((key) => [key, median(runs.map((run) =>
+      run[key]!
+    ))]))]
+  ),
 );
 console.table(medians);
 for (const [key, target] of Object.entries(TARGETS))
@@ -76,12 +78,13 @@ process.exit(0);
 
 /** Numbers by dotted name, to a tenth. */
 function flat(measured: object, prefix = ""): Record<string, number> {
-  return Object.assign({}, ...Object.entries(measured).map((
-    [key, value],
-  ) => (typeof value === "number"
-    ? { [prefix + key]: Math.round(value * 10) / 10 }
-    : typeof value === "object"
-    ? flat(value, `${prefix}${key}.`)
-    : {})
-  ));
+  return Object.assign({},
+    ...Object.entries(measured).map(
+      ([key,
+        value]) => (typeof value === "number"
+          ? { [prefix + key]: Math.round(value * 10) / 10 }
+          : typeof value === "object"
+          ? flat(value, `${prefix}${key}.`)
+          : {})
+    ));
 }

@@ -21,9 +21,11 @@ type Weights = Record<string, Variable>;
 function initialWeights(variant: Variant): Weights {
   const weights: Weights = {};
   let seed = 1;
-  const normal = (name: string, shape: number[],
-    deviation:
-      number) => (weights[name] = tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++))));
+  const normal = (
+    name: string,
+    shape: number[],
+    deviation: number,
+  ) => (weights[name] = tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, deviation, "float32", seed++))));
   const ones = (name: string) => (weights[name] = tf.tidy(() => tf.variable(tf.ones([D]))));
   normal("embed", [V, D], 0.1);
   normal("position", [T, D], 0.1);

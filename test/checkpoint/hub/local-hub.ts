@@ -21,8 +21,11 @@ export class LocalHub {
   private store = "";
 
   /** @param large paths that are stored as large files: named by their sha256 */
-  constructor(readonly name: string, readonly files: Record<string, Buffer>,
-    private readonly large: (path: string) => boolean = (path) => path.endsWith(".safetensors")) {}
+  constructor(
+    readonly name: string,
+    readonly files: Record<string, Buffer>,
+    private readonly large: (path: string) => boolean = (path) => path.endsWith(".safetensors"),
+  ) {}
 
   async start(): Promise<this> {
     this.store = await this.listen((request, response) => {

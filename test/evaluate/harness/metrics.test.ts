@@ -10,7 +10,7 @@ import { bitsPerByte, byteCount, perplexity, weightedPerplexity,
   wordCount } from "../../../sdk/evaluate/harness/perplexity.js";
 import { pooledMean, pooledStderr } from "../../../sdk/evaluate/harness/pooled.js";
 import { disjointWindow, rollingWindows } from "../../../sdk/evaluate/harness/rolling-windows.js";
-import { mean, meanStderr, standardDeviation } from "../../../sdk/evaluate/statistics/mean.js";
+import { mean, meanStderr, standardDeviation } from "../../../sdk/statistics/mean.js";
 import { close } from "../../support/close.js";
 import { shared } from "../../support/shared.js";
 

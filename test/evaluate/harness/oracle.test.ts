@@ -4,9 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { aggregate } from "../../../sdk/evaluate/harness/aggregate.js";
 import { runTask } from "../../../sdk/evaluate/harness/run-task.js";
-import type { HarnessModel, HarnessTask } from "../../../sdk/evaluate/harness/task.js";
 import { report } from "../../../sdk/evaluate/report.js";
 import { Rng } from "../../../sdk/tensor/rng.js";
+import type { HarnessModel, HarnessTask } from "../../../sdk/text/harness-task.js";
 import { shared } from "../../support/shared.js";
 
 const folder = shared("fixtures/oracles/lm-eval");

@@ -32,9 +32,10 @@ test("claims are judged on their side", () => {
 });
 
 test("holm takes back a claim that only stands alone", () => {
-  const noisy = [1.0, 3.1, 0.2, 2.4, 1.5].flatMap((gain,
-    seed) => [{ arm: "a", seed, metric: "em", value: gain }, { arm: "b", seed, metric: "em", value: 0 }]
-  );
+  const noisy = [1.0, 3.1, 0.2, 2.4, 1.5].flatMap((
+    gain,
+    seed,
+  ) => [{ arm: "a", seed, metric: "em", value: gain }, { arm: "b", seed, metric: "em", value: 0 }]);
   const claim = { arm: "a", metric: "em", side: "higher" } as const;
   assert.is(compareArms(noisy, { baseline: "b", claims: [claim] }).claims[0].verdict, "reproduced");
   const [first] = compareArms(noisy, { baseline: "b", claims: [claim, claim, claim] }).claims;
@@ -48,9 +49,10 @@ test("draws of one seed are averaged, not counted as seeds", () => {
 });
 
 test("log2 ratio of a positive metric", () => {
-  const kl = [1, 2, 4].flatMap((value,
-    seed) => [{ arm: "a", seed, metric: "kl", value: value * 4 }, { arm: "b", seed, metric: "kl", value }]
-  );
+  const kl = [1, 2, 4].flatMap((
+    value,
+    seed,
+  ) => [{ arm: "a", seed, metric: "kl", value: value * 4 }, { arm: "b", seed, metric: "kl", value }]);
   const [claim] =
     compareArms(kl, { baseline: "b", claims: [{ arm: "a", metric: "kl", side: "lower", scale: "log2-ratio" }] }).claims;
   assert.equal([claim.mean, claim.p, claim.verdict], [2, 0, "refuted"]);

@@ -4,12 +4,12 @@ import * as assert from "uvu/assert";
 import { binomialInterval } from "../../../sdk/evaluate/statistics/binomial-interval.js";
 import { bootstrap } from "../../../sdk/evaluate/statistics/bootstrap.js";
 import { holm } from "../../../sdk/evaluate/statistics/holm.js";
-import { mean, meanStderr } from "../../../sdk/evaluate/statistics/mean.js";
-import { median } from "../../../sdk/evaluate/statistics/median.js";
 import { pairedT } from "../../../sdk/evaluate/statistics/paired-t.js";
 import { pairsNeeded } from "../../../sdk/evaluate/statistics/pairs-needed.js";
 import { ratio } from "../../../sdk/evaluate/statistics/ratio.js";
 import { verdict } from "../../../sdk/evaluate/statistics/verdict.js";
+import { mean, meanStderr } from "../../../sdk/statistics/mean.js";
+import { median } from "../../../sdk/statistics/median.js";
 import { Rng } from "../../../sdk/tensor/rng.js";
 
 const close = (seen: number, wanted: number, digits = 6) =>

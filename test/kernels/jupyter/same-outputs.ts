@@ -40,11 +40,9 @@ function seen(outputs: Output[]): { text: string; bundles: Record<string, string
     else if (output.output_type === "stream") text += joined(output.text);
     else if (Object.keys(output.data).join() === "text/plain") text += `${joined(output.data["text/plain"])}\n`;
     else bundles.push(
-        Object.fromEntries(
-          Object.entries(output.data).sort(([a], [b]) => a.localeCompare(b)).map((
-            [type, value],
-          ) => [type, steady(joined(value))]),
-        ),
+        Object.fromEntries(Object.entries(output.data).sort(([a], [b]) =>
+          a.localeCompare(b)
+        ).map(([type, value]) => [type, steady(joined(value))])),
       );
   }
   return { text: steady(text).trim(), bundles };

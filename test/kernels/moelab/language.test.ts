@@ -8,20 +8,17 @@ const test = suite("language");
 let session: Session;
 test.before(async () => {
   // a folder with a blank and letters that are not ASCII, as on a real desktop
-  session = await Session.start(
-    {
-      "m.ts": "export interface Pt { x: number }\nexport const twice = (p: Pt) => p.x * 2;\nexport default class "
-        + "Foo { v = 1 }",
-      "chain.ts": "import { twice } from \"./m\"; export const viaM = twice({ x: 21 });",
-      "mod.mts": "export const mm: number = 7;",
-      "literal.cjs": "module.exports = { f: () => 1, version: \"1\", list: [1] };",
-      "await.mjs": "export const late = await Promise.resolve(5);",
-      "data.json": "{\"a\": {\"b\": [1, 2]}}",
-      "trace.ts": "interface Gone { a: number }\n\nexport function fails(): never {\n  throw new Error(\"here\");\n}\n",
-      "view.tsx": "export const x = 1;",
-    },
-    "moelab öf der ä ",
-  );
+  session = await Session.start({
+    "m.ts": "export interface Pt { x: number }\nexport const twice = (p: Pt) => p.x * 2;\nexport default class "
+      + "Foo { v = 1 }",
+    "chain.ts": "import { twice } from \"./m\"; export const viaM = twice({ x: 21 });",
+    "mod.mts": "export const mm: number = 7;",
+    "literal.cjs": "module.exports = { f: () => 1, version: \"1\", list: [1] };",
+    "await.mjs": "export const late = await Promise.resolve(5);",
+    "data.json": "{\"a\": {\"b\": [1, 2]}}",
+    "trace.ts": "interface Gone { a: number }\n\nexport function fails(): never {\n  throw new Error(\"here\");\n}\n",
+    "view.tsx": "export const x = 1;",
+  }, "moelab öf der ä ");
   const folder = join(session.folder, "node_modules/only-exports");
   mkdirSync(folder, { recursive: true });
   session.write("node_modules/only-exports/package.json",

@@ -8,19 +8,16 @@ import { Session, sleep, until } from "../session.js";
 const test = suite("notebook habits");
 let session: Session;
 test.before(async () => {
-  session = await Session.start(
-    {
-      "config.json": "{ \"layers\": 4, \"name\": \"tiny\", \"nested\": { \"list\": [1, 2] } }",
-      "lib.ts": "export const a = 1; export let count = 0; export function bump() { return ++count } export default "
-        + "'the default';",
-      "throws.ts": "export const never = 1;\n\nthrow new RangeError('while loading');",
-      "side.ts": "(globalThis as any).sides = ((globalThis as any).sides ?? 0) + 1; export {};",
-      "types.ts": "export interface Shape { kind: string } export type Maybe<T> = T | undefined; export enum Level { "
-        + "Low = 1, High } export abstract class Animal { abstract name: string }",
-      "common.cjs": "module.exports = function add(x, y) { return x + y }; module.exports.version = 3;",
-    },
-    "my notebooks ",
-  );
+  session = await Session.start({
+    "config.json": "{ \"layers\": 4, \"name\": \"tiny\", \"nested\": { \"list\": [1, 2] } }",
+    "lib.ts": "export const a = 1; export let count = 0; export function bump() { return ++count } export default "
+      + "'the default';",
+    "throws.ts": "export const never = 1;\n\nthrow new RangeError('while loading');",
+    "side.ts": "(globalThis as any).sides = ((globalThis as any).sides ?? 0) + 1; export {};",
+    "types.ts": "export interface Shape { kind: string } export type Maybe<T> = T | undefined; export enum Level { "
+      + "Low = 1, High } export abstract class Animal { abstract name: string }",
+    "common.cjs": "module.exports = function add(x, y) { return x + y }; module.exports.version = 3;",
+  }, "my notebooks ");
 });
 test.after(() => session.stop());
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Dtype } from "../../../sdk/checkpoint/weight-source.js";
+import type { Dtype } from "../../../sdk/tensor/formats/dtype.js";
 import { decode, decodeMxfp4, encode, encodeMxfp4, packInt4, unpackInt4 } from "../../../sdk/tensor/formats/index.js";
 import { fixture } from "../../support/shared.js";
 
@@ -14,9 +14,8 @@ const bytesOf = (name: string) =>
   new Uint8Array(file.subarray(...(header[name].data_offsets.map((at) => 8 + headerBytes + at) as [number, number])));
 const expected = JSON.parse(readFileSync(fixture("dtypes.expected.json"), "utf8")) as Record<string,
   { dtype: Dtype; values: string[] }>;
-const parse = (
-  text: string,
-) => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text));
+const parse =
+  (text: string) => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text));
 const same = (a: number, b: number) => Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b));
 
 for (const [name, { dtype, values }] of Object.entries(expected)) {
@@ -87,8 +86,8 @@ test("packed 4-bit integers, lower half first", () => {
   assert.equal([...unpackInt4(Uint8Array.of(0xf1, 0x87), true)], [1, -1, 7, -8]);
   assert.equal([...unpackInt4(Uint8Array.of(0xf1), false)], [1, 15]);
   fc.assert(
-    fc.property(fc.uint8Array(), fc.boolean(),
-      (bytes, signed) => assert.equal(packInt4(unpackInt4(bytes, signed), signed), bytes)),
+    fc.property(fc.uint8Array(), fc.boolean(), (bytes, signed) =>
+      assert.equal(packInt4(unpackInt4(bytes, signed), signed), bytes)),
     { seed: 1 },
   );
 });

@@ -27,7 +27,10 @@ for (const backend of testedBackends) {
         for (const transposeB of [false, true]) {
           const a = randomTensor([...batchA, ...(transposeA ? [4, 2] : [2, 4])]);
           const b = randomTensor([...batchB, ...(transposeB ? [5, 4] : [4, 5])], 2);
-          const by = (x: Tensor, transpose: boolean) => (transpose
+          const by = (
+            x: Tensor,
+            transpose: boolean,
+          ) => (transpose
             ? tf.transpose(x, [...x.shape.keys()].map((axis) => (axis < x.rank - 2 ? axis : 2 * x.rank - 3 - axis)))
             : x);
           const [plainA, plainB] = [by(a, transposeA), by(b, transposeB)];
@@ -35,8 +38,7 @@ for (const backend of testedBackends) {
           const got = tf.matMul(a, b, transposeA, transposeB);
           assert.equal(got.shape, expected.shape);
           tensorClose(got, expected, 1e-5, `[${a.shape}] [${b.shape}]`);
-          await gradientCheck((a, b) =>
-            tf.matMul(a, b, transposeA, transposeB), [a, b]);
+          await gradientCheck((a, b) => tf.matMul(a, b, transposeA, transposeB), [a, b]);
         }
     }
   });
@@ -128,9 +130,8 @@ function einsumByLoops(equation: string, a: Tensor, b: Tensor): Float32Array {
   const [left, output] = equation.split("->");
   const [termA, termB] = left.split(",");
   const letters = [...new Set(termA + termB)];
-  const length = (
-    letter: string,
-  ) => (termA.includes(letter) ? a.shape[termA.indexOf(letter)] : b.shape[termB.indexOf(letter)]);
+  const length =
+    (letter: string) => (termA.includes(letter) ? a.shape[termA.indexOf(letter)] : b.shape[termB.indexOf(letter)]);
   const at = (term: string, index: Record<string, number>) =>
     [...term].reduce((place, letter) => place * length(letter) + index[letter], 0);
   const [A, B] = [a.dataSync(), b.dataSync()];

@@ -90,8 +90,13 @@ for (const backend of path ? testedBackends.filter((name) => name !== "wasm") : 
   test.run();
 }
 
-function assertTotal(found: Int32Array, score: Float64Array | Float32Array, columns: number, total: number,
-  name: string): void {
+function assertTotal(
+  found: Int32Array,
+  score: Float64Array | Float32Array,
+  columns: number,
+  total: number,
+  name: string,
+): void {
   const chosen = [...found].filter((column) => column >= 0);
   assert.is(new Set(chosen).size, chosen.length, `${name}: a column twice`);
   const sum = found.reduce((all, column, row) => all + (column >= 0 ? score[row * columns + column] : 0), 0);

@@ -33,8 +33,12 @@ function build({ N, K, S, F, D, gated, biased, seed }: Shape) {
   return { tensors, choice };
 }
 
-function run(tensors: Record<string, Tensor>, choice: Tensor, mode: "auto" | "masked" | "padded" | "loop",
-  activation: ExpertBank["activation"] = "silu") {
+function run(
+  tensors: Record<string, Tensor>,
+  choice: Tensor,
+  mode: "auto" | "masked" | "padded" | "loop",
+  activation: ExpertBank["activation"] = "silu",
+) {
   const { x, gates, up, down, gate, upBias, gateBias, downBias } = tensors;
   return experts(x, choice, gates, { up, down, gate, upBias, gateBias, downBias, activation }, { mode });
 }
@@ -59,31 +63,34 @@ for (const backend of testedBackends) {
 
   test("the modes agree, with their gradients, for any shape and routing", () => {
     const size = (max: number) => fc.integer({ min: 1, max });
-    fc.assert(fc.property(
-      fc.record({ N: size(9), K: size(3), S: size(5), F: size(6), D: size(5), gated: fc.boolean(), biased: fc.boolean(),
-        seed: size(1000) }),
-      (shape) => {
-        tf.engine().startScope();
-        const { tensors, choice } = build(shape);
-        const names = Object.keys(tensors);
-        const results = (["masked", "padded", "loop", "auto"] as const).map((mode) => {
-          const f = (...values: Tensor[]) =>
-            run(Object.fromEntries(names.map((name, i) => [name, values[i]])), choice, mode);
-          const inputs = Object.values(tensors);
-          const { value, grads } = tf.valueAndGrads((...values: Tensor[]) =>
-            tf.sum(tf.square(f(...values))) as tf.Scalar
-          )(inputs);
-          return [f(...inputs), value, ...grads];
-        });
-        for (const result of results.slice(1))
-          result.forEach((got, i) => {
-            const expected = results[0][i];
-            const scale = Math.max(1, ...expected.dataSync().map(Math.abs));
-            tensorClose(got, expected.dataSync() as Float32Array, 2e-5 * scale, ["value", "loss", ...names][i]);
+    fc.assert(
+      fc.property(
+        fc.record({ N: size(9), K: size(3), S: size(5), F: size(6), D: size(5), gated: fc.boolean(),
+          biased: fc.boolean(), seed: size(1000) }),
+        (shape) => {
+          tf.engine().startScope();
+          const { tensors, choice } = build(shape);
+          const names = Object.keys(tensors);
+          const results = (["masked", "padded", "loop", "auto"] as const).map((mode) => {
+            const f = (...values: Tensor[]) =>
+              run(Object.fromEntries(names.map((name, i) => [name, values[i]])), choice, mode);
+            const inputs = Object.values(tensors);
+            const { value, grads } = tf.valueAndGrads((...values: Tensor[]) =>
+              tf.sum(tf.square(f(...values))) as tf.Scalar
+            )(inputs);
+            return [f(...inputs), value, ...grads];
           });
-        tf.engine().endScope();
-      },
-    ), { numRuns: 25, seed: 5, includeErrorInReport: true });
+          for (const result of results.slice(1))
+            result.forEach((got, i) => {
+              const expected = results[0][i];
+              const scale = Math.max(1, ...expected.dataSync().map(Math.abs));
+              tensorClose(got, expected.dataSync() as Float32Array, 2e-5 * scale, ["value", "loss", ...names][i]);
+            });
+          tf.engine().endScope();
+        },
+      ),
+      { numRuns: 25, seed: 5, includeErrorInReport: true },
+    );
   });
 
   test("gradients", async () => {

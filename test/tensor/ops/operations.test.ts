@@ -198,9 +198,12 @@ for (const backend of testedBackends) {
 }
 
 /** The definition, in plain loops. */
-function attentionByLoops(q: Tensor, k: Tensor, v: Tensor,
-  options: { scale: number; causal?: boolean; mask?: Tensor; window?: number; sinks?: Tensor;
-    queryOffset?: number }): Float32Array {
+function attentionByLoops(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: { scale: number; causal?: boolean; mask?: Tensor; window?: number; sinks?: Tensor; queryOffset?: number },
+): Float32Array {
   const [B, H, T, d] = q.shape as number[];
   const [, G, S] = k.shape as number[];
   const e = v.shape[3]!;

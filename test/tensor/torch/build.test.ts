@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
   writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -50,8 +50,11 @@ const FINE = {
   python3: pip(`${python} -c '${WHEEL}' "$2"`),
 };
 
-async function build(engines: string, env: Record<string, string>,
-  options: { cuda?: boolean } = {}): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
+async function build(
+  engines: string,
+  env: Record<string, string>,
+  options: { cuda?: boolean } = {},
+): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
   const before = { ...process.env };
   Object.assign(process.env, { MOELAB_ENGINE_DIR: engines, ...env });
   rmSync(log, { force: true });

@@ -24,8 +24,11 @@ const onTorch = (name: string, run: () => Promise<void>) => (registration.ok
   : test.skip(name, run));
 
 /** Value and all gradients of an operation: fused, then composed of plain operations, must agree. */
-async function sameAsComposed(inputs: Tensor[], operation: (...inputs: Tensor[]) => Tensor,
-  tolerance = 2e-4): Promise<void> {
+async function sameAsComposed(
+  inputs: Tensor[],
+  operation: (...inputs: Tensor[]) => Tensor,
+  tolerance = 2e-4,
+): Promise<void> {
   const results: Float32Array[][] = [];
   for (const ops of [fusedOps, {}]) {
     setFused(ops);

@@ -28,7 +28,7 @@ function makeTensor(): void {
       Float64Array], [8, Int8Array]] as const,
   );
   const values = new kind(size).map(
-    () => (dtype === 2 ? below(2) : pick([0, 1, 2, -1, 3, 1e9, -2147483648, NaN, Infinity, 0.5])),
+    () => (dtype === 2 ? below(2) : pick([0, 1, 2, -1, 3, 1e9, -2147483648, NaN, Infinity, 0.5]))
   );
   live.push(native.create(values as Float32Array, dtype, ...shape));
 }

@@ -11,13 +11,15 @@ import { close } from "../../support/close.js";
 
 const registration = await registerTorch();
 if (!registration.ok) console.log(`skip: torch engine: ${registration.reason}`);
-const onTorch = (name: string,
-  run: (engine: Extract<typeof registration, { ok: true }>) => void) => (registration.ok
-    ? test(name, () => {
-      setNativeLinalg(registration.linalg);
-      run(registration);
-    })
-    : test.skip(name, () => {}));
+const onTorch = (
+  name: string,
+  run: (engine: Extract<typeof registration, { ok: true }>) => void,
+) => (registration.ok
+  ? test(name, () => {
+    setNativeLinalg(registration.linalg);
+    run(registration);
+  })
+  : test.skip(name, () => {}));
 
 function random(rows: number, columns: number, seed: number): Matrix {
   const rng = new Rng(seed);
@@ -116,8 +118,10 @@ onTorch("every code of the short formats becomes the float32 that JavaScript dec
       shifted.set(bytes, 1);
       for (const from of [bytes, shifted.subarray(1)]) {
         const [seen, expected] = [toFloat32(from, dtype), decode(from, name)];
-        const bits = (x: Float32Array,
-          i: number) => (Number.isNaN(x[i]) ? "NaN" : new DataView(x.buffer, x.byteOffset).getUint32(4 * i));
+        const bits = (
+          x: Float32Array,
+          i: number,
+        ) => (Number.isNaN(x[i]) ? "NaN" : new DataView(x.buffer, x.byteOffset).getUint32(4 * i));
         for (let i = 0; i < expected.length; i++)
           assert.is(bits(seen, i), bits(expected, i), `${name} code ${i}: ${seen[i]}, expected ${expected[i]}`);
       }

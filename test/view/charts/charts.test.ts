@@ -112,9 +112,9 @@ test("grouping: a slot's leader is its first source, the others follow by use, m
 test("grouping: the experts of a group stand side by side, groups apart, nothing on anything", () => {
   const [bands, experts] = json(samples().grouping).layer.map(({ data }: { data: { values: unknown } }) => data.values);
   for (const layer of ["E2", "D0"]) {
-    const places = experts.filter((expert: { layer: string }) => expert.layer === layer).map((
-      { position }: { position: number },
-    ) => position);
+    const places = experts.filter((expert: { layer: string }) => expert.layer === layer).map(
+      ({ position }: { position: number }) => position
+    );
     places.slice(1).forEach((place: number, i: number) => assert.ok(place - places[i] >= 1));
   }
   assert.equal(

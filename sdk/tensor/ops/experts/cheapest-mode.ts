@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { ExpertBank, ExpertsMode } from "../experts.js";
+import type { ExpertBank, ExpertsMode } from "../expert-bank.js";
 import type { SlotTokens } from "./tokens-by-slot.js";
 
 /** What matrix products and operations cost, by back end: estimates for two cores, good to a factor of two. */
@@ -31,7 +31,8 @@ export function cheapestMode(N: number, tokens: SlotTokens, { up, gate }: Expert
     loop: queues.reduce((a, b) => a + b, 0) * rowUs
       + queues.filter((length) => length > 0).length * OPERATIONS_PER_SLOT * operationUs,
   };
-  return (Object.keys(estimates) as ExpertsMode[]).reduce((best,
-    mode) => (estimates[mode] < estimates[best] ? mode : best)
-  );
+  return (Object.keys(estimates) as ExpertsMode[]).reduce((
+    best,
+    mode,
+  ) => (estimates[mode] < estimates[best] ? mode : best));
 }

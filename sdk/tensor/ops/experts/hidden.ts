@@ -1,15 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate } from "../activate.js";
-import type { ExpertBank } from "../experts.js";
+import type { ExpertBank } from "../expert-bank.js";
 
 /**
  * The hidden layer of experts.
  *
  * @param into gives the product of the input with the transposed weight, plus bias
  */
-export function hidden(into: (weight: Tensor, bias?: Tensor) => Tensor,
-  { up, upBias, gate, gateBias, activation, clamp }: ExpertBank): Tensor {
+export function hidden(
+  into: (weight: Tensor, bias?: Tensor) => Tensor,
+  { up, upBias, gate, gateBias, activation, clamp }: ExpertBank,
+): Tensor {
   if (!gate) return activate(into(up, upBias), activation);
   if (clamp !== undefined) return clampedUnit(into(gate, gateBias), into(up, upBias), clamp);
   return tf.mul(activate(into(gate, gateBias), activation), into(up, upBias));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { ExpertBank } from "../experts.js";
+import type { ExpertBank } from "../expert-bank.js";
 import { oneHot } from "../one-hot.js";
 import { hidden } from "./hidden.js";
 

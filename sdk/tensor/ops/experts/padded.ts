@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { addRows } from "../add-rows.js";
-import type { ExpertBank } from "../experts.js";
+import type { ExpertBank } from "../expert-bank.js";
 import { takeRows } from "../take-rows.js";
 import { hidden } from "./hidden.js";
 import type { SlotTokens } from "./tokens-by-slot.js";

@@ -68,8 +68,13 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
 }
 
 /** Libraries, headers and licences of the wheel, into an engine folder. */
-async function takeTorch(target: string, scratch: string, engines: string,
-  { wheel: given, cuda = false }: BuildEngineOptions, say: (line: string) => void): Promise<void> {
+async function takeTorch(
+  target: string,
+  scratch: string,
+  engines: string,
+  { wheel: given, cuda = false }: BuildEngineOptions,
+  say: (line: string) => void,
+): Promise<void> {
   mkdirSync(scratch, { recursive: true });
   requireSpace(engines, cuda);
   const python = await findPython();

@@ -37,8 +37,12 @@ export async function findCompiler(): Promise<{ program: string; version: string
 }
 
 /** One compiler call: the table of operations against torch's headers and libraries in `engine`, to `target`. */
-export async function compileAddon({ program, version }: { program: string; version: string }, engine: string,
-  target: string, cuda = false): Promise<void> {
+export async function compileAddon(
+  { program, version }: { program: string; version: string },
+  engine: string,
+  target: string,
+  cuda = false,
+): Promise<void> {
   const nodeApi = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
   const link = process.platform === "darwin"
     ? ["-undefined", "dynamic_lookup", "-ltorch_cpu", "-lc10", "-Wl,-rpath,@loader_path/lib"]

@@ -16,8 +16,13 @@ export function cudaRequirements(metadata: string): string[] {
  * Puts the libraries that `missing` names into `target`: those of the packages that the torch wheel requires, by pip.
  * Libraries that the system has are not asked for. About 2 GB are downloaded.
  */
-export async function takeCudaLibraries(python: string, wheel: string, scratch: string, target: string,
-  missing: readonly string[]): Promise<void> {
+export async function takeCudaLibraries(
+  python: string,
+  wheel: string,
+  scratch: string,
+  target: string,
+  missing: readonly string[],
+): Promise<void> {
   const [metadata] = await unpackWheel(python, wheel, scratch, ["*.dist-info/METADATA"]);
   const requirements = metadata ? cudaRequirements(readFileSync(join(scratch, metadata), "utf8")) : [];
   if (requirements.length === 0)

@@ -18,8 +18,13 @@ const CUDA_ROOTS = ["libtorch_cuda.so", "libc10_cuda.so"];
  * wheel itself does not carry and the system has not either (the CUDA runtime, on a machine without one) is replaced
  * by a stub: libtorch_cpu names these libraries although nothing on the CPU calls them.
  */
-export async function takeLibraries(python: string, wheel: string, scratch: string, target: string,
-  cuda = false): Promise<void> {
+export async function takeLibraries(
+  python: string,
+  wheel: string,
+  scratch: string,
+  target: string,
+  cuda = false,
+): Promise<void> {
   mkdirSync(target, { recursive: true });
   const waiting = [...ROOTS[process.platform], ...(cuda ? CUDA_ROOTS : [])];
   const done = new Set<string>();
@@ -64,14 +69,15 @@ async function missing(library: string): Promise<string[]> {
 async function makeStub(name: string, user: string, folder: string): Promise<void> {
   const { output } = await run("nm", ["-D", "--undefined-only", user]);
   const version = name.replace(/[^\w.]/g, "");
-  const functions = [...new Set(
-    [...output.matchAll(/\sU (\w+)@+(\S+)/g)].filter((match) => match[2] === version).map((match) => match[1]),
-  )];
-  const text = functions.map((
-    f,
-  ) => (f === "cudaGetErrorString"
-    ? "const char* cudaGetErrorString(int code) { return \"no CUDA runtime\"; }"
-    : `int ${f}(void) { return 100; }`)
+  const functions = [
+    ...new Set(
+      [...output.matchAll(/\sU (\w+)@+(\S+)/g)].filter((match) => match[2] === version).map((match) => match[1]),
+    ),
+  ];
+  const text = functions.map(
+    (f) => (f === "cudaGetErrorString"
+      ? "const char* cudaGetErrorString(int code) { return \"no CUDA runtime\"; }"
+      : `int ${f}(void) { return 100; }`)
   );
   const [source, script] = [join(folder, `${name}.c`), join(folder, `${name}.map`)];
   writeFileSync(source, text.join("\n") + "\n");

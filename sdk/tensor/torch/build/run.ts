@@ -6,8 +6,11 @@ export interface Finished {
 }
 
 /** Runs a program to its end and gives all it printed; code 127 if there is no such program. */
-export function run(program: string, args: string[],
-  options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<Finished> {
+export function run(
+  program: string,
+  args: string[],
+  options: { env?: Record<string, string>; onLine?: (line: string) => void } = {},
+): Promise<Finished> {
   return new Promise((done) => {
     const child = spawn(program, args, { env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
@@ -16,9 +19,7 @@ export function run(program: string, args: string[],
       if (options.onLine) {
         for (const line of String(chunk).split("\n"))
           if (line.trim())
-            options.onLine(
-              line.trim(),
-            );
+            options.onLine(line.trim());
       }
     };
     child.stdout.on("data", take);

@@ -15,8 +15,11 @@ const WHEEL_PLATFORM: Record<string, string> = {
  * proxy, cache) apply. The wheel of any Python version will do, as only its C++ libraries are used: the one of the
  * running Python is tried first because pip may have it in its cache.
  */
-export async function downloadWheel(python: string, folder: string,
-  say: (line: string) => void = () => {}): Promise<string> {
+export async function downloadWheel(
+  python: string,
+  folder: string,
+  say: (line: string) => void = () => {},
+): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const there = () =>
     readdirSync(folder).find((name) => name.startsWith(`torch-${TORCH_VERSION}`) && name.endsWith(".whl"));
@@ -62,8 +65,12 @@ with zipfile.ZipFile(wheel) as archive:
 `;
 
 /** Unpacks the members that match the patterns (`*` also stands for "/") and gives their names. */
-export async function unpackWheel(python: string, wheel: string, target: string,
-  patterns: string[]): Promise<string[]> {
+export async function unpackWheel(
+  python: string,
+  wheel: string,
+  target: string,
+  patterns: string[],
+): Promise<string[]> {
   const { code, output } = await run(python, ["-c", UNPACK, wheel, target, ...patterns]);
   if (code !== 0)
     throw new MoeError("engine-wheel",

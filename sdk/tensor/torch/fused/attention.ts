@@ -17,9 +17,11 @@ const MASKED = "TorchMaskedAttention";
  */
 export function attention(torch: TorchBackend): FusedOps["attention"] {
   const { native } = torch;
-  const args = ({ q, k, v, mask }: Inputs,
-    { scale, causal }: Attrs): [Handle, Handle, Handle, number, boolean, Handle] => [torch.handle(q), torch.handle(k),
-    torch.handle(v), scale, causal, mask ? torch.handle(mask) : NONE];
+  const args = (
+    { q, k, v, mask }: Inputs,
+    { scale, causal }: Attrs,
+  ): [Handle, Handle, Handle, number, boolean, Handle] => [torch.handle(q), torch.handle(k), torch.handle(v), scale,
+    causal, mask ? torch.handle(mask) : NONE];
 
   for (const [kernelName, inputsToSave] of [[PLAIN, ["q", "k", "v"]], [MASKED, ["q", "k", "v", "mask"]]] as const) {
     if (tf.getKernel(kernelName, "torch")) continue;

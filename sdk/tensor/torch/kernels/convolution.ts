@@ -13,9 +13,12 @@ export const convolution: KernelGroup = (torch, define) => {
   const { convertConv2DDataFormat, computeConv2DInfo, computeConv3DInfo } = tf.backend_util;
   const one = [1, 1] as [number, number];
 
-  const plain = (xShape: number[], filterShape: number[],
+  const plain = (
+    xShape: number[],
+    filterShape: number[],
     { strides, pad, dilations, dimRoundingMode, dataFormat = "NHWC" }: Partial<tf.FusedConv2DAttrs>,
-    depthwise = false) =>
+    depthwise = false,
+  ) =>
     computeConv2DInfo(xShape as Four, filterShape as Four, strides!, dilations ?? one, pad!, dimRoundingMode, depthwise,
       convertConv2DDataFormat(dataFormat as "NHWC"));
   const last = (info: Conv2D | Conv3D) => info.dataFormat === "channelsLast";
@@ -35,16 +38,16 @@ export const convolution: KernelGroup = (torch, define) => {
     define<tf.FusedConv2DInputs, tf.FusedConv2DAttrs>(kernel, ({ x, filter, bias, preluActivationWeights }, attrs) => {
       const info = plain(x.shape, filter.shape, attrs, depthwise);
       // channels first: a bias and slopes of one axis belong to the second axis of the result
-      const perChannel = (
-        t?: TensorInfo,
-      ) => (t && !last(info) && t.shape.length === 1 && t.shape[0] > 1
+      const perChannel = (t?: TensorInfo) => (t && !last(info) && t.shape.length === 1 && t.shape[0] > 1
         ? torch.output(native.reshape(torch.handle(t), t.shape[0], 1, 1), [t.shape[0], 1, 1], t.dtype)
         : t);
       const [addend, slopes] = [perChannel(bias), perChannel(preluActivationWeights)];
       const result = withEpilogue(torch, forward(x, filter, info, depthwise), addend, attrs.activation,
         attrs.leakyreluAlpha, slopes);
-      if (addend && addend !== bias) torch.disposeData(addend.dataId);
-      if (slopes && slopes !== preluActivationWeights) torch.disposeData(slopes.dataId);
+      if (addend && addend !== bias)
+        torch.disposeData(addend.dataId);
+      if (slopes && slopes !== preluActivationWeights)
+        torch.disposeData(slopes.dataId);
       return torch.output(result, info.outShape, "float32");
     });
   }
@@ -183,7 +186,13 @@ function windowOf(info: Conv2D | Conv3D): number[] {
   return [0, 1, 2, 3].flatMap((which) => axes.map((numbers) => numbers[which]));
 }
 
-function axis(stride: number, dilation: number, before: number, input: number, output: number,
-  extent: number): number[] {
+function axis(
+  stride: number,
+  dilation: number,
+  before: number,
+  input: number,
+  output: number,
+  extent: number,
+): number[] {
   return [stride, dilation, before, Math.max(0, (output - 1) * stride + extent - input - before)];
 }

@@ -71,12 +71,12 @@ export const elementwise: KernelGroup = (torch, define) => {
 
   define<X>(tf.Identity, ({ x }) => torch.share(x));
   define<X, tf.CastAttrs>(tf.Cast,
-    ({ x },
-      {
-        dtype,
-      }) => (x.dtype === dtype
-        ? torch.share(x)
-        : torch.output(native.cast(torch.handle(x), dtypes[nativeDtype(dtype)]), x.shape, dtype)));
+    (
+      { x },
+      { dtype },
+    ) => (x.dtype === dtype
+      ? torch.share(x)
+      : torch.output(native.cast(torch.handle(x), dtypes[nativeDtype(dtype)]), x.shape, dtype)));
   define<X>(tf.ZerosLike,
     ({ x }) => torch.output(native.full(0, dtypes[nativeDtype(x.dtype)], ...x.shape), x.shape, x.dtype));
   define<X>(tf.OnesLike,

@@ -26,8 +26,14 @@ export const indexing: KernelGroup = (torch, define) => {
     return torch.output(native.gatherNd(torch.handle(params), torch.handle(indices)), shape, params.dtype);
   });
 
-  const scattered = (shape: number[], value: number | TensorInfo, indices: TensorInfo, updates: TensorInfo,
-    add: boolean, dtype = updates.dtype) => {
+  const scattered = (
+    shape: number[],
+    value: number | TensorInfo,
+    indices: TensorInfo,
+    updates: TensorInfo,
+    add: boolean,
+    dtype = updates.dtype,
+  ) => {
     const result = torch.chain((hold) => {
       const target = typeof value === "number"
         ? hold(native.full(value, dtypes[nativeDtype(dtype)], ...shape))

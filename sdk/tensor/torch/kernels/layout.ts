@@ -124,11 +124,9 @@ export const layout: KernelGroup = (torch, define) => {
     const opened = tf.backend_util.getReshaped(x.shape, blockShape, blocks);
     const order = tf.backend_util.getPermuted(opened.length, blockShape.length);
     const joined = tf.backend_util.getReshapedPermuted(x.shape, blockShape, blocks);
-    const [begin, size] = tf.slice_util.parseSliceParams(
-      { shape: joined } as tf.Tensor,
+    const [begin, size] = tf.slice_util.parseSliceParams({ shape: joined } as tf.Tensor,
       tf.backend_util.getSliceBeginCoords(crops, blockShape.length),
-      tf.backend_util.getSliceSize(joined, crops, blockShape.length),
-    );
+      tf.backend_util.getSliceSize(joined, crops, blockShape.length));
     const result = torch.chain((hold) => {
       const moved = hold(native.permute(hold(native.reshape(torch.handle(x), ...opened)), ...order));
       return native.slice(hold(native.reshape(moved, ...joined)), ...begin, ...size);

@@ -50,8 +50,14 @@ export const products: KernelGroup = (torch, define) => {
 };
 
 /** Adds a bias and applies an activation to a product, whose handle it takes over. */
-export function withEpilogue(torch: TorchBackend, product: Handle, bias?: TensorInfo,
-  activation?: tf.backend_util.Activation | null, alpha = 0.2, slopes?: TensorInfo): Handle {
+export function withEpilogue(
+  torch: TorchBackend,
+  product: Handle,
+  bias?: TensorInfo,
+  activation?: tf.backend_util.Activation | null,
+  alpha = 0.2,
+  slopes?: TensorInfo,
+): Handle {
   const { native } = torch;
   return torch.chain((hold) => {
     let result = hold(product);

@@ -14,8 +14,11 @@ interface ReduceAttrs {
 export const reductions: KernelGroup = (torch, define) => {
   const { native } = torch;
 
-  const reduction = (kernel: string, dtypeOf: (dtype: DataType) => DataType,
-    run: (x: Handle, keep: boolean, dtype: DataType, axes: number[]) => Handle) =>
+  const reduction = (
+    kernel: string,
+    dtypeOf: (dtype: DataType) => DataType,
+    run: (x: Handle, keep: boolean, dtype: DataType, axes: number[]) => Handle,
+  ) =>
     define<X, ReduceAttrs>(kernel, ({ x }, { axis, reductionIndices, keepDims = false }) => {
       const axes = tf.util.parseAxisParam((axis ?? reductionIndices)!, x.shape);
       const shape = keepDims

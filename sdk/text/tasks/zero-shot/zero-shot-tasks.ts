@@ -1,4 +1,4 @@
-import type { HarnessTask } from "../../../evaluate/harness/task.js";
+import type { HarnessTask } from "../../harness-task.js";
 import type { ChoiceQuestion } from "./choice-question.js";
 import { whichLine } from "./which-line.js";
 import { whichOrder } from "./which-order.js";

@@ -11,10 +11,10 @@ function plainTypes(text: string): Record<string, string | undefined> {
     types: [] };
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile;
-  host.getSourceFile = (name,
-    ...rest) => (name === "cell.ts"
-      ? ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true)
-      : read(name, ...rest));
+  host.getSourceFile = (
+    name,
+    ...rest
+  ) => (name === "cell.ts" ? ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true) : read(name, ...rest));
   const program = ts.createProgram(["cell.ts"], options, host);
   const checker = program.getTypeChecker();
   const names = program.getSourceFile("cell.ts")!.statements.filter(ts.isVariableStatement).map(({ declarationList }) =>

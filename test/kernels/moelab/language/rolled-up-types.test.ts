@@ -8,11 +8,11 @@ import { RolledUpTypes } from "../../../../kernels/moelab/language/rolled-up-typ
 test("the libraries of the newest Node are no module, and hold its iterators", () => {
   const types = new RolledUpTypes(join(packageFolder(), "dist/kernel/types"), ["lib.esnext.d.ts"], false);
   const cell = "/cell.ts";
-  const readFile = (
-    file: string,
-  ) => (file === cell
-    ? "const doubled: number[] = [1].values().map((n) => n * 2).toArray();"
-    : types.text(file) ?? ts.sys.readFile(file));
+  const readFile =
+    (file:
+      string) => (file === cell
+        ? "const doubled: number[] = [1].values().map((n) => n * 2).toArray();"
+        : types.text(file) ?? ts.sys.readFile(file));
   const host = { ...ts.createCompilerHost({}), readFile, fileExists: (file: string) => readFile(file) !== undefined,
     getSourceFile: (file: string) => ts.createSourceFile(file, readFile(file) ?? "", ts.ScriptTarget.Latest) };
   const program = ts.createProgram([cell], { lib: [types.library], types: [], target: ts.ScriptTarget.ES2024,

@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTask } from "../../../../sdk/evaluate/harness/run-task.js";
-import type { HarnessModel } from "../../../../sdk/evaluate/harness/task.js";
 import { cmudict, phones } from "../../../../sdk/text/corpora/cmudict.js";
+import type { HarnessModel } from "../../../../sdk/text/harness-task.js";
 import { hash } from "../../../../sdk/text/hash.js";
 import { DOMAINS, domainTexts } from "../../../../sdk/text/tasks/zero-shot/domain-texts.js";
 import { zeroShotTasks } from "../../../../sdk/text/tasks/zero-shot/zero-shot-tasks.js";

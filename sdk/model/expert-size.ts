@@ -1,5 +1,5 @@
-import { expertTensors } from "../model/expected-tensors.js";
-import type { ExpertSpec, MoeFfnSpec } from "../model/spec.js";
+import { expertTensors } from "./expected-tensors.js";
+import type { ExpertSpec, MoeFfnSpec } from "./spec.js";
 
 /** How many numbers an expert stores, and how many it multiplies with for one token. */
 export interface ExpertSize {

@@ -1,5 +1,5 @@
 import { MoeError } from "../errors.js";
-import { byFallingUsage } from "./by-falling-usage.js";
+import { byFallingUsage } from "./falling-order.js";
 
 export interface DominantOptions {
   /** "adaptive" (default): over all layers together. "uniform": `keep` in every layer. */

@@ -1,20 +1,20 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cost } from "../../sdk/evaluate/cost.js";
-import { dominantExperts } from "../../sdk/merge/dominant-experts.js";
-import { groupBySimilarity } from "../../sdk/merge/group-by-similarity.js";
-import { mSmoe } from "../../sdk/merge/m-smoe.js";
-import { memberWeights } from "../../sdk/merge/member-weights.js";
-import { similarities } from "../../sdk/merge/similarity.js";
-import { applyPlan } from "../../sdk/plan/apply.js";
-import { diffPlans } from "../../sdk/plan/diff.js";
-import { forecast } from "../../sdk/plan/forecast.js";
-import { keepPerLayer } from "../../sdk/plan/keep.js";
-import { defineMethod, methodList, methodNamed, planWith, statisticsFor } from "../../sdk/plan/methods.js";
-import { measurements } from "../../sdk/profile/measurements.js";
-import { keepExperts } from "../../sdk/prune/keep-experts.js";
-import { ready, Rng } from "../../sdk/tensor/index.js";
-import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
+import { groupBySimilarity } from "../sdk/merge/group-by-similarity.js";
+import { mSmoe } from "../sdk/merge/m-smoe.js";
+import { memberWeights } from "../sdk/merge/member-weights.js";
+import { similarities } from "../sdk/merge/similarity.js";
+import { dominantExperts } from "../sdk/method/dominant-experts.js";
+import { defineMethod, methodList, methodNamed, planWith, statisticsFor } from "../sdk/methods.js";
+import { cost } from "../sdk/model/cost.js";
+import { applyPlan } from "../sdk/plan/apply.js";
+import { diffPlans } from "../sdk/plan/diff.js";
+import { forecast } from "../sdk/plan/forecast.js";
+import { keepPerLayer } from "../sdk/plan/keep.js";
+import { measurements } from "../sdk/profile/measurements.js";
+import { keepExperts } from "../sdk/prune/keep-experts.js";
+import { ready, Rng } from "../sdk/tensor/index.js";
+import { nanoMoe, nanoProfile } from "./support/nano-moe.js";
 
 const test = suite("methods");
 await ready();
@@ -107,9 +107,10 @@ test("a method of one's own in ten lines: planned, forecast, applied", async () 
       method: "keep-last",
       options: { keep },
       layers: Object.fromEntries(
-        Object.entries(profile.layers).map((
-          [layer, { experts }],
-        ) => [layer, keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)]),
+        Object.entries(profile.layers).map(
+          ([layer, { experts }]) => [layer,
+            keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)]
+        ),
       ),
     }),
   });

@@ -1,6 +1,7 @@
 import { MoeError } from "../errors.js";
-import { scoreSize } from "../model/attention/tensors.js";
-import type { AttentionSpec, ModelSpec } from "../model/spec.js";
+import type { AttentionSpec } from "./attention-spec.js";
+import { scoreSize } from "./attention/tensors.js";
+import type { ModelSpec } from "./spec.js";
 import { type Part, type UsageShares, weightGroups } from "./weight-groups.js";
 
 /** What one forward pass is given. */

@@ -1,4 +1,4 @@
-import type { Dtype } from "./weight-source.js";
+import type { Dtype } from "./dtype.js";
 
 /**
  * Bytes of one element, for the types that a safetensors file may name. MXFP4 has no such size: its blocks are stored

@@ -1,5 +1,5 @@
-import { matrix } from "../tensor/linalg/matrix.js";
-import { svd } from "../tensor/linalg/svd.js";
+import { matrix } from "./matrix.js";
+import { svd } from "./svd.js";
 
 /** W = U V + S; all row by row */
 export interface Factors {

@@ -1,6 +1,6 @@
-import { expectedTensors, layerTensors } from "../model/expected-tensors.js";
-import { type ExpertSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { expectedTensors, layerTensors } from "./expected-tensors.js";
 import { expertSize } from "./expert-size.js";
+import { type ExpertSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
 
 export type Part = "embedding" | "attention" | "routers" | "experts" | "shared" | "dense" | "norms" | "head";
 
@@ -81,8 +81,12 @@ function size(shape: number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-function expertGroup(ffn: MoeFfnSpec, width: number, sees: WeightGroup["sees"],
-  usage?: readonly number[]): WeightGroup {
+function expertGroup(
+  ffn: MoeFfnSpec,
+  width: number,
+  sees: WeightGroup["sees"],
+  usage?: readonly number[],
+): WeightGroup {
   const sizes: ReturnType<typeof expertSize>[] = [];
   // most experts are like the one before
   ffn.slots.forEach((slot, at) =>

@@ -6,17 +6,10 @@ import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
 import { FormatError, MoeError } from "../errors.js";
-import { parsed } from "../parsed.js";
+import type { Activations } from "../model/activations.js";
+import { type LayerId, layerId } from "../model/spec.js";
+import type { SweepKeeper, SweepPoint } from "../model/sweep.js";
 import { tf } from "../tensor/index.js";
-import type { Activations, Held } from "./activations.js";
-import { type LayerId, layerId } from "./spec.js";
-
-/** Where a sweep is: `layer` layers of this stack are done. */
-export interface SweepPoint {
-  stack: "encoder" | "decoder";
-  layer: number;
-  batches: { x: Held; bias?: Tensor; memory?: Held }[];
-}
 
 const STATE = "sweep.json";
 
@@ -30,7 +23,7 @@ const State = v.object({ key: v.string(), stack: v.picklist(["encoder", "decoder
  * The activations of a sweep in a folder, so that a sweep that was cut off goes on after its last whole layer. The file
  * of the layer before stays until that of the next one is whole and named in sweep.json.
  */
-export class SweepState {
+export class SweepState implements SweepKeeper {
   /** @param key tells apart runs that have nothing to do with each other: fingerprints of model, data and options */
   constructor(readonly folder: string, private readonly key: string) {}
 
@@ -41,9 +34,9 @@ export class SweepState {
     const { stack, layer, file, batches } = state;
     const store = await openTensors(join(this.folder, file));
     try {
-      const read = async (
-        name: string,
-      ) => (store.has(name) ? tf.tensor(await store.values(name), store.info(name).shape, "float32") : undefined);
+      const read = async (name: string) => (store.has(name)
+        ? tf.tensor(await store.values(name), store.info(name).shape, "float32")
+        : undefined);
       const hold = async (name: string) => (store.has(name) ? activations.hold((await read(name))!) : undefined);
       const point: SweepPoint = { stack, layer, batches: [] };
       for (let batch = 0; batch < batches; batch++) {

@@ -1,6 +1,6 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import type { WeightSource } from "../checkpoint/weight-source.js";
 import type { LayerId, MoeFfnSpec } from "../model/spec.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
 import { type ExpertMatrices, weightMatching } from "./weight-matching.js";
 
@@ -10,8 +10,11 @@ import { type ExpertMatrices, weightMatching } from "./weight-matching.js";
  *
  * @returns one entry for each slot; the caller disposes them with `disposeExperts`
  */
-export async function alignedExperts(weights: WeightSource, layer: LayerId,
-  ffn: MoeFfnSpec): Promise<ExpertMatrices[]> {
+export async function alignedExperts(
+  weights: WeightSource,
+  layer: LayerId,
+  ffn: MoeFfnSpec,
+): Promise<ExpertMatrices[]> {
   const experts: ExpertMatrices[] = [];
   for (let slot = 0; slot < ffn.slots.length; slot++) {
     const expert = await readExpert(weights, layer, slot);

@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { cost } from "../../sdk/evaluate/cost.js";
+import { cost } from "../../sdk/model/cost.js";
 import type { ModelSpec } from "../../sdk/model/spec.js";
-import { compressed, dense, switchBase32 } from "./switch-base-32.js";
+import { compressed, dense, switchBase32 } from "../evaluate/switch-base-32.js";
 
 const table2 = { batch: 64, source: 329, target: 13 };
 const millions = (count: number) => (count / 1e6).toFixed(1);

@@ -1,4 +1,4 @@
-import type { Rng } from "../tensor/rng.js";
+import { Rng } from "../tensor/rng.js";
 
 /**
  * Deals experts into groups at random: group sizes differ by at most one.
@@ -15,4 +15,19 @@ export function randomGroups(experts: number, groups: number, rng: Rng): number[
     if (!renumbered.has(label)) renumbered.set(label, renumbered.size);
     return renumbered.get(label)!;
   });
+}
+
+/**
+ * The random groups of one layer: they follow from the seed and the layer alone, so that every baseline has the same.
+ */
+export function groupsOf(
+  layer: string,
+  experts: number,
+  groups: number,
+  seed = 0,
+): { labels: number[]; members: number[][] } {
+  const labels = randomGroups(experts, groups, new Rng(`${seed} ${layer}`));
+  return { labels,
+    members: Array.from({ length: groups },
+      (_, group) => labels.flatMap((label, expert) => (label === group ? [expert] : []))) };
 }

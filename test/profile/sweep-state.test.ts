@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SweepState } from "../../sdk/model/sweep-state.js";
+import { SweepState } from "../../sdk/profile/sweep-state.js";
 import { rejects } from "../support/rejects.js";
 
 const test = suite("sweep-state");

@@ -1,7 +1,6 @@
-import { MemorySource } from "../checkpoint/memory-source.js";
-import type { WeightSource } from "../checkpoint/weight-source.js";
-import { type ExpertSpec, type ModelSpec, moeLayers } from "../model/spec.js";
-import type { Plan } from "../plan/plan.js";
+import { MemorySource } from "../memory-source.js";
+import { type ExpertSpec, type ModelSpec, moeLayers } from "../spec.js";
+import type { WeightSource } from "../weight-source.js";
 
 // A remainder S [out, in] is stored as its rows that are not zero, `….s` [kept, in], and their numbers, `….s.rows`
 // [kept];
@@ -12,8 +11,11 @@ import type { Plan } from "../plan/plan.js";
  *
  * @param name of the remainder, e.g. "layers.0.experts.3.up.s"
  */
-export async function readRemainder(source: WeightSource, name: string,
-  [out, width]: readonly number[]): Promise<Float32Array> {
+export async function readRemainder(
+  source: WeightSource,
+  name: string,
+  [out, width]: readonly number[],
+): Promise<Float32Array> {
   const whole = new Float32Array(out * width);
   if (!source.has(name)) return whole;
   const kept = await source.values(name);
@@ -46,32 +48,10 @@ export function withWholeRemainder(slot: ExpertSpec, D: number): ExpertSpec {
     : slot;
 }
 
-/**
- * The plan with whole remainders in place of cut ones, from which training decides which rows go; undefined when there
- * is nothing to decide: no low-rank-sparse slot, rows that the plan names, or shares that differ.
- */
-export function wholeRemainderPlan(plan?: Plan): { plan: Plan; keep: number } | undefined {
-  const forms = Object.values(plan?.layers ?? {}).flatMap(({ slots }) => slots ?? []).flatMap((
-    { form },
-  ) => (form?.form === "low-rank-sparse" ? [form] : []));
-  const [first] = forms;
-  if (!first || first.keep === 0 || first.keep === 1 || forms.some(({ keep, rows }) => rows || keep !== first.keep))
-    return undefined;
-  const layers = Object.fromEntries(Object.entries(plan!.layers).map(([id, layer]) => [id, {
-    ...layer,
-    ...(layer.slots && {
-      slots: layer.slots.map((
-        slot,
-      ) => (slot.form?.form === "low-rank-sparse" ? { ...slot, form: { ...slot.form, keep: 1 } } : slot)),
-    }),
-  }]));
-  return { plan: { ...plan!, layers }, keep: first.keep };
-}
-
 /** Cuts rows of zeros out of whole remainders, for storing: the architecture then counts what is left. */
-export async function withoutZeroRows(
-  { spec, weights }: { spec: ModelSpec; weights: WeightSource },
-): Promise<{ spec: ModelSpec; weights: WeightSource }> {
+export async function withoutZeroRows({ spec, weights }: { spec: ModelSpec; weights: WeightSource }): Promise<
+  { spec: ModelSpec; weights: WeightSource }
+> {
   if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse")))
     return { spec, weights };
   const cut = structuredClone(spec);

@@ -1,5 +1,3 @@
-import type { ExactMatchOptions } from "./exact-match.js";
-
 export type OutputType = "multiple_choice" | "loglikelihood" | "loglikelihood_rolling" | "generate_until";
 
 /** The metrics of each kind of task. */
@@ -50,9 +48,9 @@ export interface HarnessModel {
    * of each continuation, given its context ("" is the model's first token alone), and whether it is the most likely
    * one at every token
    */
-  logLikelihood(
-    requests: readonly { context: string; continuation: string }[],
-  ): Promise<{ logLikelihood: number; greedy: boolean }[]>;
+  logLikelihood(requests: readonly { context: string; continuation: string }[]): Promise<
+    { logLikelihood: number; greedy: boolean }[]
+  >;
   /** of whole texts, in windows where they are long */
   rolling(texts: readonly string[]): Promise<number[]>;
   generate(requests: readonly { context: string; until: string[]; maxTokens?: number }[]): Promise<string[]>;
@@ -68,4 +66,14 @@ export interface Sample {
   filter: string;
   /** the value of each metric; a pair [log-likelihood, size] for metrics over words and bytes */
   values: Partial<Record<HarnessMetric, number | readonly [number, number]>>;
+}
+
+export interface ExactMatchOptions {
+  /** parts matching any of these are removed from both sides first */
+  ignorePatterns?: readonly (string | RegExp)[];
+  ignoreCase?: boolean;
+  /** removes ASCII punctuation */
+  ignorePunctuation?: boolean;
+  /** removes the digits 0 to 9 */
+  ignoreNumbers?: boolean;
 }

@@ -1,0 +1,138 @@
+import type { Activation } from "../tensor/ops/activation.js";
+import type { RouterSpec } from "./router-spec.js";
+
+/** Ways to mix tokens; one file each in attention/. */
+export type AttentionSpec = SoftmaxAttentionSpec | LatentAttentionSpec | LightningAttentionSpec | DeltaAttentionSpec
+  | RoutedHeadsSpec | ConvolutionSpec | MambaSpec;
+
+export interface SoftmaxAttentionSpec {
+  kind: "softmax";
+  heads: number;
+  /** < heads: grouped-query */
+  kvHeads: number;
+  headDim: number;
+  /** multiplies q k^T */
+  scale: number;
+  causal: boolean;
+  /** a position sees itself and the window - 1 before it */
+  window?: number;
+  /** a position sees what is before it in its own chunk of this many positions */
+  chunk?: number;
+  bias: { q: boolean; k: boolean; v: boolean; o: boolean };
+  rotary?: RotarySpec;
+  qkNorm?: QkNormSpec;
+  /** q, k and v are cut at +- this, after a norm over all heads */
+  clip?: number;
+  /** one learned score per head that takes attention and gives nothing */
+  sinks?: boolean;
+  /** q is multiplied by 1 + scale log(1 + floor((t + 1) / floor)) at position t */
+  temperature?: { floor: number; scale: number };
+  /** the rows of q hold for each head its query, then a gate: the output is multiplied by sigmoid(gate) */
+  outputGate?: boolean;
+  /** T5's bucketed bias; the layer that owns the table shares it with the layers after it */
+  relative?: { buckets: number; maxDistance: number; bidirectional: boolean; own: boolean };
+}
+
+/** RMS norm of q and k; without `gain` it has no weights. */
+export interface QkNormSpec {
+  over: "head" | "all";
+  when: "before-rotary" | "after-rotary";
+  eps: number;
+  gain: boolean;
+  offset?: number;
+}
+
+/** Multi-head latent attention: keys and values of all heads come from one short vector. DeepSeek-V2, section 2.1. */
+export interface LatentAttentionSpec {
+  kind: "latent";
+  heads: number;
+  /** 0: q comes straight from the stream */
+  qRank: number;
+  kvRank: number;
+  /** channels of q and k without and with rotary, channels of v, all per head */
+  nopeDim: number;
+  ropeDim: number;
+  valueDim: number;
+  scale: number;
+  causal: boolean;
+  /** eps of the norms of the short vectors */
+  eps: number;
+  bias: { q: boolean; kv: boolean; o: boolean };
+  rotary: RotarySpec;
+}
+
+/** Linear attention whose memory fades by exp(-slope) per token, one slope per head. MiniMax-01, section 2.2. */
+export interface LightningAttentionSpec {
+  kind: "lightning";
+  heads: number;
+  headDim: number;
+  /** head h of H fades by exp(-decay 2^(-8 (h + 1) / H)) */
+  decay: number;
+  activation: Activation;
+  eps: number;
+}
+
+/** Gated DeltaNet, arXiv:2412.06464, behind a short convolution. */
+export interface DeltaAttentionSpec {
+  kind: "delta";
+  keyHeads: number;
+  valueHeads: number;
+  keyDim: number;
+  valueDim: number;
+  kernel: number;
+  activation: Activation;
+  eps: number;
+}
+
+/** Mixture of attention heads: the projections of q and of the output are chosen per token. JetMoE, section 2.2. */
+export interface RoutedHeadsSpec {
+  kind: "routed-heads";
+  experts: number;
+  kvHeads: number;
+  headDim: number;
+  scale: number;
+  causal: boolean;
+  rotary: RotarySpec;
+  router: RouterSpec;
+}
+
+/** Gated short convolution over time: out (c * convolution(b * x)). LFM2. */
+export interface ConvolutionSpec {
+  kind: "convolution";
+  kernel: number;
+  bias: boolean;
+}
+
+/** Selective state space, arXiv:2312.00752, with norms on step, B and C as in Jamba where `eps` is given. */
+export interface MambaSpec {
+  kind: "mamba";
+  inner: number;
+  state: number;
+  kernel: number;
+  stepRank: number;
+  activation: Activation;
+  bias: { in: boolean; convolution: boolean };
+  eps?: number;
+}
+
+export interface RotarySpec {
+  theta: number;
+  /** the first `dim` channels of a head are turned */
+  dim: number;
+  /** pairs are neighbours (true) or one from each half (false) */
+  interleaved: boolean;
+  scaling?: RotaryScaling;
+}
+
+/**
+ * How frequencies are changed for longer texts; formulas in attention/rotary-frequencies.ts. `length` is in tokens,
+ * `amplitude` multiplies cosines and sines.
+ */
+export type RotaryScaling =
+  | { kind: "linear"; factor: number }
+  | { kind: "dynamic"; factor: number; length: number }
+  | { kind: "ntk"; alpha: number }
+  | { kind: "llama3"; factor: number; low: number; high: number; length: number }
+  | { kind: "yarn"; factor: number; length: number; fast: number; slow: number; truncate: boolean; amplitude: number }
+  | { kind: "longrope"; length: number; short: number[]; long: number[]; shortAmplitude: number;
+    longAmplitude: number };

@@ -1,0 +1,1 @@
+export type Activation = "relu" | "silu" | "gelu" | "gelu-tanh";
