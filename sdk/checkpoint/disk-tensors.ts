@@ -109,11 +109,10 @@ export function piecesOf(tensors: readonly DiskTensor[], weights: WeightSource):
         at: start * rowBytes,
         sizeBytes: rows * rowBytes,
         bytes: async () =>
-          (await stored()) ?? encoded(
-            name,
-            await blockOf(
-              members.map(({ place, canonical }) => ({ place, values: () => weights.values(canonical) })),
-            ),
+          (await stored())
+            ?? encoded(name, await blockOf(members.map(({ place, canonical }) => ({ place, values: () =>
+              weights.values(canonical) })
+            )), dtype),
       });
     }
     if (!parts.some(({ canonical }) => canonical.includes(".experts."))) continue;
