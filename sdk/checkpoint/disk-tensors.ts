@@ -1,3 +1,4 @@
+import { MoeError } from "../errors.js";
 import type { ExpectedTensor } from "../model/expected-tensor.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import type { ModelSpec } from "../model/spec.js";

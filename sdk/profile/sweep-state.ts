@@ -9,6 +9,7 @@ import { FormatError, MoeError } from "../errors.js";
 import type { Activations } from "../model/activations.js";
 import { type LayerId, layerId } from "../model/spec.js";
 import type { SweepKeeper, SweepPoint } from "../model/sweep.js";
+import { parsed } from "../parsed.js";
 import { tf } from "../tensor/index.js";
 
 const STATE = "sweep.json";
