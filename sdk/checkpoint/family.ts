@@ -5,6 +5,7 @@ import type { ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
 import type { Activation } from "../tensor/ops/activation.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
+import { withDefaults } from "./config-defaults.js";
 import type { Layout } from "./place.js";
 import { ropeConfig } from "./rope-config.js";
 import { type Bindings, checkRepeats, fill } from "./template.js";
@@ -111,8 +112,8 @@ export function familyOf(config: Record<string, unknown>): Family {
  * @example (await specFromConfig({ model_type: "mixtral", hidden_size: 4096, … })).decoder.layers.length  // 32
  */
 export async function specFromConfig(config: Record<string, unknown>, family = familyOf(config)): Promise<ModelSpec> {
-  const whole = withoutNulls(config) as Record<string, unknown>;
-  const clean = (family.config ? await fill(family.config, whole, {}, {}) : whole) as Record<string, unknown>;
+  const own = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
+  const clean = withoutNulls(withDefaults(own, own.model_type ?? config.model_type)) as Record<string, unknown>;
   const definitions = family.define ?? {};
   const bindings: Bindings = { rope: ropeConfig(clean), activation };
   await checkRepeats(family.spec, clean);

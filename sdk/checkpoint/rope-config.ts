@@ -21,7 +21,8 @@ type Keys = Record<string, unknown>;
  */
 export function ropeConfig(config: Keys): RopeConfig {
   const later = settings(config, "rope_parameters");
-  const scaling = { ...later, ...settings(config, "rope_scaling") };
+  const said = { ...later, ...settings(config, "rope_scaling") };
+  const scaling = Object.keys(said).length > 0 ? said : settings(config, "default_rope");
   const mscale = number(scaling.mscale_all_dim, 0);
   const softmax = mscale ? 0.1 * mscale * Math.log(Math.max(1, number(scaling.factor, 1))) + 1 : 1;
   return {
@@ -43,7 +44,7 @@ function settings(config: Keys, key: string): Keys {
 function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {
   const kind = String(rope.rope_type ?? rope.type ?? "default");
   const trained = number(config.max_position_embeddings, 2048);
-  const length = number(rope.original_max_position_embeddings ?? config.original_max_position_embeddings, trained);
+  const length = number(config.original_max_position_embeddings ?? rope.original_max_position_embeddings, trained);
   const factor = number(rope.factor, trained / length);
   switch (kind) {
     case "default":
