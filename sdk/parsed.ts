@@ -42,7 +42,7 @@ function refusal(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
     return `${holder} holds ${JSON.stringify(key)}. ${suggest(String(key), keysAt(schema, path.slice(0, -1)))}`;
   if (issue.received === "undefined") return `${holder} has no ${JSON.stringify(key)}; accepted is one that has.`;
   const known = ACCEPTED[issue.type];
-  if (issue.type === "check") return `${where} is ${seen(issue.input)}: ${issue.message}.`;
+  if (!issue.message.startsWith("Invalid")) return `${where} is ${seen(issue.input)}: ${issue.message}.`;
   const accepted = typeof known === "function"
     ? known((issue as { requirement?: unknown }).requirement)
     : known ?? issue.expected?.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", ", ").replace("Object", "an object");

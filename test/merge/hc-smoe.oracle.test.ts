@@ -12,7 +12,7 @@ import { type Profile, usage } from "../../sdk/profile/profile.js";
 import { ready } from "../../sdk/tensor/index.js";
 import { linkage, type LinkageMethod } from "../../sdk/tensor/linalg/linkage.js";
 import { close } from "../support/close.js";
-import { oracle, type OracleLayer, oracleModel, replay, rowOf, stacked } from "../support/oracle.js";
+import { oracle, oracleLayers, replay, rowOf, stacked } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
 
 const test = suite("hc-smoe against the official code");
@@ -44,17 +44,9 @@ if (points) {
   }
 }
 
-const found = await oracle("hc-smoe", "mixtral");
+const found = await oracleLayers("hc-smoe", "mixtral", { topK: 2, normalize: true });
 if (found) {
-  const { json, tensors } = found;
-  const layers: Record<string, OracleLayer> = {};
-  for (let l = 0; l < json.params.layers; l++) {
-    const tensor = (part: string) => tensors.get(`layers.${l}.${part}`)!;
-    layers[`layers.${l}`] = { up: tensor("w3"), gate: tensor("w1"), down: tensor("w2"), router: tensor("router") };
-  }
-  const model = oracleModel(layers, { topK: 2, normalize: true });
-  const tokensOf = (id: string) => ({ input: tensors.get(`${id}.input`)!,
-    logits: tensors.get(`${id}.router_logits`)! });
+  const { json, tensors, layers, tokens: tokensOf, model } = found;
   const officialName = (id: string) => `model.${id}.block_sparse_moe`;
   let profile: Profile;
 

@@ -12,33 +12,19 @@ import { usage } from "../../sdk/profile/profile.js";
 import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import { ready, Rng, tf } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
-import { oracle, type OracleLayer, oracleModel, profileOf, replay, rowOf, stacked } from "../support/oracle.js";
+import { type OracleLayer, oracleLayers, profileOf, replay, rowOf, stacked } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
 
 // Values of the official code on tiny random models. 1e-5: float32 sums in another order.
 const test = suite("m-smoe against the official code");
 await ready();
 
-const found = await oracle("mc-smoe", "switch");
+const found = await oracleLayers("mc-smoe", "switch");
 if (found) {
-  const { json, tensors } = found;
-  const names: string[] = json.moe_layers;
-  /** "encoder.block.3.layer.1.mlp" is the second MoE layer of the encoder */
-  const ids = new Map(
-    names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
-      names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)
-    }`]),
-  );
-  const layers: Record<string, OracleLayer> = {};
-  for (const [name, id] of ids)
-    layers[id] = { up: tensors.get(`${name}.wi`)!, down: tensors.get(`${name}.wo`)!,
-      router: tensors.get(`${name}.router`)! };
-  const model = oracleModel(layers);
-  const profile = await profileOf(model, (id) => {
-    const name = names.find((name) => ids.get(name) === id)!;
-    return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!,
-      choice: tensors.get(`${name}.expert_index`)!.values };
-  }, layers);
+  const { json, tensors, names, ids, layers, tokens, model } = found;
+  const [experts, F, D] = layers[ids.get(names[0])!].up.shape;
+  const keep: number = json.average_num_groups;
+  const profile = await profileOf(model, tokens, layers);
 
   test("usage and router-logit similarity", () => {
     for (const [name, id] of ids) {
@@ -79,22 +65,22 @@ if (found) {
   });
 
   test("usage of whole mini-batches: the reference drops an incomplete last one", async () => {
+    const key = Object.keys(json).find((key) => key.startsWith("usage_mini_batch_of_"))!;
+    const size = Number(key.match(/\d+/));
     for (const [name, id] of ids) {
       const choice = tensors.get(`${name}.expert_index`)!;
       const [rows, T] = choice.shape;
-      const whole = choice.values.subarray(0, Math.floor(rows / 4) * 4 * T);
-      const counts = new Array<number>(8).fill(0);
+      const whole = choice.values.subarray(0, Math.floor(rows / size) * size * T);
+      const counts = new Array<number>(experts).fill(0);
       for (const expert of whole) counts[expert] += 1;
-      close(usage({ ...profile.layers[id], counts }), json.usage_mini_batch_of_4_last_incomplete_dropped[name], 1e-6,
-        id);
+      close(usage({ ...profile.layers[id], counts }), json[key][name], 1e-6, id);
     }
   });
 
   test("outputs of the layers as they are, and router logits", async () => {
     for (const { id, ffn } of moeLayers(model.spec)) {
       const name = names.find((name) => ids.get(name) === id)!;
-      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,
-        logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
+      const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
       close(await event.output.data(), tensors.get(`${name}.output`)!.values, 1e-5, `output of ${id}`);
       const logits = tf.tidy(() =>
         tf.matMul(event.input, tf.tensor2d(layers[id].router.values, layers[id].router.shape as [number, number]),
@@ -107,7 +93,7 @@ if (found) {
   });
 
   test("the numbers of parameters before and after", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: 3 }));
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
     const stored = (source: { names(): Iterable<string>; info(name: string): { shape: number[] } }) =>
       [...source.names()].filter((name) => name.includes(".experts.")).reduce(
         (sum, name) => sum + source.info(name).shape.reduce((a, b) => a * b, 1),
@@ -127,51 +113,53 @@ if (found) {
     }
   });
 
-  const settings: Record<string, MSmoeOptions> = {
-    global: { keep: 3 },
-    global_k2: { keep: 2 },
-    global_k4: { keep: 4 },
-    global_all_layers: { keep: 3, exclude: [] },
-    global_k5_encoder_capacity_3: { keep: 5, exclude: [], capacity: { encoder: 3 } },
-    global_k5_encoder_capacity_4: { keep: 5, exclude: [], capacity: { encoder: 4 } },
-    uniform_as_released: { keep: 3, exclude: [], ratio: "uniform", releasedSlip: true },
+  /** a setting's name says what it is: "global_k5_encoder_capacity_3", the average being the oracle's unless told */
+  const settingOf = (name: string): MSmoeOptions => {
+    const of = (pattern: RegExp) => Number(name.match(pattern)?.[1]) || undefined;
+    const capacity = of(/encoder_capacity_(\d+)/);
+    const wide = capacity !== undefined || /all_layers|uniform/.test(name);
+    return { keep: of(/_k(\d+)/) ?? keep, ...(wide && { exclude: [] }),
+      ...(capacity && { capacity: { encoder: capacity } }),
+      ...(name.startsWith("uniform") && { ratio: "uniform", releasedSlip: true }) };
   };
-  for (const [setting, options] of Object.entries(settings)) {
+  for (const [setting, grouped] of Object.entries<any>(json.grouping)) {
+    if (typeof grouped === "string") {
+      test(`groups: ${setting}: a capacity that cannot hold all experts is refused`, () => {
+        assert.match(grouped, "official code refuses");
+        const options = settingOf(setting);
+        for (const capacity of [options.capacity, (options.capacity as { encoder: number }).encoder])
+          assert.throws(() => mSmoe.plan(profile, { ...options, capacity }), /cannot hold/);
+      });
+      continue;
+    }
     test(`groups: ${setting}`, async () => {
-      const plan = await mSmoe.plan(profile, options);
-      const { core_experts, labels } = json.grouping[setting];
+      const plan = await mSmoe.plan(profile, settingOf(setting));
+      const { core_experts, labels, num_groups } = grouped;
       for (const [name, id] of ids) {
         if (!plan.layers[id]) {
           // a layer that is left alone: everyone leads a group of one
-          assert.is(json.grouping[setting].num_groups[name], 8, id);
-          assert.equal(labels[name].map((label: number) => core_experts[name][label]), [0, 1, 2, 3, 4, 5, 6, 7], id);
+          assert.is(num_groups[name], experts, id);
+          assert.equal(labels[name].map((label: number) => core_experts[name][label]),
+            Array.from({ length: experts }, (_, expert) => expert), id);
           continue;
         }
         assert.equal(plan.layers[id].expertOf, labels[name], `${setting} ${id}`);
         assert.equal(plan.layers[id].slots!.map(({ from }) => from[0].expert), core_experts[name], `leaders of ${id}`);
-        assert.is(plan.layers[id].slots!.length, json.grouping[setting].num_groups[name], `groups of ${id}`);
+        assert.is(plan.layers[id].slots!.length, num_groups[name], `groups of ${id}`);
       }
     });
   }
 
-  test("a capacity that cannot hold all experts is refused", () => {
-    for (const capacity of [3, { encoder: 3 }])
-      assert.throws(() => mSmoe.plan(profile, { keep: 4, exclude: [], capacity }), /cannot hold/);
-    assert.match(json.grouping.global_k4_encoder_capacity_3, "official code refuses");
-  });
-
   test("merged weights, and outputs of the merged layers on the original inputs", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: json.average_num_groups }));
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
     for (const [name, id] of ids) {
       const { ffn } = moeLayers(merged.spec).find((layer) => layer.id === id)!;
-      const tokens = { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)!,
-        choice: tensors.get(`${name}.expert_index`)!.values };
-      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokens);
+      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokens(id));
       close(await event.output.data(), tensors.get(`${name}.merged_output`)!.values, 1e-5, `output of ${id}`);
       dispose();
       const groups = tensors.get(`${name}.merged_wi`)!.shape[0];
       // a layer that is left alone: the reference has aligned its experts all the same, which changes no output
-      if (groups === 8) continue;
+      if (groups === experts) continue;
       // the reference stores a group under its lowest member
       assert.equal(json.merge.stored_rows_are_experts[name], Array.from({ length: groups }, (_, slot) =>
         ffn.expertOf.indexOf(slot)), `rows of ${id}`);
@@ -184,20 +172,20 @@ if (found) {
     }
   });
 
-  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep: 3, weights: "uniform" }], ["reversed", { keep: 3,
-    weights: "reversed" }], ["unaligned", { keep: 3, align: "none" }], ["permute_inside_group", { keep: 3,
-    alignTo: "lowest" }], ["within_and_across_models", { keep: 3, align: "zip" }]];
+  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep, weights: "uniform" }], ["reversed", { keep,
+    weights: "reversed" }], ["unaligned", { keep, align: "none" }], ["permute_inside_group", { keep,
+    alignTo: "lowest" }], ["within_and_across_models", { keep, align: "zip" }]];
   for (const [variant, options] of variants) {
     test(`variant: ${variant}`, async () => {
       const merged = await applyPlan(model, await mSmoe.plan(profile, options));
-      const layer = "layers.2";
-      const slot = moeLayers(merged.spec).find(({ id }) => id === layer)!.ffn.expertOf[0];
+      // the one expert that the oracle holds of each variant: "reversed.decoder.block.5.layer.2.mlp.expert_0.wi"
+      const at = [...tensors.keys()].find((key) => key.startsWith(`${variant}.`) && key.endsWith(".wi"))!.slice(0, -3);
+      const [, name, number] = at.match(/^[^.]+\.(.+)\.expert_(\d+)$/)!;
+      const layer = ids.get(name)!;
+      const slot = moeLayers(merged.spec).find(({ id }) => id === layer)!.ffn.expertOf[Number(number)];
       const expert = async (matrix: string) => merged.weights.values(`${layer}.experts.${slot}.${matrix}`);
-      const own = neurons(await expert("up"), await expert("down"));
-      const [wi, wo] = ["wi", "wo"].map((key) =>
-        tensors.get(`${variant}.decoder.block.5.layer.2.mlp.expert_0.${key}`)!.values
-      );
-      const expected = neurons(wi, wo);
+      const own = neurons(await expert("up"), await expert("down"), F, D);
+      const expected = neurons(tensors.get(`${at}.wi`)!.values, tensors.get(`${at}.wo`)!.values, F, D);
       // the order of neurons that "zip" merges follows from the order that they were in before, and means nothing
       if (variant === "within_and_across_models") {
         for (const each of [own, expected])
@@ -208,7 +196,7 @@ if (found) {
   }
 
   test("stable ranks before and after", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: 3 }));
+    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
     const [before, after] = [await stableRanks(model.spec, model.weights),
       await stableRanks(merged.spec, merged.weights)];
     const changes = stableRankChange(before, after,
@@ -233,7 +221,7 @@ if (found) {
   });
 
   test("applying leaks no tensor and gives the same bytes twice", async () => {
-    const plan = await mSmoe.plan(profile, { keep: 3 });
+    const plan = await mSmoe.plan(profile, { keep });
     await noLeaks(async () => {
       const [once, twice] = [await applyPlan(model, plan), await applyPlan(model, plan)];
       for (const name of once.weights.names())
@@ -244,20 +232,10 @@ if (found) {
   });
 }
 
-const mixtral = await oracle("mc-smoe", "mixtral");
+const mixtral = await oracleLayers("mc-smoe", "mixtral", { topK: 2, normalize: true });
 if (mixtral) {
-  const { json, tensors } = mixtral;
-  const names: string[] = json.moe_layers;
-  const layers: Record<string, OracleLayer> = {};
-  names.forEach((name, index) => {
-    layers[`layers.${index}`] = { gate: tensors.get(`${name}.w1`)!, up: tensors.get(`${name}.w3`)!,
-      down: tensors.get(`${name}.w2`)!, router: tensors.get(`${name}.gate`)! };
-  });
-  const model = oracleModel(layers, { topK: 2, normalize: true });
-  const profile = await profileOf(model, (id) => {
-    const name = names[Number(id.split(".")[1])];
-    return { input: tensors.get(`${name}.hidden`)!, logits: tensors.get(`${name}.router_logits`)! };
-  }, layers);
+  const { json, tensors, names, layers, tokens, model } = mixtral;
+  const profile = await profileOf(model, tokens, layers);
 
   for (const similarity of ["router-logits", "router-weight", "weight"] as const) {
     test(`mixtral: similarity ${similarity}`, async () => {
@@ -280,8 +258,7 @@ if (mixtral) {
 
   test("mixtral: outputs of the layers as they are", async () => {
     for (const [index, { id, ffn }] of moeLayers(model.spec).entries()) {
-      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${names[index]}.hidden`)!,
-        logits: tensors.get(`${names[index]}.router_logits`)! });
+      const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
       close(await event.output.data(), tensors.get(`${names[index]}.output`)!.values, 1e-5, id);
       dispose();
     }
@@ -293,10 +270,7 @@ if (mixtral) {
     for (const [index, name] of names.entries()) {
       const id = `layers.${index}`;
       const { ffn } = moeLayers(merged.spec)[index];
-      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), {
-        input: tensors.get(`${name}.hidden`)!,
-        logits: tensors.get(`${name}.router_logits`)!,
-      });
+      const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokens(id));
       close(await event.output.data(), tensors.get(`${name}.merged_output`)!.values, 1e-5, `output of ${id}`);
       dispose();
       close(usage(profile.layers[id]), json.usage[name], 1e-6, `usage ${id}`);
@@ -313,10 +287,10 @@ if (mixtral) {
   });
 }
 
-/** incoming and outgoing weights of each of 18 neurons, 10 each */
-function neurons(up: Float32Array, down: Float32Array): number[][] {
-  return Array.from({ length: 18 },
-    (_, f) => [...up.subarray(f * 10, f * 10 + 10), ...Array.from({ length: 10 }, (_, d) => down[d * 18 + f])]);
+/** incoming and outgoing weights of each of F neurons, D each */
+function neurons(up: Float32Array, down: Float32Array, F: number, D: number): number[][] {
+  return Array.from({ length: F },
+    (_, f) => [...up.subarray(f * D, f * D + D), ...Array.from({ length: D }, (_, d) => down[d * F + f])]);
 }
 
 /** cosines mapped to [0, 1] from inner products */

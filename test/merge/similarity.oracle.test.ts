@@ -11,26 +11,15 @@ import type { Profile } from "../../sdk/profile/profile.js";
 import { withWeightSimilarity } from "../../sdk/profile/weight-similarity.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
-import { oracle, type OracleLayer, oracleModel, replay } from "../support/oracle.js";
+import { oracleLayers, replay } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
 
 const test = suite("similarities of the official code");
 await ready();
 
-const found = await oracle("mc-smoe", "switch");
+const found = await oracleLayers("mc-smoe", "switch");
 if (found) {
-  const { json, tensors } = found;
-  const names: string[] = json.moe_layers;
-  const ids = new Map(
-    names.map((name) => [name, `${name.startsWith("encoder") ? "encoder." : ""}layers.${
-      names.filter((other) => other.slice(0, 7) === name.slice(0, 7)).indexOf(name)
-    }`]),
-  );
-  const layers: Record<string, OracleLayer> = {};
-  for (const [name, id] of ids)
-    layers[id] = { up: tensors.get(`${name}.wi`)!, down: tensors.get(`${name}.wo`)!,
-      router: tensors.get(`${name}.router`)! };
-  const model = oracleModel(layers);
+  const { json, names, ids, layers, tokens, model } = found;
   let profile: Profile;
 
   test("observers leak no tensor", () =>
@@ -39,9 +28,7 @@ if (found) {
         "similarity.feature-correlation.lsa", "similarity.feature-correlation.max"];
       const observers = [...statistics.map((name) => observerNamed(name)), mseSimilarityObserver(model.weights)];
       for (const { id, ffn } of moeLayers(model.spec)) {
-        const name = names.find((name) => ids.get(name) === id)!;
-        const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,
-          logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
+        const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
         for (const observer of observers) await observer.see(event);
         dispose();
       }
@@ -65,11 +52,10 @@ if (found) {
       const name = names.find((name) => ids.get(name) === id)!;
       const matching = (profile.layers[id].activationMatching as Record<number, Record<number, number[]>>)[0];
       const sums = new Sums();
-      const { event, dispose } = replay(id, ffn, layers[id], { input: tensors.get(`${name}.hidden`)!,
-        logits: tensors.get(`${name}.router_logits`)!, choice: tensors.get(`${name}.expert_index`)!.values });
-      await addNeuronMoments(sums, event, [1, 2, 3, 4, 5, 6, 7].map((e) => [0, e] as const));
+      const { event, dispose } = replay(id, ffn, layers[id], tokens(id));
+      await addNeuronMoments(sums, event, Array.from({ length: ffn.experts - 1 }, (_, at) => [0, at + 1] as const));
       dispose();
-      for (let e = 1; e < 8; e++) {
+      for (let e = 1; e < ffn.experts; e++) {
         const expected: number[] = json.permutation.activation[name][e];
         // neurons that no token switches on correlate with nothing: among those any order is as good
         const { tokens, width, values } = sums.map((sum) => neuronCorrelation(sum, 0, e))[id];

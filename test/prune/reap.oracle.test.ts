@@ -10,7 +10,7 @@ import { usageObserver } from "../../sdk/profile/observers/usage.js";
 import { reap, type ReapOptions } from "../../sdk/prune/reap.js";
 import { ready } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
-import { oracle, type OracleLayer, oracleModel, replay, stacked } from "../support/oracle.js";
+import { oracleLayers, replay, stacked } from "../support/oracle.js";
 import { noLeaks } from "../support/tensors.js";
 
 // Values of the official code. 1e-5 relative: float32 sums in another order.
@@ -29,15 +29,9 @@ const criteria: Record<string, ReapOptions["criterion"]> = {
 };
 
 for (const name of ["qwen3moe", "mixtral"]) {
-  const found = await oracle("reap", name);
+  const found = await oracleLayers("reap", name, { topK: 2, normalize: true });
   if (!found) continue;
-  const { json, tensors } = found;
-  const layers: Record<string, OracleLayer> = {};
-  for (let l = 0; l < json.params.layers; l++) {
-    const tensor = (part: string) => tensors.get(`layers.${l}.${part}`)!;
-    layers[`layers.${l}`] = { up: tensor("up"), gate: tensor("gate"), down: tensor("down"), router: tensor("router") };
-  }
-  const model = oracleModel(layers, { topK: json.params.k, normalize: true });
+  const { json, tensors, layers, tokens, model } = found;
   const mask = Array.from(tensors.get("attention_mask")!.values);
   const tokensOf = (id: string, masked: boolean, [from, to] = [0, mask.length]) => {
     const keep = (stack: { shape: number[]; values: Float32Array }) => {
@@ -47,7 +41,8 @@ for (const name of ["qwen3moe", "mixtral"]) {
         Array.from(stack.values.subarray(row * width, (row + 1) * width))
       )) };
     };
-    return { input: keep(tensors.get(`${id}.input`)!), logits: keep(tensors.get(`${id}.router_logits`)!) };
+    const { input, logits } = tokens(id);
+    return { input: keep(input), logits: keep(logits) };
   };
   const observe = async (masked: boolean, renormalised: boolean) => {
     const observers = [usageObserver(), saliencyObserver({ renormalised }), meanOutputObserver(),

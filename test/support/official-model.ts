@@ -1,10 +1,10 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
 import { oracle, rowOf } from "./oracle.js";
-import { fixture } from "./shared.js";
+import { fixture, shared } from "./shared.js";
 
 type Parts = [part: string, name: string][];
 
@@ -25,12 +25,20 @@ const layouts: Record<string,
 
 /**
  * The whole model that an oracle was made with, as a checkpoint: its experts and routers, and the rest of it from
- * `fixtures/oracle-models`. Undefined where the oracle is not there.
+ * `fixtures/oracle-models`, or from a folder of that name among other oracles. Undefined where one is not there.
  */
 export async function officialModel(folder: string, name: string) {
   const found = await oracle(folder, name);
   if (!found) return undefined;
-  const rest = fixture(`oracle-models/${folder}-${name}`);
+  const own = process.env.MOELAB_ORACLES && shared(`fixtures/oracles/oracle-models/${folder}-${name}`);
+  const made = JSON.parse(readFileSync(fixture("oracle-models/params.json"), "utf8"))[`${folder}-${name}`];
+  if (!own && JSON.stringify(made) !== JSON.stringify(found.json.params)) {
+    console.log(
+      `skip: the rest of the model of ${folder}/${name} is for other parameters; ` + "oracle-models/make.py makes it",
+    );
+    return undefined;
+  }
+  const rest = own || fixture(`oracle-models/${folder}-${name}`);
   const store = await openTensors(join(rest, "rest.safetensors"));
   const tensors: (TensorToWrite & { bytes: Uint8Array })[] = [];
   for (const tensor of store.names())

@@ -25,6 +25,40 @@ export async function oracle(folder: string, name: string) {
   return { json, tensors };
 }
 
+/**
+ * The MoE layers of an oracle: canonical ids by the names that it gives them, experts, routers, recorded tokens; the
+ * model that consists of them. All sizes are the oracle's.
+ */
+export async function oracleLayers(folder: string, name: string, router: { topK?: number; normalize?: boolean } = {}) {
+  const found = await oracle(folder, name);
+  if (!found) return undefined;
+  const { json, tensors } = found;
+  const names: string[] = json.moe_layers
+    ?? Array.from({ length: json.params.layers }, (_, layer) => `layers.${layer}`);
+  const stackOf = (name: string) => (name.startsWith("encoder") ? "encoder." : "");
+  const ids = new Map(
+    names.map((name) => [name, `${stackOf(name)}layers.${
+      names.filter((other) => stackOf(other) === stackOf(name)).indexOf(name)
+    }`]),
+  );
+  const nameOf = new Map([...ids].map(([name, id]) => [id, name]));
+  /** the same thing has another name in each oracle; a router's [E, D] may be called as an expert's [E, F, D] */
+  const part = (name: string, rank: number, ...called: string[]) =>
+    called.map((each) => tensors.get(`${name}.${each}`)).find((tensor) => tensor?.shape.length === rank);
+  const layers = Object.fromEntries(
+    names.map(
+      (name): [string, OracleLayer] => [ids.get(name)!, { up: part(name, 3, "wi", "w3", "up")!,
+        gate: part(name, 3, "w1", "gate"), down: part(name, 3, "wo", "w2", "down")!,
+        router: part(name, 2, "router", "gate")! }]
+    ),
+  );
+  const tokens = (id: string) => {
+    const of = (part: string) => tensors.get(`${nameOf.get(id)}.${part}`);
+    return { input: (of("hidden") ?? of("input"))!, logits: of("router_logits")!, choice: of("expert_index")?.values };
+  };
+  return { ...found, names, ids, layers, tokens, model: oracleModel(layers, router) };
+}
+
 /** Experts of one MoE layer as an oracle stores them, stacked [E, …]. */
 export interface OracleLayer {
   up: Stack;

@@ -46,7 +46,8 @@ function tasks(): HarnessTask[] {
   };
   const question = { documents: questions, prompt: ({ question }: { question: string }) => question,
     target: ({ answer }: { answer: string }) => answer };
-  return [choice, { ...choice, name: "tiny_mc_fewshot", shots: { count: 2 } }, { name: "tiny_lm",
+  return [choice, { ...choice, name: "tiny_mc_fewshot",
+    shots: { count: read("results.json").configs.tiny_mc_fewshot.num_fewshot } }, { name: "tiny_lm",
     output: "loglikelihood_rolling", documents: texts, prompt: () => "", target: ({ text }) => text,
     metrics: ["word_perplexity", "byte_perplexity", "bits_per_byte"] }, { ...question, name: "tiny_ppl",
     output: "loglikelihood", metrics: ["perplexity", "acc"] }, { ...question, name: "tiny_gen",
