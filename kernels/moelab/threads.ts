@@ -71,6 +71,7 @@ export type ToServer =
   | { type: "done"; key: number; outcome: Outcome }
   | { type: "evaluated"; key: number; outcome: Outcome }
   | { type: "interrupted" }
+  | { type: "child"; key: number; pid: number }
   | { type: "input"; key: number; prompt: string; password: boolean }
   | { type: "comm-target"; name: string; served: boolean }
   | { type: "comm"; key: number; kind: "open" | "msg" | "close"; content: Record<string, any> }

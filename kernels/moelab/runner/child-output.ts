@@ -1,10 +1,12 @@
 import childProcess, { ChildProcess } from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";
+import { KernelInterrupt } from "./cell.js";
+import { cellRuns } from "./context.js";
 import { replace } from "./replace.js";
 import type { StreamName } from "./streams.js";
 
 type Entry = string | number | object | null | undefined;
-type Writable = { -readonly [K in "stdout" | "stderr" | "stdio"]: any };
+type Writable = { -readonly [K in "stdout" | "stderr" | "stdio"]: any } & { pid?: number };
 
 /**
  * A child process that is to write where the kernel writes (`stdio: "inherit"`) is read instead, and its text written
@@ -13,14 +15,20 @@ type Writable = { -readonly [K in "stdout" | "stderr" | "stdio"]: any };
  *
  * @param settle returns when all that was printed until now has arrived: it stands before the text of a synchronous
  *   child
+ * @param started is told the process id of each child that is not waited for
  */
-export function captureChildren(settle: () => void): void {
+export function captureChildren(settle: () => void, started: (pid: number) => void): void {
   const calls = childProcess as unknown as Record<string, Function>;
   for (const name of ["spawnSync", "execSync", "execFileSync"]) {
     const call = calls[name]!;
     replace(calls, name, (...args: unknown[]) => {
       settle();
-      return call(...args);
+      try {
+        return call(...args);
+      } finally {
+        // it was the interrupt that ended the child: the cell goes no further
+        if (Atomics.load(cellRuns, 1) === 1) throw new KernelInterrupt();
+      }
     });
   }
   syncBuiltinESMExports(); // for import { spawnSync } from "node:child_process"
@@ -35,6 +43,7 @@ export function captureChildren(settle: () => void): void {
     const inherited = entries.map(inheritedStream);
     const stdio = entries.map((entry, index) => (inherited[index] ? "pipe" : entry));
     const result = spawn.call(this, inherited.some(Boolean) ? { ...options, stdio } : options);
+    if (this.pid) started(this.pid);
     for (const [index, name] of inherited.entries()) {
       if (!name || !this.stdio?.[index]) continue;
       this.stdio[index].on("data", (data: Buffer) => process[name].write(data));

@@ -46,7 +46,7 @@ export class Runner {
     installStackTraces(kernelFolder);
     trackContext();
     bindCallbacks();
-    captureChildren(() => this.settle());
+    captureChildren(() => this.settle(), (pid) => send({ type: "child", key: owner()?.key ?? 0, pid }));
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
     process.on("uncaughtException",

@@ -69,6 +69,10 @@ export class Executions {
     this.running.stop?.();
   }
 
+  get runningKey(): number | undefined {
+    return this.running?.key;
+  }
+
   get runningHeader(): Header | undefined {
     return this.running?.request.header;
   }

@@ -3,6 +3,8 @@ import { Session } from "node:inspector";
 const FIRST_MS = 150;
 const AGAIN_MS = 300;
 const NOTICE_MS = 900;
+const TERM_MS = 2000;
+const KILL_MS = 4000;
 
 /** How `Stopper` reaches the runner thread and the user. */
 export interface StopperLinks {
@@ -10,6 +12,8 @@ export interface StopperLinks {
   ask(): void;
   /** whether code of a cell runs: the kernel's own, slow on a busy machine, is never torn down */
   inCell(): boolean;
+  /** sends a signal to the cell's child processes; `synchronous`: to those that it waits for in a call */
+  signal(signal: NodeJS.Signals, options?: { synchronous: boolean }): void;
   /** the runner sits in a call that V8 cannot stop */
   notice(): void;
 }
@@ -20,6 +24,7 @@ export interface StopperLinks {
  * told
  * to terminate it; that empties the thread's call stack and its microtask queue, whereupon it answers.
  * Native code cannot be terminated: V8 obeys when the call returns, and until then the user is told.
+ * Child processes get SIGINT; one for which the runner waits, and which does not end of it, SIGTERM and SIGKILL.
  */
 export class Stopper {
   private timer?: NodeJS.Timeout;
@@ -31,9 +36,13 @@ export class Stopper {
   stop(): void {
     if (this.timer) return;
     this.links.ask();
+    this.links.signal("SIGINT");
     const started = Date.now();
     let told = false;
     const insist = () => {
+      this.links.signal("SIGINT");
+      if (Date.now() - started >= TERM_MS) this.links.signal("SIGTERM", { synchronous: true });
+      if (Date.now() - started >= KILL_MS) this.links.signal("SIGKILL", { synchronous: true });
       if (this.links.inCell()) this.terminate();
       this.links.ask();
       if (!told && Date.now() - started >= NOTICE_MS) {

@@ -6,6 +6,7 @@ import { type TakenDescriptors, tellTerminal } from "../native-output.js";
 import { remote } from "../rpc.js";
 import type { LanguageService, ToRunner, ToServer } from "../threads.js";
 import { type Connection, type Header, type Message, Wire } from "../wire.js";
+import { Children } from "./children.js";
 import { codePointOffset, utf16Offset } from "./code-points.js";
 import { Comms } from "./comms.js";
 import { Executions } from "./executions.js";
@@ -71,15 +72,19 @@ const executions = new Executions({
 });
 const native = new NativeStreams({ terminal, readers }, () => executions.latest,
   (key, name, text) => stream(key, name, text));
+const children = new Children();
 const stopper = new Stopper({
   inCell: () => Atomics.load(cellRuns, 0) === 1,
   ask() {
     Atomics.store(cellRuns, 1, 1);
     toRunner({ type: "interrupt" });
   },
+  signal(signal, options) {
+    if (executions.runningKey !== undefined) children.signal(executions.runningKey, signal, options);
+  },
   notice() {
     const parent = executions.runningHeader;
-    if (parent)
+    if (parent && !children.someSynchronous)
       publisher.stream("stderr",
         "interrupt: the cell is inside a native call that cannot be stopped from outside; it ends when the "
           + "call returns. Restart the kernel to end it now.\n", parent);
@@ -125,8 +130,8 @@ const answers = new Map<string, (content: Message["content"]) => Answer>(Object.
       data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
   },
   interrupt_request() {
-    executions.interrupt();
     stopper.stop();
+    executions.interrupt();
     return { status: "ok" };
   },
   shutdown_request: ({ restart = false }: Message["content"]) => ({ status: "ok", restart }),
@@ -170,7 +175,11 @@ let waitingForInput = 0;
 
 /** What the runner reports. */
 runner.on("message", (message: ToServer) => {
-  if (message.type === "interrupted") return stopper.answered();
+  if (message.type === "interrupted") {
+    children.forget();
+    return stopper.answered();
+  }
+  if (message.type === "child") return children.started(message.pid, message.key);
   if (message.type === "comm-target") return comms.serve(message.name, message.served);
   if (message.type === "done" || message.type === "evaluated") {
     native.end();
@@ -224,6 +233,7 @@ function wake(waiting: Int32Array): void {
 
 /** The main thread ends the process; if it sits in a loop, this one does. */
 async function shutDown(): Promise<void> {
+  children.end();
   setTimeout(() => process.kill(process.pid, "SIGKILL"), EXIT_GRACE_MS);
   await new Promise((resolve) => setTimeout(resolve, 20)); // the reply leaves
   await sockets.close();
@@ -233,6 +243,10 @@ async function shutDown(): Promise<void> {
 // a front end that died leaves nobody who would stop this kernel
 if (process.env.JPY_PARENT_PID && process.platform !== "win32") {
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && process.kill(process.pid, "SIGKILL"), 1000).unref();
+  setInterval(() => {
+    if (process.ppid === parent) return;
+    children.end();
+    process.kill(process.pid, "SIGKILL");
+  }, 1000).unref();
 }
 void publisher.publish("status", {}, { execution_state: "starting" });

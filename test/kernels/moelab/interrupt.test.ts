@@ -1,3 +1,6 @@
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Session, sleep, until } from "../session.js";
@@ -160,8 +163,82 @@ test("a loop of awaits does not go on in the background", async () => {
 });
 
 test("a native call ends when it returns, and the user is told", async () => {
-  const said = await stops("import { execSync } from 'node:child_process'; execSync('sleep 3')");
-  assert.match(said, /inside a native call/);
+  const pipe = join(session.folder, "pipe");
+  spawnSync("mkfifo", [pipe]);
+  const ran = session.send("import { readFileSync } from 'node:fs'; readFileSync('pipe', 'utf8')");
+  await sleep(1000);
+  await session.kernel.interrupt();
+  await until(() => /inside a native call/.test(ran.stderr));
+  writeFileSync(pipe, "text");
+  await ran.done;
+  assert.is(ran.content.ename, "KernelInterrupt");
+  assert.is((await session.run("kept")).value, "42");
+});
+
+/** Ids of the processes whose command line holds a text. */
+const running = (text: string) =>
+  spawnSync("ps", ["-A", "-o", "pid=,args="], { encoding: "utf8" }).stdout.split("\n").filter((line) =>
+    line.includes(text) && !line.includes("ps -A")
+  );
+
+const CHILDREN: Record<string, string> = {
+  "execSync": "execSync('sleep 41.01')",
+  "spawnSync with a shell between": "spawnSync('sh', ['-c', 'sleep 41.02; echo on'], { stdio: 'inherit' })",
+  "execFileSync that ignores SIGINT": "execFileSync('sh', ['-c', 'trap \"\" INT; sleep 41.03; sleep 41.03'])",
+  "a spawned child that is awaited":
+    "const c = spawn('sh', ['-c', 'sleep 41.04; echo on'], { stdio: 'inherit' }); await new Promise((r) => c.once('exit', r))",
+  "exec, promised": "await promisify(exec)('sleep 41.05; echo on')",
+  "a child that nobody awaits, and a loop": "spawn('sleep', ['41.06']); for (;;);",
+  "a child of a child of a child": "execSync('sh -c \"sh -c \\\\\"sleep 41.07; true\\\\\"; true\"; true')",
+  "a fork": "const f = fork(fileOfChild, ['41.08']); await new Promise((r) => f.once('exit', r))",
+  "a pipeline of children": "execSync('sleep 41.09 | cat | cat')",
+  "children of a worker":
+    "const w = new Worker('require(\"child_process\").execSync(\"sleep 41.10\")', { eval: true }); await new Promise((r) => w.once('exit', r))",
+};
+for (const [name, code] of Object.entries(CHILDREN)) {
+  test(`stops the children of a cell: ${name}`, async () => {
+    const mark = /41\.\d\d/.exec(code)![0];
+    await session.run(
+      "import { exec, execFileSync, execSync, fork, spawn, spawnSync } from 'node:child_process'; "
+        + "import { promisify } from 'node:util'; import { Worker } from 'node:worker_threads'; "
+        + "import { writeFileSync } from 'node:fs'; const fileOfChild = `${process.cwd()}/child.cjs`; "
+        + "writeFileSync(fileOfChild, 'setTimeout(() => {}, 41080)');",
+    );
+    const ran = session.send(code);
+    await until(() => running(mark).length > 0);
+    const started = Date.now();
+    await session.kernel.interrupt();
+    await ran.done;
+    assert.is(ran.content.ename, "KernelInterrupt");
+    assert.ok(Date.now() - started < (name.includes("ignores") ? 6000 : 3000), `${Date.now() - started} ms`);
+    await until(() => running(mark).length === 0);
+    assert.is((await session.run("kept")).value, "42");
+    assert.not.match(ran.stdout, /on/);
+  });
+}
+
+test("children of other cells, and detached ones, live on", async () => {
+  await session.run("import { spawn } from 'node:child_process'; const other = spawn('sleep', ['42.01'])");
+  const ran = session.send("const own = spawn('sleep', ['42.02'], { detached: true }); await new Promise(() => {})");
+  await until(() => running("42.02").length > 0);
+  await session.kernel.interrupt();
+  await ran.done;
+  await sleep(500);
+  assert.is(running("sleep 42.0").length, 2);
+  await session.run("other.kill(); own.kill()");
+});
+
+test("children end with their kernel, but for detached ones", async () => {
+  const other = await Session.start();
+  await other.run(
+    "import { spawn } from 'node:child_process'; spawn('sh', ['-c', 'sleep 43.01; echo on']); "
+      + "spawn('sleep', ['43.02'], { detached: true })",
+  );
+  await other.stop();
+  await until(() => running("sleep 43.01").length === 0);
+  const [left] = running("sleep 43.02");
+  assert.ok(left);
+  process.kill(Number.parseInt(left!));
 });
 
 test("the signal of a cell aborts", async () => {
