@@ -19,7 +19,6 @@ export function moelabSpec(): KernelSpec {
   return {
     argv: [
       process.execPath,
-      "--no-warnings",
       // a loop in a timer that is torn down by an interrupt leaves Node's bookkeeping of async hooks behind
       "--no-force-async-hooks-checks",
       join(packageFolder(), "dist/kernel/main.js"),

@@ -54,8 +54,8 @@ function end(): void {
 }
 
 function thread(file: string, workerData: object, port: MessagePort, resourceLimits?: ResourceLimits): Worker {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never],
-    resourceLimits });
+  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never], resourceLimits,
+    execArgv: [...process.execArgv, "--no-warnings"] });
   worker.on("error", (error) => {
     tellTerminal(terminal, `kernel: ${file} failed: ${error.stack}\n`);
     process.kill(process.pid, "SIGKILL");

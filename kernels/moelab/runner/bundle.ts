@@ -1,34 +1,32 @@
-import { inspect, types } from "node:util";
+import { inspect } from "node:util";
+import { drawn as drawing } from "../../../sdk/view/bundle.js";
 import type { Bundle } from "../threads.js";
 import { isTensor, tensorText } from "./tensor-text.js";
-
-const DISPLAY = Symbol.for("Jupyter.display");
-
-/** Methods by which objects of other libraries draw themselves. */
-const REPR: Record<string, string> = {
-  _repr_html_: "text/html",
-  _repr_markdown_: "text/markdown",
-  _repr_latex_: "text/latex",
-  _repr_svg_: "image/svg+xml",
-  _repr_png_: "image/png",
-  _repr_jpeg_: "image/jpeg",
-  _repr_json_: "application/json",
-};
 
 /** Representations whose value a front end takes as JSON, not as text. */
 const JSON_TYPE = /^application\/(.*\+)?json$/;
 
 /**
  * What a front end shows of a value: what the value draws of itself, else its text.
- * @returns undefined for what nobody asks to see: undefined, promises, timers, and objects that draw nothing
+ * @returns undefined for what nobody asks to see: undefined, timers, and objects that draw nothing
  */
 export async function bundleOf(value: unknown): Promise<Bundle | undefined> {
-  if (value === undefined || types.isPromise(value) || isTimer(value)) return undefined;
-  const drawn = await draw(value);
+  if (value === undefined || isTimer(value)) return undefined;
+  const drawn = await drawing(value);
   if (drawn && Object.keys(drawn.data).length === 0) return undefined;
   const data = drawn?.data ?? {};
   if (!("text/plain" in data)) data["text/plain"] = isTensor(value) ? await tensorText(value) : valueText(value);
   return { data: toJson(data), metadata: plain(drawn?.metadata ?? {}) };
+}
+
+/**
+ * What is shown of a promise that ends a cell and that nobody awaits: nothing where its value would show nothing.
+ * @param settled its value, once it has one
+ */
+export async function promiseBundle(promise: unknown, settled?: { value: unknown }): Promise<Bundle | undefined> {
+  if (settled && !(await bundleOf(settled.value))) return undefined;
+  const hint = settled ? "(await gives the value itself)" : "(it goes on; await waits for its value)";
+  return { data: { "text/plain": `${valueText(promise)}\n${hint}` }, metadata: {} };
 }
 
 /** Representations as JSON can carry them: bytes become base64. */
@@ -45,32 +43,6 @@ export function toJson(data: Record<string, unknown>): Record<string, unknown> {
 /** A copy that can be sent to another thread; what JSON cannot say is left out. */
 function plain<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? Number(item) : item)) ?? "null");
-}
-
-async function draw(value: unknown): Promise<
-  { data: Record<string, unknown>; metadata?: Record<string, unknown> } | undefined
-> {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
-  const object = value as Record<string | symbol, unknown>;
-  for (const name of [DISPLAY, "_repr_mimebundle_"]) {
-    const method = object[name];
-    if (typeof method !== "function") continue;
-    const made = await method.call(value);
-    if (typeof made !== "object" || made === null) continue;
-    // a bundle with metadata, or (as Deno has it) just representations by MIME type
-    const [data, metadata] = Array.isArray(made)
-      ? made
-      : "data" in made && typeof made.data === "object"
-      ? [made.data, made.metadata]
-      : [made, {}];
-    return { data: { ...data }, metadata };
-  }
-  const data: Record<string, unknown> = {};
-  for (const [name, type] of Object.entries(REPR)) {
-    const method = object[name];
-    if (typeof method === "function") data[type] = (await method.call(value)) ?? undefined;
-  }
-  return Object.values(data).some((item) => item !== undefined) ? { data } : undefined;
 }
 
 const LIMITS = { depth: 4, maxStringLength: 10_000, breakLength: 100 };

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Readable } from "node:stream";
+import { asBundle } from "../../../sdk/view/bundle.js";
 import type { Bundle, ToServer } from "../threads.js";
 import { bundleOf, toJson } from "./bundle.js";
 import { type Cell, KernelInterrupt } from "./cell.js";
@@ -36,12 +36,10 @@ export class Host {
   /** @param owner the cell whose code is running, or the latest */
   constructor(private readonly owner: () => Cell | undefined, private readonly post: (message: ToServer) => void) {}
 
-  /** Shows a bundle as it is. */
-  display(
-    bundle: { data: Record<string, unknown>; metadata?: Record<string, unknown> },
-    { id, update = false }: DisplayOptions = {},
-  ): void {
-    const checked: Bundle = { data: toJson(bundle.data), metadata: bundle.metadata ?? {} };
+  /** Shows a bundle as it is, with its metadata or (as Deno has it) without. */
+  display(made: object, { id, update = false }: DisplayOptions = {}): void {
+    const { data, metadata = {} } = asBundle(made);
+    const checked: Bundle = { data: toJson(data), metadata };
     if (Object.keys(checked.data).length > 0)
       this.post({ type: "display", key: this.owner()?.key ?? 0, bundle: checked, id, update });
   }
@@ -95,7 +93,7 @@ export class Host {
 
   private readonly openComms = new Map<string, string>();
 
-  /** Puts `display`, `input`, process.stdin and process.exit in place. */
+  /** Puts `display`, `input` and process.exit in place. */
   install(): void {
     const show = async (value: unknown, options: DisplayOptions) => {
       const bundle = await bundleOf(value);
@@ -112,7 +110,6 @@ export class Host {
       display,
       input: (prompt?: string, options?: { password?: boolean }) => this.input(prompt, options),
     });
-    Object.defineProperty(process, "stdin", { configurable: true, value: this.stdin() });
     const exit = process.exit;
     process.exit = ((code: number = 0) => {
       const flushed = new SharedArrayBuffer(4);
@@ -120,22 +117,5 @@ export class Host {
       Atomics.wait(new Int32Array(flushed), 0, 0, 500);
       exit(code);
     }) as typeof process.exit;
-  }
-
-  /** `readline.question()` reads process.stdin: each line is asked of the front end. */
-  private stdin(): Readable {
-    const ask = () => this.input("");
-    let asking = false;
-    return new Readable({
-      encoding: "utf8",
-      read() {
-        if (asking) return;
-        asking = true;
-        ask().then((line) => {
-          asking = false;
-          this.push(`${line}\n`);
-        }, (error: Error) => this.destroy(error));
-      },
-    });
   }
 }

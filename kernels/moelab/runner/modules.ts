@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { createRequire, register } from "node:module";
+import { createRequire, Module, register } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, runInThisContext } from "node:vm";
@@ -16,6 +16,8 @@ type Namespace = Record<string, unknown>;
  */
 export class Modules {
   readonly require: NodeJS.Require;
+  /** `module` of all cells: that of the program, so that `require.main === module` holds */
+  readonly module: NodeJS.Module & { filename: string };
   private readonly load: (specifier: string, options?: ImportCallOptions) => Promise<Namespace>;
   private readonly loadedAt = new Map<string, number>();
 
@@ -28,7 +30,11 @@ export class Modules {
     const { port1, port2 } = new MessageChannel();
     readModuleMaps(port1);
     register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
+    const filename = join(folder, "notebook.ts");
     this.require = borrowing(createRequire(join(folder, "notebook.js")), home);
+    this.module = Object.assign(new Module(filename), { id: ".", filename, paths: this.require.resolve.paths("x") ?? [],
+      require: this.require });
+    this.require.main = this.module;
     // the name decides what relative specifiers are relative to
     this.load = runInThisContext("(specifier, options) => import(specifier, options)", {
       filename: join(folder, "notebook.js"),

@@ -1,6 +1,7 @@
+import { types } from "node:util";
 import { Script } from "node:vm";
 import type { CompiledCell, Outcome, RunRequest, ToRunner, ToServer } from "../threads.js";
-import { bundleOf } from "./bundle.js";
+import { bundleOf, promiseBundle } from "./bundle.js";
 import { bindCallbacks } from "./callbacks.js";
 import { Cell, KernelInterrupt } from "./cell.js";
 import { captureChildren } from "./child-output.js";
@@ -9,7 +10,9 @@ import { errorReport } from "./error-report.js";
 import { Host } from "./host.js";
 import { cellMeta, Modules } from "./modules.js";
 import { atItsPlace, installStackTraces, scriptName } from "./scripts.js";
+import { StandardInput } from "./standard-input.js";
 import { type CapturedStreams, captureStreams } from "./streams.js";
+import { showWarnings } from "./warnings.js";
 
 /** Not the one that cells see, which an interrupt ends. */
 const nodeSetImmediate = setImmediate;
@@ -49,6 +52,8 @@ export class Runner {
     captureChildren(() => this.settle(), (pid) => send({ type: "child", key: owner()?.key ?? 0, pid }));
     this.streams = captureStreams(owner, (key, name, text) => send({ type: "stream", key, name, text }));
     this.host.install();
+    new StandardInput(() => this.host.input(), () => this.running !== undefined, (error) => this.fail(error)).install();
+    showWarnings();
     process.on("uncaughtException",
       (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
     process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
@@ -97,12 +102,36 @@ export class Runner {
   }
 
   private async value(cell: Cell, request: Pick<RunRequest, "key" | "number" | "source" | "compiled">) {
-    const head = "(async (__vars, __cell, require, __dirname, __filename) => { 'use strict';";
+    const head = "(async (__vars, __cell, require, module, exports, __dirname, __filename) => { 'use strict';";
     const body = this.script(`${head}\n${request.compiled.js}\n})`, scriptName(request))
       .runInThisContext() as (...args: unknown[]) => Promise<[unknown] | undefined>;
-    const result = await body(this.variables, this.services, this.modules.require, this.folder,
-      `${this.folder}/notebook.ts`);
-    return result && bundleOf(result[0]);
+    const { require, module } = this.modules;
+    const result = await body(this.variables, this.services, require, module, module.exports, this.folder,
+      module.filename);
+    const value = result?.[0];
+    const settled = types.isPromise(value) ? this.settled(cell, value) : undefined;
+    // by then Node has told of rejections that nobody waits for: they stand in the output of the cell
+    await new Promise((resolve) => nodeSetImmediate(resolve));
+    return settled ? promiseBundle(value, await settled()) : bundleOf(value);
+  }
+
+  /**
+   * What a promise that ends a cell has come to; it is not waited for.
+   * @returns a function that gives undefined as long as it is pending, and throws what it was rejected with
+   */
+  private settled(cell: Cell, promise: Promise<unknown>): () => Promise<{ value: unknown } | undefined> {
+    let outcome: (() => { value: unknown }) | undefined;
+    let told = false;
+    promise.then((value) => (outcome = () => ({ value })), (error) => {
+      if (told) this.stray("Unhandled rejection", error, cell);
+      outcome = () => {
+        throw error;
+      };
+    });
+    return async () => {
+      told = true;
+      return outcome?.();
+    };
   }
 
   private script(js: string, filename: string): Script {
@@ -141,6 +170,14 @@ export class Runner {
     this.running = undefined;
     this.streams.end(cell);
     this.post({ type: report, key: cell.key, outcome });
+  }
+
+  /** Ends the running cell, which waits for something that cannot come. */
+  private fail(error: Error): void {
+    const { cell } = this.running ?? {};
+    if (!cell || error instanceof KernelInterrupt) return;
+    runAs(cell, () => cell.interrupt());
+    this.finish(cell, { status: "error", ...errorReport(error) });
   }
 
   private interrupt(): void {

@@ -46,12 +46,81 @@ test("clear removes what the cell has shown", async () => {
   assert.is(stdout, "stays\n");
 });
 
-for (const code of ["undefined", "setTimeout(() => {}, 1)", "Promise.resolve(4)", "new Promise(() => {})",
+for (const code of ["undefined", "setTimeout(() => {}, 1)", "Promise.resolve()", "display(undefined)",
   "setImmediate(() => {})", "const declared = 1", "if (true) 5"]) {
   test(`no value is shown for ${code}`, async () => {
     const { outputs, status } = await session.run(code);
     assert.is(status, "ok");
     assert.equal(outputs, []);
+  });
+}
+
+test("a promise that ends a cell is shown, and its rejection fails the cell", async () => {
+  assert.is((await session.run("Promise.resolve(5)")).value, "Promise { 5 }\n(await gives the value itself)");
+  assert.match((await session.run("new Promise(() => {})")).value, /^Promise \{ <pending> \}\n\(it goes on; await/);
+  for (const last of ["load()", "Promise.reject(new Error('load failed'))", "Promise.all([load()])",
+    "void 0, load()"]) {
+    const ran = await session.run(`async function load() { throw new Error('load failed') }\n${last}`);
+    assert.equal([ran.status, ran.content.ename, ran.content.evalue], ["error", "Error", "load failed"], last);
+    assert.is(ran.stderr, "", last);
+  }
+  const later = await session.run(
+    "(async () => { await new Promise((r) => setTimeout(r, 50)); throw new Error('late') })()",
+  );
+  assert.is(later.status, "ok");
+  await until(() => later.stderr.includes("Unhandled rejection: \u001b[31mError\u001b[39m: late"));
+});
+
+test("a rejection that nobody waits for stands in the output of its cell before the cell is idle", async () => {
+  const { messages, status } = await session.run("Promise.reject(new Error('nobody')); 7");
+  const told = messages.findIndex(({ content }) => /Unhandled rejection.*nobody/.test(content.text));
+  const idle = messages.findIndex(({ content }) => content.execution_state === "idle");
+  assert.ok(told > 0 && told < idle, `${told} of ${idle}`);
+  assert.is(status, "ok");
+});
+
+test("warnings stand in the output of the cell that caused them", async () => {
+  const wait = "await new Promise((r) => setTimeout(r, 20));";
+  const warned = async (code: string) => (await session.run(`${code}; ${wait}`)).stderr;
+  assert.is(await warned("process.emitWarning('careful')"),
+    "Warning: careful\n    at " + (await lastCell()) + ":1:9\n");
+  assert.match(await warned("const e = new (require('events'))(); for (let i = 0; i < 12; i++) e.on('x', () => {})"),
+    /^MaxListenersExceededWarning: Possible EventEmitter memory leak.*\n    at Cell \[\d+\]:1:/);
+  assert.match(await warned("new Buffer(3)"), /^DeprecationWarning \[DEP0005\]: Buffer\(\) is deprecated/);
+  assert.match(await warned("require('util').deprecate(() => 1, 'old', 'X1')()"), /^DeprecationWarning \[X1\]: old/);
+  assert.is(await warned("console.warn('by hand')"), "by hand\n");
+  assert.match(await warned("process.emitWarning('what', { type: 'Own', code: 'C1', detail: 'more of it' })"),
+    /^Own \[C1\]: what\n    at Cell \[\d+\]:1:9\nmore of it\n$/);
+  const [first, second] = [await session.run("setTimeout(() => process.emitWarning('late'), 50)"),
+    await session.run("await new Promise((r) => setTimeout(r, 200))")];
+  assert.match(first.stderr, /^Warning: late/);
+  assert.is(second.stderr, "");
+  const forked =
+    "const w = new (require('worker_threads').Worker)('process.emitWarning(\"in a thread\")', { eval: true }); "
+    + "await new Promise((r) => w.once('exit', r))";
+  assert.match(await warned(forked), /Warning: in a thread/);
+});
+
+/** What stack traces call the cell that ran last. */
+const lastCell = async () => `Cell [${(await session.run("1", { storeHistory: false })).content.execution_count}]`;
+
+const FLAT: Record<string, string> = {
+  "Deno's flat bundle": "({ [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 'p', 'text/html': '<b>x</b>' }) })",
+  "a bundle with metadata":
+    "({ [Symbol.for('Jupyter.display')]: () => ({ data: { 'text/plain': 'p', 'text/html': '<b>x</b>' }, metadata: {} }) })",
+  "a promise of one":
+    "({ [Symbol.for('Jupyter.display')]: async () => ({ 'text/plain': 'p', 'text/html': '<b>x</b>' }) })",
+  "IPython's pair": "({ _repr_mimebundle_: () => [{ 'text/plain': 'p', 'text/html': '<b>x</b>' }, {}] })",
+};
+for (const [name, code] of Object.entries(FLAT)) {
+  test(`${name} is drawn as last value, by display and by moe.display`, async () => {
+    await session.run("import { moe } from 'moelab';");
+    const ways = [`const d = ${code}; d`, "await display(d)", "await moe.display(d)",
+      "await moe.display(d).then((shown) => shown.update(d))"];
+    for (const way of ways) {
+      const { outputs, content } = await session.run(way);
+      assert.equal(outputs[0]?.data, { "text/plain": ["p"], "text/html": ["<b>x</b>"] }, `${way}: ${content.evalue}`);
+    }
   });
 }
 
@@ -207,6 +276,51 @@ test("input asks the front end, readline too", async () => {
     { answer: () => "typed" },
   );
   assert.is(ran.value, "'typed'");
+});
+
+const READS: Record<string, [code: string, value: string, questions: number]> = {
+  "one question": ["const answer = await rl.question('colour? '); rl.close(); answer", "'blue 1'", 1],
+  "a question, and an interface left open": ["await rl.question('colour? ')", "'blue 1'", 1],
+  "two questions, and work between": [
+    "const one = await rl.question('1? '); await pause(300); const two = await rl.question('2? '); await pause(300); [one, two]",
+    "[ 'blue 1', 'blue 2' ]",
+    2,
+  ],
+  "a question with a callback": [
+    "await new Promise((r) => require('readline').createInterface(process.stdin).question('q? ', r))",
+    "'blue 1'",
+    1,
+  ],
+  "lines until one": [
+    "const lines = []; for await (const line of rl) { lines.push(line); if (lines.length > 2) break } lines",
+    "[ 'blue 1', 'blue 2', 'blue 3' ]",
+    3,
+  ],
+  "an event": ["await new Promise((r) => process.stdin.once('data', r))", "'blue 1\\n'", 1],
+  "the stream itself": ["let text = ''; for await (const part of process.stdin) { text = part; break } text",
+    "'blue 1\\n'", 1],
+  "an interface that nobody reads from": ["await pause(300); 'none'", "'none'", 0],
+};
+for (const [name, [code, value, questions]] of Object.entries(READS)) {
+  test(`the front end is asked for each line that is waited for: ${name}`, async () => {
+    await session.run("const pause = (ms: number) => new Promise((r) => setTimeout(r, ms));");
+    let asked = 0;
+    const open =
+      "const rl = require('readline/promises').createInterface({ input: process.stdin, output: process.stdout });";
+    const ran = await session.run(`${open} ${code}`, { answer: () => `blue ${++asked}` });
+    assert.is(ran.value, value, JSON.stringify(ran.content));
+    await session.run("await pause(300); rl.close()", { answer: () => `stray ${++asked}` });
+    assert.is(asked, questions);
+  });
+}
+
+test("a cell that reads where the front end takes no input fails at once", async () => {
+  for (const code of ["await require('readline/promises').createInterface(process.stdin).question('q? ')",
+    "await new Promise((r) => process.stdin.once('data', r))"]) {
+    const ran = await session.run(code);
+    assert.match(ran.content.evalue, /this front end takes no input/, code);
+    assert.is(ran.content.ename, "Error");
+  }
 });
 
 test("comms: a target that nobody serves is closed at once", async () => {

@@ -244,13 +244,16 @@ cases("where the value of a cell is", [["const a7 = 1; a7 // with a comment", "1
 ], ["null", "null"], ["NaN", "NaN"], ["-0", "-0"], ["''", "''"], ["(console.log(1), 2)", "2"], [
   "await Promise.resolve('awaited')",
   "'awaited'",
-], ["Promise.resolve(1)", "~"], ["async () => 1", "[AsyncFunction (anonymous)]"], ["(function named() {})",
-  "[Function: named]"], ["class Shown {}; Shown", "[class Shown]"], ["Symbol('s')", "Symbol(s)"], ["10n ** 20n",
-  "100000000000000000000n"], ["new Date(0)", "1970-01-01T00:00:00.000Z"], ["true && false || 'or'", "'or'"], ["x2: 5",
-  "~"], ["'use strict'\n'last'", "'last'"], ["`multi\nline`", "'multi\\nline'"], [
-  "[1,2,3]\n  .map((v) => v * 2)\n  .filter(Boolean)",
-  "[ 2, 4, 6 ]",
-], ["   ", "~"], ["", "~"], [";", "~"], ["debugger; 4", "4"]]);
+], ["Promise.resolve(1)", "Promise { 1 } (await gives the value itself)"], ["async () => 1",
+  "[AsyncFunction (anonymous)]"], ["(function named() {})", "[Function: named]"], ["class Shown {}; Shown",
+  "[class Shown]"], ["Symbol('s')", "Symbol(s)"], ["10n ** 20n", "100000000000000000000n"], ["new Date(0)",
+  "1970-01-01T00:00:00.000Z"], ["true && false || 'or'", "'or'"], ["x2: 5", "~"], ["'use strict'\n'last'", "'last'"], [
+  "`multi\nline`",
+  "'multi\\nline'",
+], ["[1,2,3]\n  .map((v) => v * 2)\n  .filter(Boolean)", "[ 2, 4, 6 ]"], ["   ", "~"], ["", "~"], [";", "~"], [
+  "debugger; 4",
+  "4",
+]]);
 
 cases("what is not finished is refused, and what is odd is not", [["const open1 = [1, 2", "!SyntaxError"], [
   "const s = 'never closed",
