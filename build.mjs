@@ -2,19 +2,26 @@
 // line.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
-const common = { bundle: true, platform: "node", target: "node20", packages: "external", external: ["#*"],
-  sourcemap: true, logLevel: "warning" };
+// What package.json has under dependencies is installed with moelab; libraries under devDependencies that sources import
+// are part of the bundles, which saves those who install moelab some 150 packages.
+const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+const external = ["#*", ...Object.keys(dependencies).flatMap((name) => [name, `${name}/*`])];
+const common = { bundle: true, platform: "node", target: "node20", external, sourcemap: true, metafile: true,
+  logLevel: "warning" };
 // CommonJS has no import.meta.url; sources that find files next to the package use it
 const cjs = { define: { "import.meta.url": "__moelab_url" },
   banner: { js: "const __moelab_url = require(\"node:url\").pathToFileURL(__filename).href;" } };
+// and an ES module no require, by which bundled CommonJS asks for Node's modules
+const esm = "import { createRequire as __moelabRequire } from \"node:module\";"
+  + " const require = __moelabRequire(import.meta.url);";
 
 rmSync("dist/cli", { recursive: true, force: true });
 // tfjs-core has its gradients and the methods of tensors (x.add(y)) only as files that Node cannot load as they are
-await build({
+const sideEffects = build({
   stdin: { resolveDir: ".", contents: `import "@tensorflow/tfjs-core";
     import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
     import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js";` },
@@ -27,15 +34,17 @@ await build({
     setup: ({ onResolve }) =>
       onResolve({ filter: /^@tensorflow\/tfjs-core$/ }, ({ path }) => ({ path, external: true })) }],
   outfile: "dist/tfjs-side-effects.cjs",
+  metafile: true,
   logLevel: "warning",
 });
-await Promise.all([
-  build({ ...common, entryPoints: ["sdk/index.ts"], format: "esm", outfile: "dist/index.js" }),
+const built = await Promise.all([
+  sideEffects,
+  build({ ...common, entryPoints: ["sdk/index.ts"], format: "esm", outfile: "dist/index.js", banner: { js: esm } }),
   build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
   build({ ...common, entryPoints: ["sdk/checkpoint/count-shards-worker.ts"], format: "esm", outdir: "dist" }),
   // in chunks: in one bundle the imports of all subcommands would be loaded for each of them
   build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist",
-    chunkNames: "cli/[name]-[hash]", banner: { js: "#!/usr/bin/env node" } }),
+    chunkNames: "cli/[name]-[hash]", banner: { js: `#!/usr/bin/env node\n${esm}` } }),
   ...(existsSync("kernels/moelab/build.mjs")
     ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())]
     : []),
@@ -46,4 +55,19 @@ if (!process.argv.includes("--no-types")) {
   });
   if (existsSync("kernels/moelab/build.mjs")) (await import("./kernels/moelab/build.mjs")).buildKernelTypes();
 }
+writeFileSync("dist/licences.txt", licences(built.flat().flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 writeFileSync("dist/.built", new Date().toISOString());
+
+/** The licences of the packages that the bundles contain, as these ask for it: each text once, under those who have it. */
+function licences(files) {
+  const holders = new Map();
+  for (const folder of new Set(files.flatMap((file) => file.match(/^.*node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? []))) {
+    const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+    const texts = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+    const text = texts.map((file) => readFileSync(`${folder}/${file}`, "utf8").trim()).join("\n\n");
+    holders.set(text, [...(holders.get(text) ?? []), `${name} ${version} (${license})`]);
+  }
+  return [...holders].map(([text, names]) => `${names.sort().join("\n")}\n\n${text}\n`).sort().join(
+    `\n${"=".repeat(80)}\n\n`,
+  );
+}

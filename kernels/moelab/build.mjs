@@ -31,9 +31,10 @@ export default async function buildKernel() {
     platform: "browser",
     target: "es2022",
     format: "iife",
+    metafile: true,
     logLevel: "warning",
   });
-  await build({
+  const kernel = await build({
     entryPoints: {
       main: "kernels/moelab/main.ts",
       server: "kernels/moelab/server/thread.ts",
@@ -47,12 +48,13 @@ export default async function buildKernel() {
     format: "esm",
     packages: "external",
     external: ["#*"],
+    metafile: true,
     alias: { typescript: "./kernels/moelab/language/fast-typescript.ts" },
     sourcemap: true,
     logLevel: "warning",
   });
-  await page;
   if (!existsSync(`${TYPES}/web.d.ts`)) buildNodeTypes(); // a build without types still has these
+  return [await page, kernel];
 }
 
 /** Writes the types of Node and of moelab, each as one file; moelab's must have been built. */
