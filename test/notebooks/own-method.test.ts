@@ -1,3 +1,3 @@
 import { testNotebook } from "../support/test-notebook.js";
 
-testNotebook("lessons/own-method", "items=40");
+testNotebook("lessons/own-method", "budget=glance");
