@@ -1,12 +1,17 @@
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError, suggest } from "../errors.js";
+import { findAddedTokens } from "./added-tokens.js";
 import { addByteFallback } from "./byte-fallback.js";
 import { type ChatMessage, type ChatOptions, renderChat } from "./chat-template.js";
+import { splitByUnicode } from "./unicode-splits.js";
 
 /** The largest published tokenizer.json files (256 thousand pieces with merges) have some 40 MB. */
 const MAX_FILE_BYTES = 200_000_000;
+const MAX_TEMPLATES = 100;
+/** Ids beyond are no vocabulary: the largest published ones have some 260 thousand pieces. */
+const MAX_ID = 1 << 22;
 const SPECIAL_KEYS = ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"];
 
 /** Text to token ids and back, as the model's own tokenizer does it. */
@@ -45,11 +50,15 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
       `load: ${folder} has no tokenizer.json; accepted is the file that transformers' fast tokenizers `
         + "save. Save it with AutoTokenizer.from_pretrained(…).save_pretrained(…).");
   }
-  const config = parse(await readText(join(folder, "tokenizer_config.json")) ?? "{}",
-    join(folder, "tokenizer_config.json"));
+  const object = async (name: string) => parse(await readText(join(folder, name)) ?? "{}", join(folder, name));
+  const config = { ...await object("special_tokens_map.json"), ...await object("tokenizer_config.json") };
   const templates = chatTemplates(config.chat_template);
   const separate = await readText(join(folder, "chat_template.jinja"));
   if (separate !== undefined) templates.set("default", separate);
+  const more = join(folder, "additional_chat_templates");
+  for (const name of (await readdir(more).catch(() => [])).filter((name) => name.endsWith(".jinja")).slice(0,
+    MAX_TEMPLATES))
+    templates.set(name.slice(0, -".jinja".length), (await readText(join(more, name)))!);
   return createTokenizer(parse(file, path), config, templates, path);
 }
 
@@ -60,7 +69,7 @@ export function createTokenizer(
   templates = chatTemplates(config.chat_template),
   file = "tokenizer.json",
 ): Tokenizer {
-  checkVocabulary(tokenizer.model, file);
+  checkVocabulary(tokenizer, file);
   let library: Library;
   try {
     // the Python library cleans spaces up only if told to
@@ -73,6 +82,8 @@ export function createTokenizer(
         + "WordPiece model. Save it again with transformers.", { cause });
   }
   addByteFallback(library.model!);
+  splitByUnicode(library, tokenizer);
+  findAddedTokens(library);
   const special = specialTokens(config);
   return {
     size: library.get_vocab().size,
@@ -85,7 +96,7 @@ export function createTokenizer(
     tokens: (ids) => Array.from(ids, (id) => library.id_to_token(id) ?? ""),
     id: (token) => library.token_to_id(token),
     chat: (messages, { template, ...options } = {}) =>
-      renderChat(choose(templates, template), special, messages, options),
+      renderChat(choose(templates, template, options.variables?.tools), special, messages, options),
   };
 }
 
@@ -93,45 +104,61 @@ export function createTokenizer(
  * Pieces with their ids (BPE, WordPiece), or with their scores in the order of ids (Unigram). The library takes
  * anything and then encodes nothing.
  */
-function checkVocabulary(model: unknown, file: string): void {
+function checkVocabulary({ model, added_tokens }: Record<string, unknown>, file: string): void {
   const vocab = (model as { vocab?: unknown } | null | undefined)?.vocab;
   const seen = typeof vocab !== "object" || vocab === null
-    ? `model.vocab is ${JSON.stringify(vocab) ?? "not there"}`
+    ? `model.vocab is ${vocab === undefined ? "not there" : shown(vocab)}`
     : Array.isArray(vocab)
-    ? badScore(vocab)
-    : badId(vocab as Record<string, unknown>);
+    ? badScore(vocab) ?? badAdded(added_tokens)
+    : badId(vocab as Record<string, unknown>) ?? badAdded(added_tokens);
   if (seen)
     throw new FormatError("tokenizer",
-      `load: ${seen.slice(0, 200)}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
+      `load: ${seen}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
         + "WordPiece model, whose vocab gives each piece its id, or pieces with scores. Save it again with "
         + "transformers.");
+}
+
+const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) <= MAX_ID;
+
+/** A value in an error: short, whatever it is. */
+function shown(value: unknown): string {
+  if (Array.isArray(value) && value.length <= 2 && value.every((item) => typeof item !== "object"))
+    return JSON.stringify(value).slice(0, 80);
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? `a list of ${value.length}` : "an object";
+  return String(JSON.stringify(value)).slice(0, 80);
+}
+
+function badAdded(tokens: unknown): string | undefined {
+  if (tokens === undefined || tokens === null) return undefined;
+  if (!Array.isArray(tokens)) return `added_tokens is ${shown(tokens)}`;
+  const at = tokens.findIndex((token) => typeof token?.content !== "string" || !isId(token.id));
+  return at < 0
+    ? undefined
+    : `added_tokens[${at}] has the content ${shown(tokens[at]?.content)} and the id ${shown(tokens[at]?.id)}`;
 }
 
 function badScore(vocab: unknown[]): string | undefined {
   const at = vocab.findIndex((entry) =>
     !Array.isArray(entry) || typeof entry[0] !== "string" || !Number.isFinite(entry[1])
   );
-  return vocab.length === 0
-    ? "model.vocab is empty"
-    : at < 0
-    ? undefined
-    : `model.vocab[${at}] is ${JSON.stringify(vocab[at])}`;
+  return vocab.length === 0 ? "model.vocab is empty" : at < 0 ? undefined : `model.vocab[${at}] is ${shown(vocab[at])}`;
 }
 
 function badId(vocab: Record<string, unknown>): string | undefined {
   const pieces = Object.keys(vocab);
-  const piece = pieces.find((piece) => !Number.isSafeInteger(vocab[piece]) || (vocab[piece] as number) < 0);
+  const piece = pieces.find((piece) => !isId(vocab[piece]));
   return pieces.length === 0
     ? "model.vocab is empty"
     : piece === undefined
     ? undefined
-    : `the id of ${JSON.stringify(piece)} in model.vocab is ${JSON.stringify(vocab[piece])}`;
+    : `the id of ${shown(piece)} in model.vocab is ${shown(vocab[piece])}`;
 }
 
-function choose(
-  templates: ReadonlyMap<string, string>,
-  name = templates.size === 1 ? [...templates.keys()][0] : "default",
-): string {
+/** The named template, or as transformers chooses: the only one, tool_use when tools are given, default. */
+function choose(templates: ReadonlyMap<string, string>, asked: string | undefined, tools: unknown): string {
+  const name = asked
+    ?? (templates.size === 1 ? [...templates.keys()][0] : tools && templates.has("tool_use") ? "tool_use" : "default");
   const template = templates.get(name);
   if (template !== undefined) return template;
   if (templates.size === 0)
@@ -153,11 +180,14 @@ function chatTemplates(value: unknown): Map<string, string> {
   );
 }
 
-/** A special token is a string, or an object with its content. */
+/** A special token is a string, or an object with its content; a model may name more of its own. */
 function specialTokens(config: Record<string, unknown>): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const key of SPECIAL_KEYS) {
-    const value = config[key] as string | { content?: unknown } | null | undefined;
+  const extra = config.extra_special_tokens as Record<string, unknown> | null | undefined;
+  const own = typeof extra === "object" && extra !== null && !Array.isArray(extra) ? extra : {};
+  const named = [...SPECIAL_KEYS.map((key) => [key, config[key]] as const), ...Object.entries(own)];
+  for (const [key, given] of named) {
+    const value = given as string | { content?: unknown } | null | undefined;
     const content = typeof value === "object" ? value?.content : value;
     if (typeof content === "string") found[key] = content;
   }

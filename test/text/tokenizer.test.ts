@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createTokenizer, loadTokenizer } from "../../sdk/text/tokenizer.js";
+import { pythonWith, scripted } from "../support/python.js";
 import { rejects } from "../support/rejects.js";
-import { fixture } from "../support/shared.js";
+import { fixture, shared } from "../support/shared.js";
 
 const test = suite("tokenizer");
 interface Case {
@@ -97,6 +98,54 @@ test("the template may be a file of its own, and other files may be missing", as
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+type Changed = { change: Record<string, unknown>; texts: [string, number[]][] }[];
+const differences = (cases: Changed) =>
+  cases.flatMap(({ change, texts }) => {
+    const tokenizer = createTokenizer({ ...bpe(), ...change });
+    return texts.filter(([text, ids]) =>
+      JSON.stringify(tokenizer.encode(text, { specialTokens: false })) !== JSON.stringify(ids)
+    ).map(([text]) => `${JSON.stringify(change).slice(-200)} ${JSON.stringify(text)}`);
+  });
+
+test("parts that split, strip and find added tokens do it as the Rust library", () => {
+  const cases: Changed = JSON.parse(readFileSync(fixture("text/tokenizers.json"), "utf8"));
+  assert.ok(cases.length > 50);
+  assert.equal(differences(cases), []);
+});
+
+test("they do it with texts of a new seed", () => {
+  const python = pythonWith("tokenizers");
+  if (!python) return;
+  const seed = String(Math.floor(Date.now() / 1000));
+  assert.equal(differences(scripted(python, fixture("text/make_tokenizers.py"), "--fuzz", seed, "60")), [], seed);
+});
+
+for (const name of ["bom-nel", "single-word", "extra-special-tokens", "named-templates", "special-tokens-map"]) {
+  test(`a reported tokenizer: ${name}`, async () => {
+    const folder = shared(`reports/tok-${name}`);
+    if (!folder) return;
+    const tokenizer = await loadTokenizer(folder);
+    const json = (file: string) =>
+      existsSync(join(folder, file)) ? JSON.parse(readFileSync(join(folder, file), "utf8")) : [];
+    for (const { text, ids } of json("encodings.json")) assert.equal(tokenizer.encode(text), ids, text);
+    for (const { messages, options, expected } of json("chat.json"))
+      assert.is(tokenizer.chat(messages, options), expected);
+  });
+}
+
+test("ids that would fill the memory, and values without end, are refused", () => {
+  const broken = (change: (json: { model: { vocab: Record<string, unknown> }; added_tokens: unknown }) => void) => {
+    const json = bpe();
+    change(json);
+    return () => createTokenizer(json);
+  };
+  assert.throws(broken((json) => (json.model.vocab["!"] = 994_000_000)), /id of "!" in model\.vocab is 994000000/);
+  assert.throws(broken((json) => (json.model.vocab["!"] = JSON.parse("[".repeat(20_000) + "]".repeat(20_000)))),
+    /is a list of 1/);
+  assert.throws(broken((json) => (json.added_tokens = [{ id: 1e9, content: "x" }])), /added_tokens\[0\]/);
+  assert.throws(broken((json) => (json.added_tokens = 7)), /added_tokens is 7/);
 });
 
 test.run();

@@ -18,7 +18,7 @@ export interface DownloadOptions extends Pick<HubConnection, "signal" | "attempt
  */
 const PARALLEL = 4;
 /** Configuration, tokenizer, templates, licence and card: all but weights, in the model's own folder. */
-const SMALL_FILES = /^[^/]+\.(json|txt|model|jinja|md)$|^LICENSE$/;
+const SMALL_FILES = /^([^/]+\.(json|txt|model|jinja|md)|additional_chat_templates\/[^/]+\.jinja|LICENSE)$/;
 
 interface HubFile {
   path: string;
