@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { parseCell } from "./parse-cell.js";
 
 /**
  * A cell that is an object and nothing else, `{ a: 1, b: 2 }`, is one to whoever wrote it; TypeScript reads a block.
@@ -7,9 +8,7 @@ import ts from "typescript";
 export function bareObject(code: string): string {
   if (!/^\s*\{[\s\S]*\}\s*$/.test(code)) return code;
   const wrapped = `(${code})`;
-  const { statements, parseDiagnostics } = ts.createSourceFile("cell.ts", wrapped, ts.ScriptTarget.Latest) as
-    & ts.SourceFile
-    & { parseDiagnostics: unknown[] };
+  const { statements, parseDiagnostics } = parseCell(wrapped);
   const [only, ...others] = statements;
   const isObject = only && ts.isExpressionStatement(only) && ts.isParenthesizedExpression(only.expression)
     && ts.isObjectLiteralExpression(only.expression.expression);

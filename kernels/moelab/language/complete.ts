@@ -16,8 +16,10 @@ export function complete(notebook: NotebookProgram, code: string, offset: number
   const span = found?.entries.find(({ replacementSpan }) => replacementSpan)?.replacementSpan
     ?? found?.optionalReplacementSpan;
   const prefix = span && span.start <= offset ? code.slice(span.start, offset).toLowerCase() : typed;
+  const seen = new Set<string>(); // `module` is a variable and a keyword
   const matches = (found?.entries ?? []).filter(({ name, kind }) =>
-    name.toLowerCase().startsWith(prefix) && !/^__(cell|moelab)_|^types:/.test(name)
+    !seen.has(name) && seen.add(name) && name.toLowerCase().startsWith(prefix)
+    && !/^__(cell|moelab)_|^types:/.test(name)
     && kind !== ts.ScriptElementKind.warning
   ).sort((a, b) => a.sortText.localeCompare(b.sortText) || a.name.localeCompare(b.name)).map(({ name, kind }) => ({
     text: name,

@@ -1,11 +1,14 @@
 import { relative } from "node:path";
 import ts from "typescript";
 import type { ErrorReport } from "../threads.js";
+import { magicHint } from "./magics.js";
 import type { NotebookProgram } from "./notebook-program.js";
+import { parseCell } from "./parse-cell.js";
 
 const RED = "\u001b[31m";
 const PLAIN = "\u001b[39m";
 const MAX_SHOWN = 10;
+const CANNOT_FIND_NAME = 2304;
 
 /** Errors that are none in a notebook: several `export default`, and `import x = require()`. */
 const ACCEPTED = new Set([1202, 2528]);
@@ -19,15 +22,16 @@ export class Diagnostics {
 
   check(file: string, code: string): ErrorReport | undefined {
     // the cell alone: what is added behind it would complete an unfinished one
-    const alone = ts.createSourceFile(file, code, ts.ScriptTarget.Latest) as ts.SourceFile & {
-      parseDiagnostics: ts.Diagnostic[];
-    };
-    if (alone.parseDiagnostics.length > 0)
-      return jsxReport(code) ?? this.report("SyntaxError", alone.parseDiagnostics, file, code);
+    const { parseDiagnostics } = parseCell(code, { file });
+    if (parseDiagnostics.length > 0)
+      return magicReport(code, parseDiagnostics) ?? jsxReport(code)
+        ?? this.report("SyntaxError", parseDiagnostics, file, code);
     const { program } = this.notebook;
     const source = program.getSourceFile(file)!;
     const own = program.getSemanticDiagnostics(source).filter(isError).filter(({ start = 0 }) => start < code.length);
     const found = [...own, ...this.localFiles(program)];
+    const magic = magicReport(code, own.filter(({ code: number }) => number === CANNOT_FIND_NAME), /^\s*!/);
+    if (magic) return magic;
     return found.length > 0 ? this.report("TypeScriptError", found, file, code) : undefined;
   }
 
@@ -100,11 +104,22 @@ function isError({ category, code, file }: ts.Diagnostic): boolean {
   return category === ts.DiagnosticCategory.Error && !ACCEPTED.has(code) && file !== undefined;
 }
 
+/** A line of IPython's is named as such; to TypeScript it is a heap of odd errors, or (`!ls`) a name that is not there. */
+function magicReport(code: string, problems: readonly ts.Diagnostic[], line = /^/): ErrorReport | undefined {
+  for (const { start = 0 } of problems) {
+    const [before, after] = [code.slice(0, start), code.slice(start)];
+    const text = before.slice(before.lastIndexOf("\n") + 1) + after.split("\n")[0];
+    const evalue = line.test(text) ? magicHint(text) : undefined;
+    if (evalue)
+      return { ename: "SyntaxError", evalue,
+        traceback: [`${before.split("\n").length}:1 - ${RED}SyntaxError${PLAIN}: ${evalue}`, "", `    ${text}`] };
+  }
+  return undefined;
+}
+
 /** JSX is a heap of odd syntax errors to a parser that does not expect it: it is named instead. */
 function jsxReport(code: string): ErrorReport | undefined {
-  const file = ts.createSourceFile("cell.tsx", code, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX) as
-    & ts.SourceFile
-    & { parseDiagnostics: unknown[] };
+  const file = parseCell(code, { kind: ts.ScriptKind.TSX });
   if (file.parseDiagnostics.length > 0) return undefined;
   let found: ts.Node | undefined;
   const find = (node: ts.Node) => {
@@ -113,7 +128,7 @@ function jsxReport(code: string): ErrorReport | undefined {
   };
   find(file);
   if (!found) return undefined;
-  const { line, character } = file.getLineAndCharacterOfPosition(found.getStart());
+  const { line, character } = file.getLineAndCharacterOfPosition(found.getStart(file));
   const evalue = `cell: JSX was seen at ${line + 1}:${character + 1}; accepted is TypeScript without JSX. Build `
     + "elements by function calls, or HTML as a string with display().";
   return { ename: "SyntaxError", evalue,

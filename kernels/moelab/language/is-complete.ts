@@ -1,12 +1,10 @@
 import ts from "typescript";
 import { bareObject } from "./bare-object.js";
+import { parseCell } from "./parse-cell.js";
 
 /** Whether a console should run what was typed or wait for more of it. */
 export function isComplete(code: string): { status: "complete" | "incomplete" | "invalid"; indent?: string } {
-  const file = ts.createSourceFile("cell.ts", bareObject(code), ts.ScriptTarget.Latest) as ts.SourceFile & {
-    parseDiagnostics: ts.Diagnostic[];
-  };
-  const problems = file.parseDiagnostics;
+  const problems = parseCell(bareObject(code)).parseDiagnostics;
   if (problems.length === 0) return { status: "complete" };
   const end = code.trimEnd().length;
   const unfinished = problems.some(({ start = 0, messageText }) =>

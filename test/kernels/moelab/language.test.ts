@@ -273,4 +273,54 @@ test("moelab resolves from any folder", async () => {
     "'object'");
 });
 
+const INSTEAD: Record<string, RegExp> = {
+  "%time 1": /%time is of IPython; there are no magics here\. Use console\.time/,
+  "%%html\n<b>x</b>": /%%html is of IPython; .* Use await display\(\{ _repr_html_/,
+  "%%bash\nls": /%%bash is of IPython; .* execSync/,
+  "%matplotlib inline\nconst x = 1": /%matplotlib is of IPython; .* drawn as they are/,
+  "const x = 1\n%unheard of": /%unheard is of IPython; .* Use TypeScript\./,
+  "t = %timeit 1": /%timeit is of IPython/,
+  "!ls": /!ls is of IPython; .* execSync/,
+  "!ls -la ./x": /!ls is of IPython; .* execSync/,
+  "!pip install moelab": /!pip is of IPython; .* Use npm install in a terminal/,
+  "%pip install x": /%pip is of IPython; .* npm install/,
+  "?moe": /\? for help is of IPython; .* Shift-Tab/,
+  "Math.max??": /\? for help is of IPython; .* Shift-Tab/,
+  "const y = !notThere": /Cannot find name 'notThere'/,
+  "const z = 5\n% notThere": /Cannot find name 'notThere'/,
+};
+for (const [code, expected] of Object.entries(INSTEAD)) {
+  test(`is told what to use: ${code.split("\n")[0]}`, async () => {
+    const { content } = await session.run(code);
+    assert.is(content.status, "error");
+    assert.match(content.evalue, expected);
+  });
+}
+
+test("await followed by nothing is not finished", async () => {
+  for (const code of ["await", "const zz = await", "const n: number = await", "[1, await]", "f(await)",
+    "{ a: await }"]) {
+    const { content } = await session.run(code);
+    assert.equal([content.ename, /^\d+:\d+ - Expression expected\.$/.test(content.evalue)], ["SyntaxError", true],
+      code);
+  }
+  const asked = async (code: string) => (await session.ask("is_complete_request", { code })).status;
+  assert.equal([await asked("await"), await asked("const z = await"), await asked("[1, await]"),
+    await asked("await 1")], ["incomplete", "incomplete", "invalid", "complete"]);
+});
+
+test("module, exports and require are at run time what their types say", async () => {
+  assert.is((await session.run("if (require.main === module) console.log('main')")).stdout, "main\n");
+  assert.is((await session.run("module.exports = { a: 1 }; (exports as any).b = 2; [module.exports, exports]")).status,
+    "ok");
+  assert.is(
+    (await session.run("[module.id, module.filename === __filename, module.require('path') === require('path')]"))
+      .value,
+    "[ '.', true, true ]",
+  );
+  assert.is((await session.run("const module = 7; module")).value, "7");
+  const { matches } = await session.ask("complete_request", { code: "modul", cursor_pos: 5 });
+  assert.equal(matches, ["module"]);
+});
+
 test.run();
