@@ -47,6 +47,12 @@ export async function scoreTask(
   const see = async (logits: Tensor, index: number) => {
     const { labels } = batches[index];
     const measured = await measure(logits, batches[index], source);
+    const wrong = Array.from(measured.loss).findIndex((loss) => !Number.isFinite(loss));
+    if (wrong >= 0)
+      throw new MoeError("not-finite",
+        `evaluate: the loss of labelled token ${wrong} of batch ${index} is ${
+          measured.loss[wrong]
+        }; accepted are finite ` + "logits. The head's numbers grew beyond float32: look at their scale.");
     let position = 0;
     labels.forEach((row, b) => {
       const item = items[index][b];

@@ -3,6 +3,7 @@ import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { LoadedExperts } from "./expert/loaded-experts.js";
 import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
+import { checkStream } from "./finite.js";
 import { disposeWeights, expertGroups, type LayerWeights, readBank, readPlain } from "./layer-weights.js";
 import type { MoeRecord, Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
@@ -49,7 +50,8 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   const weights = await resident.take(path);
   try {
     for (let batch = 0; batch < batches.length; batch++) {
-      await step(place, batches[batch], batch, options, (x, pass) => runLayer(x, layer, weights, pass, stack, index));
+      await step({ activations: place.activations, path }, batches[batch], batch, options, (x, pass) =>
+        runLayer(x, layer, weights, pass, stack, index));
     }
   } finally {
     resident.release(path);
@@ -79,7 +81,7 @@ async function expertsInGroups(
   try {
     const routed: { y: Held; choice: Held; gates: Held; sum: Held }[] = [];
     for (const traveller of batches) {
-      await step({ activations }, traveller, 0, {}, (x, pass) => runMixers(x, layer, weights, pass, index));
+      await step({ activations, path }, traveller, 0, {}, (x, pass) => runMixers(x, layer, weights, pass, index));
       const x = await traveller.x.read();
       const [y, choice, gates, sum] = tf.tidy(() => {
         const y = blockInput(x, layer, weights, "ffn");
@@ -119,7 +121,7 @@ async function expertsInGroups(
       const held = routed[batch];
       const sum = await held.sum.take();
       try {
-        await step({ activations }, batches[batch], batch, options, (x, pass) => {
+        await step({ activations, path }, batches[batch], batch, options, (x, pass) => {
           const y = blockInput(x, layer, weights, "ffn");
           return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, weights, pass), sum, ffn, weights, pass), layer,
             weights, "ffn");
@@ -139,7 +141,7 @@ async function expertsInGroups(
 
 /** One batch through a piece of a layer: its activation is replaced, what the piece recorded is shown. */
 async function step(
-  { activations }: Pick<Place, "activations">,
+  { activations, path }: { activations: Activations; path: LayerId },
   traveller: Traveller,
   batch: number,
   { onMoe }: LayerPassOptions,
@@ -156,6 +158,10 @@ async function step(
       const y = run(before, pass);
       if (pass.bias !== bias) tf.keep(pass.bias!);
       return y === before ? tf.clone(y) : y; // a layer without blocks gives its input back, which goes below
+    });
+    await checkStream(path, after, pass.T, pass.real).catch((error: unknown) => {
+      after.dispose();
+      throw error;
     });
     traveller.x = await activations.hold(after);
     for (const record of records) await onMoe!(record, batch);

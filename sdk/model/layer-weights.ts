@@ -97,15 +97,15 @@ export async function readLayer(
 }
 
 /** What a layer holds beside its routed experts. */
-export async function readPlain(
-  source: WeightSource,
-  path: string,
-  layer: LayerSpec,
-  D: number,
-): Promise<LayerWeights> {
+export function readPlain(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
+  return readWeights(source, plainLayout(layer, D).map(({ key }) => key), `${path}.`);
+}
+
+/** Weights by name, or none of them. @param path what their names in the source begin with */
+export async function readWeights(source: WeightSource, names: readonly string[], path = ""): Promise<LayerWeights> {
   const weights: LayerWeights = new Map();
   try {
-    for (const { key } of plainLayout(layer, D)) weights.set(key, await readWeight(source, `${path}.${key}`));
+    for (const name of names) weights.set(name, await readWeight(source, path + name));
     return weights;
   } catch (error) {
     disposeWeights(weights);
@@ -127,7 +127,8 @@ export async function readBank(
     for (let at = 0; at < bank.slots.length; at++) {
       await Promise.all(layout.map(async ({ from, shape }, part) => {
         const [name, start] = [`${path}.${from[at]}`, at * size(shape.slice(1))];
-        if (from[at].endsWith(".s")) putNumbers(await readRemainder(source, name, shape.slice(1)), stacks[part], start);
+        if (from[at].endsWith(".s"))
+          putNumbers(name, shape.slice(1), await readRemainder(source, name, shape.slice(1)), stacks[part], start);
         else await putWeight(source, name, stacks[part], start);
       }));
     }

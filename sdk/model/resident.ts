@@ -1,8 +1,7 @@
 import { topTensors } from "./expected-tensors.js";
 import { keptTensors } from "./kept-tensors.js";
-import { disposeWeights, type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
+import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import type { MemoryBudget } from "./memory-budget.js";
-import { readWeight } from "./read-weight.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
@@ -108,9 +107,7 @@ export class Resident {
 
   private async readAll(path: string): Promise<LayerWeights> {
     if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
-    const weights: LayerWeights = new Map();
-    for (const { name } of endTensors(this.spec, path)) weights.set(name, await readWeight(this.source, name));
-    return weights;
+    return readWeights(this.source, endTensors(this.spec, path).map(({ name }) => name));
   }
 }
 

@@ -4,7 +4,7 @@ import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
 import { withWholeRemainder } from "./form/low-rank-sparse.js";
-import { type LayerWeights, layoutOf, readLayer } from "./layer-weights.js";
+import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import { MemorySource } from "./memory-source.js";
 import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
 import { runLayer } from "./run-layer.js";
@@ -36,12 +36,15 @@ export class Trainable {
       }
       return weights;
     };
-    const top: LayerWeights = new Map();
-    for (const { name } of topTensors(spec)) top.set(name, await source.read(name));
-    parts.set(TOP, hold(top));
-    for (const { path, layer } of layersOf(spec))
-      parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
-    return new Trainable(spec, parts);
+    try {
+      parts.set(TOP, hold(await readWeights(source, topTensors(spec).map(({ name }) => name))));
+      for (const { path, layer } of layersOf(spec))
+        parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
+      return new Trainable(spec, parts);
+    } catch (error) {
+      for (const weights of parts.values()) disposeWeights(weights);
+      throw error;
+    }
   }
 
   /** Every variable by path and key, e.g. "encoder.layers.2" + "bank.0.up", in running order. */
