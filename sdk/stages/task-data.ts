@@ -6,6 +6,7 @@ import type { TaskBatch } from "../evaluate/index.js";
 import { Rng } from "../tensor/index.js";
 import { type EncodedItems, encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch } from "../text/index.js";
 import type { Part } from "../text/tasks/task.js";
+import { checkData } from "./check-data.js";
 import type { Opened } from "./study-state.js";
 
 export interface DataOptions {
@@ -35,13 +36,15 @@ const ROWS = 64;
  * What a model is measured on: items of its tasks, windows of a corpus, or the caller's own batches.
  *
  * @param part "train" to profile, "test" to evaluate
- * @throws MoeError `no-data` when nothing fits and nothing was given
+ * @throws MoeError `no-data` when nothing fits and nothing was given, `bad-batch` and `bad-option` before anything runs
  */
 export async function taskData(
   opened: Opened,
   part: Part,
-  options: DataOptions & { items: number },
+  options: DataOptions & { items: number; tokens?: number },
+  verb = part === "test" ? "evaluate" : "profile",
 ): Promise<{ groups: NamedBatches[]; id: string; fingerprint: string }> {
+  checkData(verb, options, opened.model.spec);
   const groups = await collect(opened, part, options);
   const hash = createHash("sha256");
   for (const { name, batches } of groups) hash.update(`${name} ${JSON.stringify(batches)}`);

@@ -64,7 +64,7 @@ export async function tuned(
     signal = kernelHost()?.signal, data: _, ...shown } = options;
   if (!Number.isInteger(steps) || steps < 1)
     throw new MoeError("bad-steps", `${stage}: steps is ${steps}; accepted is a whole number from 1.`);
-  const { groups } = await taskData(study.opened, "train", { ...options, items: options.items ?? steps * size });
+  const { groups } = await taskData(study.opened, "train", { ...options, items: options.items ?? steps * size }, stage);
   const pool = groups.flatMap((group) => group.batches);
   const rng = new Rng(`${stage} ${options.seed ?? 0}`);
   const order = Array.from({ length: steps }, () => rng.int(pool.length));
