@@ -59,7 +59,7 @@ function checkBatch(where: string, batch: TaskBatch, { encoder, vocab }: ModelSp
     : undefined;
   if (written && written.length !== read.length)
     throw refuse(`has ${written.length} rows of decoderIds and ${read.length} of ids`, "one for each");
-  if (labels !== undefined || needsLabels)
+  if (labels !== undefined || needsLabels || written)
     rows("labels", labels, written ? "decoderIds" : "ids", written ?? read,
       (one) => isId(one) || (Number.isInteger(one) && (one as number) < 0), `${id}, or -1 where nothing is asked`);
 }

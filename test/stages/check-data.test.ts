@@ -30,8 +30,7 @@ const WRONG: [options: object, said: RegExp][] = [[{ data: [] }, /data holds no 
 for (const [options, said] of WRONG) {
   test(`${JSON.stringify(options).slice(0, 90)} is refused by every stage that takes data`, async () => {
     for (const [verb, run] of Object.entries({ profile: () => model.profile(options), evaluate: () =>
-      model.evaluate(options), train: () => model.train({ ...options, steps: 1 }), distill: () =>
-        model.distill({ ...options, steps: 1 }) })) {
+      model.evaluate(options), train: () => model.train({ ...options, steps: 1 }) })) {
       const error = await rejects(run() as unknown as Promise<unknown>);
       assert.match(error.message, said);
       assert.match(error.message, new RegExp(`^${verb}: `));
