@@ -11,7 +11,11 @@ import { tf } from "../tensor/index.js";
 const EXPONENTS: Partial<Record<Dtype, readonly number[]>> = { F32: [0x7f800000], BF16: [0x7f800000, 0x7f80],
   F16: [0x7c000000, 0x7c00] };
 
-/** Checks numbers of a weight as they are stored. @param from of the weight's first number @throws MoeError `not-finite` */
+/**
+ * Checks numbers of a weight as they are stored.
+ * @param from the place of the first of them in the weight
+ * @throws MoeError `not-finite`
+ */
 export function checkStored(name: string, shape: readonly number[], bytes: Uint8Array, dtype: Dtype, from = 0): void {
   if (bytes.byteOffset % 4 > 0 || bytes.length % 4 > 0 || !EXPONENTS[dtype] || hasNone(bytes, EXPONENTS[dtype]!))
     checkNumbers(name, shape, decode(bytes, dtype), from);

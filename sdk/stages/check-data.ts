@@ -1,18 +1,22 @@
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import type { ModelSpec } from "../model/spec.js";
-import type { DataOptions } from "./task-data.js";
+
+/** Of the options of data, what is checked. */
+export interface CheckedData {
+  data?: TaskBatch[];
+  items?: number;
+  window?: number;
+  tokens?: number;
+  seed?: number;
+}
 
 /**
  * Checks a caller's own batches and the sizes of data before anything runs.
  *
  * @throws MoeError `bad-batch` with the place, `bad-option`
  */
-export function checkData(
-  verb: string,
-  { data, items, window, tokens, seed }: DataOptions & { tokens?: number },
-  spec: ModelSpec,
-): void {
+export function checkData(verb: string, { data, items, window, tokens, seed }: CheckedData, spec: ModelSpec): void {
   for (const [name, value] of Object.entries({ items, window, tokens }))
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       throw new MoeError("bad-option", `${verb}: ${name} is ${value}; accepted is a whole number from 1.`);
