@@ -19,6 +19,12 @@ const cjs = { define: { "import.meta.url": "__moelab_url" },
 const esm = "import { createRequire as __moelabRequire } from \"node:module\";"
   + " const require = __moelabRequire(import.meta.url);";
 
+// studies whose models are made by code: they share the chunks of the command that runs them
+const studies = Object.fromEntries(
+  readdirSync("data/studies").filter((name) => existsSync(`data/studies/${name}/experiment.ts`)).map(
+    (name) => [`studies/${name}`, `data/studies/${name}/experiment.ts`]
+  ),
+);
 rmSync("dist/cli", { recursive: true, force: true });
 // tfjs-core has its gradients and the methods of tensors (x.add(y)) only as files that Node cannot load as they are
 const sideEffects = build({
@@ -43,8 +49,8 @@ const built = await Promise.all([
   build({ ...common, ...cjs, entryPoints: ["sdk/index.ts"], format: "cjs", outfile: "dist/index.cjs" }),
   build({ ...common, entryPoints: ["sdk/checkpoint/count-shards-worker.ts"], format: "esm", outdir: "dist" }),
   // in chunks: in one bundle the imports of all subcommands would be loaded for each of them
-  build({ ...common, entryPoints: { cli: "sdk/cli/main.ts" }, format: "esm", splitting: true, outdir: "dist",
-    chunkNames: "cli/[name]-[hash]", banner: { js: `#!/usr/bin/env node\n${esm}` } }),
+  build({ ...common, entryPoints: { cli: "sdk/cli/main.ts", ...studies }, format: "esm", splitting: true,
+    outdir: "dist", chunkNames: "cli/[name]-[hash]", banner: { js: `#!/usr/bin/env node\n${esm}` } }),
   ...(existsSync("kernels/moelab/build.mjs")
     ? [import("./kernels/moelab/build.mjs").then((kernel) => kernel.default())]
     : []),

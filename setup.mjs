@@ -25,7 +25,7 @@ export function install() {
 
 export async function build() {
   const newest = Math.max(
-    ...["sdk", "kernels"].flatMap((folder) =>
+    ...["sdk", "kernels", "data/studies"].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true }).filter((name) => /\.(ts|mjs|cjs)$/.test(name)).map((name) =>
         time(join(folder, name))
       )

@@ -3,6 +3,7 @@ export { openModel } from "./checkpoint/open-model.js";
 export { RowPruning } from "./compress/row-pruning.js";
 export { FormatError, MoeError } from "./errors.js";
 export * from "./evaluate/index.js";
+export { PublishedStudy } from "./experiment/published-study.js";
 export type { Method } from "./method/method.js";
 export { defineMethod, methodList } from "./methods.js";
 export type { Batch } from "./model/batch.js";

@@ -1,4 +1,5 @@
 import { inspectModel, printedTable } from "./evaluate/index.js";
+import { publishedStudy } from "./experiment/published-study.js";
 import { defineMethod, methodList } from "./methods.js";
 import { create, from, load } from "./pipeline.js";
 import { loadPlan } from "./plan/plan-file.js";
@@ -23,6 +24,8 @@ export const moe = {
   defineMethod,
   /** a plan that `study.plan.save` wrote, checked */
   loadPlan,
+  /** what a study of a paper found: `const study = await moe.study("mc-smoe")`, then `study.verdicts()` */
+  study: publishedStudy,
   /** all methods with their papers */
   methods: methodList,
   tasks: listTasks,

@@ -16,6 +16,7 @@ import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./sta
 import { type StudyState } from "./stages/study-state.js";
 import { Study } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
+import { upcycleStage, type UpcycleStageOptions } from "./stages/upcycle.js";
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
 export interface Anywhere extends PromiseLike<Study> {
@@ -38,6 +39,8 @@ export interface Loaded extends Anywhere {
   apply(plan: Plan, options?: MemoryOptions): Changed;
   /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
   train(options?: TrainStageOptions): Changed;
+  /** Copies each feed-forward block of a dense model into experts: `{ experts: 8, topK: 2 }`. */
+  upcycle(options: UpcycleStageOptions): Loaded;
 }
 
 /** A model that was measured: methods can plan. */
@@ -109,6 +112,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   }
   apply(plan?: Plan, options?: MemoryOptions) {
     return this.next((study) => applyStage(study, plan, options));
+  }
+  upcycle(options: UpcycleStageOptions) {
+    return this.next((study) => upcycleStage(study, options));
   }
   train(options?: TrainStageOptions) {
     return this.next((study) => trainStage(study, options));

@@ -23,7 +23,7 @@ export { holm } from "./statistics/holm.js";
 export { type PairedInterval, pairedT } from "./statistics/paired-t.js";
 export { pairsNeeded } from "./statistics/pairs-needed.js";
 export { type Side, type Verdict, verdict } from "./statistics/verdict.js";
-export { judgeClaims, type StudyClaim, studyClaims, type StudyEntry, type StudyMean, studyMeans, type StudyResults,
+export { judgeClaims, type StudyClaim, type StudyEntry, type StudyMean, studyMeans, type StudyResults,
   studyResults } from "./study-results.js";
 export { scoreTask, type ScoreTaskOptions, type TaskScores } from "./task-score.js";
 export { type LogitsModel, type TaskBatch, TeacherLogits } from "./teacher-logits.js";

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import * as v from "valibot";
-import { FormatError, MoeError, suggest } from "../errors.js";
+import { FormatError } from "../errors.js";
 import { packageFile } from "../package-file.js";
 import { mean, meanStderr } from "../statistics/mean.js";
 import { metricKeys, readReport, stderrKey } from "./report-file.js";
@@ -46,27 +46,25 @@ export interface StudyClaim extends Claim {
 const Entry = v.looseObject({ task: v.string(), arm: v.string(), keep: v.number(), stage: v.string() });
 
 /**
- * Reads the committed reports of a study, `data/results/NAME/*.json`.
+ * Reads the reports of a study.
  *
- * @throws MoeError `unknown-study` with the nearest name; FormatError `bad-report`
+ * @param folder of the reports, one a unit; the name of a study stands for `data/results/NAME`
+ * @throws FormatError `bad-report`
  * @example const { entries } = await studyResults("mc-smoe");
  */
-export async function studyResults(name: string): Promise<StudyResults> {
-  const folder = packageFile("data/results");
-  const studies = existsSync(folder) ? readdirSync(folder) : [];
-  if (!studies.includes(name))
-    throw new MoeError("unknown-study",
-      `studyResults: there is no study ${JSON.stringify(name)}. ${suggest(name, studies)}`);
+export async function studyResults(folder: string): Promise<StudyResults> {
+  if (/^[\w-]+$/.test(folder)) folder = packageFile(`data/results/${folder}`);
+  const files = existsSync(folder) ? readdirSync(folder).filter((one) => one.endsWith(".json")).sort() : [];
   const results: StudyResults = { entries: [], runs: [] };
-  for (const file of readdirSync(`${folder}/${name}`).filter((one) => one.endsWith(".json")).sort()) {
-    const report = await readReport(`${folder}/${name}/${file}`);
+  for (const file of files) {
+    const report = await readReport(`${folder}/${file}`);
     const run = file.slice(0, -".json".length);
     let seconds = 0;
     for (const [key, numbers] of Object.entries(report.results)) {
       const config = v.safeParse(Entry, report.configs[key]);
       if (!config.success)
         throw new FormatError("bad-report",
-          `studyResults: ${key} in ${name}/${file} does not name its task, arm, keep and stage; accepted are `
+          `studyResults: ${key} in ${folder}/${file} does not name its task, arm, keep and stage; accepted are `
             + "reports that the study's own command wrote. Run it again.");
       const { task, arm, keep, stage, ...about } = config.output;
       const metrics = Object.fromEntries(metricKeys(numbers).map((metric) => {
@@ -110,20 +108,16 @@ export function studyMeans(entries: readonly StudyEntry[]): StudyMean[] {
   return [...groups.values()].map((group) => {
     const [{ regime, task, arm, keep, stage, about }] = group;
     const runs = [...new Set(group.map(({ run }) => run))];
-    const metrics = Object.fromEntries(Object.keys(group[0].metrics).map((metric) => {
-      const values = runs.map((run) =>
-        mean(group.filter((entry) => entry.run === run).map((entry) => entry.metrics[metric]?.value ?? NaN))
+    const names = new Set(group.flatMap((entry) => Object.keys(entry.metrics)));
+    const metrics = Object.fromEntries([...names].map((metric) => {
+      const scored = group.filter((entry) => metric in entry.metrics);
+      const values = [...new Set(scored.map(({ run }) => run))].map((run) =>
+        mean(scored.filter((entry) => entry.run === run).map((entry) => entry.metrics[metric].value))
       );
       return [metric, { mean: mean(values), stderr: meanStderr(values) }];
     }));
     return { regime, task, arm, keep, stage, n: runs.length, metrics, about };
   });
-}
-
-/** The claims that a study tests, in families that are corrected together: `data/studies/NAME/claims.json`. */
-export function studyClaims(name: string): Record<string, StudyClaim[]> {
-  return JSON.parse(readFileSync(packageFile(`data/studies/${name}/claims.json`), "utf8")) as Record<string,
-    StudyClaim[]>;
 }
 
 /**

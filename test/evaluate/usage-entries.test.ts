@@ -1,13 +1,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { judgeClaims, studyClaims, type StudyResults, studyResults } from "../../sdk/evaluate/study-results.js";
+import { judgeClaims, type StudyResults, studyResults } from "../../sdk/evaluate/study-results.js";
 import { usageEntries } from "../../sdk/evaluate/usage-entries.js";
+import { claimFamilies } from "../../sdk/experiment/judge.js";
+import { findStudy } from "../../sdk/experiment/study-file.js";
 
 function run(name: string, usage: Record<string, number[]>): StudyResults["runs"][number] {
   return { run: name, regime: "scratch", date: new Date(0), machine: "", engine: "", command: "", seconds: 0,
     measurements: { usage } };
 }
 
+const usageClaims = claimFamilies(findStudy("mc-smoe").file).get("usage, by experts in effect")!.claims;
 const kinds = { pron: "generation", kind: "selection" };
 
 test("experts in effect are a mean over the layers of a side; runs of one model and number are paired", () => {
@@ -24,7 +27,7 @@ test("experts in effect are a mean over the layers of a side; runs of one model 
 });
 
 test("the claim on usage is judged by teachers, whichever way usage goes", async () => {
-  const [claim] = studyClaims("mc-smoe")["usage, by experts in effect"];
+  const [claim] = usageClaims;
   const narrow = [0.97, 0.01, 0.01, 0.01], wide = [0.25, 0.25, 0.25, 0.25];
   const runs = (pron: number[], kind: number[]) =>
     [1, 2, 3].flatMap((number) => [run(`scratch-1.pron-${number}`, { "layers.1": pron.map((share, e) =>
@@ -41,7 +44,7 @@ test("the committed label tasks hold usage of teachers that the generative task 
   const { runs } = await studyResults("mc-smoe");
   const entries = usageEntries(runs, { pron: "generation", century: "selection", kind: "selection",
     name: "selection" });
-  const [claim] = judgeClaims(entries, studyClaims("mc-smoe")["usage, by experts in effect"]);
+  const [claim] = judgeClaims(entries, usageClaims);
   assert.ok(claim.n >= 2);
 });
 

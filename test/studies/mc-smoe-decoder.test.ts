@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { importantRows } from "../../data/studies/mc-smoe-decoder/important-rows.js";
@@ -6,6 +6,8 @@ import { allPieces, arms, armsOf, pieceName, regimes, study,
   testWindows } from "../../data/studies/mc-smoe-decoder/recipe.js";
 import { batchOf, drawWindows } from "../../data/studies/mc-smoe-decoder/windows.js";
 import { printedTable, readReport } from "../../sdk/evaluate/index.js";
+import { claimFamilies } from "../../sdk/experiment/judge.js";
+import { findStudy } from "../../sdk/experiment/study-file.js";
 import { methodNamed } from "../../sdk/methods.js";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
@@ -18,15 +20,14 @@ import { nanoMoe } from "../support/nano-moe.js";
 
 const folder = packageFile(`data/results/${study}`);
 const reports = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-const claims = JSON.parse(readFileSync(packageFile(`data/studies/${study}/claims.json`), "utf8")) as Record<string,
-  { arm: string; against: string; keep: number; againstKeep?: number; metric: string }[]>;
+const claims = [...claimFamilies(findStudy(study).file).values()].flatMap(({ claims }) => claims);
 
 test.before(() => useBackend("wasm"));
 
 test("every arm names a method of moelab, every claim two arms at ratios that are run", () => {
   for (const { change } of arms) if (change) assert.is(methodNamed(change.method).name, change.method);
   const run = (arm: string, keep: number) => arms.some(({ name, keep: each }) => name === arm && each.includes(keep));
-  for (const { arm, against, keep, againstKeep = keep } of Object.values(claims).flat()) {
+  for (const { arm, against, keep, againstKeep = keep } of claims) {
     assert.ok(run(arm, keep), `${arm} at ${keep}`);
     assert.ok(run(against, againstKeep), `${against} at ${againstKeep}`);
   }

@@ -2,20 +2,19 @@ import { existsSync } from "node:fs";
 import { specFromConfig } from "../../../sdk/checkpoint/family.js";
 import { openModel } from "../../../sdk/checkpoint/open-model.js";
 import { saveModel } from "../../../sdk/checkpoint/save-model.js";
-import { expectedTensors } from "../../../sdk/model/expected-tensors.js";
+import { exclusively } from "../../../sdk/experiment/exclusive.js";
 import { initialize } from "../../../sdk/model/initialize.js";
-import { MemorySource } from "../../../sdk/model/memory-source.js";
 import type { ModelSpec } from "../../../sdk/model/spec.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
+import { upcycledWeights } from "../../../sdk/model/upcycle.js";
 import type { WeightSource } from "../../../sdk/model/weight-source.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { train } from "../../../sdk/train/train.js";
+import { progress } from "../../../sdk/view/index.js";
 import { nanoConfig } from "../../models/nano-config.js";
-import { exclusively } from "./exclusive.js";
 import { draw, loadPool, tokenizer, trainingBatch } from "./pool.js";
 import { denseConfig, mixture, pretraining, type Regime, study } from "./recipe.js";
-import { reporter } from "./reporter.js";
 
 export const work = packageFile(`out/studies/${study}`);
 
@@ -35,6 +34,7 @@ async function pretrain(kind: Regime | "dense", seed: number, folder: string): P
     kind === "upcycled" ? await upcycle(spec, seed) : initialize(spec, new Rng(`${study} ${kind} weights ${seed}`)));
   const pools = await Promise.all(Object.keys(mixture).map(loadPool));
   const options = pretraining[kind];
+  const bar = progress({ label: `train ${kind}-${seed}`, total: options.steps, unit: "steps" });
   const result = await train(trainable, {
     ...options,
     weighting: "example",
@@ -43,7 +43,7 @@ async function pretrain(kind: Regime | "dense", seed: number, folder: string): P
       return trainingBatch(pools.map((pool) => draw(pool.train, mixture[pool.task.definition.name], rng)));
     },
     state: { folder: `${folder}-state`, every: 250 },
-    onStep: reporter(`${kind}-${seed}`),
+    onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(4)}`),
   });
   const weights = await trainable.snapshot();
   trainable.dispose();
@@ -56,12 +56,9 @@ async function pretrain(kind: Regime | "dense", seed: number, folder: string): P
 /** Sparse upcycling: every expert is a copy of the dense model's block of that layer; routers are new. */
 async function upcycle(spec: ModelSpec, seed: number): Promise<WeightSource> {
   const { model } = await openModel(await pretrained("dense", seed));
-  const fresh = initialize(spec, new Rng(`${study} upcycled weights ${seed}`));
-  const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-  for (const { name, shape } of expectedTensors(spec)) {
-    const source = name.endsWith(".router") ? fresh : model.weights;
-    tensors.set(name, { shape, values: await source.values(name.replace(/\.experts\.\d+\./, ".experts.0.")) });
+  try {
+    return await upcycledWeights(spec, model.weights, new Rng(`${study} upcycled weights ${seed}`));
+  } finally {
+    await model.dispose();
   }
-  await model.dispose();
-  return new MemorySource(tensors);
 }

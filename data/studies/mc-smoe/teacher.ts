@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { type OpenedModel, openModel } from "../../../sdk/checkpoint/open-model.js";
 import { saveModel } from "../../../sdk/checkpoint/save-model.js";
+import { exclusively } from "../../../sdk/experiment/exclusive.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
 import { packageFile } from "../../../sdk/package-file.js";
 import { Rng } from "../../../sdk/tensor/index.js";
 import { train } from "../../../sdk/train/train.js";
-import { exclusively } from "./exclusive.js";
+import { progress } from "../../../sdk/view/index.js";
 import { draw, type Pool, trainingBatch } from "./pool.js";
 import { pretrained, work } from "./pretrain.js";
 import { finetuning, type Regime, study } from "./recipe.js";
-import { reporter } from "./reporter.js";
 
 /**
  * A pre-trained model fine-tuned on one task; `number` draws the order of the data. Kept in a folder, so that a later
@@ -41,13 +41,14 @@ async function finetune(
   const trainable = await Trainable.from(model.spec, model.weights);
   await model.dispose();
   const { batch: size, ...options } = finetuning;
+  const bar = progress({ label: `train ${kind}-${seed}.${task}-${number}`, total: options.steps, unit: "steps" });
   await train(trainable, {
     ...options,
     weighting: "example",
     frozen: (weight) => weight.endsWith("router"),
     batch: (step) =>
       trainingBatch([draw(pool.train, size, new Rng(`${study} ${task} batch ${seed} ${number} ${step}`))]),
-    onStep: reporter(`${kind}-${seed}.${task}-${number}`),
+    onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(4)}`),
   });
   const weights = await trainable.snapshot();
   trainable.dispose();

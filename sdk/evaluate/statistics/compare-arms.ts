@@ -25,6 +25,8 @@ export interface Claim {
    * "difference"
    */
   scale?: "difference" | "log2-ratio";
+  /** how far the arm may be on the other side and the claim still stands, in the scale; default 0 */
+  margin?: number;
   /** the claim in words, with its source */
   text?: string;
 }
@@ -97,7 +99,7 @@ export function compareArms(
   }
 
   const intervals = claims.map((claim) => {
-    const { arm, metric, side, against = baseline, scale = "difference", text } = claim;
+    const { arm, metric, side, against = baseline, scale = "difference", margin = 0, text } = claim;
     const differences = paired(valuesOf(table, arm, metric), valuesOf(table, against, metric), scale);
     if (differences.length === 0)
       throw new MoeError("no-pairs",
@@ -109,12 +111,15 @@ export function compareArms(
           `compare: ${metric} of "${arm}" or "${against}" is not positive; accepted are positive values under `
             + `scale "log2-ratio". Use scale "difference".`);
     }
-    return { arm, metric, side, against, scale, ...(text === undefined ? {} : { text }),
-      ...pairedT(differences, level) };
+    const interval = pairedT(differences, level);
+    // with a margin the question is whether the difference is on the right side of it
+    const shift = side === "higher" ? margin : -margin;
+    return { arm, metric, side, against, scale, margin, ...(text === undefined ? {} : { text }), ...interval,
+      p: margin > 0 ? pairedT(differences.map((one) => one + shift), level).p : interval.p, shift };
   });
   const adjusted = holm(intervals.map(({ p }) => p));
-  const judged = intervals.map((claim, index): JudgedClaim => {
-    const alone = verdict(claim, claim.side);
+  const judged = intervals.map(({ shift, ...claim }, index): JudgedClaim => {
+    const alone = verdict({ low: claim.low + shift, high: claim.high + shift }, claim.side);
     const wanted = resolve ?? claim.mean;
     return {
       ...claim,

@@ -17,8 +17,12 @@ export interface BarsByLayerOptions extends ChartWords {
   value: string;
 }
 
-/** Draws one value a layer as bars, in running order: experts that remain, bytes, effective experts, error. */
-export function barsByLayer(values: readonly LayerValue[], { value, ...words }: BarsByLayerOptions): Chart {
+/**
+ * Draws one value a layer as bars, in running order: experts that remain, bytes, effective experts, error. Several
+ * values of one layer and series are averaged.
+ */
+export function barsByLayer(given: readonly LayerValue[], { value, ...words }: BarsByLayerOptions): Chart {
+  const values = averaged(given);
   const capital = `${value.slice(0, 1).toUpperCase()}${value.slice(1)}`;
   return chart(barsByLayerSpec(values, { value }), { title: `${capital} by layer`, finding: extremes(values, capital),
     ...words });
@@ -53,4 +57,15 @@ function extremes(values: readonly LayerValue[], what: string): string {
   if (least.value === most.value) return `${what}: ${formatNumber(least.value)} in every layer.`;
   return `${what}: from ${formatNumber(least.value)} in ${name(least)} to ${formatNumber(most.value)} in `
     + `${name(most)}.`;
+}
+
+function averaged(values: readonly LayerValue[]): LayerValue[] {
+  const groups = new Map<string, LayerValue[]>();
+  for (const one of values) {
+    const key = `${one.layer}\n${one.series ?? ""}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map((own) => ({ ...own[0],
+    value: own.reduce((sum, { value }) => sum + value, 0) / own.length })
+  );
 }

@@ -6,3 +6,4 @@ export * from "./loss-curve.js";
 export * from "./quality-size.js";
 export * from "./stable-rank-change.js";
 export * from "./usage-heat-map.js";
+export * from "./verdict-grid.js";

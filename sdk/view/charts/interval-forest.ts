@@ -1,6 +1,7 @@
 import { errorDigits, fixed } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
 import { GREY, LABEL_MARK } from "../theme.js";
+import { brokenLines } from "./broken-lines.js";
 import type { ChartWords } from "./chart-words.js";
 
 export type Verdict = "reproduced" | "not resolved" | "refuted";
@@ -38,7 +39,7 @@ export function intervalForestSpec(
 ): ChartSpec {
   const digits = finestDigits(rows);
   // lines of a claim are apart by a line break, which the axis turns into lines
-  const values = rows.map((row) => ({ ...row, label: lines(row.claim).join("\n"), verdict: verdictOf(row),
+  const values = rows.map((row) => ({ ...row, label: brokenLines(row.claim).join("\n"), verdict: verdictOf(row),
     written: written(row, digits) })
   );
   const labels = values.map(({ label }) => label);
@@ -84,19 +85,6 @@ function written({ difference, low, high }: IntervalRow, digits: number): string
 function finestDigits(rows: readonly IntervalRow[]): number {
   return Math.max(0,
     ...rows.map(({ difference, low, high }) => errorDigits((high - low) / 4 || Math.abs(difference) || 1)));
-}
-
-/** Breaks between words into lines of about equal length, none longer than `most` letters where words allow it. */
-function lines(text: string, most = 52): string[] {
-  const even = text.length / Math.ceil(text.length / most);
-  const broken: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = broken.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= most && last.length < even)
-      broken[broken.length - 1] = `${last} ${word}`;
-    else broken.push(word);
-  }
-  return broken;
 }
 
 function verdictCounts(rows: readonly IntervalRow[]): string {

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
-import { aggregate, cost, languageModel, provenance, readReport, report, runTask, scoreTask, type TaskBatch,
-  type TaskResult, taskResult, taskResults, TeacherLogits, writeReport } from "../../../sdk/evaluate/index.js";
+import { aggregate, cost, languageModel, runTask, scoreTask, type TaskBatch, type TaskResult, taskResult,
+  TeacherLogits } from "../../../sdk/evaluate/index.js";
+import type { Bench, Experiment, Job, Unit } from "../../../sdk/experiment/experiment.js";
 import type { Model } from "../../../sdk/model/model.js";
-import { packageFile } from "../../../sdk/package-file.js";
 import { changeStage } from "../../../sdk/stages/change.js";
 import { profileStage } from "../../../sdk/stages/profile.js";
 import type { StudyState } from "../../../sdk/stages/study-state.js";
@@ -12,31 +11,52 @@ import { type ZeroShotTask, zeroShotTasks } from "../../../sdk/text/tasks/zero-s
 import { loadTokenizer, type Tokenizer } from "../../../sdk/text/tokenizer.js";
 import { importantRows } from "./important-rows.js";
 import { isTrained, trained } from "./models.js";
-import { type Arm, armsOf, calibrationWindows, compression, draws, type Group, mixture, naeeWindows, type Piece,
-  pieceName, questions, regimes, study, testWindows } from "./recipe.js";
+import { allPieces, type Arm, armsOf, calibrationWindows, compression, draws, type Group, mixture, naeeWindows,
+  type Piece, pieceName, questions, regimes, study, testWindows } from "./recipe.js";
 import { batchOf, drawWindows } from "./windows.js";
 
-/**
- * Scores every arm of a piece and writes `data/results/mc-smoe-decoder/PIECE.json` after each, in the layout of
- * lm-evaluation-harness, one entry "TASK ARM KEEP" for each. Entries that are there are kept: an interrupted piece goes
- * on.
- */
-export async function runPiece(piece: Piece): Promise<void> {
-  const { regime, seed, draw } = piece;
-  const file = packageFile(`data/results/${study}/${pieceName(piece)}.json`);
-  const results = existsSync(file) ? taskResults(await readReport(file)) : [];
-  const known = new Set(results.map(({ task }) => task));
+/** An arm at one ratio, planned for a group of domains and scored on its tasks. */
+interface ArmJob extends Job {
+  group: Group;
+  arm: Arm;
+  keep: number;
+}
+
+const untrained = (kind: string, seed: number) =>
+  `there is no ${kind} model of seed ${seed}; data/models/train-nano-decoder.ts trains it`;
+
+export const experiment: Experiment<Piece & Unit, ArmJob> = {
+  name: study,
+  units: allPieces().map((piece) => ({ ...piece, name: pieceName(piece) })),
+  jobs: ({ regime, seed, draw }) =>
+    regimes[regime].flatMap((group) =>
+      armsOf(regime, draw).flatMap((arm) =>
+        arm.keep.map((keep) => ({ group, arm, keep, name: `${group.tasks.join("+")}: ${arm.name} at ${keep}`,
+          keys: namesOf(group).map((task) => `${task} ${arm.name} ${keep}`), ...(!isTrained("moe", seed)
+            ? { waits: untrained("moe", seed) }
+            : arm.dense && !isTrained("dense", seed)
+            ? { waits: untrained("dense", seed) }
+            : {}) })
+        )
+      )
+    ),
+  prepare,
+};
+
+function namesOf({ tasks, domains }: Group): string[] {
+  return [...tasks, ...domains.map((domain) => `text_${domain}`)];
+}
+
+async function prepare({ seed, draw }: Piece): Promise<Bench<ArmJob>> {
   const opened = await trained("moe", seed);
   const tokenizer = remembering(await loadTokenizer(opened.folder));
   const tasks = zeroShotTasks(questions * draws.length).map((task) => ({ ...task,
     documents: byLength(task.documents.filter((_, index) => index % draws.length === draw - 1)) })
   );
-  const about = provenance({ model: { id: opened.model.id, fingerprint: await opened.model.weights.fingerprint() },
-    seed: draw, options: { regime, pretraining_seed: seed },
-    command: `node --import tsx data/studies/mc-smoe-decoder/run.ts ${pieceName(piece)}` });
+  const prepared = new Map<Group, Promise<{ bed: Bed; profiled: StudyState; few: StudyState }>>();
 
-  for (const group of regimes[regime]) {
-    const bed = new Bed(group, tasks, draw, tokenizer, opened.model);
+  /** Profiles and test items of a group, made when its first arm is run. */
+  async function of(group: Group) {
     const parts = group.domains.reduce((sum, domain) => sum + mixture[domain], 0);
     const windows = group.domains.map((domain) =>
       drawWindows(domain, "train", Math.round((calibrationWindows * mixture[domain]) / parts), draw, tokenizer)
@@ -46,47 +66,35 @@ export async function runPiece(piece: Piece): Promise<void> {
         data: batches(windows.flatMap((rows) => rows.slice(0, Math.ceil(share * rows.length)))),
         seed: draw,
       });
-    const profiled = await calibrate(1);
-    const few = await calibrate(naeeWindows / windows.flat().length);
-    for (const arm of armsOf(regime, draw)) {
-      for (const keep of arm.keep) {
-        const entries = bed.names.map((task) => ({ key: `${task} ${arm.name} ${keep}`, task }));
-        if (entries.every(({ key }) => known.has(key))) continue;
-        if (arm.dense && !isTrained("dense", seed)) {
-          console.log(`${pieceName(piece)}: left out for now, as there is no dense model of seed ${seed}`);
-          continue;
-        }
-        const started = performance.now();
-        const model = arm.dense
-          ? (await trained("dense", seed)).model
-          : await changed(arm.few ? few : profiled, arm, keep, draw);
-        const { parameters, sizeBytes, flopsPerToken } = cost(model.spec);
-        const scores = await bed.score(model);
-        const seconds = Number(((performance.now() - started) / 1000 / entries.length).toFixed(3));
-        for (const { key, task } of entries) {
-          results.push({ ...scores.get(task)!, task: key,
-            config: { task, arm: arm.name, keep, stage: "changed", ...arm.change, parameters: parameters.total,
-              experts: parameters.experts, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken,
-              seconds } });
-        }
-        if (model !== opened.model) await model.dispose();
-        await writeReport(file, report(results, { provenance: about }));
-        console.log(
-          `${pieceName(piece)} ${group.tasks.join("+")}: ${arm.name} at ${keep}, `
-            + `${(seconds * entries.length).toFixed(1)} s  ` + `${
-            entries.map(({ task }) =>
-              `${task} ` + `${
-                scores.get(task)!.metrics.slice(0, 2).map(({ value }) => value.toFixed(3)).join("/")
-              }`
-            ).join("  ")
-          }`,
-        );
-      }
-    }
+    const bed = new Bed(group, tasks, draw, tokenizer, opened.model);
+    return { bed, profiled: await calibrate(1), few: await calibrate(naeeWindows / windows.flat().length) };
   }
-  await opened.model.dispose();
-}
 
+  return {
+    model: { id: opened.model.id, fingerprint: await opened.model.weights.fingerprint() },
+    seed: draw,
+    options: { pretraining_seed: seed },
+    dispose: () => opened.model.dispose(),
+
+    async run({ group, arm, keep }) {
+      if (!prepared.has(group)) prepared.set(group, of(group));
+      const { bed, profiled, few } = await prepared.get(group)!;
+      const started = performance.now();
+      const model = arm.dense
+        ? (await trained("dense", seed)).model
+        : await changed(arm.few ? few : profiled, arm, keep, draw);
+      const { parameters, sizeBytes, flopsPerToken } = cost(model.spec);
+      const scores = await bed.score(model);
+      const names = namesOf(group);
+      const seconds = Number(((performance.now() - started) / 1000 / names.length).toFixed(3));
+      if (model !== opened.model) await model.dispose();
+      return names.map((task) => ({ ...scores.get(task)!, task: `${task} ${arm.name} ${keep}`,
+        config: { task, arm: arm.name, keep, stage: "changed", ...arm.change, parameters: parameters.total,
+          experts: parameters.experts, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken, seconds } })
+      );
+    },
+  };
+}
 async function changed(profiled: StudyState, { change, compressed }: Arm, keep: number, draw: number): Promise<Model> {
   const seeded = change && (change.method === "averaging" || change.similarity === "random");
   const merged = change
@@ -101,7 +109,6 @@ async function changed(profiled: StudyState, { change, compressed }: Arm, keep: 
 
 /** The questions and test windows of a group, the same for all arms. */
 class Bed {
-  readonly names: string[];
   private readonly tasks: ZeroShotTask[];
   private readonly windows: { name: string; batches: TaskBatch[]; bytes: number }[];
   private readonly teacher: TeacherLogits;
@@ -122,7 +129,6 @@ class Bed {
       );
       return { name: `text_${domain}`, batches: batches(rows), bytes };
     });
-    this.names = [...tasks, ...this.windows.map(({ name }) => name)];
     this.teacher = new TeacherLogits(full);
   }
 

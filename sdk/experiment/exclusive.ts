@@ -1,11 +1,15 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { isRunning } from "../../../sdk/is-running.js";
+import { isRunning } from "../is-running.js";
 
 /**
  * Runs a job unless another process on this machine does it now. `wait`: until that one is done, then runs (jobs look
  * first whether there is anything left to do); otherwise gives false at once. A lock of a process that is gone is void.
+ *
+ * @param lock path of the file that stands for the job while it runs
+ * @returns whether the job ran
  */
 export async function exclusively(lock: string, job: () => Promise<void>, { wait = false } = {}): Promise<boolean> {
   await mkdir(dirname(lock), { recursive: true });
@@ -21,6 +25,12 @@ export async function exclusively(lock: string, job: () => Promise<void>, { wait
   }
 }
 
+/** The number of the process that holds a lock; undefined when nobody does. */
+export async function holder(lock: string): Promise<number | undefined> {
+  const owner = Number(await readFile(lock, "utf8").catch(() => "0"));
+  return owner > 0 && isRunning(owner) ? owner : undefined;
+}
+
 async function taken(lock: string): Promise<boolean> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -29,9 +39,13 @@ async function taken(lock: string): Promise<boolean> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const owner = Number(await readFile(lock, "utf8").catch(() => "0"));
-    if (owner > 0 && isRunning(owner)) return false;
-    await rm(lock, { force: true });
+    if (await holder(lock)) return false;
+    // moved, not removed: of two that find it void one succeeds, and cannot take away the new lock of the other
+    const void_ = `${lock}.${randomUUID()}`;
+    await rename(lock, void_).catch(() => undefined);
+    const moved = Number(await readFile(void_, "utf8").catch(() => "0"));
+    if (moved > 0 && isRunning(moved)) await rename(void_, lock);
+    else await rm(void_, { force: true });
   }
   return false;
 }
