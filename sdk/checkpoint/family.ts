@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
+import { specSchema } from "../model/spec-schema.js";
 import type { ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
+import { parsed } from "../parsed.js";
 import type { Activation } from "../tensor/ops/activation.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import { withDefaults } from "./config-defaults.js";
@@ -23,7 +25,9 @@ export interface Family {
   /** intermediate values, bound as `$name` in every expression */
   let?: Record<string, string>;
   define?: Record<string, unknown>;
-  spec: Record<string, unknown>;
+  spec: Record<string, unknown> | string;
+  /** config.json holds the whole ModelSpec, as `moelab.spec`, and tensors have their canonical names */
+  storesSpec?: true;
   /** expression for the part of config.json that describes the language model, e.g. "=text_config ?? $" */
   config?: string;
   /**
@@ -128,6 +132,10 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
     completeMoe(layer.ffn);
   }
   checkSpec(spec);
+  parsed(specSchema, spec,
+    (why) =>
+      new MoeError("bad-config",
+        `load: by config.json and family "${family.family}" ${why} Check that the configuration is complete.`));
   return spec;
 }
 

@@ -58,6 +58,7 @@ function layoutsOf(pattern: string, family: Family): Layout[] {
 function makeLayouts(pattern: string, family: Family): Layout[] {
   const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = pattern.slice(0, pattern.length - factor.length);
+  if (family.storesSpec) return [{ name: pattern }];
   const found = family.names[whole] ?? biasOf(whole, family);
   const named = (found === undefined ? [] : [found].flat()).map(
     (entry): Layout => (typeof entry === "string" ? { name: entry } : entry)

@@ -52,7 +52,7 @@ export async function openPlaces(folder: string, config: Record<string, unknown>
   { spec: ModelSpec; family: Family; store: TensorStore; places: Map<string, Place>; notes: string[] }
 > {
   const base = await specFromConfig(config, asked);
-  const said = config.moelab === undefined ? base : withChanges(base, config.moelab);
+  const said = config.moelab === undefined || asked.storesSpec ? base : withChanges(base, config.moelab);
   const family = withTiedNames(said, asked);
   const read = dequantized(await openTensors(folder), blockSize(config));
   const { store, notes } = underFamilyNames(read, said, family);

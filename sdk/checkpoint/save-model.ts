@@ -15,7 +15,7 @@ import { type Family, familyOf, specFromConfig } from "./family.js";
 import { modelCard } from "./model-card.js";
 import { explainer, staysFloat32 } from "./name-map.js";
 import { plainConfig } from "./plain-config.js";
-import { plainExperts, type SpecAndWeights } from "./plain-experts.js";
+import { notExportable, plainExperts, type SpecAndWeights } from "./plain-experts.js";
 import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
 import { withoutTie } from "./tied-weights.js";
@@ -204,6 +204,10 @@ async function writePieces(
 }
 
 async function inLayout(layout: SaveLayout, model: SpecAndWeights, config: Record<string, unknown>, family: Family) {
+  if (family.storesSpec && layout !== "moelab")
+    throw notExportable("a model that was made from a ModelSpec has no Hugging Face configuration",
+      "Save with { layout: \"moelab\" }");
+  if (family.storesSpec) return { model, config: { ...config, moelab: { version: 2, spec: model.spec } } };
   if (layout === "moelab") {
     const changes = changesOf(model.spec, await specFromConfig(config, family));
     return { model, config: { ...config, ...(changes ? { moelab: changes } : {}) } };

@@ -94,7 +94,7 @@ export async function withoutTie(
   spec: ModelSpec,
   family: Family,
 ): Promise<Record<string, unknown>> {
-  if (spec.head.tied || !(await specFromConfig(config, family)).head.tied) return config;
+  if (family.storesSpec || spec.head.tied || !(await specFromConfig(config, family)).head.tied) return config;
   const said = { ...config, tie_word_embeddings: false };
   const [read, before] = [await specFromConfig(said, family), await specFromConfig(config, family)];
   before.head.tied = false;

@@ -3,7 +3,9 @@ import { resolveModel } from "../checkpoint/hub.js";
 import { MoeError } from "../errors.js";
 import { initialize } from "../model/initialize.js";
 import { Model } from "../model/model.js";
+import { specSchema } from "../model/spec-schema.js";
 import type { ModelSpec } from "../model/spec.js";
+import { parsed } from "../parsed.js";
 import { Rng } from "../tensor/index.js";
 import { loadTokenizer } from "../text/index.js";
 import { measureStage } from "./measure-stage.js";
@@ -26,9 +28,8 @@ export interface CreateOptions {
 /**
  * Begins with a new model of random weights.
  *
- * @param architecture a Hugging Face configuration (`vocab_size` may be left to the tokenizer), or a ModelSpec, of
- *   which a
- *   study can do everything but save
+ * @param architecture a Hugging Face configuration (`vocab_size` may be left to the tokenizer), or a ModelSpec
+ *   (saved with it, a folder opens in moelab alone)
  * @throws MoeError `bad-architecture`, `unknown-family`
  */
 export async function createStage(
@@ -46,7 +47,9 @@ export async function createStage(
         + "them.");
   }
   if (config && config.vocab_size === undefined && folder) config.vocab_size = (await loadTokenizer(folder)).size;
-  const spec = config ? await specFromConfig(config) : (architecture as ModelSpec);
+  const spec = config
+    ? await specFromConfig(config)
+    : parsed(specSchema, architecture, (why) => new MoeError("bad-architecture", `create: in the ModelSpec ${why}`));
   const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), gain));
   return { model, original: model, opened: { model, folder, config: config ?? {} },
     steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };

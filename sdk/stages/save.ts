@@ -1,5 +1,4 @@
 import { type Saved, saveModel, type SaveOptions } from "../checkpoint/save-model.js";
-import { MoeError } from "../errors.js";
 import { provenance } from "../evaluate/index.js";
 import { ready } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
@@ -17,11 +16,8 @@ export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardB
 export async function saveStage(study: StudyState, folder: string, options: SaveStageOptions = {}): Promise<Saved> {
   await ready();
   const { opened, model, original, steps } = study;
-  const { config } = opened;
-  if (Object.keys(config).length === 0)
-    throw new MoeError("no-config",
-      `save: ${model.id} was created from a ModelSpec, which says nothing to other software; accepted is a `
-        + "model of a Hugging Face configuration. Use moe.create(config).");
+  // a model that was made from a ModelSpec has no configuration: its own says the spec
+  const config = Object.keys(opened.config).length > 0 ? opened.config : { model_type: "moelab" };
   const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
   const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
   let bar: ReturnType<typeof progress> | undefined;

@@ -50,13 +50,37 @@ test("the same seed gives the same model, another seed another", async () => {
   assert.is.not(await print(1), await print(2));
 });
 
-test("a spec will do, but has no configuration to be saved with", async () => {
+test("a spec will do: it is saved with it, and a folder of it opens with the same logits", async () => {
   const { spec } = (await create(config)).model;
   const study = await create(spec).train({ data, steps: 2, items: 8, batch: 4 });
   assert.equal(study.model.spec, spec);
-  assert.is((await rejects(from(study).save("nowhere"))).code, "no-config");
+  const merged = await from(study).profile({ data }).merge({ method: "m-smoe", keep: 2 });
+  const folder = join(await mkdtemp(join(tmpdir(), "moelab-")), "model");
+  await from(merged).save(folder);
+  const again = await load(folder);
+  assert.equal(again.model.spec, merged.model.spec);
+  const batch = { ids: data[0].ids };
+  const logits = async (model: typeof again.model) => {
+    const run = await model.forward(batch);
+    const values = Array.from(await run.logits.data());
+    run.dispose();
+    return values;
+  };
+  assert.equal(await logits(again.model), await logits(merged.model));
+  await from(await from(again).profile({ data }).prune({ method: "frequency", keep: 1 })).save(`${folder}-2`);
+  assert.is((await load(`${folder}-2`)).model.spec.decoder.layers.length, 2);
+  const no = await rejects(from(again).save(`${folder}-3`, { layout: "expanded" }));
+  assert.is(no.code, "not-exportable");
+  await rm(join(folder, ".."), { recursive: true });
+});
+
+test("what is no architecture is refused before anything is made", async () => {
+  const { spec } = (await create(config)).model;
   assert.is((await rejects(Promise.resolve(create(spec).train({ steps: 2 })))).code, "no-data");
   assert.is((await rejects(Promise.resolve(create({} as never)))).code, "bad-architecture");
+  const wrong = await rejects(Promise.resolve(create({ ...spec, width: -1 })));
+  assert.is(wrong.code, "bad-architecture");
+  assert.match(wrong.message, /width is -1; accepted is at least 1/);
 });
 
 test.run();

@@ -1,0 +1,182 @@
+import * as v from "valibot";
+import type { Activation } from "../tensor/ops/activation.js";
+import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentionSpec, LightningAttentionSpec,
+  MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec, SoftmaxAttentionSpec } from "./attention-spec.js";
+import type { NormSpec } from "./norm-spec.js";
+import type { RouterSpec } from "./router-spec.js";
+import type { DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec, PositionSpec,
+  ResidualFactors, StackSpec } from "./spec.js";
+
+// The one schema of specs, for what comes from families, from users, from plans and from files. The compiler holds it
+// to the interfaces: a key that either side lacks is an error.
+
+type Schema<T> = v.GenericSchema<unknown, T>;
+type Entries<T> = { [K in keyof T]-?: Schema<T[K]> };
+const object = <T extends object>(entries: Entries<T>): Schema<T> => v.strictObject(entries) as unknown as Schema<T>;
+const kinds = <T extends object>(key: string, ...schemas: Schema<T>[]): Schema<T> =>
+  v.variant(key, schemas as never) as unknown as Schema<T>;
+const maybe = v.optional;
+
+/** Lengths beyond this are no model's: vocabularies have some 300 thousand words, layers 65 thousand numbers. */
+const MAX_LENGTH = 2 ** 31;
+/** Ten times the experts of all layers of the largest published models together. */
+const MAX_EXPERTS = 1_000_000;
+const MAX_LAYERS = 10_000;
+
+const number = v.pipe(v.number(), v.finite());
+const whole = v.pipe(number, v.integer(), v.minValue(0), v.maxValue(MAX_LENGTH));
+const count = v.pipe(number, v.integer(), v.minValue(1), v.maxValue(MAX_LENGTH));
+const flag = v.boolean();
+const eps = v.pipe(number, v.minValue(0));
+const list = <T>(item: Schema<T>, most = MAX_EXPERTS) => v.pipe(v.array(item), v.maxLength(most));
+
+const activation: Schema<Activation> = v.picklist(["relu", "silu", "gelu", "gelu-tanh"]);
+
+const norm: Schema<NormSpec> = object({ kind: v.picklist(["rms", "layer"]), eps, offset: maybe(number),
+  bias: maybe(flag) });
+
+const router: Schema<RouterSpec> = object({
+  kind: v.picklist(["softmax", "sigmoid", "chosen-softmax", "sparsemixer"]),
+  topK: count,
+  normalize: flag,
+  normalizeP: maybe(number),
+  scale: number,
+  bias: flag,
+  choiceBias: maybe(flag),
+  groups: maybe(
+    object<NonNullable<RouterSpec["groups"]>>({ count, keep: count, rank: v.picklist(["best", "best-two"]) }),
+  ),
+  jitter: maybe(number),
+  gates: maybe(v.picklist(["output", "input"])),
+  outputScale: maybe(number),
+  capacity: whole,
+  masked: maybe(list(whole)),
+  maskBy: maybe(v.literal("released-product")),
+  skipBelow: maybe(number),
+  merge: maybe(v.literal("sequence")),
+  combine: maybe(flag),
+});
+
+const amplitudes = { length: number, short: list(number), long: list(number), shortAmplitude: number,
+  longAmplitude: number };
+const scaling = kinds<RotaryScaling>("kind", v.strictObject({ kind: v.literal("linear"), factor: number }),
+  v.strictObject({ kind: v.literal("dynamic"), factor: number, length: number }),
+  v.strictObject({ kind: v.literal("ntk"), alpha: number }),
+  v.strictObject({ kind: v.literal("llama3"), factor: number, low: number, high: number, length: number }),
+  v.strictObject({ kind: v.literal("yarn"), factor: number, length: number, fast: number, slow: number, truncate: flag,
+    amplitude: number }), v.strictObject({ kind: v.literal("longrope"), ...amplitudes }));
+
+const rotary: Schema<RotarySpec> = object({ theta: v.pipe(number, v.gtValue(0)), dim: whole, interleaved: flag,
+  scaling: maybe(scaling) });
+
+const softmax: Schema<SoftmaxAttentionSpec> = object({
+  kind: v.literal("softmax"),
+  heads: count,
+  kvHeads: count,
+  headDim: count,
+  scale: number,
+  causal: flag,
+  window: maybe(count),
+  chunk: maybe(count),
+  bias: object<SoftmaxAttentionSpec["bias"]>({ q: flag, k: flag, v: flag, o: flag }),
+  rotary: maybe(rotary),
+  qkNorm: maybe(
+    object<QkNormSpec>({ over: v.picklist(["head", "all"]), when: v.picklist(["before-rotary", "after-rotary"]), eps,
+      gain: flag, offset: maybe(number) }),
+  ),
+  clip: maybe(number),
+  sinks: maybe(flag),
+  temperature: maybe(object<NonNullable<SoftmaxAttentionSpec["temperature"]>>({ floor: number, scale: number })),
+  outputGate: maybe(flag),
+  relative: maybe(
+    object<NonNullable<SoftmaxAttentionSpec["relative"]>>({ buckets: count, maxDistance: count, bidirectional: flag,
+      own: flag }),
+  ),
+});
+
+const attention = kinds<AttentionSpec>("kind", softmax,
+  object<LatentAttentionSpec>({ kind: v.literal("latent"), heads: count, qRank: whole, kvRank: count, nopeDim: count,
+    ropeDim: count, valueDim: count, scale: number, causal: flag, eps,
+    bias: object<LatentAttentionSpec["bias"]>({ q: flag, kv: flag, o: flag }), rotary }),
+  object<LightningAttentionSpec>({ kind: v.literal("lightning"), heads: count, headDim: count, decay: number,
+    activation, eps }),
+  object<DeltaAttentionSpec>({ kind: v.literal("delta"), keyHeads: count, valueHeads: count, keyDim: count,
+    valueDim: count, kernel: count, activation, eps }),
+  object<RoutedHeadsSpec>({ kind: v.literal("routed-heads"), experts: count, kvHeads: count, headDim: count,
+    scale: number, causal: flag, rotary, router }),
+  object<ConvolutionSpec>({ kind: v.literal("convolution"), kernel: count, bias: flag }),
+  object<MambaSpec>({ kind: v.literal("mamba"), inner: count, state: count, kernel: count, stepRank: count, activation,
+    bias: object<MambaSpec["bias"]>({ in: flag, convolution: flag }), eps: maybe(eps) }));
+
+const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: count, activation, gated: flag,
+  bias: flag });
+
+const expert = kinds<ExpertSpec>("form", v.strictObject({ form: v.literal("dense"), width: count }),
+  v.strictObject({ form: v.literal("low-rank-sparse"), width: count, rank: whole, rows: v.record(v.string(), whole) }),
+  v.strictObject({ form: v.literal("zero"), width: whole }));
+
+const moe: Schema<MoeFfnSpec> = object({
+  kind: v.literal("moe"),
+  experts: v.pipe(count, v.maxValue(MAX_EXPERTS)),
+  expertOf: list(v.pipe(number, v.integer(), v.minValue(-1))),
+  slots: list(expert),
+  shared: maybe(dense),
+  sharedGate: maybe(flag),
+  router,
+  activation,
+  gated: flag,
+  bias: flag,
+  outputBias: maybe(flag),
+  clamp: maybe(number),
+});
+const wholeMoe = v.pipe(moe,
+  v.check(({ experts, expertOf }) => expertOf.length === experts, "expertOf has a number for each router output"),
+  v.check(({ slots, expertOf }) => expertOf.every((slot) => slot < slots.length), "expertOf names stored experts"),
+  v.check(({ experts, router: { topK } }) => topK <= experts, "topK is at most the number of router outputs"),
+  v.check(({ experts, router: { masked } }) => !masked?.some((output) => output >= experts),
+    "masked names router outputs"));
+
+const factors: Schema<ResidualFactors> = object({ stream: number, block: number });
+const ffn = v.lazy((input) => ((input as { kind?: unknown } | null)?.kind === "dense" ? dense : wholeMoe));
+
+/** A layer of a spec: {@link LayerSpec}. */
+export const layerSchema: Schema<LayerSpec> = object({
+  attention: maybe(attention),
+  cross: maybe(softmax),
+  ffn: maybe(ffn as Schema<DenseFfnSpec | MoeFfnSpec>),
+  norm,
+  normPlace: maybe(v.picklist(["before", "after", "output"])),
+  residual: maybe(
+    object<NonNullable<LayerSpec["residual"]>>({ base: maybe(v.picklist(["stream", "normed"])), attention: factors,
+      ffn: factors }),
+  ),
+});
+
+const stack: Schema<StackSpec> = object({
+  embedding: object<EmbeddingSpec>({
+    scale: number,
+    shared: maybe(flag),
+    width: maybe(count),
+    position: maybe(
+      kinds<PositionSpec>("kind", v.strictObject({ kind: v.literal("learned"), count, offset: whole }),
+        v.strictObject({ kind: v.literal("sinusoidal"), pad: whole })),
+    ),
+    tokenTypes: maybe(count),
+    norm: maybe(norm),
+  }),
+  layers: list(layerSchema, MAX_LAYERS),
+  finalNorm: maybe(norm),
+});
+
+/** An architecture: {@link ModelSpec}. */
+export const specSchema: Schema<ModelSpec> = object({
+  family: v.string(),
+  vocab: count,
+  width: count,
+  decoder: stack,
+  encoder: maybe(stack),
+  head: object<HeadSpec>({ tied: flag, scale: number, bias: flag,
+    transform: maybe(object<NonNullable<HeadSpec["transform"]>>({ activation, norm })) }),
+  tokens: object<ModelSpec["tokens"]>({ pad: maybe(whole), bos: maybe(whole), eos: list(whole),
+    decoderStart: maybe(whole) }),
+});
