@@ -9,6 +9,7 @@ import type { Dtype } from "../tensor/formats/dtype.js";
 import { encode } from "../tensor/formats/index.js";
 import { trimHeap } from "../tensor/index.js";
 import { changesOf } from "./changed-layers.js";
+import { modelDtype, withDtype } from "./config-dtype.js";
 import { configText } from "./config-text.js";
 import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype } from "./disk-tensors.js";
 import { type Family, familyOf, specFromConfig } from "./family.js";
@@ -72,8 +73,6 @@ export interface Saved {
   /** of weights that an earlier save of the same had written before it was cut off */
   resumedBytes: number;
 }
-
-const TORCH_NAMES: Partial<Record<Dtype, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 /** written last, when all others are there */
 const OWN_FILES = ["moelab.json", "config.json"];
 const KEPT_FILES = new RegExp(
@@ -216,12 +215,6 @@ async function inLayout(layout: SaveLayout, model: SpecAndWeights, config: Recor
   return { model: plain, config: await plainConfig(config, plain.spec, family) };
 }
 
-/** Transformers 4 reads `torch_dtype`, transformers 5 `dtype`: the word that is there. */
-function withDtype(config: Record<string, unknown>, dtype: SaveOptions["dtype"]): Record<string, unknown> {
-  if (!dtype) return config;
-  return { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: TORCH_NAMES[dtype] };
-}
-
 function tensorsOf(
   { spec, weights }: SpecAndWeights,
   config: Record<string, unknown>,
@@ -241,11 +234,6 @@ function tensorsOf(
     const own = storedDtype(weights.info(name), modelDtype(config));
     return dtype && own !== dtype && staysFloat32(name, family, dtype) ? "F32" : dtype ?? own;
   }, original);
-}
-
-function modelDtype(config: Record<string, unknown>): Dtype {
-  const named = config.dtype ?? config.torch_dtype;
-  return (Object.keys(TORCH_NAMES) as Dtype[]).find((dtype) => TORCH_NAMES[dtype] === named) ?? "F32";
 }
 
 /**
