@@ -1,5 +1,6 @@
 /** A whole number that a text writes with a point or an exponent (`7.0`). Inside a string nothing matches. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/g;
+const BARE_WORD = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
 const MARK = "\u0001float ";
 
 /**
@@ -14,7 +15,7 @@ export function configText(config: Record<string, unknown>, like?: string): stri
   const marked: unknown = like === undefined
     ? undefined
     : JSON.parse(
-      like.replace(TOKEN,
+      withoutBareWords(like).replace(TOKEN,
         (token) => (token.startsWith("\"") || !Number.isInteger(Number(token)) ? token : JSON.stringify(MARK + token))),
     );
   return `${
@@ -26,6 +27,7 @@ export function configText(config: Record<string, unknown>, like?: string): stri
 }
 
 function markFloats(value: unknown, like: unknown): unknown {
+  if (value === Infinity || value === -Infinity) return MARK + String(value);
   if (typeof value === "number")
     return typeof like === "string" && like.startsWith(MARK) && Number(like.slice(MARK.length)) === value
       ? like
@@ -37,4 +39,10 @@ function markFloats(value: unknown, like: unknown): unknown {
       ([key, item]) => [key, markFloats(item, (like as Record<string, unknown> | null | undefined)?.[key])]
     ),
   );
+}
+
+/** Python's json writes Infinity and NaN bare: the first is a number that JSON can say, the second says nothing. */
+export function withoutBareWords(text: string): string {
+  return text.replace(BARE_WORD,
+    (token) => token.startsWith("\"") ? token : token === "NaN" ? "null" : token.replace("Infinity", "1e999"));
 }

@@ -108,7 +108,7 @@ export function familyOf(config: Record<string, unknown>): Family {
   throw new MoeError("unknown-family",
     `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is `
       + `${recognised}; known are ${known}. Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How `
-      + `to add an architecture") and try it with \`moelab family check DIR --family FILE\`.`);
+      + `to add an architecture"), try it with \`moelab family check DIR --family FILE\` and load with { family }.`);
 }
 
 /**

@@ -58,12 +58,29 @@ export async function openPlaces(folder: string, config: Record<string, unknown>
   const { store, notes } = underFamilyNames(read, said, family);
   try {
     const tied = await tiedWeights(said, family, store);
+    refuseScaled(store);
     return { spec: tied.spec, family, store, places: mapNames(tied.spec, family, store),
       notes: [...notes, ...tied.notes] };
   } catch (error) {
     await read.close();
     if (error instanceof MoeError) error.message = [error.message, ...notes].join(" ");
     throw error;
+  }
+}
+
+/** Codes that are read without their scales would be another model: no "unused" of a family file makes them right. */
+function refuseScaled(store: TensorStore): void {
+  for (const scale of store.names()) {
+    const codes = scale.replace(/_scale(_inv|_2)?$/, "");
+    if (codes === scale || !store.has(codes)) continue;
+    const { dtype, shape } = store.info(codes);
+    if (["F64", "F32", "F16", "BF16"].includes(dtype)) continue;
+    throw new FormatError("quantized",
+      `load: ${codes} is ${dtype} [${shape}] with scales ${scale} [${
+        store.info(scale).shape
+      }]; accepted are fp8 with one `
+        + "scale per block (weight_scale_inv) and MXFP4. Load the checkpoint in bfloat16, or convert it: without its "
+        + "scales the model would be another.");
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError } from "../errors.js";
+import { withoutBareWords } from "./config-text.js";
 import { jsonMembers } from "./json-members.js";
 
 const MAX_CONFIG_BYTES = 16 << 20;
@@ -21,7 +22,7 @@ export async function readConfig(folder: string): Promise<Record<string, unknown
       `load: ${path} has ${text.length} bytes; accepted are ${MAX_CONFIG_BYTES}. This is no model configuration.`);
   try {
     for (const _ of jsonMembers(text)); // refuses what is no object, and what nests deeper than the stack
-    return JSON.parse(text) as Record<string, unknown>;
+    return JSON.parse(withoutBareWords(text)) as Record<string, unknown>;
   } catch (error) {
     throw new FormatError("bad-config",
       `load: ${path} is not a JSON object (${(error as Error).message}); accepted is a JSON object. Fetch `

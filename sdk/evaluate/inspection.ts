@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { specFromConfig } from "../checkpoint/family.js";
+import { readFamily, specFromConfig } from "../checkpoint/family.js";
 import { headerSummary } from "../checkpoint/header-summary.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { readConfig } from "../checkpoint/read-config.js";
@@ -75,25 +75,31 @@ export class Inspection implements Displayable {
 /**
  * Reads a checkpoint's headers and no weight. A model of an unknown family still shows its tensors.
  *
+ * @param options.family a family file of one's own
  * @param model a folder, a .safetensors or .gguf file, a bundled name, or a hub id
  * @example await inspectModel("OLMoE-1B-7B-0924")
  */
-export async function inspectModel(model: string): Promise<Inspection> {
+export async function inspectModel(model: string, options: { family?: string } = {}): Promise<Inspection> {
   const path = await resolveModel(model);
   // the card is made while the headers are read
   const counting = headerSummary(path);
   counting.catch(() => undefined);
-  const card = await cardOf(path);
+  const card = await cardOf(path, options.family);
   const tensors = await counting;
   if (typeof card === "string") return new Inspection(model, [], tensors, card);
   return new Inspection(model, card ? [...card, bytesByDtype(tensors)] : [], tensors);
 }
 
 /** The architecture card; why there is none, in words; undefined without a config.json. */
-async function cardOf(path: string): Promise<ReturnType<typeof architectureCard> | string | undefined> {
+async function cardOf(
+  path: string,
+  family?: string,
+): Promise<ReturnType<typeof architectureCard> | string | undefined> {
   if (!(await stat(join(path, "config.json")).catch(() => undefined))) return undefined;
   try {
-    return architectureCard(await specFromConfig(await readConfig(path)));
+    return architectureCard(
+      await specFromConfig(await readConfig(path), family === undefined ? undefined : readFamily(family)),
+    );
   } catch (error) {
     if (!(error instanceof MoeError)) throw error;
     return error.message;

@@ -106,6 +106,8 @@ async function list(
   for await (const { type, path, size, oid, lfs, xetHash } of listFiles({ ...hub, repo: name, revision: commit,
     recursive: true })) {
     if (type !== "file") continue;
+    // a training log may be named by the time of day; nothing that a model needs is
+    if (typeof path === "string" && path.includes(":")) continue;
     // path and hash become file names here
     if (typeof path !== "string" || !/^[^\\\0:]+$/.test(path)
       || path.split("/").some((part) => ["", ".", ".."].includes(part)))
