@@ -16,6 +16,7 @@ export { type Changed, create, type Evaluated, from, load, type Loaded, type Pla
 export { loadPlan } from "./plan/plan-file.js";
 export type { LayerPlan, Plan, RouterPlan, SlotRecipe } from "./plan/plan.js";
 export { effectiveExperts } from "./profile/effective-experts.js";
+export { loadProfile } from "./profile/profile-file.js";
 export { type LayerProfile, type Profile, usage } from "./profile/profile.js";
 export { EagerPruning } from "./prune/eager-pruning.js";
 export { type Arm, Comparison } from "./stages/compare.js";

@@ -3,6 +3,7 @@ import { publishedStudy } from "./experiment/published-study.js";
 import { defineMethod, methodList } from "./methods.js";
 import { create, from, load } from "./pipeline.js";
 import { loadPlan } from "./plan/plan-file.js";
+import { loadProfile } from "./profile/profile-file.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import type { Study } from "./stages/study.js";
 import { ready } from "./tensor/index.js";
@@ -26,6 +27,8 @@ export const moe = {
   loadPlan,
   /** what a study of a paper found: `const study = await moe.study("mc-smoe")`, then `study.verdicts()` */
   study: publishedStudy,
+  /** a profile that `study.saveProfile` wrote, checked: `.profile({ from })` takes it */
+  loadProfile,
   /** all methods with their papers */
   methods: methodList,
   tasks: listTasks,

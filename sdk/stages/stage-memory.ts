@@ -9,7 +9,8 @@ import { watchMemory } from "../tensor/peak-memory.js";
 import { train } from "../train/train.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Table, table } from "../view/table.js";
-import { measure, USUAL, withDecoderMask } from "./profile.js";
+import { withDecoderMask } from "./calibrate.js";
+import { measure, USUAL } from "./profile.js";
 import type { StudyState } from "./study-state.js";
 import { type DataOptions, taskData } from "./task-data.js";
 

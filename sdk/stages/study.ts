@@ -1,5 +1,7 @@
 import { inspect } from "node:util";
+import { MoeError } from "../errors.js";
 import type { Model } from "../model/model.js";
+import { saveProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
 import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import type { Evaluation } from "./evaluation.js";
@@ -27,6 +29,18 @@ export class Study implements Displayable {
     this.plan = state.plan && new StudyPlan(state.plan, state.profile);
     this.warnings = state.warnings ?? [];
     Object.freeze(this);
+  }
+
+  /**
+   * Writes the profile as JSON; `moe.loadProfile` reads it, `.profile({ from })` goes on from it.
+   *
+   * @throws MoeError `wrong-order` before anything was measured
+   */
+  async saveProfile(path: string): Promise<void> {
+    if (!this.profile)
+      throw new MoeError("wrong-order",
+        `profile: nothing was measured about ${this.model.id} yet. Call .profile() before.`);
+    await saveProfile(path, this.profile);
   }
 
   [DISPLAY](): Promise<MimeBundle> {
