@@ -60,6 +60,10 @@ if (!process.argv.includes("--no-types")) {
     stdio: "inherit",
   });
   if (existsSync("kernels/moelab/build.mjs")) (await import("./kernels/moelab/build.mjs")).buildKernelTypes();
+  // tfjs-core's own types name these; a project whose tsconfig leaves them out compiles all the same
+  const types = "dist/types/sdk/index.d.ts";
+  const needed = ["types=\"node\"", "types=\"long\"", "lib=\"dom\""].map((what) => `/// <reference ${what} />\n`);
+  writeFileSync(types, needed.join("") + readFileSync(types, "utf8"));
 }
 writeFileSync("dist/licences.txt", licences(built.flat().flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 writeFileSync("dist/.built", new Date().toISOString());
