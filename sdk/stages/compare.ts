@@ -1,9 +1,8 @@
-import { inspect } from "node:util";
 import { cost, type PairedInterval, pairedT } from "../evaluate/index.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Chart, charts } from "../view/index.js";
 import { progress } from "../view/progress.js";
 import { type Table, table } from "../view/table.js";
+import { Tabular } from "../view/tabular.js";
 import { type ChangeOptions, changeStage } from "./change.js";
 import { evaluateStage, testBed } from "./evaluate.js";
 import { type TaskScore } from "./evaluation.js";
@@ -38,8 +37,10 @@ export interface ArmRow {
 }
 
 /** Scores of several arms on the same items, the model as loaded first. */
-export class Comparison implements Displayable {
-  constructor(readonly title: string, readonly rows: readonly ArmRow[]) {}
+export class Comparison extends Tabular {
+  constructor(readonly title: string, readonly rows: readonly ArmRow[]) {
+    super();
+  }
 
   table(): Table {
     return table(this.rows.map(({ arm, scores, parameters, sizeBytes, flopsPerToken, difference }) => {
@@ -84,14 +85,6 @@ export class Comparison implements Displayable {
       ),
       { quality: "exact match (%), 95 % interval" },
     );
-  }
-
-  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
   }
 }
 
