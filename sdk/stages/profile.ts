@@ -41,8 +41,14 @@ export const USUAL: readonly Statistic[] = ["usage", "routerLogits", "coactivati
 /**
  * Measures the model on training items: which experts run, how alike their router logits are, and what else is asked
  * for.
+ *
+ * @param on data of an earlier profile, in place of what the options choose
  */
-export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
+export async function profileStage(
+  study: StudyState,
+  options: ProfileOptions = {},
+  on?: Calibration,
+): Promise<StudyState> {
   const took = measureStage();
   const { model } = study;
   limitMemory(model, options);
@@ -53,7 +59,7 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
   const { data: _, signal, from, ...shown } = options;
   const { statistics = [...USUAL], state } = options;
   const before = from === undefined ? undefined : await givenProfile(from, await model.weights.fingerprint());
-  const calibration = before ? await calibrationOf(study, before, options) : await calibrate(study, options);
+  const calibration = on ?? (before ? await calibrationOf(study, before, options) : await calibrate(study, options));
   const tensors = before ? {} : await measureTensors(model, calibration, statistics, signal);
   const profile = before ?? await measure(model, calibration, statistics, signal, tensors, state);
   const { id } = calibration;
