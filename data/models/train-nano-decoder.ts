@@ -78,7 +78,8 @@ async function pretrain(): Promise<void> {
         ),
       );
     },
-    state: { folder: `${work}/${name}-seed-${args.seed}${trial ? "-trial" : ""}-state`, every: 100 },
+    state: { folder: `${work}/${name}-seed-${args.seed}${trial ? "-trial" : ""}-state`, every: 100,
+      key: [name, args.seed, mixture, window, characters] },
     onStep: ({ step, steps, loss, tokens }) => {
       [sum, count] = [sum + loss, count + 1];
       if (step % 50 && step !== steps) return;

@@ -113,7 +113,7 @@ async function run(name: string, trainable: Trainable, options: TrainOptions) {
   let tokens = 0, sum = 0, count = 0;
   return train(trainable, {
     ...options,
-    state: { folder: `${work}/${name}`, every: 250 },
+    state: { folder: `${work}/${name}`, every: 250, key: [name, seed, phases] },
     onStep: ({ step, steps, loss, tokens: seen, timeMs }) => {
       [tokens, sum, count] = [tokens + seen, sum + loss, count + 1];
       if (step % 50 && step !== steps) return;

@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 import { readdir, stat } from "node:fs/promises";
 import { MoeError, suggest } from "../errors.js";
+import { recovered } from "../files/workplace.js";
 import { packageFile } from "../package-file.js";
 import type { DownloadOptions } from "./hub/download-model.js";
 import { hubEnvironment } from "./hub/hub-environment.js";
@@ -25,6 +26,7 @@ export async function resolveModel(
   ref: string,
   { env = process.env, ...options }: ResolveModelOptions = {},
 ): Promise<string> {
+  await recovered(ref);
   if (await stat(ref).catch(() => undefined)) return ref;
   const bundled = await bundledModels();
   if (bundled.includes(ref)) return packageFile(`data/models/${ref}`);
@@ -41,12 +43,6 @@ export async function resolveModel(
     return await (await import("./hub/download-model.js")).downloadModel(id, hubEnvironment(env), options);
   } catch (error) {
     // the hub answers 401 for a model that is not there, as for one that is private
-    // most ids that the hub does not show are folders with a slip of the pen
-    if (!oneWord && error instanceof MoeError && ["not-found", "not-allowed", "hub-unreachable"].includes(error.code))
-      throw new MoeError(error.code,
-        `load: there is no folder "${ref}" here, and as a model of the hub: ${error.message}`, {
-        cause: error,
-      });
     if (oneWord && error instanceof MoeError && ["not-found", "not-allowed"].includes(error.code))
       throw none(` (the hub has no "${ref}" that it shows)`, error);
     throw error;

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { FormatError, MoeError } from "../errors.js";
+import { recovered } from "../files/workplace.js";
 import { Model } from "../model/model.js";
 import type { ModelSpec } from "../model/spec.js";
 import { withChanges } from "./changed-layers.js";
@@ -36,6 +37,7 @@ export async function openModel(
   folder: string,
   options: { id?: string; keep?: boolean; memory?: number; family?: Family } = {},
 ): Promise<OpenedModel> {
+  await recovered(folder);
   await refuseHalfWritten(folder);
   const config = await readConfig(folder);
   const { spec, places, store, family, notes } = await openPlaces(folder, config, options.family ?? familyOf(config));

@@ -1,51 +1,53 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as v from "valibot";
 import { MoeError } from "../errors.js";
-import { isRunning } from "../is-running.js";
+import { UNFINISHED, workOf, Workplace } from "../files/workplace.js";
+import { foreignToSave } from "./saved-files.js";
 
-const JOURNAL = "moelab-unfinished.json";
-
-interface Entry {
-  version: 1; /** says what is being written, from which weights */
+interface SaveToOpen {
   key: string;
-  process: number;
-  pieces: number;
+  /** pieces of the whole */
   of: number;
+  overwrite?: boolean;
 }
 
-/** Folders that this process is writing. */
-const active = new Set<string>();
+const pieces = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Entry = v.object({ version: v.literal(2), /** says what is being written, from which weights */ key: v.string(),
+  pieces, of: pieces });
 
 /**
- * How far a save has come, in the folder that it writes to: its first pieces, in the order that follows from its key,
- * are
- * on the disk. The folder holds this file from the first moment until it is whole, so that nothing takes it for a
- * model.
+ * How far a save has come: its first pieces, in the order that follows from its key, are on the disk. The workplace
+ * holds this file from the first moment until the folder is whole and in its place, so that nothing takes what is there
+ * for a model.
  */
 export class SaveJournal {
-  private constructor(private readonly folder: string, private readonly entry: Entry) {}
+  private constructor(readonly work: Workplace, private readonly entry: v.InferOutput<typeof Entry>) {}
 
   /**
-   * Begins, or goes on with what a save of the same key left behind; a folder of another one is emptied.
+   * Begins, or goes on with what a save of the same key left behind; what one of another key left is removed.
    *
-   * @throws MoeError `being-written` when somebody is at it
+   * @throws MoeError `folder-exists`, `being-written`, `not-ours`, `cannot-write`
    */
-  static async open(folder: string, key: string, of: number): Promise<SaveJournal> {
-    const left = await read(folder);
-    if (active.has(folder) || (left && left.process !== process.pid && isRunning(left.process))) {
-      throw new MoeError("being-written",
-        `save: ${folder} is being written by process ${left?.process ?? process.pid}; accepted is one save `
-          + "at a time. Wait for it, or stop it and save again.");
+  static async open(folder: string, { key, of, overwrite }: SaveToOpen): Promise<SaveJournal> {
+    const work = await Workplace.open(folder, { verb: "save", foreign: foreignToSave });
+    try {
+      if (existsSync(work.target) && !overwrite)
+        throw new MoeError("folder-exists",
+          `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);
+      await work.requireOurs();
+      const left = await read(work.folder);
+      const goesOn = left?.key === key && left.of === of && existsSync(work.next);
+      const journal = new SaveJournal(work, { version: 2, key, pieces: goesOn ? left.pieces : 0, of });
+      if (!goesOn) await rm(work.next, { recursive: true, force: true });
+      await mkdir(work.next, { recursive: true });
+      await journal.write();
+      return journal;
+    } catch (error) {
+      await work.close();
+      throw error;
     }
-    active.add(folder);
-    const goesOn = left?.key === key && left.of === of;
-    if (!goesOn) await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    const journal = new SaveJournal(folder, { version: 1, key, process: process.pid, pieces: goesOn ? left.pieces : 0,
-      of });
-    await journal.write();
-    return journal;
   }
 
   /** Pieces that are on the disk. */
@@ -59,51 +61,41 @@ export class SaveJournal {
     await this.write();
   }
 
-  /** The folder is whole. */
+  /** The folder is whole, and takes its place. */
   async finish(): Promise<void> {
-    await rm(join(this.folder, JOURNAL));
-    active.delete(this.folder);
+    await this.work.takePlace();
+    await this.work.close();
   }
 
   /** Keeps what is there for a later save, if it is worth it; then true. */
   async leave(keep: boolean): Promise<boolean> {
-    active.delete(this.folder);
-    if (keep && this.pieces > 0) return true;
-    await rm(this.folder, { recursive: true, force: true });
-    return false;
+    const worth = keep && this.pieces > 0;
+    await this.work.close(worth);
+    return worth;
   }
 
   /** Renamed into place, so that the journal is never half-written itself. */
   private async write(): Promise<void> {
-    const file = join(this.folder, JOURNAL);
+    const file = join(this.work.folder, UNFINISHED);
     await writeFile(`${file}.part`, JSON.stringify(this.entry), { flush: true });
     await rename(`${file}.part`, file);
   }
 }
 
-/** Where a save writes until the folder is whole. */
-export function unfinishedFolder(folder: string): string {
-  return `${folder}.part`;
-}
-
-export function isJournal(name: string): boolean {
-  return name.startsWith(JOURNAL);
-}
-
 /** @throws MoeError `half-written` for a folder that a save left behind */
 export async function refuseHalfWritten(folder: string): Promise<void> {
-  if (!existsSync(join(folder, JOURNAL))) return;
-  const entry = await read(folder);
+  const work = workOf(folder);
+  if (!work) return;
+  const entry = await read(work);
   throw new MoeError("half-written",
     `load: ${folder} was left half-written by a save that was cut `
       + `off${entry ? ` after ${entry.pieces} of ${entry.of} pieces` : ""}; accepted is a whole checkpoint. `
       + "Save the model again: it goes on from there.");
 }
 
-async function read(folder: string): Promise<Entry | undefined> {
+async function read(folder: string): Promise<v.InferOutput<typeof Entry> | undefined> {
   try {
-    const entry = JSON.parse(await readFile(join(folder, JOURNAL), "utf8")) as Entry;
-    return entry.version === 1 && Number.isInteger(entry.pieces) ? entry : undefined;
+    return v.parse(Entry, JSON.parse(await readFile(join(folder, UNFINISHED), "utf8")));
   } catch {
     return undefined;
   }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { MoeError, suggest } from "../errors.js";
+import { cannotWrite } from "../files/cannot-write.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
 import type { Dtype } from "../tensor/formats/dtype.js";
@@ -17,7 +18,7 @@ import { modelCard } from "./model-card.js";
 import { explainer, staysFloat32 } from "./name-map.js";
 import { plainConfig } from "./plain-config.js";
 import { notExportable, plainExperts, type SpecAndWeights } from "./plain-experts.js";
-import { isJournal, SaveJournal, unfinishedFolder } from "./save-journal.js";
+import { SaveJournal } from "./save-journal.js";
 import type { TensorStore } from "./tensor-store.js";
 import { withoutTie } from "./tied-weights.js";
 import { ShardedWriter } from "./write-sharded.js";
@@ -51,7 +52,7 @@ export interface SaveOptions {
   family?: Family;
   /** written to moelab.json and to the model card: where this model comes from, the plan that made it */
   provenance?: Record<string, unknown>;
-  /** replace a folder that is already there; default false */
+  /** replace a folder that an earlier save wrote and that holds nothing else; default false */
   overwrite?: boolean;
   /** a save that is cut off later goes on from at most so many bytes before; default 256 MiB */
   noteBytes?: number;
@@ -82,15 +83,13 @@ const KEPT_FILES = new RegExp(
 
 /**
  * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance
- * and a
- * sha256 of every file, and config.json last. The folder appears when it is whole. A save that fails leaves nothing.
- * One that
- * is stopped or killed leaves what it wrote under another name (`FOLDER.part`), which nothing takes for a model; the
- * same
- * save (the same weights, plan and options) goes on from there.
+ * and a sha256 of every file, and config.json last. The folder appears when it is whole. A save that fails leaves
+ * nothing. One that is stopped or killed leaves what it wrote under another name (`FOLDER.moelab-part`), which nothing
+ * takes for a model; the same save (the same weights, plan and options) goes on from there. One process at a time saves
+ * to a folder, and nothing is removed that no save wrote.
  *
- * @throws MoeError `folder-exists`, `being-written`, `not-exportable` when the layout cannot say this model,
- *   `disk-full`, `aborted`
+ * @throws MoeError `folder-exists`, `not-ours` for what may not be replaced, `being-written`, `not-exportable` when the
+ *   layout cannot say this model, `disk-full`, `cannot-write`, `aborted`
  */
 export async function saveModel(folder: string, model: SpecAndWeights, options: SaveOptions): Promise<Saved> {
   const layout = options.layout ?? "moelab";
@@ -121,8 +120,8 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
     JSON.stringify([await model.weights.fingerprint(), layout, config, options.maxShardBytes,
       all.map(({ name, dtype, shape }) => [name, dtype, shape])]),
   ).digest("hex");
-  const part = unfinishedFolder(resolve(folder));
-  const journal = await SaveJournal.open(part, key, pieces.length);
+  const journal = await SaveJournal.open(folder, { key, of: pieces.length, overwrite: options.overwrite });
+  const { next: part, folder: waiting } = journal.work;
   try {
     const resumedBytes = pieces.slice(0, journal.pieces).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     await writePieces(part, all, pieces, journal, options);
@@ -135,7 +134,7 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
         provenance: options.provenance ?? {} }));
     const text = configText(config,
       options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
-    const names = (await readdir(part)).filter((name) => !isJournal(name) && !OWN_FILES.includes(name));
+    const names = (await readdir(part)).filter((name) => !OWN_FILES.includes(name));
     const files = await Promise.all(
       names.map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size,
         sha256: await sha256(join(part, name)) })
@@ -149,7 +148,6 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
       `${JSON.stringify({ ...options.provenance, layout, layouts, leftOut, files: hashes }, null, 2)}\n`);
     await writeFile(join(part, "config.json"), text);
     await journal.finish();
-    await takePlace(part, folder);
     return { folder, layout, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0), files, layouts, leftOut,
       resumedBytes };
   } catch (error) {
@@ -158,10 +156,10 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
     if (stopped)
       throw new MoeError("aborted", "save: stopped at the caller's request; " + `${
         kept
-          ? "what was written waits in " + part + ", and the same save goes on from there"
+          ? "what was written waits in " + waiting + ", and the same save goes on from there"
           : "nothing was left behind"
       }.`);
-    throw error;
+    throw cannotWrite("save", folder, error);
   }
 }
 
@@ -273,15 +271,6 @@ function verbatim({ name, dtype, shape }: DiskTensor, original: TensorStore): Pi
 
 function bytesOf(tensors: readonly DiskTensor[]): number {
   return tensors.reduce((sum, { dtype, shape }) => sum + size(shape) * dtypeSizeBytes[dtype]!, 0);
-}
-
-/** A folder that is replaced is moved away first, so that at no time half of each is there. */
-async function takePlace(part: string, folder: string): Promise<void> {
-  const old = `${part}-old`;
-  await rm(old, { recursive: true, force: true });
-  if (existsSync(folder)) await rename(folder, old);
-  await rename(part, folder);
-  await rm(old, { recursive: true, force: true });
 }
 
 async function sha256(file: string): Promise<string> {

@@ -8,8 +8,7 @@ import type { LayerId } from "../model/spec.js";
 export interface Profile {
   version: 1;
   model: { id: string; fingerprint: string };
-  /** `options`: which items, as `.profile` was told; absent where batches were given */
-  data: { id: string; fingerprint: string; seed: number; options?: Record<string, unknown> };
+  data: { id: string; fingerprint: string; seed: number };
   /** non-padding tokens seen, per stack */
   tokens: { encoder?: number; decoder: number };
   layers: Record<LayerId, LayerProfile>;

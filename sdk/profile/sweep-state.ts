@@ -1,6 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -19,7 +18,7 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_00
 /** The file lies in the folder itself: a path could lead out of it. */
 const State = v.object({ key: v.string(), stack: v.picklist(["encoder", "decoder"]), layer: whole,
   file: v.pipe(v.string(), v.regex(/^(en|de)coder-\d+\.safetensors$/, "the name of a file of this folder is accepted")),
-  batches: whole, sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 is accepted")) });
+  batches: whole });
 
 /**
  * The activations of a sweep in a folder, so that a sweep that was cut off goes on after its last whole layer. The file
@@ -29,13 +28,11 @@ export class SweepState implements SweepKeeper {
   /** @param key tells apart runs that have nothing to do with each other: fingerprints of model, data and options */
   constructor(readonly folder: string, private readonly key: string) {}
 
-  /** @throws MoeError `state-of-another-run`; FormatError `bad-state` */
+  /** @throws MoeError `state-of-another-run` */
   async restore(activations: Activations): Promise<SweepPoint | undefined> {
     const state = await this.read();
     if (!state) return undefined;
-    const { stack, layer, file, batches, sha256 } = state;
-    if (await hashOf(join(this.folder, file)).catch(() => undefined) !== sha256)
-      throw badState(join(this.folder, file), "it is missing, or was changed after it was written.");
+    const { stack, layer, file, batches } = state;
     const store = await openTensors(join(this.folder, file));
     try {
       const read = async (name: string) => (store.has(name)
@@ -83,9 +80,7 @@ export class SweepState implements SweepKeeper {
         }
       })());
     const state = join(this.folder, STATE);
-    await writeFile(`${state}.part`,
-      JSON.stringify({ key: this.key, stack, layer, file, batches: batches.length,
-        sha256: await hashOf(join(this.folder, file)) }));
+    await writeFile(`${state}.part`, JSON.stringify({ key: this.key, stack, layer, file, batches: batches.length }));
     await rename(`${state}.part`, state);
     for (const name of await readdir(this.folder))
       if (/^(en|de)coder-\d+\.safetensors(\.part)?$/.test(name) && name !== file) await rm(join(this.folder, name));
@@ -94,23 +89,15 @@ export class SweepState implements SweepKeeper {
   private async read(): Promise<v.InferOutput<typeof State> | undefined> {
     if (!existsSync(join(this.folder, STATE))) return undefined;
     const text = await readFile(join(this.folder, STATE), "utf8");
-    const found = parsed(State, attempt(() => JSON.parse(text)), (why) => badState(join(this.folder, STATE), why));
+    const found = parsed(State, attempt(() => JSON.parse(text)),
+      (why) =>
+        new FormatError("bad-state",
+          `profile: ${join(this.folder, STATE)} is no state of a sweep: ${why} Remove the folder, or give another.`));
     if (found.key === this.key) return found;
     throw new MoeError("state-of-another-run",
       `profile: ${this.folder} holds the state of a run with another model, other data or other `
         + "statistics; accepted is a folder of this very run, or a new one. Remove the folder, or give another.");
   }
-}
-
-function badState(file: string, why: string): FormatError {
-  return new FormatError("bad-state",
-    `profile: ${file} is no state of a sweep: ${why} Remove the folder, or give another.`);
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const bytes of createReadStream(file)) hash.update(bytes as Buffer);
-  return hash.digest("hex");
 }
 
 function attempt(parse: () => unknown): unknown {

@@ -48,11 +48,10 @@ export interface StudyState {
  */
 export type Opened = Pick<OpenedModel, "model" | "folder" | "config"> & Partial<OpenedModel>;
 
-/** What a profile was measured on; `batches` throws `data-missing` where those of a loaded profile are not at hand. */
+/** The data that a profile was measured on. */
 export interface Calibration {
   id: string;
   fingerprint: string;
   seed: number;
-  options?: Record<string, unknown>;
-  readonly batches: TaskBatch[];
+  batches: TaskBatch[];
 }

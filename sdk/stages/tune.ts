@@ -48,7 +48,7 @@ export interface TuneOptions
    * they are.
    */
   sparsify?: { start?: number; settle?: number; beta?: number } | false;
-  /** keep the state in this folder and go on from it */
+  /** keep the state in this folder and go on from it; whatever else lies there stays as it is */
   state?: string;
   signal?: AbortSignal;
 }
@@ -64,7 +64,8 @@ export async function tuned(
     signal = kernelHost()?.signal, data: _, ...shown } = options;
   if (!Number.isInteger(steps) || steps < 1)
     throw new MoeError("bad-steps", `${stage}: steps is ${steps}; accepted is a whole number from 1.`);
-  const { groups } = await taskData(study.opened, "train", { ...options, items: options.items ?? steps * size }, stage);
+  const { groups, fingerprint } = await taskData(study.opened, "train", { ...options,
+    items: options.items ?? steps * size }, stage);
   const pool = groups.flatMap((group) => group.batches);
   const rng = new Rng(`${stage} ${options.seed ?? 0}`);
   const order = Array.from({ length: steps }, () => rng.int(pool.length));
@@ -85,8 +86,9 @@ export async function tuned(
   const bar = progress({ label: `${stage} ${study.model.id}`, total: steps, unit: "steps", signal });
   try {
     const experts = options.prune && new EagerPruning(trainable.spec, { ...options.prune, steps });
+    const teacher = alpha > 0 && options.state ? await study.original.weights.fingerprint() : undefined;
     await train(trainable, {
-      ...options,
+      ...shown,
       steps,
       lr,
       warmup,
@@ -95,9 +97,11 @@ export async function tuned(
       batch: (step) => slice(pool[order[step - 1]] as TrainingBatch, size),
       frozen: routers ? undefined : (name) => /\.router(\.bias)?$/.test(name),
       pruning: experts ?? rows,
-      state: options.state ? { folder: options.state, every: 50 } : undefined,
+      state: options.state
+        ? { folder: options.state, every: 50, key: [stage, fingerprint, size, routers, whole?.keep, teacher] }
+        : undefined,
       distill: alpha > 0
-        ? { ...options, alpha, teacher: (_: number, batch: TrainingBatch) => teacherLogits(study.original, batch) }
+        ? { ...shown, alpha, teacher: (_: number, batch: TrainingBatch) => teacherLogits(study.original, batch) }
         : undefined,
       onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(3)}`),
     });

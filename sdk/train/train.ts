@@ -10,7 +10,7 @@ import { distillationLoss, type DistillationOptions } from "./distillation-loss.
 import { balanceLoss, routerZLoss } from "./router-losses.js";
 import { schedule, type ScheduleName } from "./schedule.js";
 import type { TrainingPruning } from "./training-pruning.js";
-import { restoreState, saveState, type TrainingState } from "./training-state.js";
+import { KeptTraining, type TrainingState } from "./training-state.js";
 
 export interface TrainOptions {
   steps: number;
@@ -46,8 +46,12 @@ export interface TrainOptions {
   pruning?: TrainingPruning;
   /** after every optimiser step */
   onStep?(report: StepReport): void | Promise<void>;
-  /** folder that receives the state every so many steps, and that a run with the same folder goes on from */
-  state?: { folder: string; every: number };
+  /**
+   * Folder that receives the state every so many steps, and that the same run goes on from. What else lies there stays.
+   * `key` is, as JSON would have it, what the functions of these options depend on: data, seed, teacher. All other
+   * options and the weights at the start count as well.
+   */
+  state?: { folder: string; every: number; key: unknown };
   signal?: AbortSignal;
 }
 
@@ -71,7 +75,8 @@ export interface TrainResult {
  * Trains in place with AdamW. The same seed of data and weights on the same back end gives the same losses,
  * interrupted or not.
  *
- * @throws MoeError `aborted` (the state of the last save stays), `diverged` when the loss is not a number
+ * @throws MoeError `aborted` (the state of the last save stays), `diverged` when the loss is not a number,
+ *   `state-of-another-run`, `being-written`, `cannot-write`; FormatError `bad-state`
  */
 export async function train(model: Trainable, options: TrainOptions): Promise<TrainResult> {
   await ready();
@@ -84,8 +89,9 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
     params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
   const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params,
     first: zeros(), second: zeros(), pruning: options.pruning };
+  let kept: KeptTraining | undefined;
   try {
-    if (options.state) await restoreState(options.state.folder, state);
+    if (options.state) kept = await KeptTraining.open(options.state.folder, state, keyOf(model, options));
     while (state.step < steps) {
       if (signal?.aborted)
         throw new MoeError("aborted", `train: stopped after step ${state.step} of ${steps} at the caller's request.`);
@@ -123,13 +129,18 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
       state.timeMs += performance.now() - started;
       await options.onStep?.({ step, steps, loss: value, lr: lr * rate(step), timeMs: performance.now() - started,
         tokens: tokensOf(batch) });
-      if (options.state && (step % options.state.every === 0 || step === steps))
-        await saveState(options.state.folder, state);
+      if (kept && (step % options.state!.every === 0 || step === steps)) await kept.save();
     }
     return { losses: state.losses, steps, timeMs: state.timeMs };
   } finally {
     tf.dispose([state.first, state.second] as never);
+    await kept?.close();
   }
+}
+
+/** All that a run depends on besides its weights: functions are not in JSON, so the caller's key stands for them. */
+function keyOf({ spec }: Trainable, { state, signal: _, pruning: __, ...options }: TrainOptions): unknown {
+  return [state!.key, options, spec];
 }
 
 /** What the routers of a step chose, padding left out: [N, K], -1 for none. */

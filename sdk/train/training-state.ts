@@ -1,10 +1,10 @@
 import type { Variable } from "@tensorflow/tfjs-core";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
-import { MoeError } from "../errors.js";
+import { FormatError } from "../errors.js";
+import { StateFolder } from "../files/state-folder.js";
 import { tf } from "../tensor/index.js";
 import type { TrainingPruning } from "./training-pruning.js";
 
@@ -22,72 +22,101 @@ export interface TrainingState {
 }
 
 const KINDS = ["params", "first", "second"] as const;
+const [WEIGHTS, PRUNING] = ["weights.safetensors", "pruning.safetensors"];
 
-/** Writes weights and moments (float32) and the losses so far. The previous state stays until the new one is whole. */
-export async function saveState(folder: string, state: TrainingState): Promise<void> {
-  const next = `${folder}.part`;
-  await rm(next, { recursive: true, force: true });
-  await mkdir(next, { recursive: true });
-  const infos = KINDS.flatMap((kind) =>
-    state.names.map((name, i) => ({ name: `${kind}.${name}`, dtype: "F32" as const, shape: state[kind][i].shape }))
-  );
-  async function* data() {
-    for (const kind of KINDS) {
-      for (const [i, name] of state.names.entries()) {
-        const values = (await state[kind][i].data()) as Float32Array;
-        yield { name: `${kind}.${name}`, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
-      }
+const step = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9));
+const Progress = v.object({ step, losses: v.array(v.pipe(v.number(), v.finite())),
+  timeMs: v.pipe(v.number(), v.finite(), v.minValue(0)) });
+
+/** Keeps a training in a folder: weights and moments in float32, the losses so far, the memory of what prunes. */
+export class KeptTraining {
+  private constructor(
+    private readonly kept: StateFolder<v.InferOutput<typeof Progress>>,
+    private readonly state: TrainingState,
+  ) {}
+
+  /**
+   * Opens the folder and fills the state if the folder holds one of the same run: the same weights at the start, and
+   * the same `key`.
+   *
+   * @throws MoeError `state-of-another-run`, `being-written`, `cannot-write`; FormatError `bad-state`
+   */
+  static async open(folder: string, state: TrainingState, key: unknown): Promise<KeptTraining> {
+    const begun = createHash("sha256");
+    for (const [i, name] of state.names.entries())
+      begun.update(`${name} ${state.params[i].shape}\n`).update(await bytesOf(state.params[i]));
+    const kept = await StateFolder.open(folder, { verb: "train", kind: "training", schema: Progress,
+      key: [key, begun.digest("hex")] });
+    try {
+      const training = new KeptTraining(kept, state);
+      if (kept.data) await training.restore(kept.data);
+      return training;
+    } catch (error) {
+      await kept.close();
+      throw error;
     }
   }
-  await writeTensors(join(next, "state.safetensors"), infos, data());
-  if (state.pruning) {
-    const kept = Object.entries(await state.pruning.state());
-    await writeTensors(join(next, "pruning.safetensors"),
-      kept.map(([name, { length }]) => ({ name, dtype: "F32" as const, shape: [length] })), pieces(kept));
+
+  async save(): Promise<void> {
+    const { state } = this, { step, losses, timeMs } = state;
+    const infos = KINDS.flatMap((kind) =>
+      state.names.map((name, i) => ({ name: `${kind}.${name}`, dtype: "F32" as const, shape: state[kind][i].shape }))
+    );
+    async function* data() {
+      for (const kind of KINDS) {
+        for (const [i, name] of state.names.entries())
+          yield { name: `${kind}.${name}`, bytes: await bytesOf(state[kind][i]) };
+      }
+    }
+    const memory = state.pruning && Object.entries(await state.pruning.state());
+    await this.kept.replace({ step, losses, timeMs }, {
+      [WEIGHTS]: (path) => writeTensors(path, infos, data()),
+      ...(memory && {
+        [PRUNING]: (path) =>
+          writeTensors(path, memory.map(([name, { length }]) => ({ name, dtype: "F32", shape: [length] })),
+            memory.map(([name, values]) => ({ name, bytes: bytes(values) }))),
+      }),
+    });
   }
-  await writeFile(join(next, "state.json"),
-    JSON.stringify({ step: state.step, losses: state.losses, timeMs: state.timeMs }));
-  await rm(folder, { recursive: true, force: true });
-  await rename(next, folder);
-}
 
-async function* pieces(kept: [string, Float32Array][]) {
-  for (const [name, { buffer, byteOffset, byteLength }] of kept)
-    yield { name, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
-}
+  async close(): Promise<void> {
+    await this.kept.close();
+  }
 
-/** Fills the state from a folder if it holds one. @throws MoeError `state-of-another-run` when the variables differ */
-export async function restoreState(folder: string, state: TrainingState): Promise<void> {
-  if (!existsSync(join(folder, "state.json"))) return;
-  const store = await openTensors(join(folder, "state.safetensors"));
-  try {
-    for (const kind of KINDS) {
-      for (const [i, name] of state.names.entries()) {
-        const key = `${kind}.${name}`, variable = state[kind][i];
-        if (!store.has(key) || store.info(key).shape.join() !== variable.shape.join()) {
-          throw new MoeError("state-of-another-run",
-            `train: ${folder} holds no ${key} of shape [${variable.shape}]; it is the state of another run. `
-              + "Remove the folder, or give another.");
+  private async restore(progress: v.InferOutput<typeof Progress>): Promise<void> {
+    const { kept, state } = this;
+    const [weights, memory] = [kept.file(WEIGHTS), kept.file(PRUNING)];
+    if (!weights || progress.losses.length !== progress.step || !memory !== !state.pruning)
+      throw new FormatError("bad-state",
+        `train: ${kept.folder} holds no whole state of a training. Remove its moelab-training.json, or give another.`);
+    const store = await openTensors(weights);
+    try {
+      for (const kind of KINDS) {
+        for (const [i, name] of state.names.entries()) {
+          const variable = state[kind][i];
+          const value = tf.tensor(await store.values(`${kind}.${name}`), variable.shape, "float32");
+          variable.assign(value as never);
+          value.dispose();
         }
-        const value = tf.tensor(await store.values(key), variable.shape, "float32");
-        variable.assign(value as never);
-        value.dispose();
       }
+    } finally {
+      await store.close();
     }
-  } finally {
-    await store.close();
+    if (state.pruning) {
+      const file = await openTensors(memory!);
+      const found: Record<string, Float32Array> = {};
+      for (const name of file.names()) found[name] = await file.values(name);
+      await file.close();
+      state.pruning.restore(found);
+    }
+    Object.assign(state, progress);
   }
-  if (state.pruning) {
-    const file = join(folder, "pruning.safetensors");
-    if (!existsSync(file))
-      throw new MoeError("state-of-another-run",
-        `train: ${folder} holds the state of a run without pruning. Remove the folder, or give another.`);
-    const kept = await openTensors(file);
-    const found: Record<string, Float32Array> = {};
-    for (const name of kept.names()) found[name] = await kept.values(name);
-    await kept.close();
-    state.pruning.restore(found);
-  }
-  const { step, losses, timeMs } = JSON.parse(await readFile(join(folder, "state.json"), "utf8"));
-  Object.assign(state, { step, losses, timeMs });
+}
+
+async function bytesOf(variable: Variable): Promise<Uint8Array> {
+  return bytes((await variable.data()) as Float32Array);
+}
+
+function bytes({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { bundleOf } from "./bundle.js";
-import { DISPLAY, Displayed, type MimeBundle } from "./displayable.js";
+import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
 import { frontEnd } from "./front-end.js";
 
 export interface DisplayOptions {
@@ -9,12 +9,10 @@ export interface DisplayOptions {
 }
 
 /** What `display` has shown. It draws nothing itself, so a cell that ends in `await display(x)` shows x once. */
-export class DisplayHandle extends Displayed {
+export class DisplayHandle implements Displayable {
   #last: Promise<void> = Promise.resolve();
 
-  constructor(readonly id: string) {
-    super();
-  }
+  constructor(readonly id: string) {}
 
   /**
    * Shows something else in the same place; outside a notebook, below it. Updates are shown in the order of the calls.
@@ -29,7 +27,7 @@ export class DisplayHandle extends Displayed {
     return { data: {} };
   }
 
-  toText(): string {
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
     return "";
   }
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -25,7 +26,9 @@ test("a job that fails gives its lock back", async () => {
 
 test("the lock of a process that is gone is void, for one of those who find it", async () => {
   const path = lock();
-  writeFileSync(path, "999999999");
+  mkdirSync(path);
+  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+  writeFileSync(join(path, `.moelab-lock-999999999-1-${host}-${randomUUID()}`), "");
   let [running, most] = [0, 0];
   const ran = await Promise.all(Array.from({ length: 8 }, () =>
     exclusively(path, async () => {

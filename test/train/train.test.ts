@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -8,6 +8,7 @@ import { Model } from "../../sdk/model/model.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { ready, Rng, tf } from "../../sdk/tensor/index.js";
 import { train, type TrainOptions } from "../../sdk/train/train.js";
+import { rejects } from "../support/rejects.js";
 import { fixture } from "../support/shared.js";
 import { noLeaks } from "../support/tensors.js";
 
@@ -80,7 +81,7 @@ check("an interrupted run goes on as if it had not been interrupted", async () =
 
   const first = await fresh();
   const stop = new AbortController();
-  const state = { folder, every: 1 };
+  const state = { folder, every: 1, key: "copy" };
   await train(first.trainable, { ...base, state, signal: stop.signal, onStep: ({ step }) => {
     if (step === 3) stop.abort();
   } }).then(() => assert.unreachable("was not stopped"), (error) => assert.is(error.code, "aborted"));
@@ -88,6 +89,47 @@ check("an interrupted run goes on as if it had not been interrupted", async () =
   const second = await fresh();
   assert.equal((await train(second.trainable, { ...base, state })).losses, losses);
   second.trainable.dispose();
+  await rm(folder, { recursive: true });
+});
+
+check("a state of other data, rate, steps or weights is refused; what else lies in the folder stays", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "moelab-"));
+  await writeFile(join(folder, "thesis.tex"), "mine");
+  const run = async (more: Partial<TrainOptions> = {}, key: unknown = "copy", model?: Trainable) => {
+    const trainable = model ?? (await fresh()).trainable;
+    try {
+      return await train(trainable, { ...base, steps: 2, state: { folder, every: 1, key }, ...more });
+    } finally {
+      trainable.dispose();
+    }
+  };
+  const { losses } = await run();
+  const refused = async (outcome: Promise<unknown>) => assert.is((await rejects(outcome)).code, "state-of-another-run");
+  await refused(run({}, "other data"));
+  await refused(run({ lr: 1 }));
+  await refused(run({ steps: 3 }));
+  await refused(run({ clip: undefined }));
+  await refused(run({ frozen: (name) => name.endsWith(".router") }));
+  const { trainable } = await fresh();
+  const { variable } = trainable.variables()[0];
+  const other = tf.add(variable, 1);
+  variable.assign(other as never);
+  other.dispose();
+  await refused(run({}, "copy", trainable));
+  assert.equal((await run()).losses, losses, "its own");
+  assert.is(await readFile(join(folder, "thesis.tex"), "utf8"), "mine");
+  await rm(folder, { recursive: true });
+});
+
+check("where no state can be written it says so before the first step", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "moelab-"));
+  await writeFile(join(folder, "file"), "");
+  const { trainable } = await fresh();
+  const onStep = () => assert.unreachable("a step was taken");
+  const state = { folder: join(folder, "file/state"), every: 50, key: "" };
+  const error = await rejects(train(trainable, { ...base, state, onStep }));
+  assert.is(error.code, "cannot-write");
+  trainable.dispose();
   await rm(folder, { recursive: true });
 });
 

@@ -5,7 +5,6 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse } from "../../sdk/compress/low-rank-sparse.js";
 import { RowPruning } from "../../sdk/compress/row-pruning.js";
-import { planWith } from "../../sdk/methods.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
 import { moeLayers } from "../../sdk/model/spec.js";
@@ -47,7 +46,7 @@ async function run(
       const control = new AbortController();
       try {
         await train(trainable, { steps: STEPS, lr: 1e-2, batch, pruning, signal: control.signal,
-          ...(stopAt && { state: { folder: join(folder, "state"), every: 3 } }), onStep: ({ step }) => {
+          ...(stopAt && { state: { folder: join(folder, "state"), every: 3, key: "rows" } }), onStep: ({ step }) => {
             if (step === stop) control.abort();
           } });
         return { weights: await trainable.snapshot(), masks: moeLayers(trainable.spec).map(({ ffn }) =>
@@ -73,7 +72,7 @@ async function same(a: WeightSource, b: WeightSource): Promise<void> {
 test("rows: an interrupted run is the same as a whole one, importance included", () =>
   noLeaks(async () => {
     const planned = await applyPlan({ spec, weights }, {
-      ...(await planWith(lowRankSparse, await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })),
+      ...(await lowRankSparse.plan(await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })),
       for: await weights.fingerprint(),
     });
     const rows = () => new RowPruning({ steps: STEPS, keep: 0.3, start: 1, settle: 2 });

@@ -42,7 +42,7 @@ async function pretrain(kind: Regime | "dense", seed: number, folder: string): P
       const rng = new Rng(`${study} batch ${seed} ${kind === "upcycled" ? "upcycled " : ""}${step}`);
       return trainingBatch(pools.map((pool) => draw(pool.train, mixture[pool.task.definition.name], rng)));
     },
-    state: { folder: `${folder}-state`, every: 250 },
+    state: { folder: `${folder}-state`, every: 250, key: [study, kind, seed, mixture] },
     onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(4)}`),
   });
   const weights = await trainable.snapshot();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
   writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -151,7 +151,7 @@ on("--cuda takes the CUDA libraries of the wheel, and by pip those that the syst
   const { code, message, steps } = await build(engines, cudaTools("libcublas.so.13"), { cuda: true });
   assert.is(code, "engine-smoke", message);
   assert.match(steps.find((step) => step.startsWith("install")) ?? "", /--only-binary=:all: .*nvidia-cublas==13.2$/);
-  assert.equal(readdirSync(join(engines, "building", engineId(), "lib")).sort(), ["libc10.so", "libc10_cuda.so",
+  assert.equal(readdirSync(join(engines, `${engineId()}.moelab-part/new/lib`)).sort(), ["libc10.so", "libc10_cuda.so",
     "libcublas.so.13", "libtorch_cpu.so", "libtorch_cuda.so"]);
 });
 
@@ -161,6 +161,16 @@ on("--cuda where a library is nowhere to be had: the error names it", async () =
   });
   assert.is(code, "engine-no-cuda");
   assert.match(message, /libcublas\.so\.13 is neither on this system nor in the packages/);
+});
+
+on("what lies beside the engine under other names stays", async () => {
+  const engines = mkdtempSync(join(scratch, "engines-"));
+  for (const name of ["building", engineId()]) {
+    mkdirSync(join(engines, name));
+    writeFileSync(join(engines, name, "mine.txt"), "mine");
+  }
+  assert.is((await build(engines, tools(FINE))).code, "not-ours");
+  for (const name of ["building", engineId()]) assert.ok(existsSync(join(engines, name, "mine.txt")), name);
 });
 
 test.run();

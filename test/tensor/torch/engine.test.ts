@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { lockFolder } from "../../../sdk/files/exclusive-lock.js";
 import { buildEngine } from "../../../sdk/tensor/torch/build/build-engine.js";
 import { engineId, findEngine, TORCH_VERSION } from "../../../sdk/tensor/torch/engine-folder.js";
 import { register } from "../../../sdk/tensor/torch/register.js";
@@ -80,10 +81,9 @@ for (const [name, env, expected] of failures) {
 
 test("two builds in one folder: the second is told of the first, unless that one is gone", async () => {
   const engines = join(scratch, "busy");
-  mkdirSync(engines);
-  writeFileSync(join(engines, "build.lock"), String(process.pid));
-  assert.match(await buildError(engines), new RegExp(`engine-busy .*process ${process.pid}`));
-  writeFileSync(join(engines, "build.lock"), "4194304");
+  const unlock = await lockFolder(join(engines, `${engineId()}.moelab-part`), "test");
+  assert.match(await buildError(engines), new RegExp(`being-written .*process \\(${process.pid}\\)`));
+  await unlock();
   assert.match(await buildError(engines, { MOELAB_PYTHON: "no-such-python" }), /engine-no-pip/);
 });
 

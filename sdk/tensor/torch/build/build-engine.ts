@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MoeError } from "../../../errors.js";
-import { isRunning } from "../../../is-running.js";
+import { Workplace } from "../../../files/workplace.js";
 import { addonPath, engineId, type EngineManifest, packageRoot, projectEngines, readManifest, sharedEngines,
   TORCH_VERSION } from "../engine-folder.js";
 import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
@@ -26,7 +26,7 @@ const ACCEPTED = ["linux-x64", "linux-arm64", "darwin-arm64"];
  * Builds the torch engine: pip downloads the pinned wheel, its libraries and headers are taken out, one compiler call
  * makes the addon, a process of its own tries it, and a rename puts it into place. An engine that is already there is
  * only recompiled, which needs neither network nor Python: that is why the headers (63 MB) are kept.
- * Everything unfinished lies in `building/` and is used by the next attempt.
+ * Everything unfinished lies beside it in `ENGINE.moelab-part/` and is used by the next attempt.
  *
  * @returns the folder of the engine
  * @throws MoeError `engine-…` with what is missing and how to get it
@@ -39,16 +39,17 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
     ? sharedEngines()
     : process.env.MOELAB_ENGINE_DIR ?? projectEngines();
   const folder = join(resolve(engines), engineId());
-  const scratch = join(resolve(engines), "building");
-  const unlock = lock(engines);
+  const work = await Workplace.open(folder, { verb: "engine build", foreign });
+  let done = false;
   try {
     const there = readManifest(folder);
     const cuda = options.cuda ?? there?.cuda ?? false;
     const isNew = !there || there.cuda !== cuda || !existsSync(join(folder, "include"));
-    const target = isNew ? join(scratch, engineId()) : folder;
-    if (isNew) await takeTorch(target, scratch, engines, { ...options, cuda }, say);
+    if (isNew) await work.requireOurs();
+    const target = isNew ? work.next : folder;
+    if (isNew) await takeTorch(target, work.folder, engines, { ...options, cuda }, say);
     say(`compile the addon (${compiler.version}), about half a minute`);
-    const fresh = join(target, `moelab_torch.${process.pid}.tmp.node`);
+    const fresh = join(target, "moelab_torch.tmp.node");
     const sources = sourcesHash();
     await compileAddon(compiler, target, fresh, cuda);
     say("try it in a process of its own");
@@ -56,15 +57,16 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
     renameSync(fresh, addonPath(target));
     writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources,
       compiler: compiler.version, cuda, built: new Date().toISOString() });
-    if (isNew) {
-      rmSync(folder, { recursive: true, force: true });
-      renameSync(target, folder);
-    }
-    rmSync(scratch, { recursive: true, force: true });
+    if (isNew) await work.takePlace();
+    done = true;
     return folder;
   } finally {
-    unlock();
+    await work.close(!done);
   }
+}
+
+async function foreign(folder: string): Promise<string | undefined> {
+  return existsSync(join(folder, "engine.json")) ? undefined : "it holds no engine.json";
 }
 
 /** Libraries, headers and licences of the wheel, into an engine folder. */
@@ -116,32 +118,6 @@ function requirePlatform(cuda = false): void {
       }; accepted are ${
         ACCEPTED.join(", ")
       }, on Linux with glibc 2.28 or later. moelab runs on WebAssembly here without it.`);
-}
-
-/** One build at a time in a folder; the lock of a process that is gone is taken over. */
-function lock(engines: string): () => void {
-  mkdirSync(engines, { recursive: true });
-  const path = join(engines, "build.lock");
-  for (;;) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      return () => rmSync(path, { force: true });
-    } catch {
-      const owner = Number(readIfThere(path));
-      if (owner && isRunning(owner))
-        throw new MoeError("engine-busy",
-          `engine build: process ${owner} is building in ${engines}; one at a time is accepted. Wait for it.`);
-      rmSync(path, { force: true });
-    }
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 function writeManifest(folder: string, manifest: EngineManifest): void {

@@ -1,3 +1,0 @@
-import { testNotebook } from "../support/test-notebook.js";
-
-testNotebook("papers/meo", "budget=glance");
