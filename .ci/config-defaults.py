@@ -28,7 +28,7 @@ moe_intermediate_size num_experts num_local_experts n_routed_experts moe_num_exp
 
 
 def keys_read():
-    found = {"default_theta"}
+    found = {"default_theta", "initializer_range", "init_std"}
 
     def walk(node):
         if isinstance(node, str) and node.startswith("="):
@@ -40,7 +40,7 @@ def keys_read():
     for path in sorted((ROOT / "data/families").glob("*.json")):
         family = json.loads(path.read_text())
         types += family["modelTypes"]
-        for part in ("let", "define", "spec"):
+        for part in ("let", "define", "spec", "initialize"):
             walk(family.get(part, {}))
     return types, found - SIZES
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
+import type { Initializer } from "../model/initialize.js";
 import { specSchema } from "../model/spec-schema.js";
 import type { ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
@@ -48,13 +49,15 @@ export interface Family {
    * formats alone
    */
   float32?: { always?: string[]; F16?: string[] };
+  /** how weights of a new model start, see `Initializer`; what is not named starts at `initializer_range` */
+  initialize?: Record<string, unknown>;
   /** dotted keys of config.json that hold the number of experts and of choices, for models that were pruned */
   save?: { experts: string[]; topK: string[] };
 }
 
 const FAMILY_KEYS =
   "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to "
-  + "tensor), and optionally extends, let, define, config, prefixes, copies, unused, float32, save";
+  + "tensor), and optionally extends, let, define, config, prefixes, copies, unused, float32, initialize, save";
 
 let families: Family[] | undefined;
 
@@ -116,8 +119,7 @@ export function familyOf(config: Record<string, unknown>): Family {
  * @example (await specFromConfig({ model_type: "mixtral", hidden_size: 4096, … })).decoder.layers.length  // 32
  */
 export async function specFromConfig(config: Record<string, unknown>, family = familyOf(config)): Promise<ModelSpec> {
-  const own = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
-  const clean = withoutNulls(withDefaults(own, own.model_type ?? config.model_type)) as Record<string, unknown>;
+  const clean = await wholeConfig(config, family);
   const definitions = family.define ?? {};
   const bindings: Bindings = { rope: ropeConfig(clean), activation };
   await checkRepeats(family.spec, clean);
@@ -137,6 +139,35 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
       new MoeError("bad-config",
         `load: by config.json and family "${family.family}" ${why} Check that the configuration is complete.`));
   return spec;
+}
+
+/**
+ * How transformers starts the weights of a new model of this configuration: by the family's `initialize`, everything
+ * else at `initializer_range` (`init_std` in some families).
+ *
+ * @example await initializerFromConfig({ model_type: "mixtral" })  // { "": 0.02 }
+ * @throws MoeError `bad-config` for a deviation that is none
+ */
+export async function initializerFromConfig(
+  config: Record<string, unknown>,
+  family = familyOf(config),
+): Promise<Initializer> {
+  const clean = await wholeConfig(config, family);
+  const own = (await fill(family.initialize ?? {}, clean, {}, {})) as Initializer;
+  const all: Initializer = { "": (clean.initializer_range || clean.init_std || 0.02) as number, ...own };
+  for (const [name, start] of Object.entries(all)) {
+    if (isObject(start) || (Number.isFinite(start) && (start as number) >= 0)) continue;
+    throw new MoeError("bad-config",
+      `create: ${name || "every other weight"} would start with the standard deviation ${JSON.stringify(start)}; `
+        + "accepted is a number of at least 0. Check initializer_range, init_std and initializer_factor.");
+  }
+  return all;
+}
+
+/** The part of config.json that counts, with the defaults of its class and without nulls. */
+async function wholeConfig(config: Record<string, unknown>, family: Family): Promise<Record<string, unknown>> {
+  const own = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
+  return withoutNulls(withDefaults(own, own.model_type ?? config.model_type)) as Record<string, unknown>;
 }
 
 /** A family file gives the number and width of experts; in a spec every router output has its slot. */

@@ -1,4 +1,4 @@
-import { specFromConfig } from "../checkpoint/family.js";
+import { initializerFromConfig, specFromConfig } from "../checkpoint/family.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { MoeError } from "../errors.js";
 import { initialize } from "../model/initialize.js";
@@ -14,7 +14,10 @@ import type { StudyState } from "./study-state.js";
 export interface CreateOptions {
   /** of the random weights; default 0 */
   seed?: number;
-  /** variance times fan-in of the matrices; default 1 (Switch takes 0.1 at scale) */
+  /**
+   * variance times fan-in of the matrices (Switch takes 0.1 at scale); default for a configuration its family's own
+   * initialiser in transformers (`initializer_range`, `initializer_factor`), for a ModelSpec 1
+   */
   gain?: number;
   /**
    * a model, bundled, in a folder or of the hub, whose tokenizer and tasks the new one takes; without it, give data to
@@ -50,7 +53,8 @@ export async function createStage(
   const spec = config
     ? await specFromConfig(config)
     : parsed(specSchema, architecture, (why) => new MoeError("bad-architecture", `create: in the ModelSpec ${why}`));
-  const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), gain));
+  const how = gain ?? (config && await initializerFromConfig(config));
+  const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), how));
   return { model, original: model, opened: { model, folder, config: config ?? {} },
     steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };
 }

@@ -74,6 +74,16 @@ test("a spec will do: it is saved with it, and a folder of it opens with the sam
   await rm(join(folder, ".."), { recursive: true });
 });
 
+test("a new model begins near a uniform guess, with its head tied as well; a gain gives other weights", async () => {
+  for (const tie_word_embeddings of [true, false]) {
+    const fresh = await create({ ...config, tie_word_embeddings });
+    const { nll } = (await from(fresh).evaluate({ data })).evaluation!.after.scores[0];
+    assert.ok(Math.abs(nll.value - Math.log(16)) < 0.1, `${nll.value} nats, uniform are ${Math.log(16)}`);
+    const gained = await create({ ...config, tie_word_embeddings }, { gain: 1 });
+    assert.is.not(await fresh.model.weights.fingerprint(), await gained.model.weights.fingerprint());
+  }
+});
+
 test("what is no architecture is refused before anything is made", async () => {
   const { spec } = (await create(config)).model;
   assert.is((await rejects(Promise.resolve(create(spec).train({ steps: 2 })))).code, "no-data");
