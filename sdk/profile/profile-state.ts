@@ -1,37 +1,103 @@
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { readFile, writeFile } from "node:fs/promises";
+import * as v from "valibot";
+import { openTensors } from "../checkpoint/safetensors.js";
+import { writeTensors } from "../checkpoint/write-safetensors.js";
+import { StateFolder } from "../files/state-folder.js";
+import type { Activations } from "../model/activations.js";
 import type { LayerId } from "../model/spec.js";
+import type { SweepKeeper, SweepPoint } from "../model/sweep.js";
+import { tf } from "../tensor/index.js";
 import type { LayerProfile } from "./profile.js";
-import { SweepState } from "./sweep-state.js";
 
-/** What was measured so far, layer by layer in a folder, beside the activations that the next layer begins with. */
-export class ProfileState {
-  readonly sweep: SweepState;
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+const Point = v.object({ stack: v.picklist(["encoder", "decoder"]), layer: whole, batches: whole,
+  measured: v.array(v.string()) });
+const ACTIVATIONS = "activations.safetensors";
 
-  /** @param key tells apart runs that have nothing to do with each other */
-  constructor(private readonly folder: string, key: string) {
-    this.sweep = new SweepState(folder, key);
-  }
+/**
+ * A profile on its way, in a folder: what was measured of each layer that is done, and the activations that the next
+ * one begins with. Both are of the same moment, so a sweep that was cut off goes on after its last whole layer.
+ */
+export class ProfileState implements SweepKeeper {
+  /** layers that were measured after the state was saved last */
+  private readonly fresh = new Map<LayerId, LayerProfile>();
+
+  private constructor(private readonly kept: StateFolder<v.InferOutput<typeof Point>>) {}
 
   /**
-   * Layers that are done, in running order.
-   * @throws MoeError `state-of-another-run`
+   * @param key all that the numbers depend on: fingerprints of model, data and options
+   * @throws MoeError `state-of-another-run`, `being-written`, `cannot-write`; FormatError `bad-state`
    */
-  async layers(order: readonly LayerId[]): Promise<Record<LayerId, LayerProfile>> {
-    const done = await this.sweep.layersDone(order);
-    const there = new Set(await readdir(this.folder).catch(() => []));
+  static async open(folder: string, key: unknown): Promise<ProfileState> {
+    return new ProfileState(await StateFolder.open(folder, { verb: "profile", kind: "profile", key, schema: Point }));
+  }
+
+  /** What was measured of the layers that are done, in running order. */
+  async layers(): Promise<Record<LayerId, LayerProfile>> {
     const layers: Record<LayerId, LayerProfile> = {};
-    for (const layer of done)
-      if (there.has(fileOf(layer)))
-        layers[layer] = JSON.parse(await readFile(join(this.folder, fileOf(layer)), "utf8")) as LayerProfile;
+    for (const layer of this.kept.data?.measured ?? [])
+      layers[layer] = JSON.parse(await readFile(this.kept.file(fileOf(layer))!, "utf8")) as LayerProfile;
     return layers;
   }
 
-  async add(layer: LayerId, measured: LayerProfile): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
-    const file = join(this.folder, fileOf(layer));
-    await writeFile(`${file}.part`, JSON.stringify(measured));
-    await rename(`${file}.part`, file);
+  /** Takes what was measured of a layer; it is on the disk with the next `save`. */
+  add(layer: LayerId, measured: LayerProfile): void {
+    this.fresh.set(layer, measured);
+  }
+
+  async restore(activations: Activations): Promise<SweepPoint | undefined> {
+    const { data, file } = { data: this.kept.data, file: this.kept.file(ACTIVATIONS) };
+    if (!data || !file) return undefined;
+    const store = await openTensors(file);
+    try {
+      const read = async (name: string) => (store.has(name)
+        ? tf.tensor(await store.values(name), store.info(name).shape, "float32")
+        : undefined);
+      const hold = async (name: string) => (store.has(name) ? activations.hold((await read(name))!) : undefined);
+      const point: SweepPoint = { stack: data.stack, layer: data.layer, batches: [] };
+      for (let batch = 0; batch < data.batches; batch++) {
+        point.batches.push({ x: (await hold(`x.${batch}`))!, memory: await hold(`memory.${batch}`),
+          bias: await read(`bias.${batch}`) });
+      }
+      return point;
+    } finally {
+      await store.close();
+    }
+  }
+
+  async save({ stack, layer, batches }: SweepPoint): Promise<void> {
+    const parts: { name: string; shape: number[]; tensor(): Promise<Tensor> }[] = [];
+    for (const [batch, { x, bias, memory }] of batches.entries()) {
+      for (const [kind, held] of [["x", x], ["memory", memory]] as const)
+        if (held) parts.push({ name: `${kind}.${batch}`, shape: held.shape, tensor: () => held.read() });
+      if (bias) parts.push({ name: `bias.${batch}`, shape: bias.shape, tensor: async () => tf.clone(bias) });
+    }
+    const infos = parts.map(({ name, shape }) => ({ name, shape, dtype: "F32" as const }));
+    async function* data() {
+      for (const { name, tensor } of parts) {
+        const one = await tensor();
+        const values = (await one.data()) as Float32Array;
+        one.dispose();
+        yield { name, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+      }
+    }
+    const before = this.kept.data?.measured ?? [];
+    await this.kept.replace({ stack, layer, batches: batches.length, measured: [...before, ...this.fresh.keys()] }, {
+      [ACTIVATIONS]: (path) => writeTensors(path, infos, data()),
+      ...Object.fromEntries(before.map((each) => [fileOf(each), true as const])),
+      ...Object.fromEntries(
+        [...this.fresh].map(([each, measured]) => [fileOf(each), (path: string) =>
+          writeFile(path, JSON.stringify(measured), { flag: "wx", flush: true })]
+        ),
+      ),
+    });
+    this.fresh.clear();
+  }
+
+  /** Lets others have the folder. */
+  async close(): Promise<void> {
+    await this.kept.close();
   }
 }
 

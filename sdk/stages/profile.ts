@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import { formatBytes } from "../format.js";
@@ -6,7 +5,7 @@ import type { Rows } from "../model/batch.js";
 import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
 import type { MoeRecord } from "../model/pass.js";
-import { layerIds, moeLayers } from "../model/spec.js";
+import { moeLayers } from "../model/spec.js";
 import type { SweepOptions } from "../model/sweep.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
@@ -31,7 +30,7 @@ export interface ProfileOptions extends DataOptions, MemoryOptions {
   tokens?: number;
   /** statistics to measure; default what most methods read. What a later method lacks is measured on the same data */
   statistics?: Statistic[];
-  /** keep what was measured of each layer in this folder, and go on from there after an interruption */
+  /** keep what was measured of each layer in this folder, and go on from there after an interruption; all else stays */
   state?: string;
   signal?: AbortSignal;
 }
@@ -84,20 +83,23 @@ export async function measure(
   const { observers, finish } = begin();
   const kept = state === undefined
     ? undefined
-    : new ProfileState(state,
-      createHash("sha256").update(JSON.stringify([print, observers.map(({ name }) => name), batches])).digest("hex"));
-  const layers = (await kept?.layers(layerIds(model.spec))) ?? {};
-  await observe(model, calibration, observers, signal, {
-    state: kept?.sweep,
-    async onLayer(layer) {
-      const measured = layerProfiles(observers)[layer];
-      observers.splice(0, observers.length, ...begin().observers);
-      if (!measured) return;
-      layers[layer] = measured;
-      await kept?.add(layer, measured);
-    },
-  });
-  return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data: { id, fingerprint, seed } }));
+    : await ProfileState.open(state, [print, model.spec, observers.map(({ name }) => name), fingerprint, batches]);
+  try {
+    const layers = (await kept?.layers()) ?? {};
+    await observe(model, calibration, observers, signal, {
+      state: kept,
+      onLayer(layer) {
+        const measured = layerProfiles(observers)[layer];
+        observers.splice(0, observers.length, ...begin().observers);
+        if (!measured) return;
+        layers[layer] = measured;
+        kept?.add(layer, measured);
+      },
+    });
+    return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data: { id, fingerprint, seed } }));
+  } finally {
+    await kept?.close();
+  }
 }
 
 /**
