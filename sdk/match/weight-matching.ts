@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import { assign } from "../tensor/linalg/assign.js";
 
@@ -18,15 +18,24 @@ export interface ExpertMatrices {
  * @param target whose neuron perm[a] takes place a: rows of up and gate, columns of down
  * @returns perm, F neuron indices
  */
-export async function weightMatching(reference: ExpertMatrices, target: ExpertMatrices): Promise<number[]> {
-  const score = tf.tidy(() => {
-    const incoming = tf.matMul(reference.up, target.up, false, true);
-    const outgoing = tf.matMul(reference.down, target.down, true, false);
-    const both = tf.add(incoming, outgoing);
-    return reference.gate && target.gate ? tf.add(both, tf.matMul(reference.gate, target.gate, false, true)) : both;
-  });
+export function weightMatching(reference: ExpertMatrices, target: ExpertMatrices): Promise<number[]> {
+  const { gate } = target;
+  return bestOrder([() => tf.matMul(reference.up, target.up, false, true),
+    () => tf.matMul(reference.down, target.down, true, false),
+    ...(reference.gate && gate ? [() => tf.matMul(reference.gate!, gate, false, true)] : [])]);
+}
+
+/** The assignment that maximises the sum of products [F, F], which are made one after the other. */
+export async function bestOrder(products: readonly (() => Tensor)[]): Promise<number[]> {
+  let score = products[0]();
+  for (const product of products.slice(1)) {
+    const next = product();
+    const sum = tf.add(score, next);
+    tf.dispose([score, next]);
+    score = sum;
+  }
   const values = (await score.data()) as Float32Array;
-  const size = score.shape[0]!;
+  const [size] = score.shape;
   score.dispose();
   return Array.from(assign(values, size, { maximize: true }));
 }

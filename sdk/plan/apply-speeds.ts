@@ -2,7 +2,7 @@ import { engineInfo, ready, Rng, tf } from "../tensor/index.js";
 import { assign } from "../tensor/linalg/assign.js";
 import { matrix } from "../tensor/linalg/matrix.js";
 import { svd } from "../tensor/linalg/svd.js";
-import type { ApplyWork } from "./apply-work.js";
+import type { Work } from "./make/maker.js";
 
 /** Seconds of each kind of work that apply does. */
 export interface ApplySpeeds {
@@ -31,7 +31,7 @@ export async function applySpeeds(): Promise<ApplySpeeds> {
 
 /** Milliseconds that the work takes at these speeds. */
 export function timeOf(
-  { numbers, multiplies, assignments, decompositions, pairings }: ApplyWork,
+  { numbers, multiplies, assignments, decompositions, pairings }: Work,
   speeds: ApplySpeeds,
 ): number {
   const seconds = numbers * speeds.perNumber + multiplies * speeds.perMultiply + pairings * speeds.perNumber

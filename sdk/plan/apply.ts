@@ -2,8 +2,8 @@ import { MoeError } from "../errors.js";
 import type { SpecAndWeights } from "../model/spec-and-weights.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { checkPlan } from "./check.js";
+import { lower } from "./lower.js";
 import type { Plan } from "./plan.js";
-import { plannedSpec } from "./planned-spec.js";
 import { PlannedWeights } from "./planned-weights.js";
 
 export interface ApplyOptions {
@@ -40,8 +40,8 @@ export async function applyPlan(
         `apply: recipes of the plan weigh by "${name}", which was not given. Pass { tensors: { `
           + `${JSON.stringify(name)}: … } }.`);
   }
-  const spec = plannedSpec(model.spec, checked);
-  return { spec, weights: new PlannedWeights(model, checked, spec, options.tensors ?? {}) };
+  const { spec, recipes } = lower(model.spec, checked);
+  return { spec, weights: new PlannedWeights(model.weights, checked, recipes, options.tensors) };
 }
 
 function shortened(fingerprint: string): string {

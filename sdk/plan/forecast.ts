@@ -2,11 +2,12 @@ import { type Cost, cost, type Shape } from "../model/cost.js";
 import type { ModelSpec } from "../model/spec.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { type ApplySpeeds, timeOf, usualSpeeds } from "./apply-speeds.js";
-import { type ApplyWork, applyWork } from "./apply-work.js";
 import { checkPlan } from "./check.js";
+import { describe, lower } from "./lower.js";
+import type { Work } from "./make/maker.js";
 import type { Plan } from "./plan.js";
-import { plannedSpec } from "./planned-spec.js";
 import { PlannedWeights } from "./planned-weights.js";
+import { totalOf, worksOf } from "./work.js";
 
 /** What a plan will come to, before anything is done. */
 export interface Forecast {
@@ -18,7 +19,7 @@ export interface Forecast {
   sizeBytes: { before: number; after: number };
   flopsPerToken: { before: number; after: number };
   /** what apply does while the new weights are made, one after the other */
-  work: ApplyWork;
+  work: Work;
   /** most bytes that apply holds at once beyond the model */
   peakBytes: number;
   /** the work at the given speeds */
@@ -48,16 +49,17 @@ export function forecast(
   { shape, weights, speeds = usualSpeeds }: ForecastOptions = {},
 ): Forecast {
   const checked = checkPlan(plan, spec);
-  const planned = plannedSpec(spec, checked);
+  const { spec: planned, recipes } = lower(spec, checked);
   const [before, after] = [cost(spec, shape), cost(planned, shape)];
-  const work = applyWork(spec, checked, planned, weights);
+  const source = weights ?? describe(spec);
+  const work = totalOf(worksOf(recipes, () => source));
   return {
     before,
     after,
     work,
     parameters: { before: before.parameters.total, after: after.parameters.total },
     sizeBytes: weights
-      ? { before: bytesOf(weights), after: bytesOf(new PlannedWeights({ spec, weights }, checked, planned, {})) }
+      ? { before: bytesOf(weights), after: bytesOf(new PlannedWeights(weights, checked, recipes)) }
       : { before: 4 * before.parameters.total, after: 4 * after.parameters.total },
     flopsPerToken: { before: before.flopsPerToken, after: after.flopsPerToken },
     peakBytes: work.peakBytes,

@@ -1,104 +1,77 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createHash } from "node:crypto";
 import { MoeError } from "../errors.js";
-import type { SpecAndWeights } from "../model/spec-and-weights.js";
-import { layerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
+import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
-import type { LayerPlan, Plan } from "./plan.js";
-import { relativeBias } from "./planned-spec.js";
-import { type SlotTensor, SlotWeights } from "./slot-weights.js";
-
-/** How one tensor of the planned model comes about. */
-type Origin =
-  | { from: "original"; name: string }
-  | { from: "rows"; name: string; rows: number[] }
-  | { from: "slot"; tensor: SlotTensor };
+import { Bench } from "./bench.js";
+import type { Lowered } from "./lower.js";
+import type { Plan } from "./plan.js";
+import type { Made, Same } from "./recipe.js";
 
 /** The weights of a planned model: those of the original where nothing changed, the others made when they are read. */
 export class PlannedWeights implements WeightSource {
-  private readonly origins = new Map<string, Origin>();
-  private readonly slots: SlotWeights;
+  private readonly bench: Bench;
   private digest?: Promise<string>;
 
+  /** @param tensors further ones that recipes name */
   constructor(
-    private readonly model: SpecAndWeights,
+    private readonly original: WeightSource,
     private readonly plan: Plan,
-    spec: ModelSpec,
-    private readonly tensors: Record<string, WeightSource>,
+    private readonly recipes: Lowered["recipes"],
+    private readonly tensors: Record<string, WeightSource> = {},
   ) {
-    this.slots = new SlotWeights(model, tensors);
-    for (const name of model.weights.names()) this.origins.set(name, { from: "original", name });
-    const made = new Map(moeLayers(spec).map(({ id, ffn }) => [id, ffn.slots]));
-    for (const { id, ffn } of moeLayers(model.spec)) {
-      const change = plan.layers[id];
-      if (!change || change.drop === "layer" || change.drop === "ffn") continue;
-      if (change.slots)
-        this.replaceSlots(id, change.slots.length, ffn.slots.length, (slot) =>
-          this.slots.tensors(id, ffn, change.slots![slot], made.get(id)![slot]));
-      if (change.router?.rows) this.cutRouter(id, change.router.rows);
-    }
-    for (const [id, change] of Object.entries(plan.layers)) this.drop(id, change, spec);
+    this.bench = new Bench(recipes.values(), ({ tensors: name }: Same) => (name ? tensors[name] : original));
   }
 
   names(): Iterable<string> {
-    return this.origins.keys();
+    return this.recipes.keys();
   }
 
   has(name: string): boolean {
-    return this.origins.has(name);
+    return this.recipes.has(name);
   }
 
   info(name: string): TensorInfo {
-    const origin = this.origin(name);
-    if (origin.from === "slot") return origin.tensor.info;
-    const info = this.model.weights.info(origin.name);
-    if (origin.from === "original") return info;
-    const shape = [origin.rows.length, ...info.shape.slice(1)];
-    return { ...info, shape, sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length };
+    const { of, part } = this.recipe(name);
+    return this.bench.infos(of).get(part)!;
   }
 
   async read(name: string): Promise<Tensor> {
-    const origin = this.origin(name);
-    if (origin.from === "slot") return tf.tensor(await origin.tensor.values(), origin.tensor.info.shape, "float32");
-    const original = await this.model.weights.read(origin.name);
-    if (origin.from === "original") return original;
-    const rows = tf.tidy(() => tf.gather(original, tf.tensor1d(origin.rows, "int32"), 0));
-    original.dispose();
-    return rows;
+    const stored = this.stored(name);
+    if (stored !== undefined) return this.original.read(stored);
+    return tf.tensor(await this.values(name), this.info(name).shape, "float32");
   }
 
   rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {
-    return this.origin(name).from === "original"
-      ? this.model.weights.rows?.((this.origin(name) as { name: string }).name, rows)
-      : undefined;
+    const stored = this.stored(name);
+    return stored === undefined ? undefined : this.original.rows?.(stored, rows);
   }
 
   bytes(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined {
-    const origin = this.origin(name);
-    if (origin.from === "original") return this.model.weights.bytes?.(origin.name, rows, into);
-    return origin.from === "slot" && !rows ? origin.tensor.bytes?.() : undefined;
+    const stored = this.stored(name);
+    if (stored !== undefined) return this.original.bytes?.(stored, rows, into);
+    return rows ? undefined : this.made(name).then((values) => encode(values, this.info(name).dtype));
   }
 
   peakReadBytes(name: string): number | undefined {
-    const origin = this.origin(name);
-    return origin.from === "original" ? this.model.weights.peakReadBytes?.(origin.name) : undefined;
+    const stored = this.stored(name);
+    return stored === undefined ? undefined : this.original.peakReadBytes?.(stored);
   }
 
+  /** Rounded to the format that it is stored in, so that a model computes the same before it is saved and after. */
   async values(name: string): Promise<Float32Array> {
-    const origin = this.origin(name);
-    if (origin.from === "original") return this.model.weights.values(origin.name);
-    if (origin.from === "slot") return origin.tensor.values();
-    const tensor = await this.read(name);
-    const values = (await tensor.data()) as Float32Array;
-    tensor.dispose();
-    return values;
+    const stored = this.stored(name);
+    if (stored !== undefined) return this.original.values(stored);
+    const values = await this.made(name);
+    const { dtype } = this.info(name);
+    return dtype === "F16" || dtype === "BF16" ? decode(encode(values, dtype), dtype) : values;
   }
 
   /** Follows from the original's weights and the plan, so that nothing has to be made to know it. */
   fingerprint(): Promise<string> {
     return (this.digest ??= (async () => {
-      const hash = createHash("sha256").update(await this.model.weights.fingerprint()).update(
+      const hash = createHash("sha256").update(await this.original.fingerprint()).update(
         JSON.stringify(this.plan.layers),
       );
       for (const [name, source] of Object.entries(this.tensors)) hash.update(name).update(await source.fingerprint());
@@ -109,53 +82,22 @@ export class PlannedWeights implements WeightSource {
   /** The original stays open: it belongs to whoever opened it. */
   async close(): Promise<void> {}
 
-  private origin(name: string): Origin {
-    const origin = this.origins.get(name);
-    if (origin) return origin;
+  private made(name: string): Promise<Float32Array> {
+    const { of, part } = this.recipe(name);
+    return this.bench.part(of, part);
+  }
+
+  /** The original's weight that this one is, where nothing has to be made or kept. */
+  private stored(name: string): string | undefined {
+    const { of, part } = this.recipe(name);
+    if (of.make !== "same" || of.tensors || this.bench.shared(of)) return undefined;
+    return this.original.has(of.names[part]) ? of.names[part] : undefined;
+  }
+
+  private recipe(name: string): Made {
+    const recipe = this.recipes.get(name);
+    if (recipe) return recipe;
     throw new MoeError("unknown-tensor",
       `read: tensor "${name}" is not in the planned model. Check the name against its architecture.`);
-  }
-
-  private replaceSlots(
-    id: string,
-    count: number,
-    before: number,
-    tensorsOf: (slot: number) => Record<string, SlotTensor>,
-  ): void {
-    for (let slot = 0; slot < before; slot++) this.forget(`${id}.experts.${slot}.`);
-    for (let slot = 0; slot < count; slot++) {
-      for (const [suffix, tensor] of Object.entries(tensorsOf(slot))) {
-        this.origins.set(`${id}.experts.${slot}.${suffix}`,
-          tensor.same ? { from: "original", name: tensor.same } : { from: "slot", tensor });
-      }
-    }
-  }
-
-  private cutRouter(id: string, rows: number[]): void {
-    for (const name of [`${id}.router`, `${id}.router.bias`, `${id}.router.choiceBias`]) {
-      if (this.model.weights.has(name)) this.origins.set(name, { from: "rows", name, rows });
-    }
-  }
-
-  private drop(id: string, { drop }: LayerPlan, spec: ModelSpec): void {
-    if (!drop) return;
-    if (drop !== "ffn") this.moveRelativeBias(id, spec);
-    const parts =
-      { layer: [""], attention: ["attention.", "norm.attention"],
-        ffn: ["ffn.", "router", "experts.", "shared.", "norm.ffn"] }[drop];
-    for (const part of parts) this.forget(`${id}.${part}`);
-  }
-
-  /** T5's first attention owns the bias table of its stack; when it goes, the next attention owns it */
-  private moveRelativeBias(id: string, spec: ModelSpec): void {
-    const table = `${id}.attention.relativeBias`;
-    const origin = this.origins.get(table);
-    const stack = id.startsWith("encoder.") ? "encoder" : "decoder";
-    const heir = spec[stack]!.layers.findIndex((layer) => relativeBias(layer)?.own);
-    if (origin && heir >= 0) this.origins.set(`${layerId(stack, heir)}.attention.relativeBias`, origin);
-  }
-
-  private forget(prefix: string): void {
-    for (const name of [...this.origins.keys()]) if (name.startsWith(prefix)) this.origins.delete(name);
   }
 }

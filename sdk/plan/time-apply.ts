@@ -2,9 +2,11 @@ import { type SpecAndWeights } from "../model/spec-and-weights.js";
 import { mean } from "../statistics/mean.js";
 import { median } from "../statistics/median.js";
 import { type ApplySpeeds, timeOf } from "./apply-speeds.js";
-import { slotWorks } from "./apply-work.js";
 import { type ApplyOptions, applyPlan } from "./apply.js";
+import { checkPlan } from "./check.js";
+import { describe, lower } from "./lower.js";
 import type { Plan } from "./plan.js";
+import { worksOf } from "./work.js";
 
 export interface TimeApplyOptions extends ApplyOptions {
   /**
@@ -29,8 +31,8 @@ export async function timeApply(
   speeds: ApplySpeeds,
   { trialMs = 2000, ...options }: TimeApplyOptions = {},
 ): Promise<number> {
-  const planned = await applyPlan(model, plan, options);
-  const works = slotWorks(model.spec, plan, planned.spec);
+  const source = describe(model.spec);
+  const works = worksOf(lower(model.spec, checkPlan(plan, model.spec)).recipes, () => source);
   const counted = works.map(({ work }) => timeOf(work, speeds));
   const sumOf = (slots: number[]) => slots.reduce((sum, at) => sum + counted[at], 0);
   const bySize = works.map((_, at) => at).sort((a, b) => counted[a] - counted[b]);
@@ -38,10 +40,7 @@ export async function timeApply(
   const tried = mostThatFit(bySize, (slots) => 3 * sumOf(slots) <= trialMs);
   if (tried.length === 0) return sumOf(bySize);
 
-  const names = [...planned.weights.names()];
-  const running = [...tried].sort((a, b) => a - b).map((at) => ({ at,
-    names: names.filter((name) => name.startsWith(`${works[at].layer}.experts.${works[at].slot}.`)) })
-  );
+  const running = [...tried].sort((a, b) => a - b);
   await pass();
   const said: number[] = [];
   const started = performance.now();
@@ -53,9 +52,9 @@ export async function timeApply(
   async function pass(): Promise<Map<number, number>> {
     const { weights } = await applyPlan(model, plan, options);
     const took = new Map<number, number>();
-    for (const { at, names } of running) {
+    for (const at of running) {
       const begun = performance.now();
-      for (const name of names) await weights.values(name);
+      for (const name of works[at].names) await weights.values(name);
       took.set(at, performance.now() - begun);
     }
     return took;

@@ -182,6 +182,29 @@ test("low rank + sparse: with every row the weights are what they were; the kept
     close(await merged.weights.values(`${L}.experts.0.up`), await direct.weights.values(`${L}.experts.0.up`), 1e-5);
   });
 
+test("each source is read once, however it is put together, the expert that all are aligned to as well", async () => {
+  const from = (...experts: number[]) => experts.map((expert) => ({ expert, weight: 1 / experts.length }));
+  const order = [7, 6, 5, 4, 3, 2, 1, 0];
+  const ways: Record<string, Omit<SlotRecipe, "from">> = {
+    sum: {},
+    first: { align: { by: "weights", to: "first" } },
+    leader: { align: { by: "weights", to: "leader" } },
+    lowest: { align: { by: "weights", to: "lowest" } },
+    permuted: { align: { by: "activations", to: "leader", permutations: { 1: order, 3: order } } },
+    zip: { zip: Object.fromEntries([0, 1, 2, 3, 4, 5].map((expert) => [expert, order])) },
+    factored: { align: { by: "weights", to: "first" }, form: { form: "low-rank-sparse", rank: 2, keep: 0.5 } },
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const model = nanoMoe({ layers: 1, experts: 6, gated: true, bias: true });
+    const merged = await applyPlan(model,
+      await planOf(model, { slots: [from(2, 1, 3), from(4), from(5, 0)].map((from) => ({ from, ...way })),
+        expertOf: [2, 0, 0, 0, 1, 2] }));
+    for (const tensor of merged.weights.names()) await merged.weights.values(tensor);
+    for (const [tensor, reads] of model.weights.reads) assert.is(reads, 1, `${name}: ${tensor}`);
+    assert.is(model.weights.reads.size, [...model.weights.names()].length, name);
+  }
+});
+
 test("elementwise weights: sum_i F_i W_i / sum_i F_i", async () => {
   const model = nanoMoe();
   const rng = new Rng(5);

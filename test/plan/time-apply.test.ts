@@ -3,11 +3,11 @@ import * as assert from "uvu/assert";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { create, from } from "../../sdk/pipeline.js";
 import { timeOf, usualSpeeds } from "../../sdk/plan/apply-speeds.js";
-import { slotWorks } from "../../sdk/plan/apply-work.js";
 import { forecast } from "../../sdk/plan/forecast.js";
+import { describe, lower } from "../../sdk/plan/lower.js";
 import type { Plan } from "../../sdk/plan/plan.js";
-import { plannedSpec } from "../../sdk/plan/planned-spec.js";
 import { timeApply } from "../../sdk/plan/time-apply.js";
+import { worksOf } from "../../sdk/plan/work.js";
 import { noLeaks } from "../support/tensors.js";
 
 // What it says is measured in test/bench/forecast; here, when it tries and when it counts.
@@ -47,7 +47,7 @@ test("a trial measures, whatever the counted speeds say, and leaves no tensor", 
   });
 });
 
-test("where there is time for two slots, the smallest and the largest are made and no other is read", async () => {
+test("where there is time for two recipes, the smallest and the largest are made and no other is read", async () => {
   const [two, one, three] = [[0, 1], [2], [3, 4, 5]];
   const wide = await create({ ...config, num_local_experts: 6 });
   const slots = [two, one, three].map((experts) => ({
@@ -66,7 +66,9 @@ test("where there is time for two slots, the smallest and the largest are made a
       };
     },
   });
-  const [first, second, third] = slotWorks(wide.model.spec, plan, plannedSpec(wide.model.spec, plan)).map(({ work }) =>
+  const source = describe(wide.model.spec);
+  // the expert that is handed out as it is comes matrix by matrix
+  const [first, second, , , third] = worksOf(lower(wide.model.spec, plan).recipes, () => source).map(({ work }) =>
     timeOf(work, usualSpeeds)
   );
   assert.ok(second < first && first < third);

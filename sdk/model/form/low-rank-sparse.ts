@@ -1,6 +1,8 @@
+import type { Tensor2D } from "@tensorflow/tfjs-core";
+import { tf } from "../../tensor/index.js";
 import { MemorySource } from "../memory-source.js";
 import { type ExpertSpec, type ModelSpec, moeLayers } from "../spec.js";
-import type { WeightSource } from "../weight-source.js";
+import type { TensorInfo, WeightSource } from "../weight-source.js";
 
 // A remainder S [out, in] is stored as its rows that are not zero, `….s` [kept, in], and their numbers, `….s.rows`
 // [kept];
@@ -24,6 +26,25 @@ export async function readRemainder(
     whole.set(kept.subarray(at * width, (at + 1) * width), row * width)
   );
   return whole;
+}
+
+/** How a matrix in factors would be stored whole: its shape, the factors' number format. */
+export function wholeInfo(source: Pick<WeightSource, "info">, name: string): TensorInfo {
+  const [u, v] = [source.info(`${name}.u`), source.info(`${name}.v`)];
+  const [out, rank] = u.shape;
+  return { dtype: u.dtype, shape: [out, v.shape[1]], sizeBytes: (u.sizeBytes / rank) * v.shape[1] };
+}
+
+/** U V + S of a matrix in factors, row by row. */
+export async function wholeValues(source: WeightSource, name: string): Promise<Float32Array> {
+  const { shape } = wholeInfo(source, name);
+  const remainder = await readRemainder(source, `${name}.s`, shape);
+  const [u, v] = [await source.read(`${name}.u`), await source.read(`${name}.v`)] as Tensor2D[];
+  const whole = tf.tidy(() => tf.add(tf.matMul(u, v), tf.tensor(remainder, shape)));
+  tf.dispose([u, v]);
+  const values = (await whole.data()) as Float32Array;
+  whole.dispose();
+  return values;
 }
 
 /** The numbers of the rows that are not zero. */

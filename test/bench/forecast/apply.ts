@@ -17,7 +17,7 @@ import { ready, Rng } from "../../../sdk/tensor/index.js";
 // a machine that does nothing else. results/ keeps all pairs, and further passes join them: medians, and of the pairs'
 // ratios
 // the median with its distribution-free 95 % interval (neighbours are alike, so that it is a little narrow). Memory is
-// compared in test/plan/apply-work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts.
+// compared in test/plan/work.test.ts, sizes and FLOPs in test/plan/forecast.test.ts.
 
 const { values: { passes, methods }, positionals } = parseArgs({ allowPositionals: true,
   options: { passes: { type: "string", default: "1" }, methods: { type: "string" } } });
