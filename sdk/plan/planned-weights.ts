@@ -8,9 +8,11 @@ import { Bench } from "./bench.js";
 import type { Lowered } from "./lower.js";
 import type { Plan } from "./plan.js";
 import type { Made, Same } from "./recipe.js";
+import { isUntouched } from "./work.js";
 
 /** The weights of a planned model: those of the original where nothing changed, the others made when they are read. */
 export class PlannedWeights implements WeightSource {
+  private readonly recipes: Lowered["recipes"];
   private readonly bench: Bench;
   private digest?: Promise<string>;
 
@@ -18,9 +20,11 @@ export class PlannedWeights implements WeightSource {
   constructor(
     private readonly original: WeightSource,
     private readonly plan: Plan,
-    private readonly recipes: Lowered["recipes"],
+    recipes: Lowered["recipes"],
     private readonly tensors: Record<string, WeightSource> = {},
   ) {
+    // what the original lacks, this one lacks, too
+    this.recipes = new Map([...recipes].filter(([name, made]) => !isUntouched(name, made) || original.has(name)));
     this.bench = new Bench(recipes.values(), ({ tensors: name }: Same) => (name ? tensors[name] : original));
   }
 
