@@ -57,10 +57,10 @@ export class Bench implements At {
   /** Numbers that the caller may change. */
   async part(recipe: Recipe, part: Part): Promise<Float32Array> {
     const kept = this.kept(recipe);
-    if (!kept) return (await this.make(recipe)).get(part)!;
+    if (!kept) return (await this.make(recipe, part)).get(part)!;
     const parts = await kept;
     const values = parts.get(part);
-    if (!values) return (await this.make(recipe)).get(part)!; // handed out
+    if (!values) return (await this.make(recipe, part)).get(part)!; // handed out
     const last = this.cache.read(recipe, kept, [part], false).has(part);
     if (last) parts.delete(part);
     return last ? values : values.slice();
@@ -76,8 +76,8 @@ export class Bench implements At {
     return order;
   }
 
-  private make(recipe: Recipe): Promise<Parts> {
-    return makerOf(recipe).values(recipe, this);
+  private make(recipe: Recipe, only?: Part): Promise<Parts> {
+    return makerOf(recipe).values(recipe, this, only);
   }
 
   private kept(recipe: Recipe): Promise<Parts> | undefined {

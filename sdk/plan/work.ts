@@ -1,5 +1,5 @@
 import { Descriptions } from "./bench.js";
-import { type Described, type Infos, sizeOf, sizeOfAll, type Tally, type Work } from "./make/maker.js";
+import { type Described, type Infos, sizeOf, type Tally, type Work } from "./make/maker.js";
 import { makerOf } from "./make/makers.js";
 import { RecipeCache } from "./recipe-cache.js";
 import type { Made, Matched, Part, Recipe, Same, WeightName } from "./recipe.js";
@@ -53,12 +53,18 @@ function noWork(): Work {
 class DryRun implements Tally {
   private work = noWork();
   private held = 0;
+  /** of these, what was read from a file last, and what is kept for later readers */
+  private last = 0;
+  private kept = 0;
   private readonly orders = new WeakSet<Matched>();
   private readonly cache: RecipeCache<Map<Part, number>>;
   private readonly descriptions: Descriptions;
 
   constructor(weights: Iterable<Made>, readonly source: (recipe: Same) => Described) {
-    this.cache = new RecipeCache(weights, (parts) => this.free(sum(parts.values())));
+    this.cache = new RecipeCache(weights, (parts) => {
+      this.free(sum(parts.values()));
+      this.kept -= sum(parts.values());
+    });
     this.descriptions = new Descriptions(source);
   }
 
@@ -93,6 +99,11 @@ class DryRun implements Tally {
     this.free(numbers);
   }
 
+  fromFile(numbers: number): void {
+    this.free(this.last);
+    this.hold(this.last = numbers);
+  }
+
   add({ numbers = 0, multiplies = 0, pairings = 0, assignments = [], decompositions = [] }: Partial<Work>): void {
     this.work.numbers += numbers;
     this.work.multiplies += multiplies;
@@ -109,23 +120,25 @@ class DryRun implements Tally {
 
   /** @returns what the reader holds alone */
   private read(recipe: Recipe, part?: Part): number {
-    const make = () => makerOf(recipe).work(recipe, this);
+    const make = (only?: Part) => {
+      const before = this.held - this.last - this.kept;
+      makerOf(recipe).work(recipe, this, only);
+      return this.held - this.last - this.kept - before;
+    };
     if (!this.cache.shared(recipe)) {
-      make();
-      const size = sizeOfAll(this.infos(recipe));
-      if (part === undefined) return size;
-      const own = sizeOf(this.infos(recipe).get(part)!.shape);
-      this.free(size - own);
+      const made = make(part);
+      const own = part === undefined ? made : sizeOf(this.infos(recipe).get(part)!.shape);
+      this.free(made - own);
       return own;
     }
     const kept = this.cache.get(recipe, () => {
-      make();
+      this.kept += make();
       return new Map([...this.infos(recipe)].map(([part, { shape }]) => [part, sizeOf(shape)]));
     });
-    const read = part === undefined ? [...kept.keys()] : [part];
-    const own = [...this.cache.read(recipe, kept, read, part === undefined)];
+    const own = [...this.cache.read(recipe, kept, part === undefined ? kept.keys() : [part], part === undefined)];
     const size = sum(own.map((part) => kept.get(part)!));
     for (const part of own) kept.delete(part);
+    this.kept -= size;
     return size;
   }
 }

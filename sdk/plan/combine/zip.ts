@@ -29,19 +29,18 @@ export const zip: Pick<Maker<Combine>, "values" | "work"> = {
     const share = (place: number, weight: number) => mass[place] > 0 ? massOf(weight) / mass[place] : unweighed(place);
     const totalMass = weights.reduce((sum, weight) => sum + massOf(weight), 0);
     const totals: Parts = new Map();
-    // a function of its own, so that nothing of a source is left while the next is read
-    const add = async (source: number) => {
-      for (const [part, values] of await bench.values(of[source])) {
-        if (!totals.has(part)) totals.set(part, new Float32Array(values.length));
-        const shares = axes[part] === undefined
-          ? [massOf(weights[source]) / totalMass]
-          : places[source].map(
-            (place) => (axes[part] === 0 || recipe.byMean ? share(place, weights[source]) : 1 / of.length)
-          );
-        addPlaced(totals.get(part)!, values, places[source], shares, axes[part]);
-      }
+    // a function of its own, so that nothing of a matrix is left while the next is read
+    const add = async (source: number, part: Part) => {
+      const values = await bench.part(of[source], part);
+      if (!totals.has(part)) totals.set(part, new Float32Array(values.length));
+      const shares = axes[part] === undefined
+        ? [massOf(weights[source]) / totalMass]
+        : places[source].map(
+          (place) => (axes[part] === 0 || recipe.byMean ? share(place, weights[source]) : 1 / of.length)
+        );
+      addPlaced(totals.get(part)!, values, places[source], shares, axes[part]);
     };
-    for (const source of of.keys()) await add(source);
+    for (const source of of.keys()) for (const part of bench.infos(of[source]).keys()) await add(source, part);
     return totals;
   },
 
@@ -64,7 +63,7 @@ export const zip: Pick<Maker<Combine>, "values" | "work"> = {
     }
     tally.hold(size + 4 * F);
     for (const source of of) {
-      tally.free(tally.values(source));
+      for (const part of infos.keys()) tally.free(tally.part(source, part));
       tally.add({ numbers: 2 * size });
     }
     tally.free(4 * F);

@@ -47,6 +47,8 @@ export interface Tally {
   free(numbers: number): void;
   /** held in passing */
   pass(numbers: number): void;
+  /** bytes read from a file, in numbers of four: they are held until the next are read */
+  fromFile(numbers: number): void;
   add(work: Partial<Omit<Work, "peakBytes">>): void;
   /** whether this order is known by now; from then on it is */
   ordered(recipe: Matched): boolean;
@@ -60,8 +62,9 @@ export type Described = Pick<WeightSource, "has" | "info" | "peakReadBytes">;
 /** One file for each word of `Recipe`. */
 export interface Maker<R extends Recipe> {
   infos(recipe: R, of: (input: Recipe) => Infos, source: (recipe: Same) => Described): Infos;
-  values(recipe: R, bench: Bench): Promise<Parts>;
-  work(recipe: R, tally: Tally): void;
+  /** @param only all that is asked for; more may be made */
+  values(recipe: R, bench: Bench, only?: Part): Promise<Parts>;
+  work(recipe: R, tally: Tally, only?: Part): void;
 }
 
 /** What is made is stored in the number format of its source; formats that only packers write become float32. */

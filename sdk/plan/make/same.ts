@@ -1,5 +1,5 @@
 import { wholeInfo, wholeValues } from "../../model/form/low-rank-sparse.js";
-import type { Same } from "../recipe.js";
+import type { Part, Same } from "../recipe.js";
 import { type Maker, sizeOf, storedAs } from "./maker.js";
 
 /** Reads weights; the matrices of one expert at the same time. */
@@ -13,21 +13,28 @@ export const same: Maker<Same> = {
     }));
   },
 
-  async values(recipe, bench) {
+  async values(recipe, bench, only) {
     const source = bench.source(recipe);
-    const read = Object.entries(recipe.names).map(async ([part, name]) =>
+    const read = chosen(Object.entries(recipe.names), only).map(async ([part, name]) =>
       [part, await (source.has(name) ? source.values(name) : wholeValues(source, name))] as const
     );
     return new Map(await Promise.all(read));
   },
 
-  work(recipe, tally) {
+  work(recipe, tally, only) {
     const source = tally.source(recipe);
-    for (const [part, { shape }] of tally.infos(recipe)) {
+    for (const [part, { shape, sizeBytes }] of chosen([...tally.infos(recipe)], only)) {
       const numbers = sizeOf(shape);
-      tally.pass(Math.max(numbers, (source.peakReadBytes?.(recipe.names[part]) ?? 0) / 4));
+      const peak = source.peakReadBytes?.(recipe.names[part]) ?? 0;
+      if (peak > 0) tally.fromFile(0);
+      tally.pass(Math.max(numbers, peak / 4));
       tally.hold(numbers);
+      if (peak > 0) tally.fromFile(sizeBytes / 4);
       tally.add({ numbers });
     }
   },
 };
+
+function chosen<T>(parts: [Part, T][], only?: Part): [Part, T][] {
+  return only === undefined ? parts : parts.filter(([part]) => part === only);
+}
