@@ -53,9 +53,10 @@ function noWork(): Work {
 class DryRun implements Tally {
   private work = noWork();
   private held = 0;
-  /** of these, what was read from a file last, and what is kept for later readers */
-  private last = 0;
+  /** of these, what is kept for later readers */
   private kept = 0;
+  /** what was read from a file last */
+  private last = 0;
   private readonly orders = new WeakSet<Matched>();
   private readonly cache: RecipeCache<Map<Part, number>>;
   private readonly descriptions: Descriptions;
@@ -99,9 +100,9 @@ class DryRun implements Tally {
     this.free(numbers);
   }
 
-  fromFile(numbers: number): void {
-    this.free(this.last);
-    this.hold(this.last = numbers);
+  land(numbers: number, beside: boolean): void {
+    this.pass(numbers + (beside ? this.last : 0));
+    this.last = numbers;
   }
 
   add({ numbers = 0, multiplies = 0, pairings = 0, assignments = [], decompositions = [] }: Partial<Work>): void {
@@ -121,9 +122,9 @@ class DryRun implements Tally {
   /** @returns what the reader holds alone */
   private read(recipe: Recipe, part?: Part): number {
     const make = (only?: Part) => {
-      const before = this.held - this.last - this.kept;
+      const before = this.held - this.kept;
       makerOf(recipe).work(recipe, this, only);
-      return this.held - this.last - this.kept - before;
+      return this.held - this.kept - before;
     };
     if (!this.cache.shared(recipe)) {
       const made = make(part);

@@ -47,8 +47,8 @@ export interface Tally {
   free(numbers: number): void;
   /** held in passing */
   pass(numbers: number): void;
-  /** bytes read from a file, in numbers of four: they are held until the next are read */
-  fromFile(numbers: number): void;
+  /** Bytes arrive from a file, in numbers of four; `beside` those that came last, which are held until then. */
+  land(numbers: number, beside: boolean): void;
   add(work: Partial<Omit<Work, "peakBytes">>): void;
   /** whether this order is known by now; from then on it is */
   ordered(recipe: Matched): boolean;

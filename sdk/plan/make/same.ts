@@ -26,10 +26,9 @@ export const same: Maker<Same> = {
     for (const [part, { shape, sizeBytes }] of chosen([...tally.infos(recipe)], only)) {
       const numbers = sizeOf(shape);
       const peak = source.peakReadBytes?.(recipe.names[part]) ?? 0;
-      if (peak > 0) tally.fromFile(0);
+      if (peak > 0) tally.land(sizeBytes / 4, true);
       tally.pass(Math.max(numbers, peak / 4));
       tally.hold(numbers);
-      if (peak > 0) tally.fromFile(sizeBytes / 4);
       tally.add({ numbers });
     }
   },

@@ -43,7 +43,8 @@ export const sum: Maker<Sum> = {
     recipe.terms.forEach(({ of, by }, at) => {
       const own = tally.values(of) + (by ? tally.values(by) : 0);
       if (at === 0) tally.hold(by ? 2 * size : size);
-      if (at + 1 < recipe.terms.length && !by) tally.pass(readAhead(recipe.terms[at + 1].of, tally));
+      // a source that was moved is no longer what was read
+      if (at + 1 < recipe.terms.length && !by) readAhead(recipe.terms[at + 1].of, of.make !== "same", tally);
       if (by) tally.pass(Math.max(...[...tally.infos(of).values()].map(({ shape }) => sizeOf(shape))));
       tally.free(own);
       tally.add({ numbers: (by ? 4 : 1) * size });
@@ -52,16 +53,18 @@ export const sum: Maker<Sum> = {
   },
 };
 
-/** Numbers of four bytes that are there while a source is read ahead: from a file, its bytes. */
-function readAhead(recipe: Recipe, tally: Tally): number {
-  if (recipe.make === "take" || recipe.make === "matched") return readAhead(recipe.of, tally);
-  if (recipe.make !== "same") return 0;
+/** A source is read while another is added: from a file, its bytes arrive. */
+function readAhead(recipe: Recipe, beside: boolean, tally: Tally): void {
+  if (recipe.make === "take" || recipe.make === "matched") return readAhead(recipe.of, beside, tally);
+  if (recipe.make !== "same") return;
   const source = tally.source(recipe);
-  return [...tally.infos(recipe)].reduce(
-    (sum, [part, { shape, sizeBytes }]) =>
-      sum + (source.peakReadBytes?.(recipe.names[part]) ? sizeBytes / 4 : sizeOf(shape)),
+  const file = source.peakReadBytes?.(Object.values(recipe.names)[0]) !== undefined;
+  const numbers = [...tally.infos(recipe).values()].reduce(
+    (sum, { shape, sizeBytes }) => sum + (file ? sizeBytes / 4 : sizeOf(shape)),
     0,
   );
+  if (file) tally.land(numbers, beside);
+  else tally.pass(numbers);
 }
 
 /** What fails ahead of time is told when it is awaited. */
