@@ -31,6 +31,17 @@ test("claims are judged on their side", () => {
   assert.ok(claims[2].pairsFor80! > 100);
 });
 
+test("with a margin an arm may be the worse one by so much", () => {
+  const judge = (margin: number, side: "higher" | "lower" = "higher") =>
+    compareArms(results, { baseline: "twin",
+      claims: [{ arm: "average", against: "merge", metric: "em", side, margin }] }).claims[0];
+  assert.is(judge(0).verdict, "refuted");
+  assert.is(judge(12).verdict, "reproduced");
+  assert.is(judge(10.24).verdict, "not resolved");
+  assert.ok(Math.abs(judge(12).mean + 10.24) < 1e-9, "the difference itself is not moved");
+  assert.is(judge(12, "lower").verdict, "reproduced");
+});
+
 test("holm takes back a claim that only stands alone", () => {
   const noisy = [1.0, 3.1, 0.2, 2.4, 1.5].flatMap((
     gain,
