@@ -3,6 +3,7 @@
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
@@ -59,10 +60,25 @@ if (!process.argv.includes("--no-types")) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
     stdio: "inherit",
   });
+  documentOptions("dist/types/sdk");
   if (existsSync("kernels/moelab/build.mjs")) (await import("./kernels/moelab/build.mjs")).buildKernelTypes();
+  // tfjs-core's own types name these; a project whose tsconfig leaves them out compiles all the same
+  const types = "dist/types/sdk/index.d.ts";
+  const needed = ["types=\"node\"", "types=\"long\"", "lib=\"dom\""].map((what) => `/// <reference ${what} />\n`);
+  writeFileSync(types, needed.join("") + readFileSync(types, "utf8"));
 }
 writeFileSync("dist/licences.txt", licences(built.flat().flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 writeFileSync("dist/.built", new Date().toISOString());
+
+/** What the tables of options say about each option, as the comments that editors show. */
+function documentOptions(types) {
+  for (const name of readdirSync(types, { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
+    const text = readFileSync(join(types, name), "utf8");
+    const documented = text.replace(/^( *)readonly \w+: \{\n *readonly about: ("(?:[^"\\]|\\.)*");/gm,
+      (row, indent, about) => `${indent}/** ${JSON.parse(about).replace(/\s+/g, " ")} */\n${row}`);
+    if (documented !== text) writeFileSync(join(types, name), documented);
+  }
+}
 
 /** The licences of the packages that the bundles contain, as these ask for it: each text once, under those who have it. */
 function licences(files) {

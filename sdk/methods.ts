@@ -8,7 +8,8 @@ import { meo } from "./merge/meo.js";
 import { redirect } from "./merge/redirect.js";
 import { repair } from "./merge/repair.js";
 import { zipit } from "./merge/zipit.js";
-import type { Method } from "./method/method.js";
+import type { Kind, Method, OwnMethod } from "./method/method.js";
+import { type Options, type OptionsOf, readOptions } from "./method/options.js";
 import type { Plan } from "./plan/plan.js";
 import type { Profile } from "./profile/profile.js";
 import type { Statistic } from "./profile/statistic.js";
@@ -18,11 +19,14 @@ import { reap } from "./prune/reap.js";
 import { taskSpecific } from "./prune/task-specific.js";
 import { dynamicSkipping } from "./route/dynamic-skipping.js";
 
-type AnyMethod = Method<never>;
+const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
+  naee, lowRankSparse, svdCompression, dynamicSkipping] as const;
+const defined = new Map<string, Method>();
 
-const builtIn: readonly AnyMethod[] = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency,
-  taskSpecific, reap, naee, lowRankSparse, svdCompression, dynamicSkipping];
-const defined = new Map<string, AnyMethod>();
+type BuiltIn = (typeof builtIn)[number];
+
+/** moelab's methods of a verb by name, each with the options that it takes. */
+export type MethodsOf<K extends Kind> = { [M in BuiltIn as M extends { kind: K } ? M["name"] : never]: OptionsOf<M> };
 
 /**
  * Makes a method known under its name; defining it again replaces it, as re-running a notebook cell does.
@@ -30,19 +34,25 @@ const defined = new Map<string, AnyMethod>();
  * @throws MoeError `method-name-taken` for the name of a method that moelab brings
  * @example
  * const keepFirst = defineMethod({
- *   name: "keep-first", paper: "", needs: [],
- *   plan: (profile) => ({ version: 1, for: profile.model.fingerprint, method: "keep-first", options: {},
- * layers: Object.fromEntries(Object.entries(profile.layers).map(([id, { experts }]) => [id, keepExperts([0],
- * experts)])) }),
+ *   name: "keep-first",
+ *   options: { keep: { about: "experts that stay in every layer", from: 1, whole: true } },
+ *   plan: (profile, { keep }) =>
+ *     changeLayers(profile, [], ({ experts }) => keepExperts([...Array(keep).keys()], experts)),
  * });
  */
-export function defineMethod<O>(method: Method<O>): Method<O> {
+export function defineMethod<const N extends string,
+  const T extends Options = never>(method: OwnMethod<N, T>): OwnMethod<N, T> {
   if (builtIn.some(({ name }) => name === method.name)) {
     throw new MoeError("method-name-taken",
       `defineMethod: "${method.name}" is a method that moelab brings. Choose another name.`);
   }
-  defined.set(method.name, method as AnyMethod);
+  defined.set(method.name, method);
   return method;
+}
+
+/** All methods: moelab's, then those that were defined. */
+export function allMethods(): readonly Method[] {
+  return [...builtIn, ...defined.values()];
 }
 
 /**
@@ -51,43 +61,33 @@ export function defineMethod<O>(method: Method<O>): Method<O> {
  * @param kind only methods of this stage of the chain
  * @throws MoeError `unknown-method` with the nearest name
  */
-export function methodNamed(name: string, kind?: Method["kind"]): Method {
-  const fitting = [...builtIn, ...defined.values()].filter((method) => !kind || !method.kind || method.kind === kind);
+export function methodNamed(name: string, kind?: Kind): Method {
+  const fitting = allMethods().filter((method) => !kind || !method.kind || method.kind === kind);
   const found = fitting.find((method) => method.name === name);
-  if (found) return found as unknown as Method;
+  if (found) return found;
   throw new MoeError("unknown-method",
     `${kind ?? "plan"}: method ${JSON.stringify(name)} is not known. `
       + `${suggest(String(name), fitting.map((method) => method.name))}`);
 }
 
-/** All methods with the paper and one line each, as README's table lists them. */
-export function methodList(): { name: string; kind?: Method["kind"]; paper: string; about?: string }[] {
-  return [...builtIn, ...defined.values()].map(({ name, kind, paper, about }) => ({ name, kind, paper, about }));
-}
-
 /** What a profile must hold for a method with these options. */
-export function statisticsFor<O>(method: Method<O>, options: O): Statistic[] {
-  return [...new Set([...method.needs, ...(method.needsFor?.(options) ?? [])])];
+export function statisticsFor<M extends Method>({ needs = [], ...method }: M, given: OptionsOf<M>): Statistic[] {
+  return [
+    ...new Set(["usage",
+      ...(typeof needs === "function" ? needs(readOptions(method, given as Record<string, unknown>)) : needs)]),
+  ];
 }
 
 /**
- * Refuses an option that the method does not have.
+ * Runs a method on a profile, after its options were checked.
  *
- * @throws MoeError `unknown-option` with the nearest name
+ * @throws MoeError what `readOptions` and the method throw
+ * @example await planWith(mSmoe, profile, { keep: 0.25 })
  */
-export function checkOptions<O extends object>(method: Method<O>, options: O): void {
-  const unknown = method.options && Object.keys(options).find((name) => !method.options!.includes(name));
-  if (unknown !== undefined)
-    throw new MoeError("unknown-option",
-      `${method.kind ?? "plan"}: ${method.name} has no option "${unknown}". ${suggest(unknown, method.options!)}`);
-}
-
-/**
- * Runs a method on a profile, after its option names were checked.
- *
- * @throws MoeError `unknown-option`; what the method throws
- */
-export async function planWith<O extends object>(method: Method<O>, profile: Profile, options: O): Promise<Plan> {
-  checkOptions(method, options);
-  return method.plan(profile, options);
+export async function planWith<M extends Method>(method: M, profile: Profile, given: OptionsOf<M>): Promise<Plan> {
+  const { name, baselineOf: paper = method.paper } = method;
+  const options = given as Record<string, unknown>;
+  const changes = await method.plan(profile, readOptions(method, options));
+  return { version: 1, for: profile.model.fingerprint, method: name, ...(paper && { paper }), options: { ...options },
+    ...changes };
 }

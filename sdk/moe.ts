@@ -1,9 +1,11 @@
 import { inspectModel, printedTable } from "./evaluate/index.js";
 import { publishedStudy } from "./experiment/published-study.js";
-import { defineMethod, methodList } from "./methods.js";
+import { defineMethod } from "./methods.js";
 import { create, from, load } from "./pipeline.js";
 import { loadPlan } from "./plan/plan-file.js";
+import { loadProfile } from "./profile/profile-file.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
+import { methodList } from "./stages/method-list.js";
 import type { Study } from "./stages/study.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
@@ -26,7 +28,9 @@ export const moe = {
   loadPlan,
   /** what a study of a paper found: `const study = await moe.study("mc-smoe")`, then `study.verdicts()` */
   study: publishedStudy,
-  /** all methods with their papers */
+  /** a profile that `study.saveProfile` wrote, checked: `.profile({ from })` takes it */
+  loadProfile,
+  /** all methods with their papers and options; `moe.methods("m-smoe")`: what its options may be */
   methods: methodList,
   tasks: listTasks,
   task: loadTask,

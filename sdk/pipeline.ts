@@ -1,4 +1,7 @@
 import type { Saved } from "./checkpoint/save-model.js";
+import type { Kind, Method } from "./method/method.js";
+import type { OptionsOf } from "./method/options.js";
+import type { MethodsOf } from "./methods.js";
 import type { ModelSpec } from "./model/spec.js";
 import type { Plan } from "./plan/plan.js";
 import { applyStage, type ChangeOptions, changeStage, checkChange, planStage } from "./stages/change.js";
@@ -9,7 +12,6 @@ import { type EvaluateOptions, evaluateStage } from "./stages/evaluate.js";
 import { type Forecast, forecastStage } from "./stages/forecast.js";
 import { type LoadOptions, loadStage } from "./stages/load.js";
 import type { MemoryOptions } from "./stages/memory.js";
-import type { CompressMethods, MergeMethods, OptionsFor, PruneMethods, RouteMethods } from "./stages/method-options.js";
 import { type ProfileOptions, profileStage } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./stages/stage-memory.js";
@@ -17,6 +19,16 @@ import { type StudyState } from "./stages/study-state.js";
 import { Study } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import { upcycleStage, type UpcycleStageOptions } from "./stages/upcycle.js";
+
+/** A method of a verb by its name, or one of your own. */
+export type Named<K extends Kind> = keyof MethodsOf<K> | (string & {}) | Method;
+
+/** The method and its own options; those of a method of your own that is named are checked when it is looked up. */
+export type OptionsFor<K extends Kind, M> =
+  & { method: M; signal?: AbortSignal }
+  & MemoryOptions
+  & Looked<MethodsOf<K>, M>;
+type Looked<Methods, M> = M extends keyof Methods ? Methods[M] : OptionsOf<M>;
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
 export interface Anywhere extends PromiseLike<Study> {
@@ -36,27 +48,36 @@ export interface Loaded extends Anywhere {
   /** Measures usage, router-logit similarity and what else methods read, on training items. */
   profile(options?: ProfileOptions): Profiled;
   /** Carries out a plan that was made for these very weights. */
-  apply(plan: Plan, options?: MemoryOptions): Changed;
+  apply(plan: Plan, options?: MemoryOptions): ChangedUnmeasured;
   /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
-  train(options?: TrainStageOptions): Changed;
+  train(options?: TrainStageOptions): ChangedUnmeasured;
   /** Copies each feed-forward block of a dense model into experts: `{ experts: 8, topK: 2 }`. */
   upcycle(options: UpcycleStageOptions): Loaded;
 }
 
-/** A model that was measured: methods can plan. */
+/** A model that was changed before anything was measured: there is no data to measure again on, so profile it first. */
+export interface ChangedUnmeasured extends Loaded {
+  /** Fine-tunes with the model as loaded as teacher. */
+  distill(options?: DistillOptions): ChangedUnmeasured;
+}
+
+/**
+ * A model that was measured: methods can plan. They read a profile of the very weights that they change: after a change
+ * each of these verbs measures again by itself, on the data of the last profile.
+ */
 export interface Profiled extends Anywhere {
   /** Carries out a plan that was made for these very weights; one that weighs by a statistic finds it here. */
   apply(plan: Plan, options?: MemoryOptions): Changed;
   /** Makes a method's plan and stops before carrying it out. */
-  plan(options: OptionsFor<MergeMethods & PruneMethods & CompressMethods & RouteMethods>): Planned;
+  plan<const M extends Named<Kind>>(options: OptionsFor<Kind, M>): Planned;
   /** Experts become fewer by averaging: `{ method: "m-smoe", keep: 0.25 }`. */
-  merge(options: OptionsFor<MergeMethods>): Changed;
+  merge<const M extends Named<"merge">>(options: OptionsFor<"merge", M>): Changed;
   /** Experts become fewer by leaving some out: `{ method: "frequency", keep: 0.25 }`. */
-  prune(options: OptionsFor<PruneMethods>): Changed;
+  prune<const M extends Named<"prune">>(options: OptionsFor<"prune", M>): Changed;
   /** Matrices are stored in fewer numbers. */
-  compress(options: OptionsFor<CompressMethods>): Changed;
+  compress<const M extends Named<"compress">>(options: OptionsFor<"compress", M>): Changed;
   /** Routers choose differently: `{ method: "dynamic-skipping" }`. */
-  route(options: OptionsFor<RouteMethods>): Changed;
+  route<const M extends Named<"route">>(options: OptionsFor<"route", M>): Changed;
   /** Scores several methods on the same items. */
   compare(arms: readonly Arm[], options?: CompareOptions): Promise<Comparison>;
 }
@@ -68,10 +89,10 @@ export interface Planned extends PromiseLike<Study> {
   apply(plan?: undefined, options?: MemoryOptions): Changed;
 }
 
-/** A model that was changed. Further methods need a new profile: this is another model. */
-export interface Changed extends Anywhere {
+/** A model that was measured and then changed: further methods measure it again, on the same data. */
+export interface Changed extends Profiled {
+  /** Measures the changed model, on data of your choice. */
   profile(options?: ProfileOptions): Profiled;
-  compress(options: OptionsFor<CompressMethods>): Changed;
   /** Fine-tunes with the model as loaded as teacher. */
   distill(options?: DistillOptions): Changed;
   /** Trains on without a teacher. */
@@ -83,7 +104,7 @@ export interface Evaluated extends PromiseLike<Study> {
 }
 
 /** The fluent chain: every verb is one stage, run when the chain is awaited, once. */
-class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
+class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Evaluated {
   private state?: Promise<StudyState>;
 
   constructor(private readonly run: () => Promise<StudyState>) {}
@@ -91,24 +112,21 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   profile(options?: ProfileOptions) {
     return this.next((study) => profileStage(study, options));
   }
-  plan(options: ChangeOptions) {
+  // what these five take is what the interfaces say
+  plan(options: never) {
     return this.next((study) => planStage(study, options), () => checkChange(options));
   }
-  merge(options: ChangeOptions) {
-    return this.next((study) => changeStage(study, options, "merge"), () => checkChange(options, "merge"));
+  merge(options: never) {
+    return this.change(options, "merge");
   }
-  prune(options: ChangeOptions) {
-    return this.next((study) => changeStage(study, options, "prune"), () => checkChange(options, "prune"));
+  prune(options: never) {
+    return this.change(options, "prune");
   }
-  route(options: ChangeOptions) {
-    return this.next((study) => changeStage(study, options, "route"), () => checkChange(options, "route"));
+  compress(options: never) {
+    return this.change(options, "compress");
   }
-  compress(options: ChangeOptions) {
-    return this.next(
-      async (study) =>
-        changeStage(study.model === study.original ? study : await remeasured(study), options, "compress"),
-      () => checkChange(options, "compress"),
-    );
+  route(options: never) {
+    return this.change(options, "route");
   }
   apply(plan?: Plan, options?: MemoryOptions) {
     return this.next((study) => applyStage(study, plan, options));
@@ -146,6 +164,10 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
     return this.settled().then((state) => new Study(state)).then(done, failed);
   }
 
+  private change(options: ChangeOptions, kind: Kind): Chain {
+    return this.next((study) => changeStage(study, options, kind), () => checkChange(options, kind));
+  }
+
   /** @param check what can be seen to be wrong before any stage of the chain has run */
   private next(stage: (study: StudyState) => Promise<StudyState>, check?: () => void): Chain {
     return new Chain(async () => {
@@ -157,11 +179,6 @@ class Chain implements Loaded, Profiled, Planned, Changed, Evaluated {
   private settled(): Promise<StudyState> {
     return (this.state ??= this.run());
   }
-}
-
-/** A changed model is another model: it is measured again on the data of its first profile. */
-function remeasured(study: StudyState): Promise<StudyState> {
-  return profileStage(study, { data: study.calibration?.batches });
 }
 
 /**
@@ -190,6 +207,6 @@ export function create(architecture: Record<string, unknown> | ModelSpec, option
  * Goes on from a study, as far as it is: `from(study).merge(…)` after a profile, `.forecast()` after a plan,
  * `.profile()` after a change.
  */
-export function from(study: Study): Loaded & Profiled & Planned & Changed {
+export function from(study: Study): Loaded & Planned & Changed {
   return new Chain(async () => study.state);
 }

@@ -5,7 +5,9 @@ import { mSmoe } from "../sdk/merge/m-smoe.js";
 import { memberWeights } from "../sdk/merge/member-weights.js";
 import { similarities } from "../sdk/merge/similarity.js";
 import { dominantExperts } from "../sdk/method/dominant-experts.js";
-import { defineMethod, methodList, methodNamed, planWith, statisticsFor } from "../sdk/methods.js";
+import { changeLayers } from "../sdk/method/layers-to-change.js";
+import { readOptions } from "../sdk/method/options.js";
+import { defineMethod, methodNamed, planWith, statisticsFor } from "../sdk/methods.js";
 import { cost } from "../sdk/model/cost.js";
 import { applyPlan } from "../sdk/plan/apply.js";
 import { diffPlans } from "../sdk/plan/diff.js";
@@ -13,6 +15,7 @@ import { forecast } from "../sdk/plan/forecast.js";
 import { keepPerLayer } from "../sdk/plan/keep.js";
 import { measurements } from "../sdk/profile/measurements.js";
 import { keepExperts } from "../sdk/prune/keep-experts.js";
+import { methodList } from "../sdk/stages/method-list.js";
 import { ready, Rng } from "../sdk/tensor/index.js";
 import { nanoMoe, nanoProfile } from "./support/nano-moe.js";
 
@@ -48,28 +51,70 @@ test("a group that was never used is represented by its leader", () => {
 test("keep out of range, unknown method, option, value and layer: each says what is accepted", async () => {
   const profile = await nanoProfile(nanoMoe());
   for (const keep of [0, -1, 4.5, 40, NaN, "4" as never])
-    assert.is((await failure(() => mSmoe.plan(profile, { keep }))).code, "keep-out-of-range", `${keep}`);
-  assert.match((await failure(() => mSmoe.plan(profile, { keep: 40 }))).message,
+    assert.is((await failure(() => planWith(mSmoe, profile, { keep }))).code, "keep-out-of-range", `${keep}`);
+  assert.match((await failure(() => planWith(mSmoe, profile, { keep: 40 }))).message,
     /keep is 40 of 4 experts; accepted is a count from 1 to 4, or a share above 0 and up to 1\. Lower keep\./);
   assert.match((await failure(() => methodNamed("m-smo", "merge"))).message, /Did you mean "m-smoe"/);
   assert.is((await failure(() => methodNamed("reap", "merge"))).code, "unknown-method");
   assert.match((await failure(() => planWith(mSmoe, profile, { kep: 2 } as never))).message,
     /no option "kep"\. Did you mean "keep"/);
-  assert.match((await failure(() => mSmoe.plan(profile, { keep: 2, similarity: "router-logit" as never }))).message,
-    /Did you mean "router-logits"/);
-  assert.match((await failure(() => mSmoe.plan(profile, { keep: 2, exclude: ["layers.9"] }))).message, /layers\.9/);
-  assert.is((await failure(() => mSmoe.plan(profile, { keep: 2, similarity: "weight" }))).code, "statistic-missing");
+  assert.match(
+    (await failure(() => planWith(mSmoe, profile, { keep: 2, similarity: "router-logit" as never }))).message,
+    /Did you mean "router-logits"/,
+  );
+  assert.match((await failure(() => planWith(mSmoe, profile, { keep: 2, exclude: ["layers.9"] }))).message,
+    /layers\.9/);
+  assert.is((await failure(() => planWith(mSmoe, profile, { keep: 2, similarity: "weight" }))).code,
+    "statistic-missing");
+});
+
+test("what an option may be is checked before anything runs, and says what was seen and what is accepted", async () => {
+  const refused = async (method: string, options: Record<string, unknown>, code: string, words: string) => {
+    const failed = await failure(() => readOptions(methodNamed(method), options));
+    assert.is(failed.code, code, failed.message);
+    assert.ok(failed.message.includes(words), failed.message);
+  };
+  const shares = "accepted by m-smoe is a share above 0 and up to 1, or a count from 1 to the number of experts";
+  await refused("m-smoe", { keep: "a quarter" }, "keep-out-of-range", `merge: keep is "a quarter"; ${shares}`);
+  await refused("m-smoe", { keep: NaN }, "keep-out-of-range", `keep is NaN; ${shares}`);
+  await refused("m-smoe", {}, "missing-option", "m-smoe was not told keep");
+  await refused("m-smoe", { keep: 2, ratio: "unifrm" }, "unknown-option-value",
+    `ratio is "unifrm". Did you mean "uniform"`);
+  await refused("m-smoe", { keep: 2, combine: "yes" }, "unknown-option-value", "is true or false");
+  await refused("m-smoe", { keep: 2, capacity: { encoders: 3 } }, "unknown-option-value",
+    "capacity is { encoders: 3 }");
+  await refused("m-smoe", { keep: 2, exclude: "layers.0" }, "unknown-option-value", "a list of names of layers");
+  await refused("svd", { rank: 2.5 }, "rank-out-of-range", "a whole number from 1");
+  await refused("low-rank-sparse", { rank: 2, keep: 1.5 }, "keep-out-of-range", "from 0 to 1");
+  await refused("dynamic-skipping", { threshold: "medium" }, "unknown-option-value",
+    `"median", "mean", a number from 0`);
+  await refused("naee", { keep: 2, maxSubsets: 0 }, "max-subsets-out-of-range", "a number from 1");
+  assert.equal(readOptions(methodNamed("reap"), { keep: 2, ties: undefined }), { keep: 2, criterion: "reap",
+    ties: "lower", exclude: [] });
+});
+
+test("every option says what it does, and what holds when it is not given is accepted", () => {
+  for (const { name, options = {} } of methodList().filter(({ name }) => name !== "keep-last")) {
+    for (const [option, row] of Object.entries(options)) {
+      assert.ok(row.about.length > 10, `${name} ${option}`);
+      const required = Object.entries(options).flatMap(([other, { default: usual, otherwise }]) =>
+        usual === undefined && otherwise === undefined ? [[other, 1]] : []
+      );
+      if (row.default !== undefined)
+        readOptions(methodNamed(name), { ...Object.fromEntries(required), [option]: row.default });
+    }
+  }
 });
 
 test("keep of everything changes nothing", async () => {
   const profile = await nanoProfile(nanoMoe());
-  for (const keep of [1, 4]) assert.equal((await mSmoe.plan(profile, { keep })).layers, {});
+  for (const keep of [1, 4]) assert.equal((await planWith(mSmoe, profile, { keep })).layers, {});
 });
 
 test("total groups equal the budget when nothing ties", async () => {
   const model = nanoMoe({ layers: 4, experts: 16 });
   for (let seed = 1; seed < 6; seed++) {
-    const plan = await mSmoe.plan(await nanoProfile(model, seed), { keep: 4 });
+    const plan = await planWith(mSmoe, await nanoProfile(model, seed), { keep: 4 });
     assert.is(Object.values(plan.layers).reduce((sum, { slots }) => sum + slots!.length, 0), 16);
   }
 });
@@ -77,42 +122,34 @@ test("total groups equal the budget when nothing ties", async () => {
 test("the first MoE layer of the encoder stays by default, and another when told", async () => {
   const model = nanoMoe({ encoder: 2, layers: 1 });
   const profile = await nanoProfile(model);
-  assert.equal(Object.keys((await mSmoe.plan(profile, { keep: 2 })).layers), ["encoder.layers.1", "layers.0"]);
-  assert.equal(Object.keys((await mSmoe.plan(profile, { keep: 2, exclude: ["layers.0"] })).layers), ["encoder.layers.0",
-    "encoder.layers.1"]);
+  assert.equal(Object.keys((await planWith(mSmoe, profile, { keep: 2 })).layers), ["encoder.layers.1", "layers.0"]);
+  assert.equal(Object.keys((await planWith(mSmoe, profile, { keep: 2, exclude: ["layers.0"] })).layers), [
+    "encoder.layers.0",
+    "encoder.layers.1",
+  ]);
 });
 
 test("every method is listed with a paper or a reason, and what it needs can be observed", () => {
   const list = methodList();
   assert.ok(list.length >= 10);
   for (const { name, about } of list) assert.ok(about && about.length > 20, name);
+  const given = (name: string, base: string) => ({ ...(methodNamed(name).options?.rank ? { rank: 2 } : { keep: 0.5 }),
+    ...(name === "hc-smoe" && { base }) });
   for (const { name } of list) {
     for (const base of ["mean-output", "router-logits", "weight"]) {
-      const { observers } = measurements(statisticsFor(methodNamed(name), { keep: 0.5, base } as never), nanoMoe());
+      const { observers } = measurements(statisticsFor(methodNamed(name), given(name, base)), nanoMoe());
       assert.is(observers[0].name, "usage");
     }
   }
   for (const similarity of similarities) measurements(statisticsFor(mSmoe, { keep: 0.5, similarity }), nanoMoe());
 });
 
-test("a method of one's own in ten lines: planned, forecast, applied", async () => {
-  const keepLast = defineMethod<{ keep: number }>({
+test("a method of one's own in five lines: planned, forecast, applied", async () => {
+  const keepLast = defineMethod({
     name: "keep-last",
-    paper: "",
-    needs: ["usage"],
-    options: ["keep"],
-    plan: (profile, { keep }) => ({
-      version: 1,
-      for: profile.model.fingerprint,
-      method: "keep-last",
-      options: { keep },
-      layers: Object.fromEntries(
-        Object.entries(profile.layers).map(
-          ([layer, { experts }]) => [layer,
-            keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)]
-        ),
-      ),
-    }),
+    plan: (profile, { keep }) =>
+      changeLayers(profile, [], ({ experts }) =>
+        keepExperts(Array.from({ length: keep }, (_, i) => experts - 1 - i), experts)),
   });
   const model = nanoMoe();
   const plan = await planWith(methodNamed("keep-last"), await nanoProfile(model), { keep: 2 });
@@ -120,6 +157,9 @@ test("a method of one's own in ten lines: planned, forecast, applied", async () 
   assert.is(forecast(model.spec, plan).parameters.after, cost(pruned.spec).parameters.total);
   assert.equal(await pruned.weights.values("layers.0.experts.1.up"),
     await model.weights.values("layers.0.experts.3.up"));
+  const { layers, ...header } = plan;
+  assert.equal(header, { version: 1, for: await model.weights.fingerprint(), method: "keep-last",
+    options: { keep: 2 } });
   assert.is(defineMethod(keepLast), keepLast);
   assert.is((await failure(() => defineMethod({ ...keepLast, name: "m-smoe" }))).code, "method-name-taken");
 });
@@ -143,7 +183,7 @@ test("forecast equals what is then stored, for every built-in method that needs 
 
 test("diff: equal plans, regrouped experts", async () => {
   const profile = await nanoProfile(nanoMoe({ experts: 8 }));
-  const [a, b] = [await mSmoe.plan(profile, { keep: 4 }), await mSmoe.plan(profile, { keep: 2 })];
+  const [a, b] = [await planWith(mSmoe, profile, { keep: 4 }), await planWith(mSmoe, profile, { keep: 2 })];
   assert.equal(diffPlans(a, a), []);
   const differences = diffPlans(a, b);
   assert.ok(differences.some(({ regrouped }) => regrouped.length > 0));

@@ -102,6 +102,31 @@ test("a study draws itself after every stage", async () => {
   }
 });
 
+test("every verb after a change measures again by itself, on the data of the first profile", async () => {
+  const merged = await switchModel().profile({ data }).merge({ method: "averaging", keep: 4 });
+  const fingerprint = await merged.model.weights.fingerprint();
+  const again = [await from(merged).plan({ method: "m-smoe", keep: 2 }),
+    await from(merged).merge({ method: "redirect", keep: 2 }), await from(merged).prune({ method: "reap", keep: 4 }),
+    await from(merged).compress({ method: "svd", rank: 2 }),
+    await from(merged).route({ method: "dynamic-skipping", threshold: 0.5 })];
+  for (const study of again) {
+    assert.is(study.profile!.model.fingerprint, fingerprint);
+    assert.is(study.profile!.data.fingerprint, merged.profile!.data.fingerprint);
+    assert.is(study.plan!.for, fingerprint);
+    assert.is(study.steps.filter(({ stage }) => stage === "profile").length, 2);
+  }
+  // what was measured by hand is not measured again
+  const byHand = await from(merged).profile({ data }).prune({ method: "frequency", keep: 2 });
+  assert.is(byHand.steps.filter(({ stage }) => stage === "profile").length, 2);
+  const compared = await from(merged).compare([{ arm: "a", method: "redirect", keep: 2 }], { data });
+  assert.equal(compared.rows.map(({ arm }) => arm), ["now", "a"]);
+  const unmeasured = await switchModel().apply(
+    (await switchModel().profile({ data }).plan({ method: "averaging", keep: 4 })).plan!,
+  );
+  await refused(() => from(unmeasured).prune({ method: "frequency", keep: 2 }), "wrong-order", "nothing was measured",
+    ".profile()");
+});
+
 test("bad input gets one clear error", async () => {
   const profiled = await switchModel().profile({ data });
   await refused(() => load("nano-swich"), "no-such-model", "nano-switch");
@@ -111,6 +136,10 @@ test("bad input gets one clear error", async () => {
   await refused(() => nowhere().merge({ method: "m-smo", keep: 2 }).evaluate(), "unknown-method");
   await refused(() => nowhere().prune({ method: "reap", keeps: 2 } as never), "unknown-option",
     "Did you mean \"keep\"?");
+  await refused(() => nowhere().merge({ method: "m-smoe", keep: "a quarter" as never }), "keep-out-of-range",
+    "a quarter");
+  await refused(() => nowhere().prune({ method: "reap", keep: 2, ties: "tourch" as never }), "unknown-option-value",
+    "Did you mean \"torch\"?");
   await refused(
     () => nowhere().compare([{ arm: "a", method: "redirect", keep: 2 }, { arm: "b", method: "redirekt", keep: 2 }]),
     "unknown-method",
@@ -152,8 +181,19 @@ test("stages in an order that makes no sense do not compile", () => {
     load("x").merge({ method: "m-smoe", keep: 2 });
     // @ts-expect-error nothing to forecast yet
     load("x").forecast();
-    // @ts-expect-error a changed model is another model: profile it again
-    load("x").profile().merge({ method: "m-smoe", keep: 2 }).merge({ method: "m-smoe", keep: 2 });
+    // @ts-expect-error there is no data to measure the changed model on
+    load("x").apply(undefined as never).merge({ method: "m-smoe", keep: 2 });
+    // @ts-expect-error a count or a share
+    load("x").profile().merge({ method: "m-smoe", keep: "a quarter" });
+    // @ts-expect-error keep has to be said
+    load("x").profile().merge({ method: "m-smoe" });
+    // @ts-expect-error one of the words of this method
+    load("x").profile().prune({ method: "reap", keep: 2, criterion: "loudest" });
+    // @ts-expect-error no option of this method
+    load("x").profile().prune({ method: "reap", keep: 2, seed: 1 });
+    // @ts-expect-error plan checks as well
+    load("x").profile().plan({ method: "svd", rank: "two" });
+    load("x").profile().merge({ method: "a method of mine", whatever: "it takes" });
     // @ts-expect-error a plan has to be carried out first
     load("x").profile().plan({ method: "m-smoe", keep: 2 }).evaluate();
     moe.load("x").profile().plan({ method: "m-smoe", keep: 2 }).apply().distill().evaluate();

@@ -43,6 +43,12 @@ export async function resolveModel(
     return await (await import("./hub/download-model.js")).downloadModel(id, hubEnvironment(env), options);
   } catch (error) {
     // the hub answers 401 for a model that is not there, as for one that is private
+    // most ids that the hub does not show are folders with a slip of the pen
+    if (!oneWord && error instanceof MoeError && ["not-found", "not-allowed", "hub-unreachable"].includes(error.code))
+      throw new MoeError(error.code,
+        `load: there is no folder "${ref}" here, and as a model of the hub: ${error.message}`, {
+        cause: error,
+      });
     if (oneWord && error instanceof MoeError && ["not-found", "not-allowed"].includes(error.code))
       throw none(` (the hub has no "${ref}" that it shows)`, error);
     throw error;

@@ -7,6 +7,8 @@ export type Bindings = Record<string, unknown>;
 const compiled = new Map<string, ReturnType<typeof jsonata>>();
 /** The deepest published models have some 130 layers; each takes a millisecond here. */
 const MAX_REPEATS = 1000;
+/** of one expression: bundled families take some hundred */
+const MAX_STEPS = 100_000;
 
 /**
  * Fills a family file's template from a configuration.
@@ -85,16 +87,22 @@ function badCount(expression: unknown, count: unknown): MoeError {
 }
 
 async function evaluate(expression: string, config: object, bindings: Bindings): Promise<unknown> {
-  let program = compiled.get(expression);
-  if (!program) compiled.set(expression, program = jsonata(expression));
   try {
+    let program = compiled.get(expression);
+    if (!program) compiled.set(expression, program = jsonata(expression));
+    let steps = 0;
+    // the library calls this for each part that it evaluates
+    program.assign(Symbol.for("jsonata.__evaluate_entry") as unknown as string, () => {
+      if (++steps > MAX_STEPS) throw new Error(`it takes more than ${MAX_STEPS} steps`);
+    });
     return await program.evaluate(config, bindings);
   } catch (error) {
     // a family file's own words: $error("what was seen; what is accepted")
     if ((error as { code?: string }).code === "D3137")
       throw new MoeError("bad-config", `load: ${(error as Error).message}. Check the configuration.`);
     throw new MoeError("bad-config",
-      `load: "${expression}" has no value for this config.json (${(error as Error).message}). Check the `
-        + "configuration against the family file.");
+      `load: "${expression.slice(0, 300)}" has no value for this config.json (${
+        (error as Error).message.slice(0, 300)
+      }). Check the ` + "configuration against the family file.");
   }
 }

@@ -6,7 +6,7 @@ import { candidates } from "../tensor/backends/candidates.js";
 import { type EngineInfo, ready } from "../tensor/index.js";
 import { measureSpeed, type Speed } from "../tensor/measure-speed.js";
 import { engineFolders, findEngine } from "../tensor/torch/engine-folder.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { DISPLAY, Displayed, type MimeBundle } from "../view/displayable.js";
 import { html } from "../view/html.js";
 
 /** What `moelab doctor --json` prints. */
@@ -93,8 +93,10 @@ function advice({ node, engine, kernels, machine }: Omit<Findings, "next">): str
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** The findings, shown as text in a terminal and as a table in a notebook. */
-export class Diagnosis implements Displayable {
-  constructor(readonly findings: Findings) {}
+export class Diagnosis extends Displayed {
+  constructor(readonly findings: Findings) {
+    super();
+  }
 
   toJSON(): Findings {
     return this.findings;

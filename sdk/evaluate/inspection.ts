@@ -7,13 +7,13 @@ import { readConfig } from "../checkpoint/read-config.js";
 import type { TensorGroup } from "../checkpoint/tensor-summary.js";
 import { MoeError } from "../errors.js";
 import { formatBytes, formatCount } from "../format.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { DISPLAY, Displayed, type MimeBundle } from "../view/displayable.js";
 import { Html, html } from "../view/html.js";
 import { type Table, table } from "../view/table.js";
 import { architectureCard } from "./architecture-card.js";
 
 /** What a checkpoint is and holds, from its configuration and headers. Draws itself in a notebook. */
-export class Inspection implements Displayable {
+export class Inspection extends Displayed {
   /**
    * @param card lines of name and value; none without a config.json that is understood
    * @param tensors by part and dtype, the largest first
@@ -24,7 +24,9 @@ export class Inspection implements Displayable {
     readonly card: readonly { name: string; value: string }[],
     readonly tensors: readonly TensorGroup[],
     readonly problem?: string,
-  ) {}
+  ) {
+    super();
+  }
 
   toText(): string {
     const width = Math.max(...this.card.map(({ name }) => name.length)) + 2;
@@ -51,10 +53,6 @@ export class Inspection implements Displayable {
         "text/plain": this.toText(),
       },
     };
-  }
-
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toText();
   }
 
   private groups(): Table {

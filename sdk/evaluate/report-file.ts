@@ -1,10 +1,11 @@
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
 import { cannotWrite } from "../files/cannot-write.js";
 import { writeWhole } from "../files/write-whole.js";
 import { parsed } from "../parsed.js";
+import { readText } from "../read-text.js";
 
 /** A report of a study with thousands of arms is some megabytes; anything far larger is not a report. */
 const MAX_REPORT_BYTES = 64 * 2 ** 20;
@@ -64,17 +65,14 @@ export async function writeReport(path: string, report: ReportFile): Promise<voi
 
 /** Reads a report and checks it. @throws FormatError `bad-report` */
 export async function readReport(path: string): Promise<ReportFile> {
-  const { size } = await stat(path).catch((error: Error) => {
+  const text = await readText(path, { verb: "readReport", accepted: "the path of a report", maxBytes: MAX_REPORT_BYTES,
+    code: "bad-report" });
+  if (text === undefined)
     throw new MoeError("no-report",
-      `readReport: ${path} cannot be opened (${error.message}); accepted is the path of a report. Check the path.`);
-  });
-  if (size > MAX_REPORT_BYTES)
-    throw new FormatError("bad-report",
-      `readReport: ${path} has ${size} bytes; accepted are at most ${MAX_REPORT_BYTES}. Keep samples in `
-        + "files of their own.");
+      `readReport: ${path} cannot be opened (ENOENT); accepted is the path of a report. Check the path.`);
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
   } catch (error) {
     throw new FormatError("bad-report",
       `readReport: ${path} is not JSON (${(error as Error).message}); accepted is a report in the layout `

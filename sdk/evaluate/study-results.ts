@@ -125,7 +125,7 @@ export function studyMeans(entries: readonly StudyEntry[]): StudyMean[] {
  * not been run on two teachers are left out: compare the lengths.
  *
  * @param entries of one regime and task, or of several if their teachers may be pooled
- * @example judgeClaims(entries.filter(({ regime }) => regime === "scratch"), studyClaims("mc-smoe").quality)
+ * @example judgeClaims(entries.filter(({ regime }) => regime === "scratch"), claims)
  */
 export function judgeClaims(entries: readonly StudyEntry[], claims: readonly StudyClaim[]): ArmComparison["claims"] {
   const name = (arm: string, keep: number, stage: string) => `${arm} ${keep} ${stage}`;

@@ -139,7 +139,8 @@ async function prepare(study: StudyFile, unit: ChainUnit, folder: string): Promi
 /** One stage of the chain. */
 async function done(study: Study, stage: Record<string, unknown>): Promise<Study> {
   const [[verb, options]] = Object.entries(stage) as [Verb, never][];
-  return from(study)[verb](options);
+  // each verb checks what it is given itself
+  return (from(study) as unknown as Record<Verb, (options: never) => PromiseLike<Study>>)[verb](options);
 }
 
 async function started([first, ...rest]: Begin): Promise<Study> {

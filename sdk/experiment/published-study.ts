@@ -102,7 +102,7 @@ export class PublishedStudy implements Displayable {
   async paperClaims(): Promise<Table> {
     const rows = await paperVerdicts(this.#found.file, this.#cells);
     return table(rows, { title: `${this.name}: what the paper claims`, maxRows: 60,
-      columns: { claim: "text", printed: "text", verdict: "text", by: { title: "by what", format: "text" } } });
+      columns: { claim: whole, printed: whole, verdict: "text", by: { title: "by what", format: whole } } });
   }
 
   /** A table of the study with the paper's printed ones beside it. */
@@ -224,6 +224,9 @@ export class PublishedStudy implements Displayable {
     return this.#found.file.regimes[name] ?? name;
   }
 }
+
+/** text that is not cut short */
+const whole = (value: unknown) => String(value);
 
 function leaves(value: unknown, at: string[] = []): { at: string[]; value: number }[] {
   if (typeof value === "number") return [{ at, value }];

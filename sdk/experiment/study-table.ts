@@ -53,7 +53,7 @@ export function studyTable(
         return [[`${metric} ${stage}`, value && by * value.mean], [`${metric} ${stage}_stderr`,
           value && by * value.stderr]];
       });
-      return [{ regime: named(regime), task: task.replaceAll("_", " "), arm, units: found[0].n,
+      return [{ regime: named(regime), task: task.replaceAll("_", " "), arm, experts: at, units: found[0].n,
         parameters: found[0].about.parameters as number, ...Object.fromEntries(cells) }];
     })
   );
@@ -61,6 +61,7 @@ export function studyTable(
     ...(new Set(groups.map(({ regime }) => regime)).size > 1 && { regime: "text" as const }),
     ...(tasks && { task: "text" as const }),
     arm: "text",
+    experts: "count",
     ...Object.fromEntries(show.map(([metric, stage, format]) => [`${metric} ${stage}`, {
       title: `${file.measures[metric]?.by ?? metric.replaceAll("_", " ")}, ${stage}`,
       format: format === "scaled" ? "number" as const : format,

@@ -1,24 +1,10 @@
 import { byFallingUsage } from "../method/falling-order.js";
-import { mergedLayers } from "../method/layers-to-change.js";
-import type { Method } from "../method/method.js";
-import { option } from "../method/option.js";
+import { changeLayers } from "../method/layers-to-change.js";
+import { method } from "../method/method.js";
+import { excludeFirst, keep } from "../method/usual-options.js";
 import { keepPerLayer } from "../plan/keep.js";
-import type { LayerPlan, Plan } from "../plan/plan.js";
+import type { LayerPlan } from "../plan/plan.js";
 import { statistic } from "../profile/statistic.js";
-
-export interface MeoOptions {
-  /** experts that are merged for an input: a share in (0, 1] or a count in (1, E]; default 2 */
-  keep?: number;
-  /**
-   * What shares one gate. "sequence" (default): every sequence is routed by the mean of its inputs, and runs through an
-   * expert made for it; nothing is stored less. "task": one expert for all inputs, made from the experts that the
-   * router
-   * leans to most on the profile's data; the others go.
-   */
-  level?: "sequence" | "task";
-  /** layers that stay as they are; default: the first MoE layer of the encoder, if there is one */
-  exclude?: string[];
-}
 
 /**
  * Merging experts into one when they run: MEO, arXiv:2310.09832. The weights of the chosen experts are added up by
@@ -26,30 +12,34 @@ export interface MeoOptions {
  * a
  * causal mask take "task" alone.
  *
- * @example meo.plan(profile, { keep: 4 })
+ * @example await planWith(meo, profile, { keep: 4 })
  */
-export const meo: Method<MeoOptions> = {
+export const meo = method({
   name: "meo",
   paper: "arXiv:2310.09832",
   kind: "merge",
   about: "adds up the weights of the chosen experts before running them, for each sequence or once for a task",
-  needs: ["usage", "gateMass"],
-  options: ["keep", "level", "exclude"],
-
-  plan(profile, options): Plan {
-    const level = option("merge", "level", options.level, ["sequence", "task"], "sequence");
-    const plan: Plan = { version: 1, for: profile.model.fingerprint, method: "meo", paper: "arXiv:2310.09832",
-      options: { ...options }, layers: {} };
-    for (const layer of mergedLayers(profile, options.exclude)) {
-      const { experts } = profile.layers[layer];
-      const count = Math.round(keepPerLayer(options.keep ?? Math.min(2, experts), experts, "merge"));
-      plan.layers[layer] = level === "sequence"
+  options: {
+    keep: { ...keep, about: "experts that are merged for an input: a share in (0, 1] or a count in (1, E]",
+      otherwise: "2" },
+    level: {
+      about: `what shares one gate. "sequence": every sequence is routed by the mean of its inputs, and runs through an
+        expert made for it; nothing is stored less. "task": one expert for all inputs, made from the experts that the
+        router leans to most on the profile's data; the others go`,
+      words: ["sequence", "task"],
+      default: "sequence",
+    },
+    exclude: excludeFirst,
+  },
+  needs: ["gateMass"],
+  plan: (profile, { keep, level, exclude }) =>
+    changeLayers(profile, exclude, ({ experts }, layer) => {
+      const count = Math.round(keepPerLayer(keep ?? Math.min(2, experts), experts, "merge"));
+      return level === "sequence"
         ? { router: { topK: count, merge: "sequence" } }
         : oneForAll(statistic<number[]>(profile, layer, "gateMass", "gateMass"), count);
-    }
-    return plan;
-  },
-};
+    }),
+});
 
 /** one expert from the ones with the largest gate mass, in proportion to it; every router output leads to it */
 function oneForAll(mass: number[], count: number): LayerPlan {

@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
+import { readText } from "../read-text.js";
 import { parsePlan } from "./check.js";
 import type { Plan } from "./plan.js";
 
@@ -19,16 +19,11 @@ export async function savePlan(path: string, plan: Plan): Promise<void> {
  * @throws FormatError `bad-plan`; MoeError `no-such-file`
  */
 export async function loadPlan(path: string): Promise<Plan> {
-  const found = await stat(path).catch((cause) => {
+  const text = await readText(path, { verb: "plan", accepted: "a file that plan.save wrote", maxBytes: MAX_BYTES,
+    code: "bad-plan" });
+  if (text === undefined)
     throw new MoeError("no-such-file",
-      `plan: ${path} cannot be read (${cause.code}); accepted is a file that plan.save wrote. Check the path.`, {
-      cause,
-    });
-  });
-  if (found.size > MAX_BYTES)
-    throw new FormatError("bad-plan",
-      `plan: ${path} has ${found.size} bytes; accepted are ${MAX_BYTES}. This is no plan.`);
-  const text = await readFile(path, "utf8");
+      `plan: ${path} cannot be read (ENOENT); accepted is a file that plan.save wrote. Check the path.`);
   try {
     return parsePlan(JSON.parse(text));
   } catch (error) {

@@ -1,58 +1,75 @@
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
-import { parsed } from "../parsed.js";
+import { checkedProfile } from "./profile-schema.js";
 import type { Profile } from "./profile.js";
 
 /**
  * Largest profile file that is read: a thousand layers of a thousand experts with a dozen matrices each stay below it.
  */
 const MAX_BYTES = 2 ** 31;
-const MAX_LAYERS = 4096;
-const MAX_EXPERTS = 1 << 20;
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const name = v.pipe(v.string(), v.maxLength(4096));
-const layer = v.looseObject({
-  experts: v.pipe(count, v.minValue(1), v.maxValue(MAX_EXPERTS)),
-  tokens: count,
-  counts: v.pipe(v.array(v.pipe(v.number(), v.finite(), v.minValue(0))), v.maxLength(MAX_EXPERTS)),
-});
-const profile = v.object({
-  version: v.literal(1),
-  model: v.object({ id: name, fingerprint: name }),
-  data: v.object({ id: name, fingerprint: name, seed: v.number() }),
-  tokens: v.object({ encoder: v.optional(count), decoder: count }),
-  layers: v.pipe(v.record(name, layer),
-    v.check((layers) => Object.keys(layers).length <= MAX_LAYERS, `at most ${MAX_LAYERS} layers are accepted`)),
-  provenance: v.optional(v.record(name, v.unknown())),
-});
-
-/** Writes a profile as JSON. The file has a temporary name until it is whole. */
+/**
+ * Writes a profile as JSON, with a hash of itself. The file has a temporary name until it is whole.
+ *
+ * @throws MoeError `bad-profile` for a number that JSON does not have
+ */
 export async function saveProfile(path: string, measured: Profile): Promise<void> {
-  await writeWhole(path, JSON.stringify(measured), { verb: "profile",
+  checkedProfile(measured,
+    (why) => new MoeError("bad-profile", `profile: ${why} Profile other data, or another model.`));
+  const text = JSON.stringify(measured);
+  await writeWhole(path, `${text.slice(0, -1)},"sha256":"${hashOf(text)}"}`, { verb: "profile",
     replaces: (text) => /^\s*\{\s*"version":\s*\d+,\s*"model":/.test(text) });
 }
 
 /**
- * Reads a profile that `saveProfile` wrote.
+ * Reads a profile that `study.saveProfile` wrote, and checks its shape, its hash, and that what it says can have been
+ * measured; whether it is one of a model is checked when it is used.
  *
- * @throws FormatError `bad-profile` when it is none
+ * @throws FormatError `bad-profile` when it is none or was damaged; MoeError `no-such-file`
+ * @example
+ * const profile = await moe.loadProfile("profile.json");
+ * const study = await moe.load("nano-switch").profile({ from: profile }).merge({ method: "m-smoe", keep: 0.25 });
  */
 export async function loadProfile(path: string): Promise<Profile> {
-  const { size } = await stat(path);
-  if (size > MAX_BYTES) throw badProfile(path, `${size} bytes; at most ${MAX_BYTES} are accepted`);
-  let json: unknown;
+  const refuse = (why: string) =>
+    new FormatError("bad-profile",
+      `profile: ${path} is no profile: ${why} Accepted is a file that saveProfile wrote. Profile again.`);
+  const { size } = await stat(path).catch((cause) => {
+    throw new MoeError("no-such-file",
+      `profile: ${path} cannot be read (${cause.code}); accepted is a file that saveProfile wrote. Check the path.`, {
+      cause,
+    });
+  });
+  if (size > MAX_BYTES) throw refuse(`${size} bytes; at most ${MAX_BYTES} are accepted.`);
+  let json: unknown, isWhole: boolean;
   try {
     json = JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    throw badProfile(path, "no JSON");
+    const { sha256, ...rest } = json as { sha256?: unknown };
+    isWhole = sha256 === undefined || sha256 === hashOf(JSON.stringify(rest)); // fails where it is nested too deeply
+  } catch (error) {
+    throw refuse(`it cannot be read as JSON (${(error as Error).message}).`);
   }
-  const found = parsed(profile, json, (why) => badProfile(path, why.slice(0, -1))) as Profile;
-  for (const [id, { experts, counts }] of Object.entries(found.layers)) {
-    if (counts.length !== experts) throw badProfile(path, `${id} has ${experts} experts and ${counts.length} counts`);
-  }
+  const found = checkedProfile(json, refuse);
+  if (!isWhole)
+    throw refuse("it was changed after it was written, its numbers are not those of its hash.");
+  return found;
+}
+
+/**
+ * A profile that was measured before, for the model with this fingerprint.
+ *
+ * @param from its file, or the profile
+ * @throws MoeError `bad-profile`, `profile-of-another-model`, `no-such-file`
+ */
+export async function givenProfile(from: string | Profile, fingerprint: string): Promise<Profile> {
+  const found = typeof from === "string"
+    ? await loadProfile(from)
+    : checkedProfile(from, (why) =>
+      new MoeError("bad-profile",
+        `profile: { from } is no profile: ${why} Give a study's profile, or the path of one.`));
+  checkProfile(found, fingerprint);
   return found;
 }
 
@@ -69,7 +86,6 @@ export function checkProfile(measured: Profile, fingerprint: string): void {
       + "this model.");
 }
 
-function badProfile(path: string, what: string): FormatError {
-  return new FormatError("bad-profile",
-    `profile: ${path} is no profile: ${what}; accepted is a file that saveProfile wrote. Profile again.`);
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

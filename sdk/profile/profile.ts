@@ -8,7 +8,8 @@ import type { LayerId } from "../model/spec.js";
 export interface Profile {
   version: 1;
   model: { id: string; fingerprint: string };
-  data: { id: string; fingerprint: string; seed: number };
+  /** `options`: which items, as `.profile` was told; absent where batches were given */
+  data: { id: string; fingerprint: string; seed: number; options?: Record<string, unknown> };
   /** non-padding tokens seen, per stack */
   tokens: { encoder?: number; decoder: number };
   layers: Record<LayerId, LayerProfile>;

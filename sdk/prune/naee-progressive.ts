@@ -1,5 +1,5 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import type { SweepChanged } from "../method/sweep-changed.js";
+import type { SweepChanged } from "../method/method.js";
 import { type LayerId, type ModelSpec, moeLayers } from "../model/spec.js";
 import type { LayerPlan } from "../plan/plan.js";
 import type { MergeableObserver, MoeEvent } from "../profile/observer.js";

@@ -1,7 +1,7 @@
 import { MoeError } from "../errors.js";
-import type { Method } from "../method/method.js";
-import type { SweepChanged } from "../method/sweep-changed.js";
-import { checkOptions, methodNamed, planWith, statisticsFor } from "../methods.js";
+import type { Kind, Method, SweepChanged } from "../method/method.js";
+import { readOptions } from "../method/options.js";
+import { methodNamed, planWith, statisticsFor } from "../methods.js";
 import { Model } from "../model/model.js";
 import type { LayerId } from "../model/spec.js";
 import { applyPlan } from "../plan/apply.js";
@@ -12,51 +12,70 @@ import type { Profile } from "../profile/profile.js";
 import type { Statistic } from "../profile/statistic.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
-import { measure, measureTensors, observe } from "./profile.js";
+import { measure, measureTensors, observe, profileStage } from "./profile.js";
 import type { StudyState } from "./study-state.js";
 
 /** A method by name (or one of your own), and its options. */
 export interface ChangeOptions extends MemoryOptions {
   // an intersection: a plain string would swallow the names that an editor offers
-  method: (string & {}) | Method<never>;
+  method: (string & {}) | Method;
   signal?: AbortSignal;
   [option: string]: unknown;
 }
 
 /**
- * The method that is meant, and its own options. A chain asks before its first stage, so that a slip costs no profile.
+ * The method that is meant, its own options as given, and those that it reads. A chain asks before its first stage, so
+ * that a slip costs no profile.
  *
- * @throws MoeError `unknown-method`, `unknown-option`
+ * @throws MoeError `unknown-method`, and what `readOptions` throws
  */
 export function checkChange(
   { method: named, signal: _, memory: __, ...own }: ChangeOptions,
-  kind?: Method["kind"],
-): { method: Method; own: Record<string, unknown> } {
-  const method = typeof named === "string" ? methodNamed(named, kind) : (named as unknown as Method);
-  checkOptions(method, own);
-  return { method, own };
+  kind?: Kind,
+): { method: Method; own: Record<string, unknown>; read: Record<string, unknown> } {
+  const method = typeof named === "string" ? methodNamed(named, kind) : named;
+  return { method, own, read: readOptions(method, own) };
 }
 
 /** Makes the plan of a method and stops before carrying it out: `study.plan` can be read, drawn, forecast and saved. */
-export async function planStage(study: StudyState, options: ChangeOptions, kind?: Method["kind"]): Promise<StudyState> {
+export async function planStage(given: StudyState, options: ChangeOptions, kind?: Kind): Promise<StudyState> {
   const took = measureStage();
-  const { signal, memory } = options;
-  const { method, own } = checkChange(options, kind);
-  limitMemory(study.model, { memory });
-  if (!study.profile || !study.calibration) {
-    throw new MoeError("wrong-order",
-      `${kind ?? "plan"}: nothing was measured about ${study.model.id} yet; a method reads a profile. Call `
-        + ".profile() before.");
-  }
-  checkProfile(study.profile, await study.model.weights.fingerprint());
+  const { signal } = options;
+  const { method, own, read } = checkChange(options, kind);
+  const study = await measuredAgain(given, options, kind);
   const { profile: first, tensors } = await withStatistics(study, statisticsFor(method, own), signal);
-  const second = await withObservers(study, first, method.observers?.(first, own, study.model) ?? [], signal);
+  const second = await withObservers(study, first, method.observers?.(first, read, study.model) ?? [], signal);
   const profile = method.measure
-    ? added(second, await method.measure(second, own, { spec: study.model.spec, sweep: sweepChanged(study, signal) }))
+    ? added(second, await method.measure(second, read, { spec: study.model.spec, sweep: sweepChanged(study, signal) }))
     : second;
   const plan = await planWith(method, profile, own);
   return { ...study, profile, tensors, plan, evaluation: undefined,
     steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, ...took() }] };
+}
+
+/**
+ * The study with a profile of its model as it is now: the one that it has, or, after a change, a new one on the same
+ * data.
+ *
+ * @throws MoeError `wrong-order` where nothing was measured before, `profile-of-another-model`
+ */
+export async function measuredAgain(
+  study: StudyState,
+  { signal, memory }: Pick<ChangeOptions, "signal" | "memory">,
+  verb = "plan",
+): Promise<StudyState> {
+  limitMemory(study.model, { memory });
+  const { model, profile, calibration } = study;
+  if (!profile || !calibration) {
+    throw new MoeError("wrong-order",
+      `${verb}: nothing was measured about ${model.id} yet, and a method reads a profile; accepted is a study that was `
+        + "profiled, before or after it was changed. Call .profile() before.");
+  }
+  const fingerprint = await model.weights.fingerprint();
+  if (model !== study.original && profile.model.fingerprint !== fingerprint)
+    return profileStage(study, { signal }, calibration);
+  checkProfile(profile, fingerprint);
+  return study;
 }
 
 /** Carries out the plan of the study, or one that is given. Undo is going back to the study before. */
@@ -80,11 +99,7 @@ export async function applyStage(
 }
 
 /** Plan and apply in one: what `.merge`, `.prune`, `.compress` and `.route` do. */
-export async function changeStage(
-  study: StudyState,
-  options: ChangeOptions,
-  kind: Method["kind"],
-): Promise<StudyState> {
+export async function changeStage(study: StudyState, options: ChangeOptions, kind?: Kind): Promise<StudyState> {
   return applyStage(await planStage(study, options, kind));
 }
 

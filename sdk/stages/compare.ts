@@ -1,10 +1,9 @@
-import { inspect } from "node:util";
 import { cost, type PairedInterval, pairedT } from "../evaluate/index.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Chart, charts } from "../view/index.js";
 import { progress } from "../view/progress.js";
 import { type Table, table } from "../view/table.js";
-import { type ChangeOptions, changeStage } from "./change.js";
+import { Tabular } from "../view/tabular.js";
+import { type ChangeOptions, changeStage, measuredAgain } from "./change.js";
 import { evaluateStage, testBed } from "./evaluate.js";
 import { type TaskScore } from "./evaluation.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
@@ -38,8 +37,10 @@ export interface ArmRow {
 }
 
 /** Scores of several arms on the same items, the model as loaded first. */
-export class Comparison implements Displayable {
-  constructor(readonly title: string, readonly rows: readonly ArmRow[]) {}
+export class Comparison extends Tabular {
+  constructor(readonly title: string, readonly rows: readonly ArmRow[]) {
+    super();
+  }
 
   table(): Table {
     return table(this.rows.map(({ arm, scores, parameters, sizeBytes, flopsPerToken, difference }) => {
@@ -85,14 +86,6 @@ export class Comparison implements Displayable {
       { quality: "exact match (%), 95 % interval" },
     );
   }
-
-  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
-  }
 }
 
 /** Runs each arm on one profiled model and scores all on the same test items. */
@@ -105,14 +98,14 @@ export async function compareStage(
   const bed = await testBed(study, options);
   // what one arm's method measures beyond the profile serves the next
   let profiled = study.profile
-    ? study
+    ? await measuredAgain(study, options, "compare")
     : await profileStage(study, { task: options.task, corpus: options.corpus, data: options.data });
   bed.bar = progress({ label: "compare", total: (arms.length + 1) * bed.items, unit: "items", signal: options.signal });
   const batches = bed.groups.flatMap((group) => group.batches);
   // a model that does not stay in memory is read once for all arms
   return bed.teacher.during(batches, async () => {
     const full = await evaluateStage(profiled, { ...options, before: false }, bed);
-    const rows: ArmRow[] = [row("full", full)];
+    const rows: ArmRow[] = [row(study.model === study.original ? "full" : "now", full)];
     for (const { arm, ...change } of arms) {
       const planned = await changeStage(profiled, change, undefined);
       profiled = { ...profiled, profile: planned.profile, tensors: planned.tensors };

@@ -1,15 +1,14 @@
-import { inspect } from "node:util";
 import { MoeError } from "../errors.js";
 import type { Cost } from "../evaluate/index.js";
 import { applySpeeds } from "../plan/apply-speeds.js";
 import { type Forecast as Numbers, forecast } from "../plan/forecast.js";
 import { timeApply } from "../plan/time-apply.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Table, table } from "../view/table.js";
+import { Tabular } from "../view/tabular.js";
 import type { StudyState } from "./study-state.js";
 
 /** What a plan will do to size and compute, and what carrying it out will take. */
-export class Forecast implements Displayable {
+export class Forecast extends Tabular {
   readonly before: Cost;
   readonly after: Cost;
   /** of all weights as they are stored */
@@ -20,6 +19,7 @@ export class Forecast implements Displayable {
   readonly applyMs: number;
 
   constructor(readonly method: string, { before, after, sizeBytes, peakBytes, applyMs }: Numbers) {
+    super();
     [this.before, this.after, this.sizeBytes, this.peakBytes, this.applyMs] = [before, after, sizeBytes, peakBytes,
       applyMs];
   }
@@ -50,14 +50,6 @@ export class Forecast implements Displayable {
         peak: { title: "memory to make", format: "bytes" },
       },
     });
-  }
-
-  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
   }
 }
 

@@ -1,5 +1,4 @@
 import { MoeError } from "../errors.js";
-import type { TaskBatch } from "../evaluate/index.js";
 import { formatBytes } from "../format.js";
 import type { Rows } from "../model/batch.js";
 import { singleExpert } from "../model/expert/moe-block.js";
@@ -13,6 +12,7 @@ import { classesOf, ExpertGradients, type GradientKind, sequences } from "../pro
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
 import type { MoeEvent, Observer } from "../profile/observer.js";
 import { runsExperts } from "../profile/observers/named.js";
+import { givenProfile } from "../profile/profile-file.js";
 import { ProfileState } from "../profile/profile-state.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
@@ -20,16 +20,16 @@ import type { Statistic } from "../profile/statistic.js";
 import { tf } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
+import { calibrate, calibrationOf, type CalibrationOptions } from "./calibrate.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import type { Calibration, StudyState } from "./study-state.js";
-import { type DataOptions, taskData } from "./task-data.js";
 
-export interface ProfileOptions extends DataOptions, MemoryOptions {
-  /** tokens to see at most, encoder and decoder together; items are taken in order until there are that many */
-  tokens?: number;
+export interface ProfileOptions extends CalibrationOptions, MemoryOptions {
   /** statistics to measure; default what most methods read. What a later method lacks is measured on the same data */
   statistics?: Statistic[];
+  /** a profile that was measured before, or its file, in place of a new one; of these very weights */
+  from?: string | Profile;
   /** keep what was measured of each layer in this folder, and go on from there after an interruption; all else stays */
   state?: string;
   signal?: AbortSignal;
@@ -40,8 +40,14 @@ export const USUAL: readonly Statistic[] = ["usage", "routerLogits", "coactivati
 /**
  * Measures the model on training items: which experts run, how alike their router logits are, and what else is asked
  * for.
+ *
+ * @param on data of an earlier profile, in place of what the options choose
  */
-export async function profileStage(study: StudyState, options: ProfileOptions = {}): Promise<StudyState> {
+export async function profileStage(
+  study: StudyState,
+  options: ProfileOptions = {},
+  on?: Calibration,
+): Promise<StudyState> {
   const took = measureStage();
   const { model } = study;
   limitMemory(model, options);
@@ -49,18 +55,19 @@ export async function profileStage(study: StudyState, options: ProfileOptions = 
     throw new MoeError("no-experts",
       `profile: ${model.id} has no MoE layer; accepted is a model with at least one. Load a `
         + "Mixture-of-Experts checkpoint.");
-  const { groups, id, fingerprint } = await taskData(study.opened, "train", { ...options,
-    items: options.items ?? 256 });
-  const batches = limitTokens(groups.flatMap((group) => group.batches), options.tokens).map(withDecoderMask);
-  const calibration: Calibration = { id, fingerprint, seed: options.seed ?? 0, batches };
-  const statistics = options.statistics ?? [...USUAL];
-  const tensors = await measureTensors(model, calibration, statistics, options.signal);
-  const profile = await measure(model, calibration, statistics, options.signal, tensors, options.state);
-  const { data: _, signal: __, ...shown } = options;
+  const { data: _, signal, from, ...shown } = options;
+  const { statistics = [...USUAL], state } = options;
+  const before = from === undefined ? undefined : await givenProfile(from, await model.weights.fingerprint());
+  const calibration = on ?? (before ? await calibrationOf(study, before, options) : await calibrate(study, options));
+  const tensors = before ? {} : await measureTensors(model, calibration, statistics, signal);
+  const profile = before ?? await measure(model, calibration, statistics, signal, tensors, state);
+  const { id } = calibration;
   const warning = starvedWarning(profile);
   return { ...study, profile, calibration, tensors, plan: undefined,
     warnings: [...(study.opened.notes ?? []), ...(warning ? [warning] : [])],
-    steps: [...study.steps, { stage: "profile", options: { ...shown, data: id }, ...took() }] };
+    steps: [...study.steps, { stage: "profile",
+      options: { ...shown, ...(before && { from: typeof from === "string" ? from : "given" }), data: id },
+      ...took() }] };
 }
 
 /**
@@ -77,13 +84,13 @@ export async function measure(
   tensors: StudyState["tensors"] = {},
   state?: string,
 ): Promise<Profile> {
-  const { id, fingerprint, seed, batches } = calibration;
+  const { batches, ...data } = calibration;
   const print = await model.weights.fingerprint();
   const begin = () => measurements(statistics, model, { gradients: tensors.gradients });
   const { observers, finish } = begin();
   const kept = state === undefined
     ? undefined
-    : await ProfileState.open(state, [print, model.spec, observers.map(({ name }) => name), fingerprint, batches]);
+    : await ProfileState.open(state, [print, model.spec, observers.map(({ name }) => name), data.fingerprint, batches]);
   try {
     const layers = (await kept?.layers()) ?? {};
     await observe(model, calibration, observers, signal, {
@@ -96,7 +103,7 @@ export async function measure(
         kept?.add(layer, measured);
       },
     });
-    return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data: { id, fingerprint, seed } }));
+    return finish(profileOf(layers, { model: { id: model.id, fingerprint: print }, data }));
   } finally {
     await kept?.close();
   }
@@ -209,24 +216,4 @@ function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
     load: experts && ((slots) => experts.load(slots)),
     expert: (slot) => (experts ? experts.expert(slot) : singleExpert(slot, spec, weights)),
   };
-}
-
-/** Padding of the decoder does not count. */
-export function withDecoderMask(batch: TaskBatch) {
-  return { ...batch,
-    ...(batch.decoderIds && { decoderMask: batch.labels.map((row) => row.map((label) => (label >= 0 ? 1 : 0))) }) };
-}
-
-function limitTokens(batches: TaskBatch[], tokens?: number): TaskBatch[] {
-  if (tokens === undefined) return batches;
-  if (!(tokens > 0))
-    throw new MoeError("bad-tokens",
-      `profile: tokens is ${tokens}; accepted is a number above 0. Leave it out to use every item.`);
-  const taken: TaskBatch[] = [];
-  for (let i = 0, seen = 0; i < batches.length && seen < tokens; i++) {
-    taken.push(batches[i]);
-    seen += batches[i].labels.flat().filter((label) => label >= 0).length
-      + (batches[i].decoderIds ? (batches[i].mask ?? batches[i].ids).flat().filter((one) => one > 0).length : 0);
-  }
-  return taken;
 }

@@ -1,4 +1,3 @@
-import { inspect } from "node:util";
 import { MoeError } from "../errors.js";
 import { scoreTask, type TaskBatch, TeacherLogits } from "../evaluate/index.js";
 import { type TrainingBatch } from "../model/batch.js";
@@ -7,9 +6,10 @@ import type { Statistic } from "../profile/statistic.js";
 import { tf } from "../tensor/index.js";
 import { watchMemory } from "../tensor/peak-memory.js";
 import { train } from "../train/train.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
 import { type Table, table } from "../view/table.js";
-import { measure, USUAL, withDecoderMask } from "./profile.js";
+import { Tabular } from "../view/tabular.js";
+import { withDecoderMask } from "./calibrate.js";
+import { measure, USUAL } from "./profile.js";
 import type { StudyState } from "./study-state.js";
 import { type DataOptions, taskData } from "./task-data.js";
 
@@ -21,7 +21,7 @@ export interface StageMemoryOptions extends DataOptions {
 }
 
 /** What stages will hold at a time. */
-export class MemoryForecast implements Displayable {
+export class MemoryForecast extends Tabular {
   /**
    * @param stages most bytes of tensors at a time, those of the models included: what `study.steps` says after the
    *   stage
@@ -29,19 +29,13 @@ export class MemoryForecast implements Displayable {
   constructor(
     readonly model: string,
     readonly stages: readonly { stage: "profile" | "evaluate" | "train"; peakBytes: number }[],
-  ) {}
+  ) {
+    super();
+  }
 
   table(): Table {
     return table(this.stages, { title: `Memory of ${this.model}`,
       columns: { stage: "text", peakBytes: { title: "most at a time", format: "bytes" } } });
-  }
-
-  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
   }
 }
 

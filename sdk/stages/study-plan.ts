@@ -1,11 +1,11 @@
-import { inspect } from "node:util";
 import type { LayerId } from "../model/spec.js";
 import { diffPlans, type PlanDifference } from "../plan/diff.js";
 import { savePlan } from "../plan/plan-file.js";
 import type { LayerPlan, Plan } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "../view/displayable.js";
+import { DISPLAY, type MimeBundle } from "../view/displayable.js";
 import { charts, type Table, table } from "../view/index.js";
+import { Tabular } from "../view/tabular.js";
 
 /**
  * A plan as a study shows it: the plain data of `Plan`, which can also be drawn, compared and saved.
@@ -14,7 +14,7 @@ import { charts, type Table, table } from "../view/index.js";
  * study.plan.diff(other.plan)     // in which layers they differ, and which experts keep other company
  * await study.plan.save("a.json") // moe.loadPlan("a.json") reads it again
  */
-export class StudyPlan implements Plan, Displayable {
+export class StudyPlan extends Tabular implements Plan {
   readonly version = 1;
   readonly for: string;
   readonly method: string;
@@ -24,6 +24,7 @@ export class StudyPlan implements Plan, Displayable {
   readonly #profile?: Profile;
 
   constructor(plan: Plan, profile?: Profile) {
+    super();
     ({ for: this.for, method: this.method, options: this.options, layers: this.layers } = plan);
     if (plan.paper !== undefined) this.paper = plan.paper;
     this.#profile = profile?.model.fingerprint === plan.for ? profile : undefined;
@@ -53,20 +54,18 @@ export class StudyPlan implements Plan, Displayable {
     return table(rows, { title: `Plan of ${this.method}, ${rows.length} layers` });
   }
 
-  async [DISPLAY](): Promise<MimeBundle> {
+  override async [DISPLAY](): Promise<MimeBundle> {
     if (Object.values(this.layers).some(({ slots }) => slots))
       return charts.grouping(this, { profile: this.#profile })[DISPLAY]();
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
+    return super[DISPLAY]();
   }
 }
 
 /** The layers in which two plans differ, as a table. */
-export class PlanDiff implements Displayable {
-  constructor(readonly first: string, readonly second: string, readonly differences: readonly PlanDifference[]) {}
+export class PlanDiff extends Tabular {
+  constructor(readonly first: string, readonly second: string, readonly differences: readonly PlanDifference[]) {
+    super();
+  }
 
   table(): Table {
     const rows = this.differences.map(({ layer, fields, regrouped, slots }) => ({ layer, differs: fields.join(", "),
@@ -77,13 +76,5 @@ export class PlanDiff implements Displayable {
       title: `${this.first} and ${this.second}: `
         + `${rows.length === 0 ? "no layer differs" : `${rows.length} layers differ`}`,
     });
-  }
-
-  [DISPLAY](): MimeBundle | Promise<MimeBundle> {
-    return this.table()[DISPLAY]();
-  }
-
-  [inspect.custom](): string {
-    return this.table().toText();
   }
 }

@@ -48,10 +48,11 @@ export interface StudyState {
  */
 export type Opened = Pick<OpenedModel, "model" | "folder" | "config"> & Partial<OpenedModel>;
 
-/** The data that a profile was measured on. */
+/** What a profile was measured on; `batches` throws `data-missing` where those of a loaded profile are not at hand. */
 export interface Calibration {
   id: string;
   fingerprint: string;
   seed: number;
-  batches: TaskBatch[];
+  options?: Record<string, unknown>;
+  readonly batches: TaskBatch[];
 }

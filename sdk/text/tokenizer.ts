@@ -1,7 +1,8 @@
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError, suggest } from "../errors.js";
+import { readText as readFileText } from "../read-text.js";
 import { findAddedTokens } from "./added-tokens.js";
 import { addByteFallback } from "./byte-fallback.js";
 import { type ChatMessage, type ChatOptions, renderChat } from "./chat-template.js";
@@ -205,11 +206,6 @@ function parse(text: string, path: string): Record<string, unknown> {
     `load: ${path} is not a JSON object; accepted is the file that transformers writes. Fetch it again.`);
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  const sizeBytes = (await stat(path).catch(() => undefined))?.size;
-  if (sizeBytes === undefined) return undefined;
-  if (sizeBytes > MAX_FILE_BYTES)
-    throw new FormatError("tokenizer",
-      `load: ${path} has ${sizeBytes} bytes; accepted are at most ${MAX_FILE_BYTES}. Check that it is a tokenizer.`);
-  return readFile(path, "utf8");
-}
+const readText = (path: string) =>
+  readFileText(path, { verb: "load", accepted: "the file that transformers writes", maxBytes: MAX_FILE_BYTES,
+    code: "tokenizer" });

@@ -41,7 +41,7 @@ export function asBundle(made: object): MimeBundle {
     : "data" in made && typeof made.data === "object"
     ? [made.data, (made as MimeBundle).metadata]
     : [made, undefined];
-  return { data: { ...data }, metadata: metadata ?? {} };
+  return { data: { ...data }, ...(metadata ? { metadata } : {}) };
 }
 
 export function isDisplayable(value: unknown): value is Displayable {

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from "vega-lite";
 import { MoeError } from "../errors.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
+import { DISPLAY, Displayed, type MimeBundle } from "./displayable.js";
 import { type Picture, type PngOptions, renderPng, renderSvg } from "./render.js";
 import { CONFIG } from "./theme.js";
 
@@ -32,13 +32,14 @@ export function chart(spec: ChartSpec, options: ChartOptions): Chart {
   return new Chart(spec, options);
 }
 
-export class Chart implements Displayable {
+export class Chart extends Displayed {
   /** what JupyterLab draws */
   readonly spec: TopLevelSpec;
   readonly finding: string;
   readonly alt: string;
 
   constructor(spec: ChartSpec, { finding, title, alt, maxRows = 5000 }: ChartOptions) {
+    super();
     const rows = countRows(spec);
     if (rows > maxRows)
       throw new MoeError("chart-too-large",
@@ -76,7 +77,7 @@ export class Chart implements Displayable {
     };
   }
 
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
+  toText(): string {
     return this.finding;
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { bundleOf } from "./bundle.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
+import { DISPLAY, Displayed, type MimeBundle } from "./displayable.js";
 import { frontEnd } from "./front-end.js";
 
 export interface DisplayOptions {
@@ -9,10 +9,12 @@ export interface DisplayOptions {
 }
 
 /** What `display` has shown. It draws nothing itself, so a cell that ends in `await display(x)` shows x once. */
-export class DisplayHandle implements Displayable {
+export class DisplayHandle extends Displayed {
   #last: Promise<void> = Promise.resolve();
 
-  constructor(readonly id: string) {}
+  constructor(readonly id: string) {
+    super();
+  }
 
   /**
    * Shows something else in the same place; outside a notebook, below it. Updates are shown in the order of the calls.
@@ -27,7 +29,7 @@ export class DisplayHandle implements Displayable {
     return { data: {} };
   }
 
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
+  toText(): string {
     return "";
   }
 }

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /** What a notebook shows: representations of one thing by MIME type, and their metadata. */
 export interface MimeBundle {
   data: Record<string, unknown>;
@@ -9,6 +11,20 @@ export const DISPLAY = Symbol.for("Jupyter.display");
 
 export interface Displayable {
   [DISPLAY](): MimeBundle | Promise<MimeBundle>;
+}
+
+/** What draws itself in a notebook, and is its text in a terminal and as a string. */
+export abstract class Displayed implements Displayable {
+  abstract [DISPLAY](): MimeBundle | Promise<MimeBundle>;
+  abstract toText(): string;
+
+  toString(): string {
+    return this.toText();
+  }
+
+  [inspect.custom](): string {
+    return this.toText();
+  }
 }
 
 /**

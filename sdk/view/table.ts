@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { MoeError, suggest } from "../errors.js";
 import { cellText, type Column, column, type ColumnFormat, type ColumnOptions } from "./column.js";
 import { toDanfo } from "./danfo.js";
-import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
+import { DISPLAY, Displayed, type MimeBundle } from "./displayable.js";
 import { html } from "./html.js";
 import { textColumns } from "./text-columns.js";
 
@@ -44,12 +44,13 @@ export function table(
 const CAPTION = "text-align: left; font-weight: bold; padding: 0.2em 0.7em";
 
 /** Rows with named columns. Never changes: `sortBy`, `filter`, `select` and `limit` give new tables. */
-export class Table implements Displayable {
+export class Table extends Displayed {
   readonly #rows: readonly Row[];
   readonly #options: TableOptions;
   readonly #columns: readonly Column[];
 
   constructor(rows: readonly Row[], options: TableOptions = {}) {
+    super();
     this.#rows = Object.freeze(rows.map((row) => Object.freeze({ ...row })));
     this.#options = options;
     this.#columns = columnsOf(this.#rows, options.columns);
@@ -164,10 +165,6 @@ export class Table implements Displayable {
 
   [DISPLAY](): MimeBundle {
     return { data: { "text/html": this.toHTML(), "text/plain": this.toText() } };
-  }
-
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toText();
   }
 
   #shown(): { columns: readonly Column[]; rows: readonly Row[]; left: string | undefined } {

@@ -5,6 +5,7 @@ import { averaging } from "../../sdk/merge/averaging.js";
 import { gitRebasin } from "../../sdk/merge/git-rebasin.js";
 import { repair } from "../../sdk/merge/repair.js";
 import { zipit } from "../../sdk/merge/zipit.js";
+import { planWith } from "../../sdk/methods.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
@@ -61,7 +62,7 @@ for (const [method, lossless, statistic] of [[gitRebasin, true, "usage"], [repai
   test(`${method.name}: permuted copies of one expert merge ${lossless ? "without loss" : "with loss"}`, async () => {
     const model = await permutedCopies();
     const { profile, tokens, output } = await profileOf(model, [statistic]);
-    const merged = await applyPlan(model, await method.plan(profile, { keep: 2, seed: 5 }));
+    const merged = await applyPlan(model, await planWith(method, profile, { keep: 2, seed: 5 }));
     const [{ id, ffn }] = moeLayers(merged.spec);
     assert.is(ffn.slots.length, 2);
     const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, 2), tokens);
@@ -79,8 +80,8 @@ test(
     const model = await permutedCopies();
     const { profile } = await profileOf(model, ["zip.2.5"]);
     const layer = Object.keys(profile.layers)[0];
-    const [byZip, byMean] = [await zipit.plan(profile, { keep: 2, seed: 5 }),
-      await zipit.plan(profile, { keep: 2, seed: 5, zipBy: "mean" })];
+    const [byZip, byMean] = [await planWith(zipit, profile, { keep: 2, seed: 5 }),
+      await planWith(zipit, profile, { keep: 2, seed: 5, zipBy: "mean" })];
     for (const plan of [byZip, byMean])
       for (const { zip } of plan.layers[layer].slots!)
         for (const places of Object.values(zip as Record<number, number[]>)) places.fill(0);
@@ -91,19 +92,20 @@ test(
       (byZip.layers[layer].slots![0].zip as Record<number, number[]>)[byZip.layers[layer].slots![0].from[0].expert]
         .length;
     close(mean.map((value) => value * F), sum, 1e-4);
-    assert.throws(() => zipit.plan(profile, { keep: 2, seed: 5, zipBy: "sum" as never }), /zipBy/);
+    await planWith(zipit, profile, { keep: 2, seed: 5, zipBy: "sum" as never }).then(() => assert.unreachable(),
+      ({ message }) => assert.match(message, /zipBy/));
   },
 );
 
 test("groups follow from seed and layer: every baseline has the same, another seed has others", async () => {
   const profile = await nanoProfile(nanoMoe({ experts: 16, layers: 2 }));
-  const labels = async (method: typeof averaging, seed: number) =>
+  const labels = async (method: typeof averaging | typeof gitRebasin, seed: number) =>
     JSON.stringify(
-      Object.values((await method.plan(profile, { keep: 4, seed })).layers).map(({ expertOf }) => expertOf),
+      Object.values((await planWith(method, profile, { keep: 4, seed })).layers).map(({ expertOf }) => expertOf),
     );
   assert.is(await labels(averaging, 1), await labels(gitRebasin, 1));
   assert.is.not(await labels(averaging, 1), await labels(averaging, 2));
-  const [a, b] = Object.values((await averaging.plan(profile, { keep: 4, seed: 1 })).layers);
+  const [a, b] = Object.values((await planWith(averaging, profile, { keep: 4, seed: 1 })).layers);
   assert.is.not(JSON.stringify(a.expertOf), JSON.stringify(b.expertOf));
   for (const group of [0, 1, 2, 3]) assert.is(a.expertOf!.filter((label) => label === group).length, 4);
 });

@@ -1,8 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hcSmoe, type HcSmoeOptions } from "../../sdk/merge/hc-smoe.js";
+import { hcSmoe } from "../../sdk/merge/hc-smoe.js";
 import { closestToCentre, hierarchicalClusters, type Linkage } from "../../sdk/merge/hierarchical-clusters.js";
 import { silhouette } from "../../sdk/merge/silhouette.js";
+import { type OptionsOf, readOptions } from "../../sdk/method/options.js";
+import { planWith } from "../../sdk/methods.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
@@ -78,8 +80,8 @@ if (found) {
     const centres = json.clusters[key].closest_to_centre;
     test(`clusters ${key}`, async () => {
       const options = { keep: Number(count), base: base === "expert-output" ? "mean-output" : base,
-        linkage: linkageOf[linkage] } as HcSmoeOptions;
-      const plan = await hcSmoe.plan(profile, options);
+        linkage: linkageOf[linkage] } as OptionsOf<typeof hcSmoe>;
+      const plan = await planWith(hcSmoe, profile, options);
       for (const [id, layer] of Object.entries(plan.layers)) {
         assert.equal(layer.expertOf, labels[officialName(id)], `${key} ${id}`);
         layer.slots!.forEach(({ from }, slot) => {
@@ -99,7 +101,7 @@ if (found) {
       });
     }
     const { max_clusters, labels, closest_to_centre } = json.clusters["expert-output/average/dynamic-silhouette"];
-    const plan = await hcSmoe.plan(profile, { keep: max_clusters, count: "silhouette" });
+    const plan = await planWith(hcSmoe, profile, { keep: max_clusters, count: "silhouette" });
     for (const [id, layer] of Object.entries(plan.layers)) {
       assert.equal(layer.expertOf, labels[officialName(id)], id);
       layer.slots!.forEach(({ from }, slot) => {
@@ -115,11 +117,11 @@ if (found) {
     1e-3,
   ], ["fix-dom-same.act+weight", { result: "fix-dom-same", match: "act+weight" }, 1e-3], ["zipit.act", {
     result: "zipit",
-  }, 1e-5]] as [string, Partial<HcSmoeOptions>, number][]) {
+  }, 1e-5]] as [string, Partial<OptionsOf<typeof hcSmoe>>, number][]) {
     test(`${how}: weights, and outputs on the original inputs`, async () => {
-      const all: HcSmoeOptions = { keep: json.merge.k, ...options };
+      const all: OptionsOf<typeof hcSmoe> = { keep: json.merge.k, ...options };
       const [observer] = await noLeaks(async () => {
-        const observers = hcSmoe.observers!(profile, all, model);
+        const observers = hcSmoe.observers!(profile, readOptions(hcSmoe, all) as never, model);
         for (const { id, ffn } of moeLayers(model.spec)) {
           const { event, dispose } = replay(id, ffn, layers[id], tokensOf(id));
           for (const observer of observers) await observer.see(event);
@@ -130,7 +132,7 @@ if (found) {
       const seen = { ...profile, layers: { ...profile.layers } };
       for (const [id, result] of Object.entries(observer.result()))
         seen.layers[id] = { ...seen.layers[id], [observer.name]: result };
-      const merged = await applyPlan(model, await hcSmoe.plan(seen, all));
+      const merged = await applyPlan(model, await planWith(hcSmoe, seen, all));
       const { id, ffn } = moeLayers(merged.spec).find(({ id }) => tensors.has(`merged.${how}.${id}.w1`))!;
       for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {
         for (let slot = 0; slot < ffn.slots.length; slot++) {
@@ -172,7 +174,7 @@ if (found) {
   });
 
   test("frequency merge: weights, and outputs on the original inputs", async () => {
-    const plan = await hcSmoe.plan(profile, { keep: json.merge.k, epsilon: 1e-7 });
+    const plan = await planWith(hcSmoe, profile, { keep: json.merge.k, epsilon: 1e-7 });
     const merged = await applyPlan(model, plan);
     for (const { id, ffn } of moeLayers(merged.spec)) {
       for (const [matrix, key] of [["gate", "w1"], ["up", "w3"], ["down", "w2"]]) {

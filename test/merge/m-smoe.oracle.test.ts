@@ -2,9 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { stableRankChange, stableRanks } from "../../sdk/compress/stable-ranks.js";
 import { type ExpertMatrices, weightMatching } from "../../sdk/match/weight-matching.js";
-import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
+import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
 import { dominantExperts } from "../../sdk/method/dominant-experts.js";
+import type { OptionsOf } from "../../sdk/method/options.js";
+import { planWith } from "../../sdk/methods.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { withWeightGram } from "../../sdk/profile/gram.js";
@@ -93,7 +95,7 @@ if (found) {
   });
 
   test("the numbers of parameters before and after", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
+    const merged = await applyPlan(model, await planWith(mSmoe, profile, { keep }));
     const stored = (source: { names(): Iterable<string>; info(name: string): { shape: number[] } }) =>
       [...source.names()].filter((name) => name.includes(".experts.")).reduce(
         (sum, name) => sum + source.info(name).shape.reduce((a, b) => a * b, 1),
@@ -114,7 +116,7 @@ if (found) {
   });
 
   /** a setting's name says what it is: "global_k5_encoder_capacity_3", the average being the oracle's unless told */
-  const settingOf = (name: string): MSmoeOptions => {
+  const settingOf = (name: string): OptionsOf<typeof mSmoe> => {
     const of = (pattern: RegExp) => Number(name.match(pattern)?.[1]) || undefined;
     const capacity = of(/encoder_capacity_(\d+)/);
     const wide = capacity !== undefined || /all_layers|uniform/.test(name);
@@ -124,16 +126,17 @@ if (found) {
   };
   for (const [setting, grouped] of Object.entries<any>(json.grouping)) {
     if (typeof grouped === "string") {
-      test(`groups: ${setting}: a capacity that cannot hold all experts is refused`, () => {
+      test(`groups: ${setting}: a capacity that cannot hold all experts is refused`, async () => {
         assert.match(grouped, "official code refuses");
         const options = settingOf(setting);
         for (const capacity of [options.capacity, (options.capacity as { encoder: number }).encoder])
-          assert.throws(() => mSmoe.plan(profile, { ...options, capacity }), /cannot hold/);
+          await planWith(mSmoe, profile, { ...options, capacity }).then(() => assert.unreachable(), ({ message }) =>
+            assert.match(message, /cannot hold/));
       });
       continue;
     }
     test(`groups: ${setting}`, async () => {
-      const plan = await mSmoe.plan(profile, settingOf(setting));
+      const plan = await planWith(mSmoe, profile, settingOf(setting));
       const { core_experts, labels, num_groups } = grouped;
       for (const [name, id] of ids) {
         if (!plan.layers[id]) {
@@ -151,7 +154,7 @@ if (found) {
   }
 
   test("merged weights, and outputs of the merged layers on the original inputs", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
+    const merged = await applyPlan(model, await planWith(mSmoe, profile, { keep }));
     for (const [name, id] of ids) {
       const { ffn } = moeLayers(merged.spec).find((layer) => layer.id === id)!;
       const { event, dispose } = replay(id, ffn, await stacked(merged.weights, id, ffn.slots.length), tokens(id));
@@ -172,12 +175,16 @@ if (found) {
     }
   });
 
-  const variants: [string, MSmoeOptions][] = [["plain_mean", { keep, weights: "uniform" }], ["reversed", { keep,
-    weights: "reversed" }], ["unaligned", { keep, align: "none" }], ["permute_inside_group", { keep,
-    alignTo: "lowest" }], ["within_and_across_models", { keep, align: "zip" }]];
+  const variants: [string, OptionsOf<typeof mSmoe>][] = [["plain_mean", { keep, weights: "uniform" }], ["reversed", {
+    keep,
+    weights: "reversed",
+  }], ["unaligned", { keep, align: "none" }], ["permute_inside_group", { keep, alignTo: "lowest" }], [
+    "within_and_across_models",
+    { keep, align: "zip" },
+  ]];
   for (const [variant, options] of variants) {
     test(`variant: ${variant}`, async () => {
-      const merged = await applyPlan(model, await mSmoe.plan(profile, options));
+      const merged = await applyPlan(model, await planWith(mSmoe, profile, options));
       // the one expert that the oracle holds of each variant: "reversed.decoder.block.5.layer.2.mlp.expert_0.wi"
       const at = [...tensors.keys()].find((key) => key.startsWith(`${variant}.`) && key.endsWith(".wi"))!.slice(0, -3);
       const [, name, number] = at.match(/^[^.]+\.(.+)\.expert_(\d+)$/)!;
@@ -196,7 +203,7 @@ if (found) {
   }
 
   test("stable ranks before and after", async () => {
-    const merged = await applyPlan(model, await mSmoe.plan(profile, { keep }));
+    const merged = await applyPlan(model, await planWith(mSmoe, profile, { keep }));
     const [before, after] = [await stableRanks(model.spec, model.weights),
       await stableRanks(merged.spec, merged.weights)];
     const changes = stableRankChange(before, after,
@@ -221,7 +228,7 @@ if (found) {
   });
 
   test("applying leaks no tensor and gives the same bytes twice", async () => {
-    const plan = await mSmoe.plan(profile, { keep });
+    const plan = await planWith(mSmoe, profile, { keep });
     await noLeaks(async () => {
       const [once, twice] = [await applyPlan(model, plan), await applyPlan(model, plan)];
       for (const name of once.weights.names())
@@ -265,7 +272,7 @@ if (mixtral) {
   });
 
   test("mixtral: usage of both choices, groups, merged weights", async () => {
-    const plan = await mSmoe.plan(profile, { keep: json.average_num_groups, align: "none" });
+    const plan = await planWith(mSmoe, profile, { keep: json.average_num_groups, align: "none" });
     const merged = await applyPlan(model, plan);
     for (const [index, name] of names.entries()) {
       const id = `layers.${index}`;

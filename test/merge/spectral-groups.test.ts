@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { spectralGroups } from "../../sdk/merge/spectral-groups.js";
-import type { Plan } from "../../sdk/plan/plan.js";
+import { planWith } from "../../sdk/methods.js";
 import { usage } from "../../sdk/profile/profile.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
 import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
@@ -49,8 +49,10 @@ test("one group, as many as experts, experts that resemble nobody", () => {
 
 test("m-smoe merges by them: as many groups as leaders, each led by its most used member", async () => {
   const profile = await nanoProfile(nanoMoe({ layers: 2, experts: 8 }));
-  const [leaders, spectral] = (["leaders", "spectral"] as const).map((grouping) =>
-    mSmoe.plan(profile, { keep: 0.5, grouping, exclude: [] }) as Plan
+  const [leaders, spectral] = await Promise.all(
+    (["leaders", "spectral"] as const).map((grouping) =>
+      planWith(mSmoe, profile, { keep: 0.5, grouping, exclude: [] })
+    ),
   );
   for (const [id, { slots, expertOf }] of Object.entries(spectral.layers)) {
     assert.ok(slots!.length <= leaders.layers[id].slots!.length);
@@ -62,8 +64,8 @@ test("m-smoe merges by them: as many groups as leaders, each led by its most use
     });
   }
   assert.not.equal(spectral.layers, leaders.layers);
-  assert.throws(() => mSmoe.plan(profile, { keep: 0.5, grouping: "spectral", capacity: 4 }),
-    /grouping "spectral" with capacity/);
+  await planWith(mSmoe, profile, { keep: 0.5, grouping: "spectral", capacity: 4 }).then(() => assert.unreachable(),
+    ({ message }) => assert.match(message, /grouping "spectral" with capacity/));
 });
 
 test.run();

@@ -5,6 +5,7 @@ import { lowRankSparse, svdCompression } from "../../sdk/compress/low-rank-spars
 import { averaging } from "../../sdk/merge/averaging.js";
 import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { redirect } from "../../sdk/merge/redirect.js";
+import { planWith } from "../../sdk/methods.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
 import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
@@ -92,10 +93,11 @@ test("every built-in plan gives a complete model, no tensor is leaked, twice the
         const model = nanoMoe({ experts, encoder, gated, seed });
         const profile = await nanoProfile(model, seed);
         const keep = 1 + (Math.abs(seed) % (experts - 1 || 1)) / 2;
-        const plans = [await mSmoe.plan(profile, { keep: Math.max(keep, 1.001) }),
-          await mSmoe.plan(profile, { keep: 0.5, ratio: "uniform", alignTo: "leader" }),
-          await redirect.plan(profile, { keep: 0.4 }), await averaging.plan(profile, { keep: 0.5, seed }),
-          await frequency.plan(profile, { keep: 0.5 }), await lowRankSparse.plan(profile, { rank: 2, keep: 0.5 })];
+        const plans = [await planWith(mSmoe, profile, { keep: Math.max(keep, 1.001) }),
+          await planWith(mSmoe, profile, { keep: 0.5, ratio: "uniform", alignTo: "leader" }),
+          await planWith(redirect, profile, { keep: 0.4 }), await planWith(averaging, profile, { keep: 0.5, seed }),
+          await planWith(frequency, profile, { keep: 0.5 }),
+          await planWith(lowRankSparse, profile, { rank: 2, keep: 0.5 })];
         for (const plan of plans) {
           const [once, twice] = await noLeaks(async () => {
             const pair = [await applyPlan(model, plan), await applyPlan(model, JSON.parse(JSON.stringify(plan)))];
@@ -143,12 +145,12 @@ test("low rank + sparse: with every row the weights are what they were; the kept
         return total;
       });
     };
-    const whole = await applyPlan(model, await lowRankSparse.plan(profile, { rank: 3, keep: 1 }));
+    const whole = await applyPlan(model, await planWith(lowRankSparse, profile, { rank: 3, keep: 1 }));
     complete(whole);
     for (const matrix of ["up", "gate", "down"])
       close(await sum(whole, `${L}.experts.1.${matrix}`), await model.weights.values(`${L}.experts.1.${matrix}`), 1e-5,
         matrix);
-    const sparse = await applyPlan(model, await lowRankSparse.plan(profile, { rank: 3, keep: 0.25 }));
+    const sparse = await applyPlan(model, await planWith(lowRankSparse, profile, { rank: 3, keep: 0.25 }));
     complete(sparse);
     let [kept, all] = [0, 0];
     for (const { id, ffn } of moeLayers(sparse.spec)) {
@@ -165,20 +167,20 @@ test("low rank + sparse: with every row the weights are what they were; the kept
     }
     assert.ok(Math.abs(kept - 0.25 * all) < 8, `${kept} of ${all} numbers stay, to less than a row of 8`);
     const chosen = await applyPlan(model,
-      await lowRankSparse.plan(profile, { rank: 3, keep: 0.25,
+      await planWith(lowRankSparse, profile, { rank: 3, keep: 0.25,
         rows: { [L]: Array.from({ length: 4 }, () => ({ up: [0, 7, 3] })) } }));
     assert.equal(nonZeroRows(await remainder(chosen, `${L}.experts.1.up`), 6), [0, 3, 7]);
-    const lowRank = await applyPlan(model, await svdCompression.plan(profile, { rank: 3 }));
+    const lowRank = await applyPlan(model, await planWith(svdCompression, profile, { rank: 3 }));
     complete(lowRank);
     assert.is(lowRank.weights.has(`${L}.experts.1.up.s`), false);
     // and a factored model is merged like any other
     const merged = await applyPlan(whole, {
-      ...(await mSmoe.plan({ ...profile, model: { id: "", fingerprint: await whole.weights.fingerprint() } }, {
+      ...(await planWith(mSmoe, { ...profile, model: { id: "", fingerprint: await whole.weights.fingerprint() } }, {
         keep: 0.5,
       })),
     });
     complete(merged);
-    const direct = await applyPlan(model, await mSmoe.plan(profile, { keep: 0.5 }));
+    const direct = await applyPlan(model, await planWith(mSmoe, profile, { keep: 0.5 }));
     close(await merged.weights.values(`${L}.experts.0.up`), await direct.weights.values(`${L}.experts.0.up`), 1e-5);
   });
 
@@ -213,7 +215,7 @@ test("elementwise weights: sum_i F_i W_i / sum_i F_i", async () => {
       rng.next() + 0.1
     ) }])),
   );
-  const plan = await mSmoe.plan(await nanoProfile(model), { keep: 0.5, weights: "fisher", align: "none" });
+  const plan = await planWith(mSmoe, await nanoProfile(model), { keep: 0.5, weights: "fisher", align: "none" });
   assert.is(await code(() => applyPlan(model, plan)), "tensors-missing");
   const merged = await noLeaks(async () => {
     const merged = await applyPlan(model, plan, { tensors: { fisher } });

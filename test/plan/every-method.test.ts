@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { methodList } from "../../sdk/methods.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { load } from "../../sdk/pipeline.js";
+import { methodList } from "../../sdk/stages/method-list.js";
 import { fixture } from "../support/shared.js";
 
 // Every method through the chain on real architectures: what it needs is measured, its plan applies, the model

@@ -5,9 +5,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { cost } from "../../sdk/evaluate/index.js";
-import { methodList } from "../../sdk/methods.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
+import { methodList } from "../../sdk/stages/method-list.js";
 import { fixture } from "../support/shared.js";
 
 // What a forecast says of parameters, bytes and FLOPs, beside the model that is then made, written and opened again.

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse } from "../../sdk/compress/low-rank-sparse.js";
+import { planWith } from "../../sdk/methods.js";
 import { cost } from "../../sdk/model/cost.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { RowBudget } from "../../sdk/plan/kept-rows.js";
@@ -39,7 +40,7 @@ test("MC-SMoE of switch-base-32, the plan and not the formula, is the paper's 38
   );
   const profile = { version: 1 as const, model: { id: "", fingerprint: "f" },
     data: { id: "", fingerprint: "", seed: 0 }, tokens: { decoder: 1 }, layers };
-  const { spec: planned } = lower(merged, await lowRankSparse.plan(profile, { rank: 32, keep: 0.1 }));
+  const { spec: planned } = lower(merged, await planWith(lowRankSparse, profile, { rank: 32, keep: 0.1 }));
   assert.is((cost(planned).parameters.total / 1e6).toFixed(1), "380.7");
 });
 

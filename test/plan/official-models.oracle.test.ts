@@ -1,7 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mSmoe, type MSmoeOptions } from "../../sdk/merge/m-smoe.js";
+import { mSmoe } from "../../sdk/merge/m-smoe.js";
 import { similarityMatrix } from "../../sdk/merge/similarity.js";
+import type { OptionsOf } from "../../sdk/method/options.js";
+import { planWith } from "../../sdk/methods.js";
 import type { Batch } from "../../sdk/model/batch.js";
 import { Model } from "../../sdk/model/model.js";
 import { moeLayers } from "../../sdk/model/spec.js";
@@ -201,12 +203,13 @@ if (found) {
     close((await logitsOf(new Model("aligned", aligned.spec, aligned.weights), batch)).flat(), original.flat(), 1e-5);
   });
 
-  const variants: Record<string, Partial<MSmoeOptions>> = { normal: {}, reversed: { weights: "reversed" },
+  const variants: Record<string, Partial<OptionsOf<typeof mSmoe>>> = { normal: {}, reversed: { weights: "reversed" },
     permute_inside_group: { alignTo: "lowest" }, unaligned: { align: "none" },
     within_and_across_models: { align: "zip" } };
   for (const [variant, options] of Object.entries(variants)) {
     test(`mc-smoe, switch: ${variant}: KL to the original`, async () => {
-      const merged = await applyPlan(model, await mSmoe.plan(profile, { keep: json.average_num_groups, ...options }));
+      const merged = await applyPlan(model,
+        await planWith(mSmoe, profile, { keep: json.average_num_groups, ...options }));
       const logits = await logitsOf(new Model(variant, merged.spec, merged.weights), batch);
       const { kl_batchmean_T2_to_original: kl, parameters_after } = json.merge[variant];
       // "batchmean" divides by the sequences

@@ -5,11 +5,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { type TensorToWrite, writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
-import { methodList } from "../../sdk/methods.js";
 import type { Batch } from "../../sdk/model/batch.js";
 import type { TensorInfo } from "../../sdk/model/weight-source.js";
 import { create, from, load } from "../../sdk/pipeline.js";
 import { forecast } from "../../sdk/plan/forecast.js";
+import { methodList } from "../../sdk/stages/method-list.js";
 import { ready, Rng } from "../../sdk/tensor/index.js";
 import { heldBy } from "../support/held-memory.js";
 

@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { planWith } from "../../sdk/methods.js";
 import { Model } from "../../sdk/model/model.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
-import type { Plan } from "../../sdk/plan/plan.js";
 import { frequency } from "../../sdk/prune/frequency.js";
 import { useBackend } from "../support/backends.js";
 import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
@@ -14,7 +14,7 @@ test("a layer that is left with one expert lets a token of a top-2 router take t
   // 20 tokens of two choices each; the first layer's leader is far ahead, so adaptive ratios leave it alone
   const profile = await nanoProfile({ spec, weights }, 1,
     (layer) => ({ tokens: 20, counts: layer === 0 ? [37, 1, 1, 1] : [12, 11, 9, 8] }));
-  const plan = await frequency.plan(profile, { keep: 2 }) as Plan;
+  const plan = await planWith(frequency, profile, { keep: 2 });
   assert.equal(plan.layers["layers.0"].slots!.length, 1);
   assert.is(plan.layers["layers.0"].router!.topK, 1);
   assert.equal([plan.layers["layers.1"].slots!.length, plan.layers["layers.1"].router!.topK], [3, undefined]);

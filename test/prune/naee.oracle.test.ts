@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { planWith } from "../../sdk/methods.js";
 import { route } from "../../sdk/model/router/route.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
@@ -58,7 +59,7 @@ if (found) {
   for (const r of params.rs as number[]) {
     test(`loss of every subset of ${r}, kept sets, outputs`, async () => {
       const expected = json[`r=${r} layerwise`];
-      const plan = await naee.plan(profile, { keep: r });
+      const plan = await planWith(naee, profile, { keep: r });
       const pruned = await applyPlan(model, plan);
       for (const { id, ffn } of moeLayers(pruned.spec)) {
         const layer = id.split(".")[1];
@@ -107,7 +108,7 @@ if (found) {
   });
 
   test("dynamic skipping: thresholds, share of skipped tokens, outputs", async () => {
-    const plan = await dynamicSkipping.plan(profile, {});
+    const plan = await planWith(dynamicSkipping, profile, {});
     const skipping = await applyPlan(model, plan);
     for (const { id, ffn } of moeLayers(skipping.spec)) {
       const layer = id.split(".")[1];

@@ -1,5 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { OptionsOf } from "../../sdk/method/options.js";
+import { planWith } from "../../sdk/methods.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { buildProfile } from "../../sdk/profile/build-profile.js";
@@ -7,7 +9,7 @@ import { meanOutputObserver } from "../../sdk/profile/observers/mean-output.js";
 import { observerNamed } from "../../sdk/profile/observers/named.js";
 import { saliencyObserver } from "../../sdk/profile/observers/saliency.js";
 import { usageObserver } from "../../sdk/profile/observers/usage.js";
-import { reap, type ReapOptions } from "../../sdk/prune/reap.js";
+import { reap } from "../../sdk/prune/reap.js";
 import { ready } from "../../sdk/tensor/index.js";
 import { close } from "../support/close.js";
 import { oracleLayers, replay, stacked } from "../support/oracle.js";
@@ -17,7 +19,7 @@ import { noLeaks } from "../support/tensors.js";
 const test = suite("reap against the official code");
 await ready();
 
-const criteria: Record<string, ReapOptions["criterion"]> = {
+const criteria: Record<string, OptionsOf<typeof reap>["criterion"]> = {
   reap: "reap",
   ean_sum: "eanSum",
   ean_mean: "eanMean",
@@ -134,7 +136,8 @@ for (const name of ["qwen3moe", "mixtral"]) {
       { kept: Record<string, number[]>; n_experts_to_prune: number }
     >(json.pruned)) {
       const [metric, fraction] = key.split("@");
-      const plan = await reap.plan(profile, { keep: 1 - Number(fraction), criterion: criteria[metric], ties: "torch" });
+      const plan = await planWith(reap, profile, { keep: 1 - Number(fraction), criterion: criteria[metric],
+        ties: "torch" });
       Object.values(plan.layers).forEach(({ slots }, l) =>
         assert.equal(slots!.map(({ from }) => from[0].expert), kept[l], `${key} layer ${l}`)
       );

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { planWith } from "../../sdk/methods.js";
 import type { RouterSpec } from "../../sdk/model/router-spec.js";
 import { route } from "../../sdk/model/router/route.js";
 import { parsePlan } from "../../sdk/plan/check.js";
@@ -27,7 +28,7 @@ async function planned(logits: Float32Array, spec: RouterSpec): Promise<number> 
   const observer = gateRatioObserver();
   await observer.see({ layer: "layers.0", choice, gates } as MoeEvent);
   tf.dispose([choice, gates]);
-  const plan = await dynamicSkipping.plan({ version: 1, model: { id: "", fingerprint: "f" },
+  const plan = await planWith(dynamicSkipping, { version: 1, model: { id: "", fingerprint: "f" },
     data: { id: "", fingerprint: "", seed: 0 }, tokens: { decoder: TOKENS }, layers: {
       "layers.0": { experts: EXPERTS, tokens: TOKENS, counts: new Array(EXPERTS).fill(1),
         gateRatio: observer.result()["layers.0"] },

@@ -1,14 +1,14 @@
 import ts from "typescript";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { methodList } from "../../sdk/methods.js";
 import { packageFile } from "../../sdk/package-file.js";
+import { methodList } from "../../sdk/stages/method-list.js";
 
 const main = packageFile("test/stages/options-as-typed.ts");
 
-/** What an editor offers at | in code that stands after `declare const study: Profiled`. */
-function offered(code: string): string[] {
-  const source = `import type { Profiled } from "../../sdk/pipeline.js"; declare const study: Profiled;\n${code}`;
+/** An editor that is at | in code that stands after `declare const study: Profiled`. */
+function editor(code: string, types = "../../sdk/pipeline.js"): { service: ts.LanguageService; at: number } {
+  const source = `import type { Profiled } from "${types}"; declare const study: Profiled;\n${code}`;
   const at = source.indexOf("|");
   const text = source.replace("|", "");
   const host: ts.LanguageServiceHost = {
@@ -29,11 +29,14 @@ function offered(code: string): string[] {
     directoryExists: ts.sys.directoryExists,
     getDirectories: ts.sys.getDirectories,
   };
-  return ts.createLanguageService(host, registry).getCompletionsAtPosition(main, at, {})?.entries.map(({ name }) =>
-    name
-  ).sort() ?? [];
+  return { service: ts.createLanguageService(host, registry), at };
 }
 const registry = ts.createDocumentRegistry();
+
+function offered(code: string): string[] {
+  const { service, at } = editor(code);
+  return service.getCompletionsAtPosition(main, at, {})?.entries.map(({ name }) => name).sort() ?? [];
+}
 
 for (const kind of ["merge", "prune", "compress", "route"] as const) {
   test(`${kind}({ method: "" offers the methods of this verb`, () => {
@@ -46,6 +49,14 @@ for (const kind of ["merge", "prune", "compress", "route"] as const) {
 test("a method's options and their words are offered", () => {
   assert.ok(offered("study.merge({ method: \"m-smoe\", | })").includes("similarity"));
   assert.ok(offered("study.merge({ method: \"m-smoe\", keep: 4, ratio: \"|\" })").includes("uniform"));
+});
+
+test("what the table says of an option is its help, from the package's types", () => {
+  const { service, at } = editor("study.merge({ method: \"m-smoe\", keep: 4, |grouping: \"spectral\" })",
+    "../../dist/types/sdk/pipeline.js");
+  const help = service.getQuickInfoAtPosition(main, at)!;
+  assert.match(ts.displayPartsToString(help.displayParts), "grouping");
+  assert.match(ts.displayPartsToString(help.documentation), /everyone joins the most similar .* clustering/);
 });
 
 test.run();

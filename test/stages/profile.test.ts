@@ -16,6 +16,7 @@ test("experts that saw too few tokens are named, wherever the study shows itself
   const named = `${layer} expert ${expert} (${counts[expert]})`;
   assert.match(study.warnings[0], named);
   assert.match(inspect(study), named);
+  assert.is(String(study), inspect(study));
   assert.match(String((await study[DISPLAY]()).data["text/html"]), named);
   const many = await mixtral().profile({
     data: [{

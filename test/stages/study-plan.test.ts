@@ -23,7 +23,9 @@ test("drawn, compared, saved, read again, and applied to the original with the s
   assert.is(same.differences.length, 0);
   const { differences } = a.plan!.diff(b.plan!);
   assert.ok(differences.length > 0 && differences.some(({ regrouped }) => regrouped.length > 0));
-  assert.match(a.plan!.diff(b.plan!).table().toText(), "differ");
+  const differing = a.plan!.diff(b.plan!);
+  assert.match(differing.table().toText(), "differ");
+  for (const shown of [a.plan!, differing]) assert.is(`${shown}`, shown.table().toText());
   const path = join(folder, "plan.json");
   await a.plan!.save(path);
   const plan = await moe.loadPlan(path);

@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { lowRankSparse } from "../../sdk/compress/low-rank-sparse.js";
 import { RowPruning } from "../../sdk/compress/row-pruning.js";
+import { planWith } from "../../sdk/methods.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
 import { moeLayers } from "../../sdk/model/spec.js";
@@ -72,7 +73,7 @@ async function same(a: WeightSource, b: WeightSource): Promise<void> {
 test("rows: an interrupted run is the same as a whole one, importance included", () =>
   noLeaks(async () => {
     const planned = await applyPlan({ spec, weights }, {
-      ...(await lowRankSparse.plan(await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })),
+      ...(await planWith(lowRankSparse, await nanoProfile(nanoMoe({ layers: 2 })), { rank: 2, keep: 1 })),
       for: await weights.fingerprint(),
     });
     const rows = () => new RowPruning({ steps: STEPS, keep: 0.3, start: 1, settle: 2 });

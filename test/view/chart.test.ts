@@ -52,6 +52,7 @@ test("a chart prints as its finding and leaves the given spec alone", () => {
   const before = JSON.stringify(given);
   const made = chart(given, { finding: "f", title: "New" });
   assert.is(inspect(made), "f");
+  assert.is(String(made), "f");
   assert.is(JSON.stringify(given), before);
   assert.equal((made.spec as { title: unknown }).title, { text: "New", subtitle: "kept" });
   assert.equal((made.spec.config as { bar: unknown }).bar, { color: "red" });

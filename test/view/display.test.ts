@@ -76,7 +76,7 @@ test("a handle as the last value of a cell shows nothing more", async () => {
   (globalThis as Record<symbol, unknown>)[HOST] = { display() {} };
   const handle = await display(1);
   assert.equal(handle[DISPLAY](), { data: {} });
-  assert.is(inspect(handle), "");
+  assert.is(inspect(handle) + String(handle), "");
 });
 
 test.run();

@@ -149,6 +149,7 @@ test("the bundle is html and text, and printing gives the text", () => {
   const made = table(arms());
   assert.equal(made[DISPLAY](), { data: { "text/html": made.toHTML(), "text/plain": made.toText() } });
   assert.is(inspect(made), made.toText());
+  assert.is(String(made), made.toText());
 });
 
 test("errors name the column and what is near", () => {

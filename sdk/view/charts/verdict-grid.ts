@@ -33,7 +33,7 @@ export function verdictGridSpec(cells: readonly VerdictCell[]): ChartSpec {
   const labelOf = ({ claim }: VerdictCell) => brokenLines(claim, 36).join("\n");
   const [columns, claims] = [columnOf, labelOf].map((of) => [...new Set(cells.map(of))]);
   const values = cells.map((cell) => {
-    const digits = errorDigits((cell.high - cell.low) / 4 || Math.abs(cell.difference) || 1);
+    const digits = Math.min(3, errorDigits((cell.high - cell.low) / 4 || Math.abs(cell.difference) || 1));
     const signed = (value: number) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(value), digits)}`;
     return { ...cell, label: labelOf(cell), column: columnOf(cell),
       mean: `${SIGN[cell.verdict]} ${signed(cell.difference)}`,

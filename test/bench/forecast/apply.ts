@@ -4,9 +4,9 @@ import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { methodList } from "../../../sdk/methods.js";
 import type { Batch } from "../../../sdk/model/batch.js";
 import { create, from } from "../../../sdk/pipeline.js";
+import { methodList } from "../../../sdk/stages/method-list.js";
 import { median } from "../../../sdk/statistics/median.js";
 import { ready, Rng } from "../../../sdk/tensor/index.js";
 

@@ -1,0 +1,3 @@
+import { testNotebook } from "../support/test-notebook.js";
+
+testNotebook("papers/task-specific-expert-pruning", "budget=glance");
