@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { buildEngine } from "../tensor/torch/build/build-engine.js";
+import { buildEngine, type BuildEngineOptions } from "../tensor/torch/build/build-engine.js";
 import { sourcesHash } from "../tensor/torch/build/compile.js";
 import { engineFolders, findEngine } from "../tensor/torch/engine-folder.js";
 
@@ -10,15 +10,15 @@ command.command("build").description(
   "download PyTorch's wheel with pip, take its libraries, compile the addon (540 MB download, 0.5 GB kept)",
 ).option("--shared", "into the user's cache, for all projects, instead of .engine/ here").option("--cuda",
   "for NVIDIA GPUs: with the CUDA libraries that the wheel names, where the system has none (3 GB "
-    + "more; not tested on a GPU yet)").option("--wheel <file>", "a torch wheel that was downloaded before").action(
-    async (options: { shared?: boolean; cuda?: boolean; wheel?: string }) => {
-      const started = performance.now();
-      const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padStart(3)} s`;
-      const folder = await buildEngine({ ...options,
-        onProgress: (line) => console.log(`engine ${seconds()}  ${line}`) });
-      console.log(`engine ${seconds()}  ready in ${folder}`);
-    },
-  );
+    + "more; not tested on a GPU yet)").option("--wheel <file>", "a torch wheel that was downloaded before").option(
+    "--sha256 <hash>",
+    "of the wheel, if it is none of PyPI's for the pinned release",
+  ).action(async (options: BuildEngineOptions) => {
+    const started = performance.now();
+    const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padStart(3)} s`;
+    const folder = await buildEngine({ ...options, onProgress: (line) => console.log(`engine ${seconds()}  ${line}`) });
+    console.log(`engine ${seconds()}  ready in ${folder}`);
+  });
 
 command.command("status").description("whether an engine is there, where, and whether it fits this version").action(
   () => {

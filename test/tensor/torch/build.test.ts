@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
   writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { buildEngine } from "../../../sdk/tensor/torch/build/build-engine.js";
+import { packageFile } from "../../../sdk/package-file.js";
+import { buildEngine, type BuildEngineOptions } from "../../../sdk/tensor/torch/build/build-engine.js";
 import { requireSpace } from "../../../sdk/tensor/torch/build/require-space.js";
 import { engineId, TORCH_VERSION } from "../../../sdk/tensor/torch/engine-folder.js";
 
@@ -20,10 +22,18 @@ const possible = process.platform === "linux" && python !== "";
 if (!possible) console.log("skip: building with stand-ins needs Linux and python3");
 const on = possible ? test : test.skip;
 
+// the same bytes each time: the hash of the wheel is known
 const WHEEL = `import sys, zipfile
 with zipfile.ZipFile(sys.argv[1] + "/torch-${TORCH_VERSION}-cp312-none-any.whl", "w") as wheel:
     for name in ["torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", "torch/include/ATen/ATen.h", "torch-${TORCH_VERSION}.dist-info/licenses/LICENSE"]:
-        wheel.writestr(name, name)`;
+        wheel.writestr(zipfile.ZipInfo(name), name)`;
+
+/** The sha256 of what a script of Python makes in a folder. */
+function made(script: string): string {
+  const folder = mkdtempSync(join(scratch, "made-"));
+  spawnSync(python, ["-c", script, folder]);
+  return createHash("sha256").update(readFileSync(join(folder, readdirSync(folder)[0]))).digest("hex");
+}
 
 /** Programs by name and shell script; the rest of the PATH stays, or is left out. */
 function tools(scripts: Record<string, string>, alone = false): Record<string, string> {
@@ -50,10 +60,12 @@ const FINE = {
   python3: pip(`${python} -c '${WHEEL}' "$2"`),
 };
 
+const SHA256 = possible ? made(WHEEL) : "";
+
 async function build(
   engines: string,
   env: Record<string, string>,
-  options: { cuda?: boolean } = {},
+  options: BuildEngineOptions = { sha256: SHA256 },
 ): Promise<{ code: string; message: string; steps: string[]; progress: string[] }> {
   const before = { ...process.env };
   Object.assign(process.env, { MOELAB_ENGINE_DIR: engines, ...env });
@@ -85,14 +97,17 @@ const cases: [name: string, tools: () => Record<string, string>, code: string, m
       python3:
         "case \"$*\" in *\"pip download\"*) echo \"OSError: [Errno 28] No space left on device\" >&2; exit 1;; esac" }),
   "engine-download", /No space left on device[^]*not repeated/], ["a damaged wheel",
-  () => tools({ ...FINE, python3: pip(`echo broken > "$2/torch-${TORCH_VERSION}-x.whl"`) }), "engine-wheel",
-  /could not be unpacked[^]*delete it/], ["no binutils", () => tools({ ...FINE, readelf: "exit 127" }),
-  "engine-no-binutils", /readelf failed on lib\w+\.so/], ["a compiler that fails",
+  () => tools({ ...FINE, python3: pip(`echo broken > "$2/torch-${TORCH_VERSION}-x.whl"`) }), "engine-wheel-hash",
+  /has the sha256 [0-9a-f]{64}; accepted is the one given[^]*damaged, get it again/], ["no binutils",
+  () => tools({ ...FINE, readelf: "exit 127" }), "engine-no-binutils", /readelf failed on lib\w+\.so/], [
+  "a compiler that fails",
   () =>
     tools({ ...FINE,
       "g++":
         "if [ \"$1\" = --version ]; then echo \"g++ 9\"; else echo \"addon.cc:1: error: concepts\" >&2; exit 1; fi" }),
-  "engine-compile", /g\+\+ failed; g\+\+ 11 [^]*error: concepts/], ["a compiler that is stopped for memory",
+  "engine-compile",
+  /g\+\+ failed; g\+\+ 11 [^]*error: concepts/,
+], ["a compiler that is stopped for memory",
   () =>
     tools({ ...FINE,
       "g++": "if [ \"$1\" = --version ]; then echo \"g++ 12\"; else echo \"g++: fatal error: Killed signal "
@@ -122,6 +137,39 @@ on("too little disk space is told before anything is downloaded", () => {
   requireSpace(scratch);
 });
 
+on("a wheel that is none of PyPI's is refused before anything is taken from it, and removed if pip brought it",
+  async () => {
+    const engines = mkdtempSync(join(scratch, "engines-"));
+    const { code, message, steps } = await build(engines, tools(FINE), {});
+    assert.is(code, "engine-wheel-hash", message);
+    assert.match(message,
+      new RegExp(`sha256 ${SHA256}; accepted is that of one of the \\d+ wheels of torch ${TORCH_VERSION}`));
+    assert.equal(steps, ["download"]);
+    assert.equal(readdirSync(join(engines, `${engineId()}.moelab-part/wheel`)), []);
+  });
+
+on("--wheel FILE is checked like a download, stays where it is, and --sha256 vouches for it", async () => {
+  const folder = mkdtempSync(join(scratch, "wheel-"));
+  spawnSync(python, ["-c", WHEEL, folder]);
+  const wheel = join(folder, readdirSync(folder)[0]);
+  const engines = mkdtempSync(join(scratch, "engines-"));
+  const refused = await build(engines, tools(FINE), { wheel });
+  assert.is(refused.code, "engine-wheel-hash");
+  assert.match(refused.message, `--sha256 ${SHA256}`);
+  assert.ok(existsSync(wheel));
+  assert.is((await build(engines, tools(FINE), { wheel, sha256: "0".repeat(64) })).code, "engine-wheel-hash");
+  const vouched = await build(engines, tools(FINE), { wheel, sha256: SHA256.toUpperCase() });
+  assert.is(vouched.code, "engine-smoke", vouched.message);
+  assert.is((await build(engines, tools(FINE), { wheel: join(folder, "absent.whl") })).code, "engine-wheel");
+});
+
+test("the table of wheels is that of the pinned release, for every platform", () => {
+  const { torch, sha256 } = JSON.parse(readFileSync(packageFile("data/torch-wheels.json"), "utf8"));
+  assert.is(torch, TORCH_VERSION);
+  for (const platform of ["manylinux_2_28_x86_64", "manylinux_2_28_aarch64", "macosx_14_0_arm64"])
+    assert.match(sha256[`torch-${TORCH_VERSION}-cp312-cp312-${platform}.whl`], /^[0-9a-f]{64}$/);
+});
+
 on("a second attempt goes on where the first one stopped", async () => {
   const engines = mkdtempSync(join(scratch, "engines-"));
   const first = await build(engines,
@@ -137,7 +185,8 @@ on("a second attempt goes on where the first one stopped", async () => {
 const CUDA_WHEEL =
   WHEEL.replace("\"torch/include/ATen/ATen.h\"",
     "\"torch/include/ATen/ATen.h\", \"torch/lib/libtorch_cuda.so\", \"torch/lib/libc10_cuda.so\"") + `
-    wheel.writestr("torch-${TORCH_VERSION}.dist-info/METADATA", "Requires-Dist: nvidia-cublas==13.2; platform_system == 'Linux'\\n")`;
+    wheel.writestr(zipfile.ZipInfo("torch-${TORCH_VERSION}.dist-info/METADATA"), "Requires-Dist: nvidia-cublas==13.2; platform_system == \\"Linux\\"\\n")`;
+const CUDA = { cuda: true, sha256: possible ? made(CUDA_WHEEL) : "" };
 /** A pip that puts one library into the folder "$2" of packages. */
 const cudaPip = (library: string) =>
   `case "$*" in *"pip install"*) echo "install $*" >> ${log}; while [ "$1" != --target ]; do shift; `
@@ -148,7 +197,7 @@ const cudaTools = (library: string) =>
 
 on("--cuda takes the CUDA libraries of the wheel, and by pip those that the system lacks", async () => {
   const engines = mkdtempSync(join(scratch, "engines-"));
-  const { code, message, steps } = await build(engines, cudaTools("libcublas.so.13"), { cuda: true });
+  const { code, message, steps } = await build(engines, cudaTools("libcublas.so.13"), CUDA);
   assert.is(code, "engine-smoke", message);
   assert.match(steps.find((step) => step.startsWith("install")) ?? "", /--only-binary=:all: .*nvidia-cublas==13.2$/);
   assert.equal(readdirSync(join(engines, `${engineId()}.moelab-part/new/lib`)).sort(), ["libc10.so", "libc10_cuda.so",
@@ -156,9 +205,7 @@ on("--cuda takes the CUDA libraries of the wheel, and by pip those that the syst
 });
 
 on("--cuda where a library is nowhere to be had: the error names it", async () => {
-  const { code, message } = await build(mkdtempSync(join(scratch, "engines-")), cudaTools("libother.so.1"), {
-    cuda: true,
-  });
+  const { code, message } = await build(mkdtempSync(join(scratch, "engines-")), cudaTools("libother.so.1"), CUDA);
   assert.is(code, "engine-no-cuda");
   assert.match(message, /libcublas\.so\.13 is neither on this system nor in the packages/);
 });

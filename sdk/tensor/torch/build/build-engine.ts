@@ -4,6 +4,7 @@ import { MoeError } from "../../../errors.js";
 import { Workplace } from "../../../files/workplace.js";
 import { addonPath, engineId, type EngineManifest, packageRoot, projectEngines, readManifest, sharedEngines,
   TORCH_VERSION } from "../engine-folder.js";
+import { checkWheel } from "./check-wheel.js";
 import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
 import { takeLibraries } from "./libraries.js";
 import { findPython } from "./python.js";
@@ -17,6 +18,8 @@ export interface BuildEngineOptions {
   cuda?: boolean;
   /** a torch wheel that is already on this machine */
   wheel?: string;
+  /** of the wheel, in place of those of PyPI's wheels of the pinned release */
+  sha256?: string;
   onProgress?: (line: string) => void;
 }
 
@@ -74,7 +77,7 @@ async function takeTorch(
   target: string,
   scratch: string,
   engines: string,
-  { wheel: given, cuda = false }: BuildEngineOptions,
+  { wheel: given, sha256, cuda = false }: BuildEngineOptions,
   say: (line: string) => void,
 ): Promise<void> {
   mkdirSync(scratch, { recursive: true });
@@ -85,6 +88,10 @@ async function takeTorch(
     say(`download torch ${TORCH_VERSION} (about 540 MB)`);
     wheel = await downloadWheel(python, join(scratch, "wheel"), say);
   }
+  await checkWheel(wheel, sha256).catch((error) => {
+    if (!given) rmSync(wheel, { force: true });
+    throw error;
+  });
   say(
     cuda
       ? "take the libraries, and those of CUDA that the system lacks: about 3.5 GB"
