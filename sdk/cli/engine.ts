@@ -11,14 +11,17 @@ command.command("build").description(
 ).option("--shared", "into the user's cache, for all projects, instead of .engine/ here").option("--cuda",
   "for NVIDIA GPUs: with the CUDA libraries that the wheel names, where the system has none (3 GB "
     + "more; not tested on a GPU yet)").option("--wheel <file>", "a torch wheel that was downloaded before").option(
-    "--sha256 <hash>",
-    "of the wheel, if it is none of PyPI's for the pinned release",
-  ).action(async (options: BuildEngineOptions) => {
-    const started = performance.now();
-    const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padStart(3)} s`;
-    const folder = await buildEngine({ ...options, onProgress: (line) => console.log(`engine ${seconds()}  ${line}`) });
-    console.log(`engine ${seconds()}  ready in ${folder}`);
-  });
+    "--torch <python>",
+    "against the PyTorch that this Python has, with CUDA where it has it; nothing is downloaded",
+  ).option("--sha256 <hash>", "of the wheel, if it is none of PyPI's for the pinned release").action(
+    async (options: BuildEngineOptions) => {
+      const started = performance.now();
+      const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padStart(3)} s`;
+      const folder = await buildEngine({ ...options,
+        onProgress: (line) => console.log(`engine ${seconds()}  ${line}`) });
+      console.log(`engine ${seconds()}  ready in ${folder}`);
+    },
+  );
 
 command.command("status").description("whether an engine is there, where, and whether it fits this version").action(
   () => {

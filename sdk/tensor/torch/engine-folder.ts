@@ -9,6 +9,9 @@ export const TORCH_VERSION = "2.15.0";
 /** What `engine.json` in an engine folder says. */
 export interface EngineManifest {
   torch: string;
+  /** of an engine that uses an installed PyTorch: the Python that has it, and the folder of the package */
+  python?: string;
+  installed?: string;
   platform: string;
   /** hash of the native sources it was compiled from */
   sources: string;
@@ -72,9 +75,19 @@ export function findEngine(): Engine | undefined {
 export function readManifest(folder: string): EngineManifest | undefined {
   try {
     const manifest = JSON.parse(readFileSync(join(folder, "engine.json"), "utf8")) as EngineManifest;
-    return manifest.torch === TORCH_VERSION && manifest.platform === `${process.platform}-${process.arch}`
+    return (manifest.installed || manifest.torch === TORCH_VERSION)
+        && manifest.platform === `${process.platform}-${process.arch}`
       ? manifest
       : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The version of an installed PyTorch; undefined where there is none. */
+export function installedVersion(folder: string): string | undefined {
+  try {
+    return /^__version__ = ['"](.+)['"]/m.exec(readFileSync(join(folder, "version.py"), "utf8"))?.[1];
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@ import type { NativeLinalg } from "../linalg/native.js";
 import { TorchBackend } from "./backend.js";
 import { registerFallbacks } from "./cpu-fallback.js";
 import { chooseDevice } from "./device.js";
-import { addonPath, findEngine, TORCH_VERSION } from "./engine-folder.js";
+import { addonPath, findEngine, installedVersion } from "./engine-folder.js";
 import { startFilling } from "./filling.js";
 import { fusedOps } from "./fused/fused-ops.js";
 import { registerKernels } from "./kernel.js";
@@ -44,6 +44,12 @@ export function register(): TorchRegistration {
   if (!engine)
     return { ok: false, reason: "no engine was built for this platform",
       cure: "Build it once: npx moelab engine build (in a clone: npm run engine)." };
+  const { installed, torch: version } = engine.manifest;
+  const now = installed ? installedVersion(installed) : version;
+  if (now !== version)
+    return { ok: false,
+      reason: `the engine was built against PyTorch ${version} in ${installed}, which is ${now ?? "gone"} now`,
+      cure: "Build it again: npx moelab engine build --torch PYTHON." };
   try {
     const native = loadNative(addonPath(engine.folder));
     native.keepHeap();
@@ -54,9 +60,8 @@ export function register(): TorchRegistration {
     registerKernels(torch, [elementwise, reductions, layout, indexing, products, convolution, complex]);
     registerFallbacks(torch);
     tf.registerBackend("torch", () => torch, 4);
-    return { ok: true, name: "torch", device: device === "cpu" ? "cpu" : "gpu", version: TORCH_VERSION,
-      fused: fusedOps(torch), linalg: nativeLinalg(native), toFloat32: toFloat32(native),
-      startFilling: startFilling(torch) };
+    return { ok: true, name: "torch", device: device === "cpu" ? "cpu" : "gpu", version, fused: fusedOps(torch),
+      linalg: nativeLinalg(native), toFloat32: toFloat32(native), startFilling: startFilling(torch) };
   } catch (error) {
     if (error instanceof MoeError) return { ok: false, reason: error.message, cure: "Or unset MOELAB_DEVICE." };
     return { ok: false, reason: `the engine in ${engine.folder} does not load: ${(error as Error).message}`,

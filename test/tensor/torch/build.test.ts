@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync,
   writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packageFile } from "../../../sdk/package-file.js";
@@ -161,6 +161,51 @@ on("--wheel FILE is checked like a download, stays where it is, and --sha256 vou
   const vouched = await build(engines, tools(FINE), { wheel, sha256: SHA256.toUpperCase() });
   assert.is(vouched.code, "engine-smoke", vouched.message);
   assert.is((await build(engines, tools(FINE), { wheel: join(folder, "absent.whl") })).code, "engine-wheel");
+});
+
+/** A Python that says that its PyTorch is in `folder`. */
+const pythonWith = (folder: string, cuda = "false") =>
+  `echo '{"version":"2.16.1+cu131","folder":"${folder}","prefix":"/of-conda","cuda":${cuda},"newStrings":true}'`;
+/** A folder as pip installs torch. */
+function installedTorch(...libraries: string[]): string {
+  const folder = join(mkdtempSync(join(scratch, "site-")), "torch");
+  for (const file of ["include/ATen/ATen.h", "lib/libtorch_cpu.so", ...libraries]) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), file);
+  }
+  writeFileSync(join(folder, "version.py"), "__version__ = '2.16.1+cu131'\n");
+  return folder;
+}
+
+on("--torch PYTHON compiles against the PyTorch that is installed there, and brings nothing", async () => {
+  const engines = mkdtempSync(join(scratch, "engines-"));
+  const folder = installedTorch("lib/libtorch_cuda.so");
+  const compiler = `if [ "$1" = --version ]; then echo "g++ 12"; else echo "$*" >> ${log}; while [ "$1" != -o ]; do `
+    + "shift; done; echo addon > \"$2\"; fi";
+  const env = tools({ ...FINE, "g++": compiler, mine: pythonWith(folder, "true") });
+  const { code, steps: [call, ...more], progress } = await build(engines, env, { torch: "mine" });
+  assert.is(code, "engine-smoke", "the stand-in's addon is none");
+  assert.equal(more, []);
+  assert.match(call, /libtorch_cuda\.so.*-rpath,\/of-conda\/lib -D_GLIBCXX_USE_CXX11_ABI=1/);
+  assert.match(progress[0], /PyTorch 2\.16\.1\+cu131 in .*, with CUDA/);
+  for (const part of ["lib", "include"])
+    assert.is(realpathSync(join(engines, `${engineId()}.moelab-part/new`, part)), realpathSync(join(folder, part)));
+  // a wheel that is tried next must not unpack through the links
+  assert.is((await build(engines, tools(FINE))).code, "engine-smoke");
+  assert.equal(readdirSync(join(folder, "lib")).sort(), ["libtorch_cpu.so", "libtorch_cuda.so"]);
+});
+
+on("--torch PYTHON without a PyTorch, without headers, without CUDA: the error says so", async () => {
+  const of = (script: string, options: BuildEngineOptions = {}) =>
+    build(mkdtempSync(join(scratch, "engines-")), tools({ ...FINE, mine: script }), { torch: "mine", ...options });
+  const none = await of("echo \"ModuleNotFoundError: No module named 'torch'\" >&2; exit 1");
+  assert.is(none.code, "engine-no-torch");
+  assert.match(none.message, /--torch mine: [^]*No module named 'torch'[^]*Accepted is a Python/);
+  const bare = installedTorch();
+  rmSync(join(bare, "include"), { recursive: true });
+  assert.match((await of(pythonWith(bare))).message, /include\/ATen\/ATen\.h is not there/);
+  assert.is((await of(pythonWith(installedTorch(), "true"), { cuda: true })).code, "engine-no-cuda");
+  assert.match((await build(scratch, tools(FINE), { torch: "no-such-python" })).message, /no-such-python: not found/);
 });
 
 test("the table of wheels is that of the pinned release, for every platform", () => {

@@ -33,11 +33,11 @@ const buildError = (engines: string, env: Record<string, string> = {}) =>
     return `${error.code} ${error.message}`.replace(/\n/g, " ");
   });
 /** A folder of engines with one that claims to be of some torch. */
-function engineWith(name: string, torch: string, addon: (path: string) => void): string {
+function engineWith(name: string, torch: string, addon: (path: string) => void, installed?: string): string {
   const folder = join(scratch, name, engineId());
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "engine.json"),
-    JSON.stringify({ torch, platform: `${process.platform}-${process.arch}` }));
+    JSON.stringify({ torch, installed, platform: `${process.platform}-${process.arch}` }));
   addon(join(folder, "moelab_torch.node"));
   return join(scratch, name);
 }
@@ -63,6 +63,19 @@ test("an addon without its libraries is a reason, not a crash", async () => {
 
 test("an engine of another torch is not used", async () => {
   assert.match((await refusal(engineWith("old", "1.0.0", (path) => writeFileSync(path, "")))).reason, /no engine/);
+});
+
+test("an engine whose installed PyTorch has become another is not loaded, and says so", async () => {
+  const site = join(scratch, "site", "torch");
+  const engines = engineWith("moved", "2.16.1", (path) => writeFileSync(path, ""), site);
+  assert.match((await refusal(engines)).reason, /built against PyTorch 2\.16\.1 in .*torch, which is gone now/);
+  mkdirSync(site, { recursive: true });
+  writeFileSync(join(site, "version.py"), "debug = False\n__version__ = '2.17.0'\n");
+  const { reason, cure } = await refusal(engines);
+  assert.match(reason, /which is 2\.17\.0 now/);
+  assert.match(cure, /engine build --torch PYTHON/);
+  writeFileSync(join(site, "version.py"), "__version__ = '2.16.1'\n");
+  assert.match((await refusal(engines)).reason, /does not load/);
 });
 
 const failures: [name: string, env: Record<string, string>, expected: RegExp][] = [["no compiler", {

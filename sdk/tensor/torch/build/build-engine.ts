@@ -6,6 +6,7 @@ import { addonPath, engineId, type EngineManifest, packageRoot, projectEngines, 
   TORCH_VERSION } from "../engine-folder.js";
 import { checkWheel } from "./check-wheel.js";
 import { compileAddon, findCompiler, smokeTest, sourcesHash } from "./compile.js";
+import { installedTorch, linkTorch, unlinkTorch } from "./installed-torch.js";
 import { takeLibraries } from "./libraries.js";
 import { findPython } from "./python.js";
 import { requireSpace } from "./require-space.js";
@@ -20,6 +21,11 @@ export interface BuildEngineOptions {
   wheel?: string;
   /** of the wheel, in place of those of PyPI's wheels of the pinned release */
   sha256?: string;
+  /**
+   * a Python whose PyTorch is used where it is, with CUDA if it has it: nothing is downloaded or copied. An engine that
+   * was built so is built so again
+   */
+  torch?: string;
   onProgress?: (line: string) => void;
 }
 
@@ -46,20 +52,30 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
   let done = false;
   try {
     const there = readManifest(folder);
-    const cuda = options.cuda ?? there?.cuda ?? false;
-    const isNew = !there || there.cuda !== cuda || !existsSync(join(folder, "include"));
+    const python = options.torch ?? (options.wheel ? undefined : there?.python);
+    const installed = python ? await installedTorch(python) : undefined;
+    const cuda = installed?.cuda ?? options.cuda ?? there?.cuda ?? false;
+    if (options.cuda && !cuda)
+      throw new MoeError("engine-no-cuda",
+        `engine build: PyTorch ${installed?.version} of ${python} was built without CUDA. Leave out --cuda, or --torch.`);
+    const isNew = installed || !there || there.python || there.cuda !== cuda || !existsSync(join(folder, "include"));
     if (isNew) await work.requireOurs();
     const target = isNew ? work.next : folder;
-    if (isNew) await takeTorch(target, work.folder, engines, { ...options, cuda }, say);
+    if (isNew) unlinkTorch(target);
+    if (installed) {
+      say(`PyTorch ${installed.version} in ${installed.folder}${cuda ? ", with CUDA" : ""}`);
+      linkTorch(installed, target);
+    } else if (isNew) await takeTorch(target, work.folder, engines, { ...options, cuda }, say);
     say(`compile the addon (${compiler.version}), about half a minute`);
     const fresh = join(target, "moelab_torch.tmp.node");
     const sources = sourcesHash();
-    await compileAddon(compiler, target, fresh, cuda);
+    await compileAddon(compiler, target, fresh, cuda, installed);
     say("try it in a process of its own");
     await smokeTest(fresh);
     renameSync(fresh, addonPath(target));
-    writeManifest(target, { torch: TORCH_VERSION, platform: `${process.platform}-${process.arch}`, sources,
-      compiler: compiler.version, cuda, built: new Date().toISOString() });
+    writeManifest(target, { torch: installed?.version ?? TORCH_VERSION, platform: `${process.platform}-${process.arch}`,
+      sources, compiler: compiler.version, cuda, built: new Date().toISOString(),
+      ...(installed ? { python, installed: installed.folder } : {}) });
     if (isNew) await work.takePlace();
     done = true;
     return folder;

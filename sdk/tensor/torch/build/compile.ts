@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { MoeError } from "../../../errors.js";
 import { packageRoot } from "../engine-folder.js";
+import type { InstalledTorch } from "./installed-torch.js";
 import { lastLines, run } from "./run.js";
 
 /** The folder of the C++ sources; they are part of the published package. */
@@ -42,6 +43,7 @@ export async function compileAddon(
   engine: string,
   target: string,
   cuda = false,
+  installed?: InstalledTorch,
 ): Promise<void> {
   const nodeApi = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
   const link = process.platform === "darwin"
@@ -49,12 +51,15 @@ export async function compileAddon(
     : ["-l:libtorch_cpu.so", "-l:libc10.so",
       ...(cuda ? ["-Wl,--no-as-needed", "-l:libtorch_cuda.so", "-l:libc10_cuda.so"] : []), "-Wl,-rpath,$ORIGIN/lib",
       "-Wl,--allow-shlib-undefined", "-Wl,--disable-new-dtags"];
+  const environment = installed
+    ? [`-Wl,-rpath,${join(installed.prefix, "lib")}`, `-D_GLIBCXX_USE_CXX11_ABI=${Number(installed.newStrings)}`]
+    : [];
   // torch shares loops out by OpenMP of GCC's kind, whose library it brings; clang's would be a second one in the
   // process
   const threads = process.platform === "linux" && !/clang/i.test(version) ? "-fopenmp" : "-fopenmp-simd";
   const { code, output } = await run(program, ["-std=c++20", "-O2", threads, "-fno-math-errno", "-fPIC", "-shared",
     "-w", "-DNAPI_VERSION=8", "-DNDEBUG", `-I${nodeApi}`, `-I${join(engine, "include")}`,
-    join(nativeSources(), "addon.cc"), "-o", target, `-L${join(engine, "lib")}`, ...link]);
+    join(nativeSources(), "addon.cc"), "-o", target, `-L${join(engine, "lib")}`, ...link, ...environment]);
   if (code !== 0)
     throw new MoeError("engine-compile",
       `engine build: ${program} failed; g++ 11 or clang++ 14 and later, and 3 GB of memory, are `
