@@ -57,7 +57,7 @@ export async function buildEngine(options: BuildEngineOptions = {}): Promise<str
     const cuda = installed?.cuda ?? options.cuda ?? there?.cuda ?? false;
     if (options.cuda && !cuda)
       throw new MoeError("engine-no-cuda",
-        `engine build: PyTorch ${installed?.version} of ${python} was built without CUDA. Leave out --cuda, or --torch.`);
+        `engine build: PyTorch ${installed?.version} of ${python} has no CUDA. Leave out --cuda, or --torch.`);
     const isNew = installed || !there || there.python || there.cuda !== cuda || !existsSync(join(folder, "include"));
     if (isNew) await work.requireOurs();
     const target = isNew ? work.next : folder;

@@ -28,5 +28,5 @@ export async function checkWheel(wheel: string, expected?: string): Promise<void
       expected
         ? `the one given, ${expected}`
         : `that of one of the ${Object.keys(sha256).length} wheels of torch ` + `${torch} on PyPI`
-    }. If the wheel is cut off or damaged, get it again; for another one that you trust, name its hash: --sha256 ${seen}`);
+    }. If the wheel is cut off or damaged, get it again; for another one that you trust: ` + `--sha256 ${seen}`);
 }

@@ -19,8 +19,8 @@ const PARTS = ["lib", "include"];
 
 const ASK = `
 import json, os, sys, torch
-print(json.dumps({ "version": str(torch.__version__), "folder": os.path.dirname(os.path.abspath(torch.__file__)), "prefix": sys.prefix,
-    "cuda": torch.backends.cuda.is_built(), "newStrings": torch.compiled_with_cxx11_abi() }))
+print(json.dumps({ "version": str(torch.__version__), "folder": os.path.dirname(os.path.abspath(torch.__file__)),
+    "prefix": sys.prefix, "cuda": torch.backends.cuda.is_built(), "newStrings": torch.compiled_with_cxx11_abi() }))
 `;
 
 /**
