@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { MoeError } from "../../sdk/errors.js";
+import { writeWhole, type WriteWholeOptions } from "../../sdk/files/write-whole.js";
 
 /** A notebook as nbformat 4 has it on disk. Unknown fields are kept. */
 export interface Notebook {
@@ -60,11 +61,10 @@ export function readNotebook(file: string): Notebook {
 }
 
 /** Writes a notebook in the layout that Jupyter uses, so that differences stay small. Nothing half-written is left. */
-export function writeNotebook(file: string, notebook: Notebook): void {
+export async function writeNotebook(file: string, notebook: Notebook, options: WriteWholeOptions): Promise<void> {
   const sorted = { cells: notebook.cells.map(layoutCell), metadata: notebook.metadata, nbformat: 4,
     nbformat_minor: notebook.nbformat_minor };
-  writeFileSync(`${file}.part`, `${JSON.stringify(sorted, null, 1)}\n`);
-  renameSync(`${file}.part`, file);
+  await writeWhole(file, `${JSON.stringify(sorted, null, 1)}\n`, options);
 }
 
 export function newId(): string {

@@ -1,6 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync,
+  writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MoeError, suggest } from "../../sdk/errors.js";
+import { cannotWrite } from "../../sdk/files/cannot-write.js";
 import { installedKernels, type KernelSpec, moelabSpec, packageFolder,
   userDataFolder } from "../headless/kernel-spec.js";
 import { tslabSpec } from "../tslab/spec.js";
@@ -18,7 +21,7 @@ const ICONS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
  * notebook's folder.
  *
  * @returns what was installed
- * @throws MoeError `bad-name`
+ * @throws MoeError `bad-name`, `not-ours`, `cannot-write`
  */
 export function installKernel({ name, tslab = false, ...place }: Place & { name: string; tslab?: boolean }): {
   name: string;
@@ -32,13 +35,15 @@ export function installKernel({ name, tslab = false, ...place }: Place & { name:
   return installed;
 }
 
-/** @throws MoeError `unknown-kernel` where there is none of that name */
+/** @throws MoeError `not-ours`, or `unknown-kernel` where there is none of that name */
 export function uninstallKernel(name: string, place: Place): string {
   const folder = join(folderOf(place), name);
   if (!existsSync(join(folder, "kernel.json")))
     throw new MoeError("unknown-kernel",
       `kernel uninstall: ${folder} is not there. ${suggest(name, [...installedKernels().keys()])}`);
-  rmSync(folder, { recursive: true });
+  requireOurs("uninstall", folder);
+  for (const file of [...ICONS, "kernel.json"]) rmSync(join(folder, file), { force: true });
+  if (readdirSync(folder).length === 0) rmdirSync(folder); // else the rest is the user's
   return folder;
 }
 
@@ -53,10 +58,32 @@ export function listKernels(): { name: string; folder: string; state: string }[]
 
 function write(name: string, spec: KernelSpec, place: Place): string {
   const folder = join(folderOf(place), name);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "kernel.json"), `${JSON.stringify(spec, null, 1)}\n`);
-  for (const icon of ICONS) copyFileSync(join(packageFolder(), "kernels/moelab/icons", icon), join(folder, icon));
+  requireOurs("install", folder);
+  const file = join(folder, "kernel.json"), part = `${file}.${randomUUID()}.part`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const icon of ICONS) copyFileSync(join(packageFolder(), "kernels/moelab/icons", icon), join(folder, icon));
+    writeFileSync(part, `${JSON.stringify(spec, null, 1)}\n`);
+    renameSync(part, file);
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw cannotWrite("kernel install", folder, error);
+  }
   return folder;
+}
+
+/** @throws MoeError `not-ours` for a folder with a kernel of somebody else, or with other things */
+function requireOurs(what: string, folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length === 0) return;
+  try {
+    const { display_name: name } = JSON.parse(readFileSync(join(folder, "kernel.json"), "utf8")) as KernelSpec;
+    if (/\bmoelab\b/.test(name)) return;
+  } catch {
+    // then it is not ours
+  }
+  throw new MoeError("not-ours",
+    `kernel ${what}: ${folder} holds something else than a kernel of moelab; accepted is one that moelab installed, or `
+      + "a free name. Choose another --name.");
 }
 
 function folderOf({ prefix }: Place): string {

@@ -5,7 +5,7 @@ import { readNotebook, writeNotebook } from "../../kernels/headless/notebook.js"
 export const command = new Command("clean").argument("<notebooks...>", "paths of .ipynb files, changed in place")
   .option("--outputs", "remove outputs and execution counts too").option("--check",
     "change nothing; exit with 1 if a notebook is not clean").action(
-    (files: string[], { outputs = false, check = false }: { outputs?: boolean; check?: boolean }) => {
+    async (files: string[], { outputs = false, check = false }: { outputs?: boolean; check?: boolean }) => {
       for (const file of files) {
         const notebook = readNotebook(file);
         const before = JSON.stringify(notebook);
@@ -15,7 +15,7 @@ export const command = new Command("clean").argument("<notebooks...>", "paths of
           console.error(`${file} is not clean`);
           process.exitCode = 1;
         } else if (changed) {
-          writeNotebook(file, notebook);
+          await writeNotebook(file, notebook, { verb: "clean", replaces: () => true }); // it was read as a notebook
           console.log(`cleaned ${file}`);
         }
       }

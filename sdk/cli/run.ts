@@ -1,15 +1,17 @@
 import { Command, InvalidArgumentError } from "commander";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findKernel } from "../../kernels/headless/kernel-spec.js";
 import { type Notebook, readNotebook, writeNotebook } from "../../kernels/headless/notebook.js";
-import { notebookToHtml } from "../../kernels/headless/page/page.js";
+import { GENERATOR, notebookToHtml } from "../../kernels/headless/page/page.js";
 import { setParameters } from "../../kernels/headless/parameters.js";
 import { type CellFailure, runNotebook } from "../../kernels/headless/run-notebook.js";
 import { MoeError } from "../errors.js";
+import { cannotWrite } from "../files/cannot-write.js";
+import { writeWhole } from "../files/write-whole.js";
 
 interface RunOptions {
   param: Record<string, string>;
@@ -56,8 +58,15 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
   const jobs = notebooks.map((file) => {
     const notebook = readNotebook(file);
     setParameters(notebook, options.param);
+    const written = join(options.out, basename(file));
+    for (const path of options.html ? [written, pageOf(written)] : [written]) requireResult(path);
     return { file, notebook };
   });
+  try {
+    mkdirSync(options.out, { recursive: true });
+  } catch (error) {
+    throw cannotWrite("run", options.out, error);
+  }
   let failed = false;
   const worker = async () => {
     for (let job = jobs.shift(); job && !stop.signal.aborted; job = jobs.shift())
@@ -99,20 +108,32 @@ async function runOne(
       ? { stopped: `cell ${failure.cell} failed` }
       : {}),
   };
-  mkdirSync(out, { recursive: true });
   const written = join(out, name);
-  writeNotebook(written, notebook);
-  if (html) writeFileSync(written.replace(/\.ipynb$/, ".html"), notebookToHtml(notebook, name));
+  await writeNotebook(written, notebook, { verb: "run", replaces: () => true }); // what is there was looked at before
+  if (html)
+    await writeWhole(pageOf(written), notebookToHtml(notebook, name), { verb: "run",
+      replaces: (begun) => begun.includes(GENERATOR) });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (failure) tell(file, failure);
   else console.log(`${name}  ${stopped ? "stopped" : "done"} in ${seconds} s`);
   console.log(
-    "  "
-      + `${relative(".", written)}${
-        html ? `\n  ` + `${pathToFileURL(resolve(written.replace(/\.ipynb$/, ".html"))).href}` : ""
-      }`,
+    "  " + `${relative(".", written)}${html ? `\n  ` + `${pathToFileURL(resolve(pageOf(written))).href}` : ""}`,
   );
   return !failure && !stopped;
+}
+
+/** What stands where a result will be has to be one of an earlier run. @throws MoeError `not-ours` */
+function requireResult(path: string): void {
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, "utf8");
+  if (path.endsWith(".html") ? text.includes(GENERATOR) : /"moelab":\s*\{/.test(text)) return;
+  throw new MoeError("not-ours",
+    `run: ${path} is there and is no result of a run; accepted is a free name in --out, or an earlier result to `
+      + "replace. Give another --out, or move it away.");
+}
+
+function pageOf(notebook: string): string {
+  return notebook.replace(/\.ipynb$/, ".html");
 }
 
 function tell(file: string, { cell, line, ename, evalue, traceback }: CellFailure): void {

@@ -8,6 +8,9 @@ import { markdownToHtml } from "./markdown.js";
 import { hasChart, outputToHtml } from "./outputs.js";
 import { STYLE } from "./style.js";
 
+/** Tells a page that moelab wrote from others. */
+export const GENERATOR = "<meta name=\"generator\" content=\"moelab\">";
+
 /**
  * An executed notebook as one HTML page that reads nothing from elsewhere: pictures and the code for live charts are in
  * it.
@@ -28,6 +31,7 @@ export function notebookToHtml(notebook: Notebook, title: string): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+${GENERATOR}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${escapeHtml(heading ?? title)}</title>

@@ -1,5 +1,7 @@
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { writeWhole } from "../../files/write-whole.js";
 import { openIndex } from "../safetensors-index.js";
 import type { ModelId } from "./model-id.js";
 
@@ -26,8 +28,7 @@ export class ModelCache {
     if (isCommit(revision) || (await this.commitOf(revision)) === commit) return;
     const ref = join(this.folder, "refs", revision);
     await mkdir(dirname(ref), { recursive: true });
-    await writeFile(`${ref}.part`, commit);
-    await rename(`${ref}.part`, ref);
+    await writeWhole(ref, commit, { verb: "load", replaces: (text) => isCommit(text.trim()) });
   }
 
   snapshot(commit: string): string {
@@ -42,12 +43,12 @@ export class ModelCache {
   async link(commit: string, path: string, hash: string): Promise<void> {
     const pointer = join(this.snapshot(commit), path);
     await mkdir(dirname(pointer), { recursive: true });
-    await rm(pointer, { force: true });
-    await symlink(relative(dirname(pointer), this.blob(hash)), pointer).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code === "EEXIST") return; // another process linked it
+    const part = `${pointer}.${randomUUID()}.part`;
+    await symlink(relative(dirname(pointer), this.blob(hash)), part).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPERM" && error.code !== "ENOTSUP") throw error;
-      await copyFile(this.blob(hash), pointer);
+      await copyFile(this.blob(hash), part);
     });
+    await rename(part, pointer);
   }
 }
 

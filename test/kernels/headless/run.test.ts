@@ -96,9 +96,22 @@ test("Ctrl-C keeps what has run, marked as stopped", async () => {
   assert.equal(kept.cells[2]!.outputs, []);
 });
 
+test("a result replaces an earlier result, and neither a notebook nor a page of somebody else", () => {
+  notebook("again.ipynb", "1");
+  for (let i = 0; i < 2; i++) assert.is(moelab("run", "again.ipynb", "--out", "results", "--html").status, 0);
+  const before = readFileSync(join(folder, "again.ipynb"), "utf8");
+  const over = moelab("run", "again.ipynb", "--out", ".");
+  assert.match(over.stderr, /run: again\.ipynb is there and is no result of a run/);
+  assert.is(readFileSync(join(folder, "again.ipynb"), "utf8"), before);
+  writeFileSync(join(folder, "results/again.html"), "mine");
+  assert.match(moelab("run", "again.ipynb", "--out", "results", "--html").stderr,
+    /again\.html is there and is no result/);
+  assert.is(readFileSync(join(folder, "results/again.html"), "utf8"), "mine");
+});
+
 test("new makes a notebook that clean leaves as it is", () => {
   assert.is(moelab("new", "study").status, 0);
-  assert.match(moelab("new", "study").stderr, /is there already/);
+  assert.match(moelab("new", "study").stderr, /study\.ipynb is there and is no file that this would write/);
   assert.is(moelab("clean", "--check", "study.ipynb").status, 0);
 });
 

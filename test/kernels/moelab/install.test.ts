@@ -77,4 +77,20 @@ test("a kernel whose program is gone is listed as such, and a bad name refused",
   assert.throws(() => installKernel({ name: "a/b" }), /the name is "a\/b"/);
 });
 
+test("the kernel of somebody else is neither replaced nor removed, nor is what the user put beside ours", () => {
+  const [{ folder }] = installKernel({ name: "moelab", user: true });
+  const python = join(folder, "../python3");
+  mkdirSync(python);
+  writeFileSync(join(python, "kernel.json"),
+    JSON.stringify({ argv: [], display_name: "Python 3", language: "python" }));
+  for (const change of [() => installKernel({ name: "python3", user: true }),
+    () => uninstallKernel("python3", { user: true })])
+    assert.throws(change, (error: { code: string }) => error.code === "not-ours");
+  assert.match(readFileSync(join(python, "kernel.json"), "utf8"), /Python 3/);
+  writeFileSync(join(folder, "notes.txt"), "mine");
+  installKernel({ name: "moelab", user: true });
+  uninstallKernel("moelab", { user: true });
+  assert.is(readFileSync(join(folder, "notes.txt"), "utf8"), "mine");
+});
+
 test.run();
