@@ -117,8 +117,9 @@ async function finish(
     const usage: Record<string, number[]> = Object.fromEntries(
       moeLayers(spec).map(({ id, ffn }) => [id, new Array<number>(ffn.experts).fill(0)]),
     );
-    await model.sweep(groups, { onMoe: async ({ layer, choice }) => {
-      for (const expert of await choice.data()) usage[layer][expert]++;
+    await model.sweep(groups, { sites: ["moe"], onSite: async (seen) => {
+      if (seen.site !== "moe") return;
+      for (const expert of await seen.choice.data()) usage[seen.layer][expert]++;
     } });
     evaluation.push({ domain, windows: 48, nll: round(nll.value), stderr: round(nll.stderr), usage });
   }

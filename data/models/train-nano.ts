@@ -172,8 +172,9 @@ async function evaluate(model: Model, spec: ModelSpec, tasks: Data[]) {
     const counts: Record<string, number[]> = Object.fromEntries(
       moeLayers(spec).map(({ id, ffn }) => [id, new Array<number>(ffn.experts).fill(0)]),
     );
-    await model.sweep(groups, { onMoe: async ({ layer, choice }) => {
-      for (const expert of await choice.data()) if (expert >= 0) counts[layer][expert]++;
+    await model.sweep(groups, { sites: ["moe"], onSite: async (seen) => {
+      if (seen.site !== "moe") return;
+      for (const expert of await seen.choice.data()) if (expert >= 0) counts[seen.layer][expert]++;
     } });
     rows.push({
       task: task.definition.name,

@@ -2,6 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { Activations, type Held } from "../model/activations.js";
 import type { MemoryBudget } from "../model/memory-budget.js";
+import type { SweepOptions } from "../model/sweep.js";
 import { tf } from "../tensor/index.js";
 import { positions } from "./divergence.js";
 
@@ -26,11 +27,7 @@ export interface LogitsModel {
   forward(batch: Input): Promise<{ logits: Tensor; dispose?(): void }>;
   /** every pass reads the weights again; then `sweep` takes all batches through each layer in turn */
   readonly streams?: boolean;
-  sweep?(
-    batches: Input[],
-    options: { onLogits(logits: Tensor, batch: number): Promise<void>; onProgress?(done: number, total: number): void;
-      signal?: AbortSignal },
-  ): Promise<void>;
+  sweep?(batches: Input[], options: Pick<SweepOptions, "sites" | "onSite" | "onProgress" | "signal">): Promise<void>;
   memory?: MemoryBudget;
 }
 
@@ -73,10 +70,9 @@ export async function eachLabelledLogits(
     await model.sweep(batches.map(inputOf), {
       signal,
       onProgress: (done, total) => onProgress?.(done / total),
-      async onLogits(logits, at) {
-        const rows = labelled(logits, batches[at]);
-        logits.dispose();
-        await seen(rows, at);
+      sites: ["logits"],
+      async onSite(record, { batch }) {
+        if (record.site === "logits") await seen(labelled(record.logits, batches[batch]), batch);
       },
     });
     return;

@@ -5,7 +5,7 @@ import { LoadedExperts } from "./expert/loaded-experts.js";
 import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
 import { checkStream } from "./finite.js";
 import { disposeWeights, expertGroups, type LayerWeights, readBank, readPlain } from "./layer-weights.js";
-import type { MoeRecord, Pass } from "./pass.js";
+import type { Pass, PassRecord, Site } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { addBlock, blockInput, runLayer, runMixers } from "./run-layer.js";
 import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
@@ -19,9 +19,12 @@ export interface Traveller {
   memory?: Held;
 }
 
+type LayerRecord = PassRecord & { layer: LayerId };
+
 export interface LayerPassOptions {
-  /** sees what the MoE layer did; the record's tensors are disposed afterwards */
-  onMoe?(record: MoeRecord, batch: number): void | Promise<void>;
+  sites?: ReadonlySet<Site>;
+  /** sees what the layer did at these sites; the record's tensors are disposed afterwards */
+  onSite?(record: LayerRecord, batch: number): void | Promise<void>;
   /** see `SweepOptions` */
   experts?: boolean | "loaded";
 }
@@ -51,7 +54,7 @@ export async function layerPass(place: Place, batches: Traveller[], options: Lay
   try {
     for (let batch = 0; batch < batches.length; batch++) {
       await step({ activations: place.activations, path }, batches[batch], batch, options, (x, pass) =>
-        runLayer(x, layer, weights, pass, stack, index));
+        runLayer(x, layer, seen(weights, pass), pass, stack, index));
     }
   } finally {
     resident.release(path);
@@ -63,7 +66,7 @@ async function expertsInGroups(
   layer: LayerSpec & { ffn: MoeFfnSpec },
   path: LayerId,
   batches: Traveller[],
-  { onMoe, experts }: LayerPassOptions,
+  { sites, onSite, experts }: LayerPassOptions,
 ): Promise<void> {
   const { ffn } = layer;
   const { budget, source } = resident;
@@ -73,15 +76,16 @@ async function expertsInGroups(
     return at < groups.length ? readBank(source, path, ffn, groups[at], D) : new Map<string, Tensor>();
   };
   const loaded = experts ? new LoadedExperts(source, path, ffn, D, budget) : undefined;
-  const options: LayerPassOptions = {
-    onMoe: onMoe && loaded ? (record, batch) => onMoe({ ...record, experts: loaded }, batch) : onMoe,
-  };
+  const options: LayerPassOptions = { sites,
+    onSite: onSite
+      && ((record, batch) => onSite(record.site === "moe" ? { ...record, experts: loaded } : record, batch)) };
   const weights = await readPlain(source, path, layer, D);
   let next: Promise<LayerWeights> | undefined;
   try {
     const routed: { y: Held; choice: Held; gates: Held; sum: Held }[] = [];
-    for (const traveller of batches) {
-      await step({ activations, path }, traveller, 0, {}, (x, pass) => runMixers(x, layer, weights, pass, index));
+    for (const [batch, traveller] of batches.entries()) {
+      await step({ activations, path, part: "mixers" }, traveller, batch, options, (x, pass) =>
+        runMixers(x, layer, seen(weights, pass), pass, index));
       const x = await traveller.x.read();
       const [y, choice, gates, sum] = tf.tidy(() => {
         const y = blockInput(x, layer, weights, "ffn");
@@ -121,10 +125,11 @@ async function expertsInGroups(
       const held = routed[batch];
       const sum = await held.sum.take();
       try {
-        await step({ activations, path }, batches[batch], batch, options, (x, pass) => {
-          const y = blockInput(x, layer, weights, "ffn");
-          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, weights, pass), sum, ffn, weights, pass), layer,
-            weights, "ffn");
+        await step({ activations, path, part: "ffn" }, batches[batch], batch, options, (x, pass) => {
+          const own = seen(weights, pass);
+          const y = blockInput(x, layer, own, "ffn");
+          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, own, pass), sum, ffn, own, pass), layer, own,
+            "ffn");
         });
       } finally {
         sum.dispose();
@@ -141,19 +146,22 @@ async function expertsInGroups(
 
 /** One batch through a piece of a layer: its activation is replaced, what the piece recorded is shown. */
 async function step(
-  { activations, path }: { activations: Activations; path: LayerId },
+  { activations, path, part }: { activations: Activations; path: LayerId; part?: "mixers" | "ffn" },
   traveller: Traveller,
   batch: number,
-  { onMoe }: LayerPassOptions,
+  { sites, onSite }: LayerPassOptions,
   run: (x: Tensor, pass: Pass) => Tensor,
 ): Promise<void> {
   const { pass } = traveller;
-  const records: MoeRecord[] = [];
+  const records: LayerRecord[] = [];
+  const see = (record: PassRecord) => void records.push({ ...eachTensor(record, keep), layer: path });
+  const stream = (at: "in" | "mixed" | "out", x: Tensor) =>
+    onSite && sites?.has("stream") && see({ site: "stream", at, x: x as Tensor2D });
   const [before, memory] = [await traveller.x.take(), await traveller.memory?.read()];
   const bias = pass.bias;
   try {
-    Object.assign(pass, { memory: memory ?? pass.memory, onMoe: onMoe && ((record: MoeRecord) =>
-      void records.push(keepRecord(record))) });
+    Object.assign(pass, { memory: memory ?? pass.memory, look: onSite && sites && { sites, see } });
+    if (part !== "ffn") stream("in", before);
     const after = tf.tidy(() => {
       const y = run(before, pass);
       if (pass.bias !== bias) tf.keep(pass.bias!);
@@ -163,17 +171,30 @@ async function step(
       after.dispose();
       throw error;
     });
+    stream(part === "mixers" ? "mixed" : "out", after);
     traveller.x = await activations.hold(after);
-    for (const record of records) await onMoe!(record, batch);
+    for (const record of records) await onSite!(record, batch);
   } finally {
     tf.dispose([before, ...(memory ? [memory] : [])]);
-    for (const { input, logits, choice, gates, output } of records) tf.dispose([input, logits, choice, gates, output]);
+    for (const record of records) eachTensor(record, (tensor) => (tensor.dispose(), tensor));
   }
 }
 
-/** Copies outlive the layer's tidy; the layer's own tensors do not. */
-function keepRecord(record: MoeRecord): MoeRecord {
-  const copy = <T extends Tensor>(tensor: T) => tf.keep(tf.clone(tensor)) as T;
-  return { ...record, input: copy(record.input), logits: copy(record.logits), choice: copy(record.choice),
-    gates: copy(record.gates), output: copy(record.output) };
+/** The weights of a layer, which show what they multiply where somebody looks at that. */
+function seen(weights: LayerWeights, { look }: Pass): LayerWeights {
+  if (!look?.sites.has("input")) return weights;
+  return Object.assign(new Map(weights), {
+    onInput: (weight: string, x: Tensor) => look.see({ site: "input", weight, x: x as Tensor2D }),
+  });
+}
+
+/** A copy that outlives the layer's tidy; the layer's own tensors do not. */
+function keep(tensor: Tensor): Tensor {
+  return tf.keep(tf.clone(tensor));
+}
+
+function eachTensor<R extends PassRecord>(record: R, of: (tensor: Tensor) => Tensor): R {
+  return Object.fromEntries(
+    Object.entries(record).map(([key, value]) => [key, value instanceof tf.Tensor ? of(value) : value]),
+  ) as R;
 }

@@ -10,7 +10,10 @@ import type { WeightSource } from "./weight-source.js";
  * The weights of one layer as the blocks use them, by name without the layer's path (`attention.q`, `router`, …).
  * Experts of one form and width are stacked along a first axis S under `bank.{b}.up` and so on: see `banksOf`.
  */
-export type LayerWeights = Map<string, Tensor>;
+export type LayerWeights = Map<string, Tensor> & {
+  /** sees what a matrix is about to multiply */
+  onInput?(name: string, x: Tensor): void;
+};
 
 /** Experts that run as one stacked operation. */
 export interface Bank {

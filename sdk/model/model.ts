@@ -72,29 +72,27 @@ export class Model {
   async forward(batch: Batch, options: ForwardOptions = {}): Promise<Forward> {
     const result = { hidden: {}, routing: {}, headRouting: {} } as unknown as Forward;
     const { record } = options;
+    const D = this.spec.width;
     await this.sweep([batch], {
       capacity: options.capacity,
       signal: options.signal,
-      onLogits: (logits) => void (result.logits = logits),
-      onHidden: record?.hidden
-        ? (x, layer, { stack }) => {
-          const states = (result.hidden[stack] ??= { layers: [] });
-          if (layer === "norm") states.norm = x;
-          else states.layers[layer] = x;
+      sites: ["logits", ...(record?.hidden ? ["stream", "norm"] as const : []),
+        ...(record?.routing ? ["moe", "heads"] as const : [])],
+      onSite(seen, { stack, rows }) {
+        const given = <T extends Tensor>(x: T) => tf.tidy(() => tf.clone(inGivenOrder(x, rows)));
+        if (seen.site === "logits") result.logits = tf.clone(seen.logits);
+        else if (seen.site === "norm") {
+          const { x } = seen;
+          result.hidden[stack]!.norm = tf.tidy(() => tf.reshape(inGivenOrder(tf.reshape(x, [-1, D]), rows), x.shape));
+        } else if (seen.site === "stream") {
+          const { layers } = (result.hidden[stack] ??= { layers: [] });
+          if (seen.at === "out" || (seen.at === "in" && layers.length === 0)) layers.push(given(seen.x));
+        } else if (seen.site === "moe" || seen.site === "heads") {
+          const of = { logits: given(seen.logits), experts: given(seen.choice), gates: given(seen.gates) };
+          if (seen.site === "heads") result.headRouting[seen.layer] = of;
+          else result.routing[seen.layer] = { ...of, output: given(seen.output) };
         }
-        : undefined,
-      onMoe: record?.routing
-        ? ({ layer, logits, choice, gates, output }, { rows }) => {
-          result.routing[layer] = { logits: inGivenOrder(logits, rows), experts: inGivenOrder(choice, rows),
-            gates: inGivenOrder(gates, rows), output: inGivenOrder(output, rows) };
-        }
-        : undefined,
-      onHeads: record?.routing
-        ? ({ logits, choice, gates }, layer, rows) => {
-          const [kept, experts, weights] = [logits, choice, gates].map((tensor) => tf.keep(inGivenOrder(tensor, rows)));
-          result.headRouting[layer] = { logits: kept, experts, gates: weights };
-        }
-        : undefined,
+      },
     });
     result.dispose = () => void tf.dispose([result.logits, result.hidden, result.routing, result.headRouting] as never);
     return result;

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
 import type { LayerWeights } from "./layer-weights.js";
@@ -37,6 +37,22 @@ export interface HeadsRecord {
   gates: Tensor2D;
 }
 
+/** What can be looked at while a layer runs; tensors are those of the running pass, rows include padding. */
+export type PassRecord =
+  | ({ site: "moe" } & MoeRecord)
+  | ({ site: "heads" } & HeadsRecord)
+  /** the residual stream [N, D] before the layer, before its feed-forward block, after it */
+  | { site: "stream"; at: "in" | "mixed" | "out"; x: Tensor2D }
+  /** rows that a matrix of the layer multiplies, by its name without the layer's path; of routed experts: see "moe" */
+  | { site: "input"; weight: string; x: Tensor2D };
+
+/** What a sweep shows: of a layer; after the final norm [B, T, D]; logits [B, T, V] in the given order. */
+export type SiteRecord = (PassRecord & { layer: LayerId }) | { site: "norm"; x: Tensor } | {
+  site: "logits";
+  logits: Tensor3D;
+};
+export type Site = SiteRecord["site"];
+
 /**
  * What a layer keeps of the positions before this pass; owned by `generate`. Keys and values [B, G, S, d], those of the
  * encoder's output, the state of a recurrent block, and the last inputs of a convolution [B, kernel - 1, C].
@@ -67,8 +83,8 @@ export interface Pass {
   caches?: LayerCache[];
   /** false: no token is dropped over capacity */
   capacity: boolean;
-  onMoe?(record: MoeRecord): void;
-  onHeads?(record: HeadsRecord): void;
+  /** who looks at what; nothing is copied for sites that nobody looks at */
+  look?: { sites: ReadonlySet<Site>; see(record: PassRecord): void };
 }
 
 /** Large enough to leave nothing after the softmax, small enough to stay finite in sums. */

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import { mixTokens } from "./attention/mix-tokens.js";
 import { crossAttention } from "./attention/softmax-attention.js";
@@ -23,6 +23,7 @@ export function runLayer(
 ): Tensor {
   const { ffn } = spec;
   const mixed = runMixers(x, spec, weights, pass, index);
+  if (pass.look?.sites.has("stream")) pass.look.see({ site: "stream", at: "mixed", x: mixed as Tensor2D });
   if (!ffn) return mixed;
   const y = blockInput(mixed, spec, weights, "ffn");
   return addBlock(mixed, y,

@@ -5,7 +5,7 @@ import { Activations, type Held } from "./activations.js";
 import { type Batch, flattenBatch, inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { layerPass, type Traveller } from "./layer-pass.js";
-import { type HeadsRecord, keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
+import { keyMaskOf, type Pass, type Site, type SiteRecord } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { type LayerId, layerId, type ModelSpec } from "./spec.js";
 
@@ -20,17 +20,19 @@ export interface SweepPlace {
   batch: number;
   stack: "encoder" | "decoder";
   rows: Rows;
+  /** of a decoder that attends to an encoder: the encoder's */
+  memory?: Rows;
 }
 
 export interface SweepOptions {
-  /** one MoE layer did one batch; the tensors are disposed when the handler is done */
-  onMoe?(record: MoeRecord, place: SweepPlace): void | Promise<void>;
-  /** the router of a mixture of attention heads did one batch; the tensors are disposed when the handler returns */
-  onHeads?(record: HeadsRecord, layer: LayerId, rows: Rows): void;
+  /** where somebody looks; default nowhere */
+  sites?: readonly Site[];
+  /** what one batch did at one of these sites; the tensors are disposed when the handler is done */
+  onSite?(record: SiteRecord, place: SweepPlace): void | Promise<void>;
   /**
-   * whether `onMoe` runs experts once more; default false. true: records hold all of a layer, which is then read whole,
-   * whatever its size; "loaded": records of a layer that is larger than memory have `experts`, which reads those that
-   * are asked for
+   * whether `onSite` runs experts once more; default false. true: records hold all of a layer, which is then read
+   * whole, whatever its size; "loaded": records of a layer that is larger than memory have `experts`, which reads those
+   * that are asked for
    */
   experts?: boolean | "loaded";
   /** one layer did all batches */
@@ -40,13 +42,6 @@ export interface SweepOptions {
    * again
    */
   state?: SweepKeeper;
-  /**
-   * input of each layer (`layer` = its index), output of the last (`layer` = number of layers) and of the final norm
-   * ("norm"), [N, D]; a copy that the handler owns
-   */
-  onHidden?(x: Tensor, layer: number | "norm", place: SweepPlace): void;
-  /** [B, T, V]; the handler owns it */
-  onLogits?(logits: Tensor3D, batch: number): void | Promise<void>;
   /** tokens over an expert's capacity are dropped where the model has one; default true */
   capacity?: boolean;
   signal?: AbortSignal;
@@ -81,9 +76,9 @@ export async function sweep(
       : await runStack(run, "encoder", sides.map(({ encoder }) => encoder!), () => ({}), begun);
     if (begun?.stack === "decoder") spec.encoder?.layers.forEach(run.advance);
     const outputs = await runStack(run, "decoder", sides.map(({ decoder }) => decoder),
-      (batch) => ({ memory: memories[batch], memoryMask: masks[batch] }),
+      (batch) => ({ memory: memories[batch], memoryMask: masks[batch], rows: sides[batch].encoder }),
       begun?.stack === "decoder" ? begun : undefined);
-    if (!options.onLogits) return;
+    if (!options.sites?.includes("logits")) return;
     const top = await resident.take("head");
     try {
       for (let batch = 0; batch < outputs.length; batch++) {
@@ -94,7 +89,8 @@ export async function sweep(
             spec.vocab])
         ) as Tensor3D;
         x.dispose();
-        await options.onLogits(logits, batch);
+        const place: SweepPlace = { batch, stack: "decoder", rows: sides[batch].decoder };
+        await shown(logits, () => options.onSite?.({ site: "logits", logits }, place));
       }
     } finally {
       resident.release("head");
@@ -118,7 +114,7 @@ async function runStack(
   { spec, resident, options, activations, advance }: Run,
   stack: "encoder" | "decoder",
   sides: Rows[],
-  extra: (batch: number) => { memory?: Held; memoryMask?: Tensor },
+  extra: (batch: number) => { memory?: Held; memoryMask?: Tensor; rows?: Rows },
   begun?: SweepPoint,
 ): Promise<Held[]> {
   const { layers } = spec[stack]!;
@@ -135,16 +131,8 @@ async function runStack(
   try {
     const inputs = begun ? begun.batches.map(({ x }) => x) : await embedded(sides, stack, spec, resident, activations);
     const travellers: Traveller[] = inputs.map((x, batch) => ({ x, pass: passes[batch], memory: extra(batch).memory }));
-    const show = async (held: Held, layer: number | "norm", batch: number) => {
-      if (!options.onHidden) return;
-      const [x, rows] = [await held.read(), sides[batch]];
-      options.onHidden(tf.tidy(() => tf.reshape(inGivenOrder(tf.reshape(x, [-1, spec.width]), rows), x.shape)), layer, {
-        batch,
-        stack,
-        rows,
-      });
-      x.dispose();
-    };
+    const sites = new Set(options.sites);
+    const placeOf = (batch: number): SweepPlace => ({ batch, stack, rows: sides[batch], memory: extra(batch).rows });
     for (let index = 0; index < layers.length; index++) {
       if (index < (begun?.layer ?? 0)) {
         advance();
@@ -153,14 +141,10 @@ async function runStack(
       const path = layerId(stack, index);
       if (options.signal?.aborted)
         throw new MoeError("aborted", `sweep: stopped before ${path} at the caller's request.`);
-      for (const [batch, { x }] of travellers.entries()) await show(x, index, batch);
-      if (options.onHeads) {
-        for (const [batch, pass] of passes.entries())
-          pass.onHeads = (record) => options.onHeads!(record, path, sides[batch]);
-      }
       await layerPass({ resident, spec, stack, index, activations }, travellers, {
+        sites,
         experts: options.experts,
-        onMoe: options.onMoe && ((record, batch) => options.onMoe!(record, { batch, stack, rows: sides[batch] })),
+        onSite: options.onSite && ((record, batch) => options.onSite!(record, placeOf(batch))),
       });
       await options.onLayer?.(path);
       await options.state?.save({ stack, layer: index + 1,
@@ -171,14 +155,15 @@ async function runStack(
     const top = await resident.take("finalNorm");
     try {
       for (const [batch, traveller] of travellers.entries()) {
-        await show(traveller.x, layers.length, batch);
         const x = await traveller.x.take();
         const { B, T } = sides[batch];
         outputs.push(
           await activations.hold(tf.tidy(() => tf.reshape(finalNorm(x, spec, top, stack), [B, T, spec.width]))),
         );
         x.dispose();
-        await show(outputs[batch], "norm", batch);
+        if (!sites.has("norm")) continue;
+        const normed = await outputs[batch].read();
+        await shown(normed, () => options.onSite?.({ site: "norm", x: normed }, placeOf(batch)));
       }
     } finally {
       resident.release("finalNorm");
@@ -213,4 +198,12 @@ export interface SweepPoint {
   stack: "encoder" | "decoder";
   layer: number;
   batches: { x: Held; bias?: Tensor; memory?: Held }[];
+}
+
+async function shown(tensor: Tensor, show: () => void | Promise<void>): Promise<void> {
+  try {
+    await show();
+  } finally {
+    tensor.dispose();
+  }
 }

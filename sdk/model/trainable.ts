@@ -6,11 +6,12 @@ import { topTensors } from "./expected-tensors.js";
 import { withWholeRemainder } from "./form/low-rank-sparse.js";
 import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import { MemorySource } from "./memory-source.js";
-import { keyMaskOf, type MoeRecord, type Pass } from "./pass.js";
+import { keyMaskOf, type MoeRecord, type Pass, type Site } from "./pass.js";
 import { runLayer } from "./run-layer.js";
 import { layerId, type ModelSpec, moeLayers } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
+const MOE: ReadonlySet<Site> = new Set<Site>(["moe"]);
 /** path of the weights outside the layers */
 const TOP = "";
 
@@ -65,7 +66,7 @@ export class Trainable {
     const top = this.parts.get(TOP)!;
     const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
       const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false,
-        onMoe, ...extra };
+        look: onMoe && { sites: MOE, see: (record) => record.site === "moe" && onMoe(record) }, ...extra };
       let x = embed(rows, spec, top, stack);
       spec[stack]!.layers.forEach((layer, index) => {
         x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);

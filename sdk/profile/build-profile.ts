@@ -1,5 +1,6 @@
 import type { LayerId } from "../model/spec.js";
 import type { Observer } from "./observer.js";
+import type { Usage } from "./observers/usage.js";
 import type { LayerProfile, Profile } from "./profile.js";
 
 export interface ProfileParts {
@@ -10,15 +11,9 @@ export interface ProfileParts {
   provenance?: Record<string, unknown>;
 }
 
-/** Observers whose result is not a field of its own name. */
-const fieldOf: Record<string, (result: unknown) => Partial<LayerProfile>> = {
-  usage: (result) => result as Partial<LayerProfile>,
-  routerLogits: (result) => ({ routerLogitCosine: result as number[][] }),
-};
-
 /**
- * Puts what observers of a sweep saw into a profile: each statistic under its observer's name, usage as `counts`
- * and `tokens`, router-logit cosines as `routerLogitCosine`.
+ * Puts what observers of a sweep saw into a profile: each statistic under its observer's name, usage as `counts`,
+ * `tokens` and `expertOf`.
  *
  * @param observers of one sweep, the usage observer among them
  * @throws Error when usage was not observed: every method and every warning reads it
@@ -32,13 +27,13 @@ export function layerProfiles(observers: readonly Observer[]): Record<LayerId, L
   const layers: Record<LayerId, LayerProfile> = {};
   const usage = observers.find(({ name }) => name === "usage");
   if (!usage) throw new Error("a profile needs the usage observer");
-  for (const observer of [usage, ...observers.filter((other) => other !== usage)]) {
-    for (const [layer, result] of Object.entries(observer.result())) {
-      const fields = fieldOf[observer.name]?.(result) ?? { [observer.name]: result };
-      layers[layer] = Object.assign(layers[layer] ?? {}, fields) as LayerProfile;
-    }
+  for (const [layer, { counts, ...seen }] of Object.entries(usage.result() as Record<LayerId, Usage>))
+    layers[layer] = { experts: counts.length, counts, ...seen };
+  for (const observer of observers) {
+    if (observer === usage) continue;
+    for (const [layer, result] of Object.entries(observer.result()))
+      layers[layer] = { ...layers[layer], [observer.name]: result };
   }
-  for (const layer of Object.values(layers)) layer.experts = layer.counts.length;
   return layers;
 }
 

@@ -7,6 +7,7 @@ import type { Sums } from "./observers/sums.js";
  * Tensors belong to the sweep and are disposed after the event; keep a copy of what you need.
  */
 export interface MoeEvent {
+  site: "moe";
   layer: LayerId;
   spec: MoeFfnSpec;
   /** [N, D] what router and experts see */
@@ -25,17 +26,33 @@ export interface MoeEvent {
    * where all are there.
    */
   load?(slots: readonly number[]): Promise<void>;
-  /** runs one stored expert on any rows [M, D] -> [M, D]; `hidden` gives the post-activation vectors [M, F] */
+  /**
+   * of an observer that `runsExperts`: runs one stored expert on any rows [M, D] -> [M, D]; `hidden` gives the
+   * post-activation vectors [M, F]
+   */
   expert(slot: number): { run(x: Tensor): Tensor2D; hidden(x: Tensor): Tensor2D };
 }
+
+/** Where a model can be looked at while it runs. */
+export type Site = "moe" | "stream" | "input";
+
+export type SiteEvent =
+  | MoeEvent
+  /** the residual stream [N, D] of one batch before a layer, before its feed-forward block, and after it */
+  | { site: "stream"; layer: LayerId; batch: number; at: "in" | "mixed" | "out"; x: Tensor2D }
+  /** [N, in] rows that a matrix multiplies; of an expert those that were sent to it, with their gates [N] */
+  | { site: "input"; layer: LayerId; weight: string; x: Tensor2D; gates?: Tensor };
 
 /** Gives one statistic from the events of a sweep. Observers of two halves of the data can be merged. */
 export interface Observer<R = unknown> {
   name: string;
-  see(event: MoeEvent): void | Promise<void>;
-  /** it calls `load` before `expert`; the layers of others that run experts are read whole */
-  loads?: true;
-  result(): Record<LayerId, R>;
+  /** default: "moe" alone; nothing is computed or copied for a site that no observer looks at */
+  at?: readonly Site[];
+  see(event: SiteEvent): void | Promise<void>;
+  /** it runs experts: each after `load`, or all of a layer at once, which is then read whole; absent: none */
+  runsExperts?: "one-by-one" | "all";
+  /** by layer; by weight of one that looks at "input" */
+  result(): Record<string, R>;
 }
 
 /** An observer of one shard of the data that takes over what the observer of another shard saw. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
+import { readText } from "../read-text.js";
 import { checkedProfile } from "./profile-schema.js";
 import type { Profile } from "./profile.js";
 
@@ -36,16 +36,14 @@ export async function loadProfile(path: string): Promise<Profile> {
   const refuse = (why: string) =>
     new FormatError("bad-profile",
       `profile: ${path} is no profile: ${why} Accepted is a file that saveProfile wrote. Profile again.`);
-  const { size } = await stat(path).catch((cause) => {
+  const text = await readText(path, { verb: "profile", accepted: "a file that saveProfile wrote", maxBytes: MAX_BYTES,
+    code: "bad-profile" });
+  if (text === undefined)
     throw new MoeError("no-such-file",
-      `profile: ${path} cannot be read (${cause.code}); accepted is a file that saveProfile wrote. Check the path.`, {
-      cause,
-    });
-  });
-  if (size > MAX_BYTES) throw refuse(`${size} bytes; at most ${MAX_BYTES} are accepted.`);
+      `profile: ${path} cannot be read (ENOENT); accepted is a file that saveProfile wrote. Check the path.`);
   let json: unknown, isWhole: boolean;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
     const { sha256, ...rest } = json as { sha256?: unknown };
     isWhole = sha256 === undefined || sha256 === hashOf(JSON.stringify(rest)); // fails where it is nested too deeply
   } catch (error) {

@@ -34,13 +34,6 @@ export function checkedProfile(json: unknown, refuse: (why: string) => Error): P
   return found;
 }
 
-/** The same of one layer. */
-export function checkedLayer(id: string, json: unknown, refuse: (why: string) => Error): LayerProfile {
-  const found = parsed(layer, json, refuse) as LayerProfile;
-  checkLayer(id, found, refuse);
-  return found;
-}
-
 function checkLayer(id: string, measured: LayerProfile, refuse: (why: string) => Error): void {
   const { experts: E, tokens, counts, expertOf } = measured;
   if (counts.length !== E) throw refuse(`${id} has ${E} experts and ${counts.length} counts.`);

@@ -12,7 +12,8 @@ import type { Profile } from "../profile/profile.js";
 import type { Statistic } from "../profile/statistic.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
-import { measure, measureTensors, observe, profileStage } from "./profile.js";
+import { observe } from "./observe.js";
+import { measure, measureTensors, profileStage } from "./profile.js";
 import type { StudyState } from "./study-state.js";
 
 /** A method by name (or one of your own), and its options. */

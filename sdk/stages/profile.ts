@@ -1,28 +1,22 @@
 import { MoeError } from "../errors.js";
 import { formatBytes } from "../format.js";
-import type { Rows } from "../model/batch.js";
-import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
-import type { MoeRecord } from "../model/pass.js";
 import { moeLayers } from "../model/spec.js";
-import type { SweepOptions } from "../model/sweep.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { layerProfiles, profileOf } from "../profile/build-profile.js";
 import { classesOf, ExpertGradients, type GradientKind, sequences } from "../profile/expert-gradients.js";
 import { measurements, needsGradients, tensorStatistics } from "../profile/measurements.js";
-import type { MoeEvent, Observer } from "../profile/observer.js";
-import { runsExperts } from "../profile/observers/named.js";
 import { givenProfile } from "../profile/profile-file.js";
 import { ProfileState } from "../profile/profile-state.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
 import type { Statistic } from "../profile/statistic.js";
-import { tf } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
 import { calibrate, calibrationOf, type CalibrationOptions } from "./calibrate.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
+import { observe } from "./observe.js";
 import type { Calibration, StudyState } from "./study-state.js";
 
 export interface ProfileOptions extends CalibrationOptions, MemoryOptions {
@@ -164,56 +158,4 @@ async function gradientsOf(
   } finally {
     sums.dispose();
   }
-}
-
-/** Shows every event of a sweep over the calibration data to the observers. */
-export async function observe(
-  model: Model,
-  calibration: Calibration,
-  observers: readonly Observer[],
-  signal?: AbortSignal,
-  options: Pick<SweepOptions, "state" | "onLayer"> = {},
-): Promise<void> {
-  let bar: ReturnType<typeof progress> | undefined;
-  const running = observers.filter(({ name }) => runsExperts(name));
-  try {
-    await model.sweep(calibration.batches, {
-      ...options,
-      signal,
-      experts: running.some(({ loads }) => !loads) || (running.length > 0 && "loaded"),
-      onMoe: async (record, { rows }) => {
-        const event = eventOf(record, rows);
-        try {
-          for (const observer of observers) await observer.see(event);
-        } finally {
-          tf.dispose([event.input, event.logits, event.choice, event.gates, event.output]);
-        }
-      },
-      onProgress: (_, total) =>
-        (bar ??= progress({ label: `profile ${model.id}`, total, unit: "layers", signal })).advance(),
-    });
-    bar?.done();
-  } catch (error) {
-    bar?.fail(error);
-    throw error;
-  }
-}
-
-/** Real tokens only. */
-function eventOf(record: MoeRecord, rows: Rows): MoeEvent {
-  const { layer, spec, weights, experts } = record;
-  const keep = rows.real && Int32Array.from(rows.real.keys()).filter((row) => rows.real![row] === 1);
-  const real = <T extends tf.Tensor>(tensor: T): T =>
-    (keep ? tf.tidy(() => tf.gather(tensor, tf.tensor1d(keep, "int32"))) : tf.clone(tensor)) as T;
-  return {
-    layer,
-    spec,
-    input: real(record.input),
-    logits: real(record.logits),
-    choice: real(record.choice),
-    gates: real(record.gates),
-    output: real(record.output),
-    load: experts && ((slots) => experts.load(slots)),
-    expert: (slot) => (experts ? experts.expert(slot) : singleExpert(slot, spec, weights)),
-  };
 }

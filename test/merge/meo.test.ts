@@ -47,8 +47,9 @@ test("a sequence runs through sum_i g_i W_i, chosen by the mean of its tokens, p
   const changed = new Model("changed", model.spec, new MemorySource(tensors));
   const batch = { ids: [[5, 6, 7, 9], [8, 9, 1, 0]], mask: [[1, 1, 1, 1], [1, 1, 1, 0]], decoderIds: [[0], [0]] };
   let checked = 0;
-  await changed.sweep([batch], { experts: true, onMoe: async ({ layer, input, choice, gates, output }) => {
-    if (layer !== id) return;
+  await changed.sweep([batch], { experts: true, sites: ["moe"], onSite: async (seen) => {
+    if (seen.site !== "moe" || seen.layer !== id) return;
+    const { input, choice, gates, output } = seen;
     const rows = async (tensor: { data(): Promise<ArrayLike<number>>; shape: number[] }) => {
       const all = Array.from(await tensor.data());
       return Array.from({ length: 8 }, (_, at) => all.slice(at * tensor.shape[1], (at + 1) * tensor.shape[1]));

@@ -16,7 +16,10 @@ for (const name of ["mixtral", "gpt_oss", "jetmoe", "dbrx", "granitemoe"]) {
     let layers = 0;
     await model.sweep([{ ids: [[5, 9, 2, 31, 7, 64]] }], {
       experts: true,
-      async onMoe({ spec, weights, input, choice, gates, output }) {
+      sites: ["moe"],
+      async onSite(seen) {
+        if (seen.site !== "moe") return;
+        const { spec, weights, input, choice, gates, output } = seen;
         layers++;
         if (spec.router.outputScale !== undefined || spec.outputBias) return;
         const expected = tf.tidy(() => {

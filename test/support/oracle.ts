@@ -157,6 +157,7 @@ export function replay(
     return sum as Tensor2D;
   }));
   const event: MoeEvent = {
+    site: "moe",
     layer: id,
     spec,
     input,

@@ -25,7 +25,7 @@ export function routedHeads(
   const N = B * T, width = G * d;
   const logits = linear(x, weights, "attention.router") as Tensor2D;
   const { choice, gates } = route(logits, spec.router, pass);
-  pass.onHeads?.({ logits, choice, gates });
+  if (pass.look?.sites.has("heads")) pass.look.see({ site: "heads", logits, choice, gates });
   const chosen = oneHot(choice, E); // [N, K, E]; -1 is a row of zeros
   const all = tf.reshape(
     tf.matMul(x as never, tf.reshape(weight(weights, "attention.q"), [E * width, -1]) as never, false, true),

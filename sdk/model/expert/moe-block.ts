@@ -72,7 +72,10 @@ export function finishMoe(
 ): Tensor {
   let routed = spec.router.outputScale === undefined ? sum : tf.mul(sum, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
-  pass.onMoe?.({ layer, spec, weights, input: x as Tensor2D, ...routing, output: routed as Tensor2D });
+  if (pass.look?.sites.has("moe")) {
+    const [input, output] = [x as Tensor2D, routed as Tensor2D];
+    pass.look.see({ site: "moe", layer, spec, weights, input, ...routing, output });
+  }
   if (!spec.shared) return routed;
   const shared = denseBlock(x, spec.shared, weights, "shared");
   return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);

@@ -21,7 +21,7 @@ export function activationMatchingObserver({ pairs = "first" }: { pairs?: "first
   return {
     name: pairs === "all" ? "activationMatching.all" : "activationMatching",
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       await addNeuronMoments(sums, event, pairsOf(event.spec.experts, pairs));
       sums.add(event.layer, "tokens", new Array<number>(event.spec.experts).fill(event.input.shape[0]));

@@ -15,6 +15,7 @@ export function featureCorrelationObserver(best: "lsa" | "max"): MergeableObserv
   return {
     name: `similarity.feature-correlation.${best}`,
     sums,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       await addNeuronMoments(sums, event, pairsOf(event.spec.experts));
       sums.of(event.layer, "experts", event.spec.experts);

@@ -53,7 +53,7 @@ export function groupNeuronsObserver(
   return {
     name: groupNeuronsName(match, groups),
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       const { layer, spec } = event;
       const rowsOf = new Map((await tokensByExpert(event)).map(({ expert, rows }) => [expert, rows]));

@@ -13,7 +13,7 @@ export function meanOutputObserver(): MergeableObserver<number[][]> {
   return {
     name: "meanOutput",
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see({ layer, spec, input, expert, load }: MoeEvent) {
       const [N, D] = input.shape;
       const total = sums.of(layer, "total", spec.experts * D);

@@ -20,7 +20,7 @@ export function mseSimilarityObserver(weights: WeightSource): MergeableObserver<
   return {
     name: "similarity.mse",
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       const E = spec.experts;

@@ -37,15 +37,6 @@ const observers: Record<string, () => MergeableObserver> = {
   "similarity.feature-correlation.max": () => featureCorrelationObserver("max"),
 };
 
-/** Those that look at what the router did and at the tokens, and run no expert. */
-const withoutExperts = new Set(["usage", "routerLogits", "gram.router-logits", "gateMass", "gateRatio", "coactivation",
-  "meanInput", "meanAbsInput", "channelNorms"]);
-
-/** Whether the observer of that name may ask an event for experts; one that is not known may. */
-export function runsExperts(name: string): boolean {
-  return !withoutExperts.has(name);
-}
-
 /** Names that `observerNamed` accepts. */
 export const observerNames: readonly string[] = Object.keys(observers);
 

@@ -22,7 +22,7 @@ export function outputCosineObserver(over: "all" | "routed"): MergeableObserver<
   return {
     name: over === "all" ? "similarity.output" : "similarity.output.routed",
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see({ layer, spec, input, choice, expert, load }: MoeEvent) {
       const [N, K, E] = [input.shape[0], choice.shape[1], spec.experts];
       const chosen = await choice.data();

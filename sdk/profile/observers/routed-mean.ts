@@ -19,7 +19,7 @@ export function routedMeanObserver(
   return {
     name,
     sums,
-    loads: true,
+    ...(of.length > 1 && { runsExperts: "one-by-one" }),
     async see(event: MoeEvent) {
       const { layer, spec, input } = event;
       const D = input.shape[1];

@@ -7,7 +7,7 @@ const EPSILON = 1e-7;
 
 /** Cosine of router-logit columns over the tokens, `cos(H[:,i], H[:,j])`: equation 1 of arXiv:2310.01334. [E][E] */
 export function routerLogitsObserver(): MergeableObserver<number[][]> {
-  return products("routerLogits", (gram) => {
+  return products("routerLogitCosine", (gram) => {
     const norms = gram.map((row, i) => Math.sqrt(row[i]));
     return gram.map((row, i) => row.map((product, j) => (i === j ? 1 : product / (norms[i] * norms[j] + EPSILON))));
   });

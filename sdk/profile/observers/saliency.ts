@@ -37,7 +37,7 @@ export function saliencyObserver({ renormalised = false }: SaliencyOptions = {})
     name: "saliency",
     sums,
     maxima: largest,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       const { layer, spec, input, expert: run } = event;
       const [E, D] = [spec.experts, input.shape[1]];

@@ -44,7 +44,7 @@ export function subsetLossObserver({ keep, maxSubsets = LIMIT, targets }: Subset
   return {
     name: `subsetLoss.${keep}${maxSubsets === LIMIT ? "" : `.most.${maxSubsets}`}`,
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       const { layer, spec, input, expert } = event;
       const open = spec.expertOf.flatMap((slot, e) => (slot >= 0 && !spec.router.masked?.includes(e) ? [e] : []));

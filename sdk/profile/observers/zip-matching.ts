@@ -24,7 +24,7 @@ export function zipMatchingObserver(keep: number, seed: number): MergeableObserv
   return {
     name: `zip.${keep}.${seed}`,
     sums,
-    loads: true,
+    runsExperts: "one-by-one",
     async see(event: MoeEvent) {
       const { layer, spec } = event;
       sums.of(layer, "experts", spec.experts);
