@@ -4,6 +4,7 @@ import type { MimeBundle } from "../view/displayable.js";
 import { html } from "../view/html.js";
 import { type Chart, charts } from "../view/index.js";
 import { type Table, table } from "../view/table.js";
+import { ANY_PAGE } from "../view/theme.js";
 import type { StudyState } from "./study-state.js";
 
 /** How a study draws itself: what it is by then decides. One table, and one chart under it. */
@@ -13,7 +14,7 @@ export async function studyView(study: StudyState): Promise<{ bundle: MimeBundle
   const text = [rows.toText(), ...(study.warnings ?? []), ...(chart ? [chart.finding] : [])].join("\n\n");
   const warnings = (study.warnings ?? []).map((warning) => html`<p style="max-width:60em">${warning}</p>`).join("");
   if (!chart) return { bundle: { data: { "text/html": `${rows.toHTML()}${warnings}`, "text/plain": text } } };
-  const { png, width } = await chart.toPng();
+  const { png, width } = await chart.toPng(ANY_PAGE);
   const image =
     html`<img alt="${chart.alt}" width="${width}" style="max-width:100%;margin-top:0.8em" src="data:image/png;base64,${
       Buffer.from(png).toString("base64")

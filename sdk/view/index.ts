@@ -6,7 +6,6 @@ export * from "./column.js";
 export * from "./display.js";
 export * from "./displayable.js";
 export * from "./html.js";
-export * from "./layer-label.js";
 export * from "./progress.js";
 export * from "./render.js";
 export * from "./table.js";

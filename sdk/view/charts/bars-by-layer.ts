@@ -1,8 +1,9 @@
 import { formatNumber } from "../../format.js";
+import { textWidth } from "../chart-font.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { layerLabel } from "../layer-label.js";
 import { PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
+import { scaleOfBars } from "./scale-of-bars.js";
 
 export interface LayerValue {
   /** canonical layer id */
@@ -30,19 +31,21 @@ export function barsByLayer(given: readonly LayerValue[], { value, ...words }: B
 
 export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsByLayerOptions): ChartSpec {
   const layers = [...new Set(values.map(({ layer }) => layer))];
-  const labels = layers.map((layer) => layerLabel(layer, layers));
   const series = [...new Set(values.flatMap(({ series }) => series ?? []))];
   const color = { field: "series", type: "nominal", sort: series, title: null,
     scale: { domain: series, range: [...PALETTE] } };
+  const width = Math.max(240, Math.min(680, layers.length * Math.max(34, 16 * series.length + 10)));
+  const long = layers.some((layer) => textWidth(layer, 12) > width / layers.length);
   return {
-    width: Math.max(240, Math.min(680, layers.length * Math.max(34, 16 * series.length + 10))),
+    width,
     height: 220,
-    data: { values: values.map((row) => ({ ...row, layer: layerLabel(row.layer, layers) })) },
+    data: { values },
     mark: { type: "bar", tooltip: true },
     encoding: {
-      x: { field: "layer", type: "ordinal", sort: labels, title: "layer",
-        axis: { labelAngle: 0, labelOverlap: true, ticks: false } },
-      y: { field: "value", type: "quantitative", title: value, stack: null },
+      x: { field: "layer", type: "ordinal", sort: layers, title: "layer",
+        axis: { labelAngle: long ? -90 : 0, labelOverlap: true, ticks: false } },
+      y: { field: "value", type: "quantitative", title: value, stack: null,
+        ...scaleOfBars(values.map(({ value }) => value)) },
       ...(series.length > 0 ? { color, xOffset: { field: "series", sort: series } } : {}),
     },
   };
@@ -50,8 +53,7 @@ export function barsByLayerSpec(values: readonly LayerValue[], { value }: BarsBy
 
 function extremes(values: readonly LayerValue[], what: string): string {
   if (values.length === 0) return `${what}: no layer was given.`;
-  const layers = values.map(({ layer }) => layer);
-  const name = ({ layer, series }: LayerValue) => `${layerLabel(layer, layers)}${series ? ` (${series})` : ""}`;
+  const name = ({ layer, series }: LayerValue) => `${layer}${series ? ` (${series})` : ""}`;
   const [least, most] = [values.reduce((a, b) => (b.value < a.value ? b : a)),
     values.reduce((a, b) => (b.value > a.value ? b : a))];
   if (least.value === most.value) return `${what}: ${formatNumber(least.value)} in every layer.`;

@@ -2,6 +2,7 @@ import { formatMeanError } from "../../format.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
 import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
+import { scaleOfBars } from "./scale-of-bars.js";
 
 /** One measured mean: of an arm, on a task. */
 export interface BarValue {
@@ -37,7 +38,8 @@ export function beforeAfterSpec(bars: readonly BarValue[], { quality = "score" }
   const x = { field: "task", type: "nominal", sort: tasks, title: null,
     axis: { labelAngle: long ? -35 : 0, ticks: false } };
   const offset = { field: "arm", sort: arms };
-  const y = { field: "value", type: "quantitative", title: quality, stack: null };
+  const y = { field: "value", type: "quantitative", title: quality, stack: null,
+    ...scaleOfBars(bars.flatMap(({ value, error = NaN }) => (error > 0 ? [value, error] : value))) };
   return {
     width,
     height: 260,

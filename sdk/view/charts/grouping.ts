@@ -1,7 +1,6 @@
 import type { LayerPlan, Plan } from "../../plan/plan.js";
 import { type Profile, usage } from "../../profile/profile.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { layerLabel } from "../layer-label.js";
 import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import { type ChartWords, LARGEST_MODEL } from "./chart-words.js";
 
@@ -31,17 +30,16 @@ export function grouping(
 
 export function groupingSpec(layers: readonly LayerGroups[]): ChartSpec {
   const names = layers.map(({ layer }) => layer);
-  const labels = names.map((name) => layerLabel(name, names));
   const rows = layers.map(placed);
   const length = Math.max(1, ...rows.map((row) => row.length));
   const step = Math.max(9, Math.min(30, Math.floor(680 / length)));
   const scale = { domain: [-0.7, length - 0.3] };
-  const experts = rows.flatMap((row, i) => row.experts.map((expert) => ({ ...expert, layer: labels[i] })));
-  const bands = rows.flatMap((row, i) => row.bands.map((band) => ({ ...band, layer: labels[i] })));
+  const experts = rows.flatMap((row, i) => row.experts.map((expert) => ({ ...expert, layer: names[i] })));
+  const bands = rows.flatMap((row, i) => row.bands.map((band) => ({ ...band, layer: names[i] })));
   const dropped = experts.some(({ role }) => role === "dropped");
   const largest = experts.reduce((most, { share }) => Math.max(most, share), 0);
   const area = Math.PI * (step * 0.46) ** 2;
-  const y = { field: "layer", type: "ordinal", sort: labels, title: "layer", axis: { ticks: false, domain: false } };
+  const y = { field: "layer", type: "ordinal", sort: names, title: "layer", axis: { ticks: false, domain: false } };
   const x = { field: "position", type: "quantitative", scale, axis: null };
   const color = { field: "color", type: "nominal", scale: null };
   const tooltip = ["layer", "expert", "leader", "share (%)"].map((field) => ({ field }));
@@ -138,9 +136,8 @@ function leaders({ slots, expertOf, router }: LayerPlan, count = 0): number[] {
 }
 
 function slotCounts(layers: readonly LayerGroups[]): string {
-  const names = layers.map(({ layer }) => layer);
   const counts = layers.map(({ layer, leaderOf }) =>
-    `${layerLabel(layer, names)} ${new Set(leaderOf.filter((leader) => leader >= 0)).size} of ${leaderOf.length}`
+    `${layer} ${new Set(leaderOf.filter((leader) => leader >= 0)).size} of ${leaderOf.length}`
   );
   const shown = counts.slice(0, 12);
   return counts.length === 0

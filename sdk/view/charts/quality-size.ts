@@ -4,6 +4,8 @@ import { GREY, LABEL_MARK, PALETTE } from "../theme.js";
 import type { ChartWords } from "./chart-words.js";
 import { placeLabels } from "./place-labels.js";
 
+const SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"];
+
 export interface QualityPoint {
   arm: string;
   /** parameters or bytes */
@@ -23,7 +25,10 @@ export interface QualitySizeOptions extends ChartWords {
   quality?: string;
 }
 
-/** Draws quality against size, one point an arm with its 95 % interval; better is up, smaller is left. */
+/**
+ * Draws quality against size, one point an arm with its 95 % interval; better is up, smaller is left. Arms of one size
+ * are moved a few pixels to its sides, which a subtitle says; no two of up to 35 arms have both colour and shape.
+ */
 export function qualitySize(
   points: readonly QualityPoint[],
   { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {},
@@ -70,11 +75,18 @@ export function qualitySizeSpec(
     scale: { type: scale, domain, nice: false, ...(scale === "linear" ? { zero: false } : {}) },
     axis: { labelExpr, tickCount: 6 } };
   const y = { type: "quantitative", title: quality, scale: { domain: range, nice: false, zero: false } };
-  const color = { field: "arm", type: "nominal", sort: null, legend: null, scale: { range: [...PALETTE] } };
+  const arms = [...new Set(points.map(({ arm }) => arm))];
+  const mark = { field: "arm", type: "nominal", sort: null, legend: null };
+  const color = { ...mark, scale: { domain: arms, range: arms.map((_, i) => PALETTE[i % PALETTE.length]) } };
+  // where the colours begin again another shape does, so that no two arms look alike
+  const shape = { ...mark,
+    scale: { domain: arms, range: arms.map((_, i) => SHAPES[Math.floor(i / PALETTE.length) % SHAPES.length]) } };
   const shift = { expr: "datum.shift" };
   const intervals = points.some(({ low }) => low !== undefined) ? [{ field: "low" }, { field: "high" }] : [];
   const tooltip = [{ field: "arm" }, { field: "quality" }, ...intervals, { field: "written", title: "size" }];
   return {
+    title: { text: "Quality against size",
+      ...(placed.some(({ shift }) => shift !== 0) && { subtitle: "Arms of one size stand side by side around it." }) },
     width,
     height,
     data: { values },
@@ -86,7 +98,7 @@ export function qualitySizeSpec(
       encoding: { x: { value: { expr: "datum.x" } }, x2: { value: { expr: "datum.labelX" } },
         y: { value: { expr: "datum.y" } }, y2: { value: { expr: "datum.labelY" } } },
     }, { mark: { type: "point", filled: true, opacity: 1, size: 80, xOffset: shift },
-      encoding: { x, y: { ...y, field: "quality" }, color, tooltip } }, {
+      encoding: { x, y: { ...y, field: "quality" }, color, shape, tooltip } }, {
       mark: { ...LABEL_MARK, align: { expr: "datum.align" }, baseline: "middle", fontSize: 12 },
       encoding: { x: { value: { expr: "datum.labelX" } }, y: { value: { expr: "datum.labelY" } },
         text: { field: "arm", type: "nominal" } },

@@ -1,7 +1,6 @@
 import { fixed } from "../../format.js";
 import { type Profile, usage } from "../../profile/profile.js";
 import { Chart, chart, type ChartSpec } from "../chart.js";
-import { layerLabel } from "../layer-label.js";
 import { SEQUENTIAL } from "../theme.js";
 import { type ChartWords, LARGEST_MODEL } from "./chart-words.js";
 
@@ -13,7 +12,8 @@ export interface UsageMap {
 
 /**
  * Draws which expert takes which share of the tokens, one row a MoE layer; one map, or one for each of several tasks on
- * the same colours.
+ * the same colours. Layers have one notation in charts, tables and plans: their canonical names, `encoder.layers.1`
+ * and, in the decoder, `layers.1`.
  *
  * @param profiles a profile, or profiles by task name, or the shares themselves
  * @example usageHeatMap({ spam: spamProfile, pron: pronProfile })
@@ -26,12 +26,9 @@ export function usageHeatMap(profiles: Profile | Record<string, Profile> | Usage
 
 export function usageHeatMapSpec(maps: readonly UsageMap[]): ChartSpec {
   const layers = [...new Set(maps.flatMap((map) => map.layers.map(({ layer }) => layer)))];
-  const labels = layers.map((layer) => layerLabel(layer, layers));
   const values = maps.flatMap(({ task, layers: rows }) =>
     rows.flatMap(({ layer, shares }) =>
-      shares.map((share, expert) => ({ ...(task === undefined ? {} : { task }), layer: layerLabel(layer, layers),
-        expert, share: share * 100 })
-      )
+      shares.map((share, expert) => ({ ...(task === undefined ? {} : { task }), layer, expert, share: share * 100 }))
     )
   );
   const experts = values.reduce((most, { expert }) => Math.max(most, expert + 1), 0);
@@ -48,7 +45,7 @@ export function usageHeatMapSpec(maps: readonly UsageMap[]): ChartSpec {
       x: { field: "expert", type: "ordinal", title: "expert",
         axis: { labelAngle: 0, ticks: false, domain: false,
           values: Array.from({ length: experts }, (_, i) => i).filter((i) => i % every === 0) } },
-      y: { field: "layer", type: "ordinal", sort: labels, title: "layer",
+      y: { field: "layer", type: "ordinal", sort: layers, title: "layer",
         axis: { ticks: false, domain: false, labelOverlap: true } },
     },
     layer: [
@@ -94,7 +91,7 @@ function isProfile(value: object): value is Profile {
 function evenness(maps: readonly UsageMap[]): string {
   const rows = maps.flatMap(({ task, layers }) =>
     layers.map(({ layer, shares }) => ({
-      name: `${layerLabel(layer, layers.map((row) => row.layer))}${task ? ` on ${task}` : ""}`,
+      name: `${layer}${task ? ` on ${task}` : ""}`,
       experts: shares.length,
       effective: 1 / shares.reduce((sum, share) => sum + share * share, 0),
     }))

@@ -7,6 +7,7 @@ import type { Chart } from "../../../sdk/view/chart.js";
 import { barsByLayer, beforeAfter, grouping, intervalForest, lossCurve, qualitySize, stableRankChange,
   usageHeatMap } from "../../../sdk/view/charts/index.js";
 import { renderSvg } from "../../../sdk/view/render.js";
+import { ANY_PAGE } from "../../../sdk/view/theme.js";
 import { DARK } from "../dark-theme.js";
 
 const profile = (counts: Record<string, number[]>): Profile => ({
@@ -77,6 +78,24 @@ for (const [name, chart] of Object.entries(samples())) {
   });
 }
 
+test("on a page that may be white or dark: no background, and one grey for all words outside of cells", async () => {
+  const grey = ANY_PAGE.config.title.color;
+  const light = (hex: string) =>
+    [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((part) => ((part + 0.055) / 1.055) ** 2.4)
+      .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (a: string, b: string) =>
+    (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  for (const page of ["#ffffff", "#111111"]) assert.ok(contrast(grey, page) > 4, `${page}: ${contrast(grey, page)}`);
+  const { usage, grouping, "before and after": bars } = samples();
+  for (const chart of [usage, grouping, bars]) {
+    const svg = await renderSvg(chart.spec, ANY_PAGE as never);
+    assert.not.match(svg, /<rect[^>]*fill="white"/);
+    const words = [...svg.matchAll(/<text [^>]*fill="([^"]+)"[^>]*>([^<]*[a-z][^<]*)</g)];
+    assert.ok(words.length > 2);
+    assert.equal(words.filter(([, fill]) => fill !== grey).map(([, , text]) => text), []);
+  }
+});
+
 test("charts of nothing draw and say so", async () => {
   const empty = [usageHeatMap([]), grouping([]), qualitySize([]), beforeAfter([]), lossCurve({}), intervalForest([]),
     stableRankChange([]), barsByLayer([], { value: "bytes" })];
@@ -85,18 +104,20 @@ test("charts of nothing draw and say so", async () => {
 
 test("usage: rows in running order, shares of each layer in percent, one map a task", () => {
   const { data, encoding, width } = json(samples().usage);
-  assert.equal(encoding.y.sort, ["E0", "E2", "D0", "D10"]);
+  assert.equal(encoding.y.sort, ["encoder.layers.0", "encoder.layers.2", "layers.0", "layers.10"]);
   assert.type(width, "number");
   assert.equal(
-    data.values.filter(({ layer }: { layer: string }) => layer === "E2").map(({ share }: { share: number }) => share),
+    data.values.filter(({ layer }: { layer: string }) => layer === "encoder.layers.2").map(
+      ({ share }: { share: number }) => share
+    ),
     [80, 10, 10, 0],
   );
   const facets = json(samples()["usage by task"]);
   assert.equal(facets.facet.sort, ["pron", "spam"]);
   assert.is(facets.data.values.length, 32);
   assert.match(samples().usage.finding,
-    /narrowest with in effect 1\.0 of 4 experts in D0, widest with 4\.0 of 4 experts in E0/);
-  assert.equal(json(usageHeatMap(profile({ "layers.3": [1, 1] }))).encoding.y.sort, ["L3"]);
+    /narrowest with in effect 1\.0 of 4 experts in layers\.0, widest with 4\.0 of 4 experts in encoder\.layers\.0/);
+  assert.equal(json(usageHeatMap(profile({ "layers.3": [1, 1] }))).encoding.y.sort, ["layers.3"]);
 });
 
 test("grouping: a slot's leader is its first source, the others follow by use, masked experts are dropped", () => {
@@ -104,22 +125,22 @@ test("grouping: a slot's leader is its first source, the others follow by use, m
     role: string }[];
   const of = (layer: string) =>
     experts.filter((expert) => expert.layer === layer).map(({ expert, leader, role }) => [expert, leader, role]);
-  assert.equal(of("E2"), [[0, 0, "leader"], [3, 0, "member"], [2, 2, "leader"], [1, 2, "member"]]);
-  assert.equal(of("D0"), [[2, 2, "leader"], [1, 1, "leader"], [0, "none", "dropped"], [3, "none", "dropped"]]);
-  assert.is(samples().grouping.finding, "Experts that remain: E2 2 of 4, D0 2 of 4.");
+  assert.equal(of("encoder.layers.2"), [[0, 0, "leader"], [3, 0, "member"], [2, 2, "leader"], [1, 2, "member"]]);
+  assert.equal(of("layers.0"), [[2, 2, "leader"], [1, 1, "leader"], [0, "none", "dropped"], [3, "none", "dropped"]]);
+  assert.is(samples().grouping.finding, "Experts that remain: encoder.layers.2 2 of 4, layers.0 2 of 4.");
 });
 
 test("grouping: the experts of a group stand side by side, groups apart, nothing on anything", () => {
   const [bands, experts] = json(samples().grouping).layer.map(({ data }: { data: { values: unknown } }) => data.values);
-  for (const layer of ["E2", "D0"]) {
+  for (const layer of ["encoder.layers.2", "layers.0"]) {
     const places = experts.filter((expert: { layer: string }) => expert.layer === layer).map(
       ({ position }: { position: number }) => position
     );
     places.slice(1).forEach((place: number, i: number) => assert.ok(place - places[i] >= 1));
   }
   assert.equal(
-    bands.filter((band: { layer: string }) => band.layer === "E2").map(({ from, to }: { from: number; to: number }) =>
-      Math.round((to - from) * 1e6) / 1e6
+    bands.filter((band: { layer: string }) => band.layer === "encoder.layers.2").map(
+      ({ from, to }: { from: number; to: number }) => Math.round((to - from) * 1e6) / 1e6
     ),
     [2, 2],
   );
@@ -134,6 +155,30 @@ test("quality: arms of one size stand side by side around it, each label free of
   assert.ok(Math.abs(a.labelY - b.labelY) >= 14 || Math.abs(a.labelX - b.labelX) > 12);
   assert.match(samples().quality.finding,
     /^The best of the smaller arms is a: 38 at 1\.90M parameters, against 40 at 3\.68M/);
+});
+
+test("quality: arms moved aside are told of, those that are not are not; no two of nine look alike", async () => {
+  assert.match(await samples().quality.toSvg(), />Arms of one size stand side by side around it\.</);
+  const nine = qualitySize(Array.from({ length: 9 }, (_, i) => ({ arm: `arm ${i}`, size: 1e6 * (1 + i), quality: i })));
+  const svg = await nine.toSvg();
+  assert.not.match(svg, /side by side/);
+  const points = [
+    ...svg.matchAll(
+      /<path aria-label="[^"]*arm: [^>]*aria-roledescription="point"[^>]* d="([^"]+)"[^>]* fill="([^"]+)"/g,
+    ),
+  ];
+  assert.is(points.length, 9);
+  assert.is(new Set(points.map(([, shape, color]) => `${shape} ${color}`)).size, 9);
+});
+
+test("axes of bars begin with a label at zero, for bars of zero as well", async () => {
+  const zero = beforeAfter([{ task: "moby-dick", arm: "before", value: 0, error: 0 }]);
+  const layers = barsByLayer([{ layer: "layers.0", value: 0 }], { value: "error" });
+  for (const chart of [zero, layers, samples().bars, samples()["before and after"], samples().loss]) {
+    const svg = await chart.toSvg();
+    assert.match(svg, />0(\.0)?</);
+    assert.not.match(svg, />0\.00/);
+  }
 });
 
 test("quality: sizes on the axis are B for billions of parameters and GB for bytes", async () => {
@@ -191,7 +236,7 @@ test("forest: long claims stand in lines, and all rows have the decimals of the 
 test("findings give the numbers that the picture shows", () => {
   const { rank, bars } = samples();
   assert.is(rank.finding, "Mean change of stable rank: m-smoe -8.0 %, mean -20.0 %.");
-  assert.is(bars.finding, "Experts that remain: from 2 in D0 to 4 in E0.");
+  assert.is(bars.finding, "Experts that remain: from 2 in layers.0 to 4 in encoder.layers.0.");
 });
 
 test("the compiled bars start at zero and are as high as their values", () => {
