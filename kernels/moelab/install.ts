@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync,
   writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,6 +13,8 @@ export interface Place {
   prefix?: string;
 }
 
+/** kernel.json until all is there: the mark of an installation that was cut off */
+const PART = "kernel.json.moelab-part";
 const ICONS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
 
 /**
@@ -42,7 +43,7 @@ export function uninstallKernel(name: string, place: Place): string {
     throw new MoeError("unknown-kernel",
       `kernel uninstall: ${folder} is not there. ${suggest(name, [...installedKernels().keys()])}`);
   requireOurs("uninstall", folder);
-  for (const file of [...ICONS, "kernel.json"]) rmSync(join(folder, file), { force: true });
+  for (const file of [...ICONS, PART, "kernel.json"]) rmSync(join(folder, file), { force: true });
   if (readdirSync(folder).length === 0) rmdirSync(folder); // else the rest is the user's
   return folder;
 }
@@ -59,12 +60,12 @@ export function listKernels(): { name: string; folder: string; state: string }[]
 function write(name: string, spec: KernelSpec, place: Place): string {
   const folder = join(folderOf(place), name);
   requireOurs("install", folder);
-  const file = join(folder, "kernel.json"), part = `${file}.${randomUUID()}.part`;
+  const part = join(folder, PART);
   try {
     mkdirSync(folder, { recursive: true });
-    for (const icon of ICONS) copyFileSync(join(packageFolder(), "kernels/moelab/icons", icon), join(folder, icon));
     writeFileSync(part, `${JSON.stringify(spec, null, 1)}\n`);
-    renameSync(part, file);
+    for (const icon of ICONS) copyFileSync(join(packageFolder(), "kernels/moelab/icons", icon), join(folder, icon));
+    renameSync(part, join(folder, "kernel.json"));
   } catch (error) {
     rmSync(part, { force: true });
     throw cannotWrite("kernel install", folder, error);
@@ -74,12 +75,15 @@ function write(name: string, spec: KernelSpec, place: Place): string {
 
 /** @throws MoeError `not-ours` for a folder with a kernel of somebody else, or with other things */
 function requireOurs(what: string, folder: string): void {
-  if (!existsSync(folder) || readdirSync(folder).length === 0) return;
-  try {
-    const { display_name: name } = JSON.parse(readFileSync(join(folder, "kernel.json"), "utf8")) as KernelSpec;
-    if (/\bmoelab\b/.test(name)) return;
-  } catch {
-    // then it is not ours
+  if (!existsSync(folder) || readdirSync(folder).every((name) => name === PART)) return;
+  for (const file of ["kernel.json", PART]) {
+    try {
+      const { display_name: name } = JSON.parse(readFileSync(join(folder, file), "utf8")) as KernelSpec;
+      if (/\bmoelab\b/.test(name)) return;
+      break;
+    } catch {
+      // then it does not say that the folder is ours
+    }
   }
   throw new MoeError("not-ours",
     `kernel ${what}: ${folder} holds something else than a kernel of moelab; accepted is one that moelab installed, or `

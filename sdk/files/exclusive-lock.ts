@@ -6,8 +6,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { MoeError } from "../errors.js";
 import { cannotWrite } from "./cannot-write.js";
 
-/** `.moelab-lock-PROCESS-START-HOST-UUID`: no two locks ever have the same name, so removing a dead one is safe. */
-const LOCK = /^\.moelab-lock-(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f-]{36}$/;
+const OWNER = /-(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f-]{36}$/;
+const LOCK = new RegExp(`^\\.moelab-lock${OWNER.source}`);
 const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 /** Whether a process of another machine lives cannot be seen; it touches its lock every minute. */
 const SILENT_MS = 10 * 60_000;
@@ -31,7 +31,7 @@ export async function lockFolder(folder: string, verb: string): Promise<() => Pr
   if (held.has(path)) throw beingWritten(verb, path, `this process (${process.pid})`);
   held.add(path);
   try {
-    const name = `.moelab-lock-${process.pid}-${await startOf(process.pid)}-${HOST}-${randomUUID()}`;
+    const name = await nameOfOwn(".moelab-lock");
     const own = join(path, name);
     for (const until = Date.now() + PATIENCE_MS;;) {
       await makeFolder(path);
@@ -64,6 +64,17 @@ async function makeFolder(path: string): Promise<void> {
   if (!code || (code === "EEXIST" && (await stat(path)).isDirectory())) return;
   if (code === "ENOENT") await makeFolder(dirname(path));
   await mkdir(path);
+}
+
+/** `PREFIX-PROCESS-START-HOST-UUID`: no two files ever have the same name, so removing that of a dead one is safe. */
+export async function nameOfOwn(prefix: string): Promise<string> {
+  return `${prefix}-${process.pid}-${await startOf(process.pid)}-${HOST}-${randomUUID()}`;
+}
+
+/** Whether a name of that form is of a process of this machine that is gone. */
+export async function isAbandoned(name: string): Promise<boolean> {
+  const [, pid, start, host] = OWNER.exec(name) ?? [];
+  return host === HOST && (await startOf(Number(pid))) !== start;
 }
 
 /** Whether a name is that of a lock. */

@@ -131,7 +131,10 @@ export class StateFolder<T> {
   /** Removes files of ours that the state does not name. */
   private async tidy(): Promise<void> {
     const named = new Set(Object.values(this.last?.files ?? {}).map(({ file }) => file));
-    const own = new RegExp(`^moelab-${this.about.kind}\\.(json\\.)?[0-9a-f]{8}-[0-9a-f-]{27}(\\.\\w+)*$`);
+    const { kind } = this.about;
+    const own = new RegExp(
+      `^(moelab-${kind}\\.[0-9a-f]{8}-[0-9a-f-]{27}(\\.\\w+)*|\\.moelab-${kind}\\.json\\.moelab-part-.*)$`,
+    );
     for (const name of await readdir(this.folder))
       if (own.test(name) && !named.has(name)) await rm(join(this.folder, name), { force: true });
   }

@@ -1,7 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { link, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, open, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { MoeError } from "../errors.js";
 import { cannotWrite } from "./cannot-write.js";
+import { isAbandoned, nameOfOwn } from "./exclusive-lock.js";
 
 export interface WriteWholeOptions {
   /** who writes, for errors */
@@ -12,6 +13,7 @@ export interface WriteWholeOptions {
 
 /**
  * Writes a file whole or not at all: it has a name that nobody else gives until one rename puts it into its place.
+ * What a process that was killed left under such a name goes with the next write.
  * A file that is there already is replaced only if it is one of ours.
  *
  * @throws MoeError `not-ours`, `cannot-write`, `disk-full`
@@ -19,8 +21,11 @@ export interface WriteWholeOptions {
 export async function writeWhole(given: string, text: string, options: WriteWholeOptions): Promise<void> {
   const { verb, replaces } = options;
   const path = await realpath(given).catch(() => given); // a link stays one
-  const part = `${path}.${randomUUID()}.part`;
+  const prefix = `.${basename(path)}.moelab-part`, folder = dirname(path);
+  const part = join(folder, await nameOfOwn(prefix));
   try {
+    for (const name of await readdir(folder))
+      if (name.startsWith(prefix) && (await isAbandoned(name))) await rm(join(folder, name), { force: true });
     const there = await beginningOf(path);
     const ours = typeof replaces === "string" ? there?.startsWith(replaces) : there !== undefined && replaces(there);
     if (there !== undefined && there !== "" && !ours) throw notOurs(verb, path);
