@@ -36,7 +36,7 @@ test("the chain of the design runs, and the saved model gives the same logits", 
   const { before, after } = study.evaluation!;
   assert.ok(after.cost.parameters.total < before!.cost.parameters.total);
   assert.is(after.cost.flopsPerToken, before!.cost.flopsPerToken, "merging saves no compute");
-  assert.ok(after.scores[0].kl!.value > 0);
+  assert.ok(after.scores[0].metrics.kl.value > 0);
 
   const folder = join(await mkdtemp(join(tmpdir(), "moelab-")), "merged");
   await from(study).save(folder);
@@ -88,7 +88,7 @@ test("distilling a merged model brings it nearer to the original", async () => {
   const recovered = await from(merged).distill({ data, steps: 40, lr: 1e-3, batch: 6, alpha: 100, items: 24 }).evaluate(
     { data },
   );
-  const kl = (study: Study) => study.evaluation!.after.scores[0].kl!.value;
+  const kl = (study: Study) => study.evaluation!.after.scores[0].metrics.kl.value;
   assert.ok(kl(recovered) < kl(scored), `KL ${kl(scored)} before, ${kl(recovered)} after`);
 });
 

@@ -13,7 +13,7 @@ export { paperSlugs, type PrintedPaper, printedPaper, type PrintedTable } from "
 export { printedTable } from "./printed-table.js";
 export { type Provenance, provenance } from "./provenance.js";
 export { readReport, type ReportFile, writeReport } from "./report-file.js";
-export { report, type TaskGroup, type TaskResult, taskResult, taskResults } from "./report.js";
+export { isHigherBetter, report, type TaskGroup, type TaskResult, taskResult, taskResults } from "./report.js";
 export type { Score } from "./score.js";
 export { binomialInterval } from "./statistics/binomial-interval.js";
 export { bootstrap } from "./statistics/bootstrap.js";

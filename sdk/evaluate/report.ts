@@ -109,9 +109,14 @@ function metricEntries(metrics: TaskResult["metrics"]): Record<string, number | 
     ));
 }
 
+/** Which way a metric is good, by its name. */
+export function isHigherBetter(metric: string): boolean {
+  return !LOWER_IS_BETTER.has(metric);
+}
+
 function directions(task: TaskResult): Record<string, boolean> {
   return Object.fromEntries(
-    task.metrics.map(({ metric, higherIsBetter }) => [metric, higherIsBetter ?? !LOWER_IS_BETTER.has(metric)]),
+    task.metrics.map(({ metric, higherIsBetter }) => [metric, higherIsBetter ?? isHigherBetter(metric)]),
   );
 }
 

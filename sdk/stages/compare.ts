@@ -1,13 +1,14 @@
 import { cost, type PairedInterval, pairedT } from "../evaluate/index.js";
 import { type Chart, charts } from "../view/index.js";
 import { progress } from "../view/progress.js";
-import { type Table, table } from "../view/table.js";
+import { type Table } from "../view/table.js";
 import { Tabular } from "../view/tabular.js";
 import { type ChangeOptions, changeStage, measuredAgain } from "./change.js";
 import { evaluateStage, testBed } from "./evaluate.js";
 import { type TaskScore } from "./evaluation.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { profileStage } from "./profile.js";
+import { axisOf, intervalOf, scoreTable } from "./score-table.js";
 import { type StudyState } from "./study-state.js";
 import { Study } from "./study.js";
 import type { DataOptions } from "./task-data.js";
@@ -30,8 +31,8 @@ export interface ArmRow {
   sizeBytes: number;
   flopsPerToken: number;
   /**
-   * exact match minus that of the model as loaded, paired by item, in points; over items of one model: it says nothing
-   * about other seeds
+   * headline minus that of the first row, paired by item, in points where it is a share; over items of one model: it
+   * says nothing about other seeds
    */
   difference?: PairedInterval;
 }
@@ -43,48 +44,23 @@ export class Comparison extends Tabular {
   }
 
   table(): Table {
-    return table(this.rows.map(({ arm, scores, parameters, sizeBytes, flopsPerToken, difference }) => {
-      const [one] = scores;
-      const mean = scores.reduce((sum, { exactMatch }) => sum + exactMatch.value, 0) / scores.length;
-      const spread = Math.sqrt(scores.reduce((sum, { exactMatch }) => sum + exactMatch.stderr ** 2, 0)) / scores.length;
-      return {
-        arm,
-        em: mean,
-        em_stderr: spread,
-        difference: difference
-          ? `${signed(difference.mean)} [${signed(difference.low)}, ${signed(difference.high)}]`
-          : "",
-        kl: one.kl ? scores.reduce((sum, { kl }) => sum + kl!.value, 0) / scores.length : 0,
-        kl_stderr: one.kl
-          ? Math.sqrt(scores.reduce((sum, { kl }) => sum + kl!.stderr ** 2, 0)) / scores.length
-          : undefined,
-        parameters,
-        size: sizeBytes,
-        flops: flopsPerToken,
-      };
-    }), {
-      title: this.title,
-      columns: {
-        arm: "text",
-        em: { title: "exact match", format: "percent" },
-        difference: { title: "against full (points, 95 %)", format: "text" },
-        kl: { title: "KL to full (nats)", format: "number" },
-        parameters: "count",
-        size: { title: "size in float16", format: "bytes" },
-        flops: { title: "FLOPs per token", format: "count" },
-      },
-    });
+    return scoreTable(
+      this.rows.map(({ arm: name, difference, ...row }) => ({ ...row, name,
+        difference: difference && intervalText(difference) })
+      ),
+      { title: this.title, head: "arm", byTask: false, against: `against ${this.rows[0].arm}` },
+    );
   }
 
   /** Quality against size, one point an arm. */
   chart(): Chart {
-    return charts.qualitySize(
-      this.rows.map(({ arm, scores, parameters }) => ({ arm, size: parameters,
-        quality: 100 * scores[0].exactMatch.value, low: 100 * scores[0].interval.low,
-        high: 100 * scores[0].interval.high })
-      ),
-      { quality: "exact match (%), 95 % interval" },
-    );
+    const { headline, metrics } = this.rows[0].scores[0];
+    const { title, scale } = axisOf(headline);
+    const { higherIsBetter } = metrics[headline];
+    return charts.qualitySize(this.rows.map(({ arm, scores: [{ metrics: { [headline]: score } }], parameters }) => {
+      const { low = score.value, high = score.value } = intervalOf(score);
+      return { arm, size: parameters, quality: scale * score.value, low: scale * low, high: scale * high };
+    }), { quality: `${title}, 95 % interval`, lowerIsBetter: !higherIsBetter });
   }
 }
 
@@ -110,9 +86,7 @@ export async function compareStage(
       const planned = await changeStage(profiled, change, undefined);
       profiled = { ...profiled, profile: planned.profile, tensors: planned.tensors };
       const changed = await evaluateStage(planned, { ...options, before: false }, bed);
-      rows.push({ ...row(arm, changed), difference: pairedT(perItem(changed).map((right, item) =>
-        100 * (right - perItem(full)[item])
-      )) });
+      rows.push({ ...row(arm, changed), difference: differenceOf(changed, full) });
       await changed.model.dispose();
     }
     bed.bar!.done();
@@ -126,10 +100,23 @@ function row(arm: string, study: StudyState): ArmRow {
     sizeBytes: sizeBytes.float16, flopsPerToken };
 }
 
-function perItem(study: StudyState): number[] {
-  return study.evaluation!.after.scores.flatMap(({ exactMatch }) => exactMatch.perItem);
+function differenceOf(changed: StudyState, full: StudyState): PairedInterval {
+  const { scale } = axisOf(full.evaluation!.after.scores[0].headline);
+  const before = perItem(full);
+  return pairedT(perItem(changed).map((value, item) => scale * (value - before[item])));
 }
 
-function signed(value: number): string {
-  return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`;
+/** the headline of every item */
+function perItem(study: StudyState): number[] {
+  return study.evaluation!.after.scores.flatMap(({ headline, metrics }) => metrics[headline].perItem);
+}
+
+/** points with one decimal, as always; what is smaller with as many as show it */
+function intervalText({ mean, low, high }: PairedInterval): string {
+  const widest = Math.max(Math.abs(low), Math.abs(high));
+  const digits = widest >= 1 || widest === 0 || !Number.isFinite(widest)
+    ? 1
+    : Math.min(6, 1 - Math.floor(Math.log10(widest)));
+  const signed = (value: number) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(digits)}`;
+  return `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
 }

@@ -1,6 +1,6 @@
 import { MoeError } from "../errors.js";
-import { cost, provenance, report, scoreTask, type TaskResult, taskResult, TeacherLogits } from "../evaluate/index.js";
-import { binomialInterval } from "../evaluate/index.js";
+import { binomialInterval, cost, isHigherBetter, provenance, report, scoreTask, taskResult,
+  TeacherLogits } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
 import { kernelHost } from "../view/displayable.js";
 import { type Progress, progress } from "../view/progress.js";
@@ -76,9 +76,10 @@ export async function evaluateStage(
   }
   const evaluation: Evaluation = {
     data: { id: on.id, fingerprint: on.fingerprint },
+    scores: Object.fromEntries(scores.map(({ task, metrics }) => [task, metrics])),
     ...(options.before !== false && changed && { before: { scores: on.before!, cost: cost(study.original.spec) } }),
     after: { scores, cost: cost(study.model.spec) },
-    report: report(scores.map(toResult), {
+    report: report(scores.map(({ task, metrics }) => taskResult(task, Object.values(metrics))), {
       provenance: provenance({ model: { id: study.model.id, fingerprint: await study.model.weights.fingerprint() },
         data: on.fingerprint, options: { steps: study.steps.map(({ stage, options }) => ({ stage, ...options })) } }),
     }),
@@ -95,7 +96,7 @@ async function score(
   signal?: AbortSignal,
 ): Promise<TaskScore[]> {
   const scores: TaskScore[] = [];
-  for (const { name, batches } of bed.groups) {
+  for (const { name, headline, batches } of bed.groups) {
     let done = 0;
     const { exact_match, token_accuracy, nll, kl } = await scoreTask(model, batches, {
       teacher: withTeacher ? bed.teacher : undefined,
@@ -106,12 +107,12 @@ async function score(
       },
     });
     const right = exact_match.perItem.reduce((sum, one) => sum + one, 0);
-    scores.push({ task: name, exactMatch: exact_match, tokenAccuracy: token_accuracy, nll, kl,
-      interval: binomialInterval(right, exact_match.n) });
+    const measured = [{ ...exact_match, interval: binomialInterval(right, exact_match.n) }, token_accuracy, nll,
+      ...(kl ? [kl] : [])];
+    scores.push({ task: name, headline,
+      metrics: Object.fromEntries(
+        measured.map((score) => [score.metric, { ...score, higherIsBetter: isHigherBetter(score.metric) }]),
+      ) });
   }
   return scores;
-}
-
-function toResult({ task, exactMatch, tokenAccuracy, nll, kl }: TaskScore): TaskResult {
-  return taskResult(task, [exactMatch, tokenAccuracy, nll, ...(kl ? [kl] : [])]);
 }

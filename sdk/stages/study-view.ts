@@ -5,6 +5,7 @@ import { html } from "../view/html.js";
 import { type Chart, charts } from "../view/index.js";
 import { type Table, table } from "../view/table.js";
 import { ANY_PAGE } from "../view/theme.js";
+import { axisOf, scoreTable } from "./score-table.js";
 import type { StudyState } from "./study-state.js";
 
 /** How a study draws itself: what it is by then decides. One table, and one chart under it. */
@@ -31,35 +32,13 @@ function studyTable(study: StudyState): Table {
     name: model === original ? model.id : "now",
     ...evaluation.after,
   }];
-  const several = evaluation.after.scores.length > 1;
-  const rows = arms.flatMap(({ name, scores, cost }) =>
-    scores.map(({ task, exactMatch, nll, kl }) => ({
-      model: name,
-      ...(several ? { task } : {}),
-      em: exactMatch.value,
-      em_stderr: exactMatch.stderr,
-      nll: nll.value,
-      nll_stderr: nll.stderr,
-      kl: kl?.value ?? (name === "as loaded" ? 0 : undefined),
-      kl_stderr: kl?.stderr,
-      parameters: cost.parameters.total,
-      size: cost.sizeBytes.float16,
-      flops: cost.flopsPerToken,
-    }))
+  const [{ headline, metrics }] = evaluation.after.scores;
+  return scoreTable(
+    arms.map(({ name, scores, cost }) => ({ name, scores, parameters: cost.parameters.total,
+      sizeBytes: cost.sizeBytes.float16, flopsPerToken: cost.flopsPerToken })
+    ),
+    { title: `${model.id}, ${evaluation.data.id}, n = ${metrics[headline].n}`, head: "model", byTask: true },
   );
-  return table(rows, {
-    title: `${model.id}, ${evaluation.data.id}, n = ${evaluation.after.scores[0].exactMatch.n}`,
-    columns: {
-      model: "text",
-      ...(several ? { task: "text" as const } : {}),
-      em: { title: "exact match", format: "percent" as const },
-      nll: { title: "nats per token", format: "number" as const },
-      kl: { title: "KL to loaded (nats)", format: "number" as const },
-      parameters: "count" as const,
-      size: { title: "size in float16", format: "bytes" as const },
-      flops: { title: "FLOPs per token", format: "count" as const },
-    },
-  });
 }
 
 /** What the model is made of, from the configuration. */
@@ -103,12 +82,13 @@ function studyChart({ evaluation, plan, profile, model, original }: StudyState):
   if (evaluation) {
     const arms = [...(evaluation.before ? [["as loaded", evaluation.before.scores] as const] : []),
       [model === original ? model.id : "now", evaluation.after.scores] as const];
+    const { title, scale } = axisOf(evaluation.after.scores[0].headline);
     const bars = arms.flatMap(([arm, scores]) =>
-      scores.map(({ task, exactMatch }) => ({ task, arm, value: 100 * exactMatch.value,
-        error: 100 * exactMatch.stderr })
+      scores.map(({ task, headline, metrics: { [headline]: { value, stderr } } }) => ({ task, arm, value: scale * value,
+        error: scale * stderr })
       )
     );
-    return charts.beforeAfter(bars, { quality: "exact match (%)" });
+    return charts.beforeAfter(bars, { quality: title });
   }
   if (plan && Object.values(plan.layers).some(({ slots }) => slots)) return charts.grouping(plan, { profile });
   return profile ? charts.usageHeatMap(profile) : undefined;

@@ -27,6 +27,8 @@ export interface DataOptions {
 /** Batches of one task, or of windows of text. */
 export interface NamedBatches {
   name: string;
+  /** the metric that says most about such data: an answer is right or not, text is more or less likely */
+  headline: "exact_match" | "nll";
   batches: TaskBatch[];
 }
 
@@ -53,7 +55,8 @@ export async function taskData(
 }
 
 async function collect(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<NamedBatches[]> {
-  if (options.data) return [{ name: "given", batches: options.data }];
+  if (options.data)
+    return [{ name: "given", headline: isText(options.data) ? "nll" : "exact_match", batches: options.data }];
   const tasks = options.task === undefined ? trainedOn(opened.folder) : [options.task].flat();
   if (tasks.length && options.corpus === undefined)
     return Promise.all(tasks.map((task) => taskBatches(opened, task, part, options)));
@@ -65,6 +68,11 @@ async function collect(opened: Opened, part: Part, options: DataOptions & { item
         + "Give one of them.");
   }
   return [await windows(opened, part, options)];
+}
+
+/** Every token is predicted; an answer begins after a question, which is not. */
+function isText(batches: readonly TaskBatch[]): boolean {
+  return batches.every(({ decoderIds, labels }) => !decoderIds && labels.every(([first]) => first >= 0));
 }
 
 function hasTokenizer({ folder }: Opened): boolean {
@@ -93,7 +101,7 @@ async function taskBatches(
     ? task.test.slice(0, items)
     : new Rng(`${name} ${part} ${seed}`).shuffle([...task[part]]).slice(0, items);
   const encoded = encodeItems(task, chosen, { encode: (text) => tokenizer.encode(text, { specialTokens: false }) });
-  return { name, batches: byLength(encoded) };
+  return { name, headline: "exact_match", batches: byLength(encoded) };
 }
 
 /** Rows of similar length together, so that little padding is computed. */
@@ -133,5 +141,5 @@ async function windows(
     batches.push({ ids: part.map((row) => row.slice(0, -1)), mask: part.map((row) => row.slice(1).map(() => 1)),
       labels: part.map((row) => row.slice(1)) });
   }
-  return { name: corpus, batches };
+  return { name: corpus, headline: "nll", batches };
 }

@@ -73,7 +73,7 @@ for (const name of families) {
     };
     const before = new Map(store.readBytes);
     const { evaluation } = await from(merged).evaluate({ data });
-    assert.is(evaluation!.after.scores[0].nll.n, 6);
+    assert.is(evaluation!.after.scores[0].metrics.nll.n, 6);
     const experts = moeLayers(spec).length > 0
       ? [...before.keys()].filter((tensor) =>
         /expert|input_linear|output_linear/.test(tensor) && !/gate\.weight|self_attn/.test(tensor)

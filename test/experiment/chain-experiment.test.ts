@@ -53,7 +53,7 @@ test("a recipe's arms are chains; a unit that is run again has the same numbers"
   // the same chain by hand
   const merged = await moe.load("nano-switch").profile({ task: "pos", items: 8 }).merge({ method: "m-smoe", keep: 2 })
     .evaluate({ task: "pos", items: 8 });
-  assert.is(a.results["pos merged 2 changed"]["kl,none"], merged.evaluation!.after.scores[0].kl!.value);
+  assert.is(a.results["pos merged 2 changed"]["kl,none"], merged.evaluation!.after.scores[0].metrics.kl.value);
   assert.equal(a.configs["pos merged 2 changed"].parameters, merged.evaluation!.after.cost.parameters.total);
   const about = a.configs["pos moe 2 tuned"];
   assert.equal([about.arm, about.keep, about.stage], ["moe", 2, "tuned"]);

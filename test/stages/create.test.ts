@@ -33,7 +33,7 @@ test("a new model learns, is the reference of later changes, and is saved", asyn
   const trained = await from(fresh).train({ data, steps: 40, batch: 8, lr: 1e-2, items: 16, balance: 0.01 });
   assert.equal(trained.steps.map(({ stage }) => stage), ["create", "train"]);
   const nll = async (study: typeof trained) =>
-    (await from(study).evaluate({ data })).evaluation!.after.scores[0].nll.value;
+    (await from(study).evaluate({ data })).evaluation!.after.scores[0].metrics.nll.value;
   assert.ok(await nll(trained) < 0.6 * await nll(fresh), "the loss falls");
   assert.is(trained.original, trained.model);
   const merged = await from(trained).profile({ data }).merge({ method: "m-smoe", keep: 2 }).evaluate({ data });
@@ -77,7 +77,7 @@ test("a spec will do: it is saved with it, and a folder of it opens with the sam
 test("a new model begins near a uniform guess, with its head tied as well; a gain gives other weights", async () => {
   for (const tie_word_embeddings of [true, false]) {
     const fresh = await create({ ...config, tie_word_embeddings });
-    const { nll } = (await from(fresh).evaluate({ data })).evaluation!.after.scores[0];
+    const { nll } = (await from(fresh).evaluate({ data })).evaluation!.after.scores[0].metrics;
     assert.ok(Math.abs(nll.value - Math.log(16)) < 0.1, `${nll.value} nats, uniform are ${Math.log(16)}`);
     const gained = await create({ ...config, tie_word_embeddings }, { gain: 1 });
     assert.is.not(await fresh.model.weights.fingerprint(), await gained.model.weights.fingerprint());

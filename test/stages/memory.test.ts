@@ -27,10 +27,10 @@ test("every stage takes a budget, and the numbers do not depend on it", async ()
     const comparison = await from(profiled).compare([{ arm: "hc", method: "hc-smoe", keep: 0.5 }], { data, memory });
     results.push({
       layers: profiled.profile!.layers,
-      nll: merged.evaluation!.after.scores[0].nll.value,
-      kl: merged.evaluation!.after.scores[0].kl!.value,
+      nll: merged.evaluation!.after.scores[0].metrics.nll.value,
+      kl: merged.evaluation!.after.scores[0].metrics.kl.value,
       fingerprint: await again.model.weights.fingerprint(),
-      compared: comparison.rows.map(({ scores }) => scores[0].nll.value),
+      compared: comparison.rows.map(({ scores }) => scores[0].metrics.nll.value),
     });
     await merged.model.dispose();
   }

@@ -35,7 +35,7 @@ test("few lines, and it is planned, drawn, forecast, applied, scored and compare
     method: "halves",
     weight: 0.5,
   }], { data });
-  assert.is(comparison.rows[1].scores[0].nll.value, comparison.rows[2].scores[0].nll.value);
+  assert.is(comparison.rows[1].scores[0].metrics.nll.value, comparison.rows[2].scores[0].metrics.nll.value);
   assert.ok((await comparison.chart().toPng()).png.length > 1000);
 });
 

@@ -23,6 +23,8 @@ export interface QualitySizeOptions extends ChartWords {
   scale?: "linear" | "log";
   /** title of the vertical axis with its unit; default "quality" */
   quality?: string;
+  /** the quality is a loss; default false */
+  lowerIsBetter?: boolean;
 }
 
 /**
@@ -31,10 +33,10 @@ export interface QualitySizeOptions extends ChartWords {
  */
 export function qualitySize(
   points: readonly QualityPoint[],
-  { sizeUnit, scale, quality, ...words }: QualitySizeOptions = {},
+  { sizeUnit, scale, quality, lowerIsBetter = false, ...words }: QualitySizeOptions = {},
 ): Chart {
   return chart(qualitySizeSpec(points, { sizeUnit, scale, quality }), { title: "Quality against size",
-    finding: bestTrade(points, sizeUnit), ...words });
+    finding: bestTrade(points, sizeUnit, lowerIsBetter ? -1 : 1), ...words });
 }
 
 export function qualitySizeSpec(
@@ -123,13 +125,17 @@ function sideBySide<P extends { x: number; y: number }>(points: readonly P[]): (
   });
 }
 
-function bestTrade(points: readonly QualityPoint[], sizeUnit: QualitySizeOptions["sizeUnit"] = "parameters"): string {
+function bestTrade(
+  points: readonly QualityPoint[],
+  sizeUnit: QualitySizeOptions["sizeUnit"] = "parameters",
+  sign: 1 | -1,
+): string {
   if (points.length < 2) return "Nothing to compare.";
   const say = sizeUnit === "bytes" ? formatBytes : (size: number) => `${formatCount(size)} parameters`;
   const largest = points.reduce((most, point) => (point.size > most.size ? point : most));
   const smaller = points.filter(({ size }) => size < largest.size);
   if (smaller.length === 0) return `All ${points.length} arms have ${say(largest.size)}.`;
-  const best = smaller.reduce((most, point) => (point.quality > most.quality ? point : most));
+  const best = smaller.reduce((most, point) => (sign * point.quality > sign * most.quality ? point : most));
   return `The best of the smaller arms is ${best.arm}: ${Number(best.quality.toPrecision(3))} at `
     + `${say(best.size)}, against ${Number(largest.quality.toPrecision(3))} at ${say(largest.size)} for `
     + `${largest.arm}.`;
