@@ -3,12 +3,14 @@ import type { SpecAndWeights } from "../model/spec-and-weights.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { checkPlan } from "./check.js";
 import { lower } from "./lower.js";
-import type { Plan } from "./plan.js";
+import type { Plan, SourceName } from "./plan.js";
 import { PlannedWeights } from "./planned-weights.js";
 
 export interface ApplyOptions {
   /** further tensors that recipes name (`elementwise: "fisher"`), with the names and shapes of the model's weights */
   tensors?: Record<string, WeightSource>;
+  /** further models that the plan reads, by the names that it gives them */
+  sources?: Record<SourceName, SpecAndWeights>;
 }
 
 /**
@@ -31,7 +33,17 @@ export async function applyPlan(
         + `${shortened(fingerprint)}; accepted is a plan from a profile of these very weights. Profile this `
         + "model and plan again.");
   }
-  const checked = checkPlan(plan, model.spec);
+  const { sources = {} } = options;
+  const specs = Object.fromEntries(Object.entries(sources).map(([name, { spec }]) => [name, spec]));
+  for (const [name, expected] of Object.entries(plan.sources ?? {})) {
+    const found = await sources[name]?.weights.fingerprint();
+    if (found !== expected)
+      throw new MoeError("plan-of-another-model",
+        `apply: the plan "${plan.method}" reads a model "${name}" of fingerprint ${shortened(expected)}, `
+          + `${found ? `given is ${shortened(found)}` : "none was given"}; accepted is that model. `
+          + `Pass { sources: { ${JSON.stringify(name)}: … } }.`);
+  }
+  const checked = checkPlan(plan, model.spec, specs);
   for (const name of new Set(
     Object.values(checked.layers).flatMap(({ slots }) => slots ?? []).flatMap(({ elementwise }) => elementwise ?? []),
   )) {
@@ -40,8 +52,10 @@ export async function applyPlan(
         `apply: recipes of the plan weigh by "${name}", which was not given. Pass { tensors: { `
           + `${JSON.stringify(name)}: … } }.`);
   }
-  const { spec, recipes } = lower(model.spec, checked);
-  return { spec, weights: new PlannedWeights(model.weights, checked, recipes, options.tensors) };
+  const { spec, recipes } = lower(model.spec, checked, specs);
+  return { spec,
+    weights: new PlannedWeights(model.weights, checked, recipes, options.tensors,
+      Object.fromEntries(Object.entries(sources).map(([name, { weights }]) => [name, weights]))) };
 }
 
 function shortened(fingerprint: string): string {

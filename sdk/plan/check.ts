@@ -2,7 +2,9 @@ import * as v from "valibot";
 import { MoeError, suggest } from "../errors.js";
 import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 import { parsed } from "../parsed.js";
-import type { LayerPlan, Plan } from "./plan.js";
+import { lower } from "./lower.js";
+import { droppedBlocks, patchedLayer } from "./patched-layer.js";
+import type { LayerPlan, Plan, SourceName } from "./plan.js";
 
 /** Far above any model that exists; a plan beyond them is a mistake or an attack. */
 export const planLimits = {
@@ -36,43 +38,67 @@ const alignment = v.strictObject({
   permutations: v.optional(v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)),
 });
 
-const slot = v.strictObject({
-  from: v.pipe(list(v.strictObject({ expert: index, weight: v.pipe(v.number(), v.finite()) }), planLimits.experts),
-    v.minLength(1)),
+const number = v.pipe(v.number(), v.finite());
+const expert = v.strictObject({ expert: index, weight: number });
+const sources = v.union([v.strictObject({ expert: index, weight: number, model: v.optional(name) }),
+  v.strictObject({ block: v.picklist(["ffn", "shared"]), weight: number, model: v.optional(name),
+    neurons: v.optional(v.tuple([index, index])) })]);
+
+const slot = {
   elementwise: v.optional(name),
   align: v.optional(alignment),
   zip: v.optional(v.union([v.literal("weights"), v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)])),
   zipBy: v.optional(v.literal("mean")),
   form: v.optional(form),
-});
+};
+const slots = <T extends v.GenericSchema>(source: T) =>
+  v.optional(
+    list(v.strictObject({ from: v.pipe(list(source, planLimits.experts), v.minLength(1)), ...slot }),
+      planLimits.experts),
+  );
+const expertOf = v.optional(
+  list(v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(planLimits.experts)), planLimits.experts),
+);
+const rows = { mask: v.optional(list(index, planLimits.experts)),
+  rows: v.optional(v.pipe(list(index, planLimits.experts), v.minLength(1))) };
+// what a patch makes of a spec is checked when it is known
+const patch = v.optional(v.looseObject({}));
 
-const layer = v.strictObject({
+const layer1 = v.strictObject({
   drop: v.optional(v.picklist(["layer", "attention", "ffn"])),
-  slots: v.optional(list(slot, planLimits.experts)),
-  expertOf: v.optional(
-    list(v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(planLimits.experts)), planLimits.experts),
-  ),
+  slots: slots(expert),
+  expertOf,
   router: v.optional(v.strictObject({
-    mask: v.optional(list(index, planLimits.experts)),
+    ...rows,
     maskBy: v.optional(v.literal("released-product")),
     topK: v.optional(v.pipe(index, v.minValue(1))),
-    rows: v.optional(v.pipe(list(index, planLimits.experts), v.minLength(1))),
     combine: v.optional(v.boolean()),
     merge: v.optional(v.literal("sequence")),
     skipBelow: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0))),
   })),
 });
-
-const plan = v.strictObject({
-  version: v.literal(1),
-  for: name,
-  method: name,
-  paper: v.optional(name),
-  options: v.record(name, v.unknown()),
-  layers: v.pipe(v.record(name, layer),
-    v.check((layers) => Object.keys(layers).length <= planLimits.layers,
-      `at most ${planLimits.layers} layers are accepted`)),
+const layer2 = v.strictObject({
+  drop: v.optional(list(v.picklist(["attention", "cross", "ffn"]), 3)),
+  spec: patch,
+  slots: slots(sources),
+  expertOf,
+  router: v.optional(v.strictObject({ ...rows, spec: patch })),
 });
+
+const term = v.union([v.strictObject({ value: number }), v.strictObject({ normal: number }),
+  v.strictObject({ weight: v.optional(number), model: v.optional(name), name: v.optional(name) })]);
+const common = { for: name, method: name, paper: v.optional(name), options: v.record(name, v.unknown()) };
+const layers = <T extends v.GenericSchema>(layer: T) =>
+  v.pipe(v.record(name, layer), v.check((layers) =>
+    Object.keys(layers).length <= planLimits.layers, `at most ${planLimits.layers} layers are accepted`));
+
+// of another version it is said that either is accepted
+const plan1 = v.strictObject({ version: v.picklist([1, 2]), ...common, layers: layers(layer1) });
+const plan2 = v.strictObject({ version: v.literal(2), ...common, layers: layers(layer2),
+  sources: v.optional(v.record(name, name)), units: v.optional(v.record(name, v.strictObject({ keep: neurons }))),
+  weights: v.optional(
+    v.record(name, v.strictObject({ from: v.pipe(list(term, planLimits.experts), v.minLength(1)) })),
+  ) });
 
 /**
  * Reads a plan from outside (parsed JSON): its shape and sizes, nothing about a model.
@@ -80,7 +106,8 @@ const plan = v.strictObject({
  * @throws MoeError `bad-plan` that says where
  */
 export function parsePlan(json: unknown): Plan {
-  return parsed(plan, json,
+  const second = (json as { version?: unknown } | null)?.version === 2;
+  return parsed(second ? plan2 : plan1, json,
     (why) => new MoeError("bad-plan", `plan: ${why} Correct it, or let a method make the plan again.`)) as Plan;
 }
 
@@ -91,14 +118,15 @@ export function parsePlan(json: unknown): Plan {
  * @returns the plan, parsed
  * @throws MoeError `bad-plan`
  */
-export function checkPlan(json: unknown, spec: ModelSpec): Plan {
+export function checkPlan(json: unknown, spec: ModelSpec, sources: Record<SourceName, ModelSpec> = {}): Plan {
   const parsed = parsePlan(json);
   const layers = layersOf(spec);
   for (const [id, change] of Object.entries(parsed.layers)) {
     const layer = layers.get(id);
     if (!layer) throw bad(`it names ${id}, which the model does not have. ${suggest(id, [...layers.keys()])}`);
-    checkLayer(id, change, layer);
+    checkLayer(id, change, layer, patchedLayer(id, layer, change));
   }
+  lower(spec, parsed, sources);
   return parsed;
 }
 
@@ -109,15 +137,15 @@ function layersOf(spec: ModelSpec): Map<LayerId, LayerSpec> {
   return found;
 }
 
-function checkLayer(id: LayerId, change: LayerPlan, layer: LayerSpec): void {
-  if (change.drop && (change.slots || change.expertOf || change.router) && change.drop !== "attention") {
+function checkLayer(id: LayerId, change: LayerPlan, before: LayerSpec, layer: LayerSpec): void {
+  if ((change.slots || change.expertOf || change.router) && droppedBlocks(change).includes("ffn")) {
     throw bad(`${id} is dropped and changed at once`);
   }
   if (!change.slots && !change.expertOf && !change.router) return;
   if (layer.ffn?.kind !== "moe") throw bad(`${id} has no experts to change`);
-  checkSlots(id, change, layer.ffn);
+  checkSlots(id, change, layer.ffn, before.ffn?.kind === "moe" ? before.ffn : undefined);
   checkRouter(id, change, layer.ffn);
-  if (change.router?.merge) checkSequenceMerge(id, change, layer);
+  if (change.router?.merge ?? change.router?.spec?.merge) checkSequenceMerge(id, change, layer);
 }
 
 /** A sequence's expert is made from all of its tokens, so no token may be kept from seeing the later ones. */
@@ -131,7 +159,7 @@ function checkSequenceMerge(id: string, { slots }: LayerPlan, { attention, ffn }
     throw bad(`${id} merges experts of unequal form or width`);
 }
 
-function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec): void {
+function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec, before?: MoeFfnSpec): void {
   const count = slots?.length ?? ffn.slots.length;
   if (expertOf && expertOf.length !== ffn.experts)
     throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${ffn.experts} outputs`);
@@ -141,11 +169,14 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
 
   slots?.forEach((recipe, index) => {
     const where = `${id}.slots[${index}]`;
-    const widths = recipe.from.map(({ expert }) => {
-      const slot = expert < ffn.experts ? ffn.slots[ffn.expertOf[expert]] : undefined;
+    const own = recipe.from.flatMap(({ expert, model }) => (expert === undefined || model ? [] : [{ expert }]));
+    if (recipe.zip && own.length < recipe.from.length)
+      throw bad(`${where} zips neurons of what is no expert of the model`);
+    const widths = own.map(({ expert }) => {
+      const slot = before && expert < before.experts ? before.slots[before.expertOf[expert]] : undefined;
       if (!slot)
         throw bad(
-          `${where} reads expert ${expert}; the layer has ${ffn.experts} router outputs, and those without an `
+          `${where} reads expert ${expert}; the layer has ${before?.experts ?? 0} router outputs, and those without an `
             + "expert cannot be read",
         );
       return slot.width;
@@ -157,7 +188,7 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
     const { zip } = recipe;
     if (zip && recipe.from.some(({ weight }) => weight < 0))
       throw bad(`${where} zips neurons by a mean with a weight below 0`);
-    const unplaced = typeof zip === "object" && recipe.from.find(({ expert }) => {
+    const unplaced = typeof zip === "object" && own.find(({ expert }) => {
       const places = zip[expert];
       return places?.length !== widths[0] || places.some((place) => place >= widths[0]);
     });
@@ -176,10 +207,9 @@ function checkRouter(id: LayerId, { router, expertOf }: LayerPlan, ffn: MoeFfnSp
   const rows = router?.rows ?? Array.from({ length: ffn.experts }, (_, row) => row);
   const beyond = [...rows, ...(router?.mask ?? [])].find((row) => row >= ffn.experts);
   if (beyond !== undefined) throw bad(`${id}.router names output ${beyond} of ${ffn.experts}`);
-  if (new Set(rows).size !== rows.length) throw bad(`${id}.router.rows names an output twice`);
   const masked = new Set([...(ffn.router.masked ?? []), ...(router?.mask ?? [])]);
   const open = rows.filter((row) => !masked.has(row)).length;
-  const topK = router?.topK ?? ffn.router.topK;
+  const topK = router?.spec?.topK ?? router?.topK ?? ffn.router.topK;
   if (open < topK) throw bad(`${id}: ${open} router outputs stay open, a token takes ${topK}`);
   if (expertOf && expertOf.every((slot) => slot < 0)) throw bad(`${id}.expertOf leads nowhere`);
 }

@@ -1,12 +1,13 @@
 import { type Cost, cost, type Shape } from "../model/cost.js";
 import type { ModelSpec } from "../model/spec.js";
-import type { WeightSource } from "../model/weight-source.js";
+import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { type ApplySpeeds, timeOf, usualSpeeds } from "./apply-speeds.js";
+import { Descriptions } from "./bench.js";
 import { checkPlan } from "./check.js";
 import { describe, lower } from "./lower.js";
 import type { Work } from "./make/maker.js";
-import type { Plan } from "./plan.js";
-import { PlannedWeights } from "./planned-weights.js";
+import type { Plan, SourceName } from "./plan.js";
+import type { Same } from "./recipe.js";
 import { totalOf, worksOf } from "./work.js";
 
 /** What a plan will come to, before anything is done. */
@@ -33,6 +34,8 @@ export interface ForecastOptions {
    * for sizes in the checkpoint's own number formats, and for what reading takes; default float32 throughout, in memory
    */
   weights?: WeightSource;
+  /** architectures of further models that the plan reads */
+  sources?: Record<SourceName, ModelSpec>;
   /** of this machine, as `applySpeeds` measures them; default those of a laptop's core */
   speeds?: ApplySpeeds;
 }
@@ -46,20 +49,24 @@ export interface ForecastOptions {
 export function forecast(
   spec: ModelSpec,
   plan: Plan,
-  { shape, weights, speeds = usualSpeeds }: ForecastOptions = {},
+  { shape, weights, speeds = usualSpeeds, sources = {} }: ForecastOptions = {},
 ): Forecast {
-  const checked = checkPlan(plan, spec);
-  const { spec: planned, recipes } = lower(spec, checked);
+  const checked = checkPlan(plan, spec, sources);
+  const { spec: planned, recipes } = lower(spec, checked, sources);
   const [before, after] = [cost(spec, shape), cost(planned, shape)];
-  const source = weights ?? describe(spec);
-  const work = totalOf(worksOf(recipes, () => source));
+  const others = new Map(Object.entries(sources).map(([name, spec]) => [name, describe(spec)]));
+  const own = weights ?? describe(spec);
+  const source = ({ model }: Same) => (model ? others.get(model)! : own);
+  const descriptions = new Descriptions(source);
+  const work = totalOf(worksOf(recipes, source));
   return {
     before,
     after,
     work,
     parameters: { before: before.parameters.total, after: after.parameters.total },
     sizeBytes: weights
-      ? { before: bytesOf(weights), after: bytesOf(new PlannedWeights(weights, checked, recipes)) }
+      ? { before: sum([...weights.names()].map((name) => weights.info(name))),
+        after: sum([...recipes.values()].map((made) => descriptions.info(made))) }
       : { before: 4 * before.parameters.total, after: 4 * after.parameters.total },
     flopsPerToken: { before: before.flopsPerToken, after: after.flopsPerToken },
     peakBytes: work.peakBytes,
@@ -67,9 +74,7 @@ export function forecast(
   };
 }
 
-/** of every tensor as it is stored */
-function bytesOf(weights: WeightSource): number {
-  let sum = 0;
-  for (const name of weights.names()) sum += weights.info(name).sizeBytes;
-  return sum;
+/** bytes of all tensors as they are stored */
+function sum(infos: TensorInfo[]): number {
+  return infos.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

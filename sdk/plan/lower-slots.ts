@@ -1,25 +1,35 @@
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
-import type { ExpertSpec, LayerId, MoeFfnSpec } from "../model/spec.js";
+import { type Patch, patched } from "../model/patch.js";
+import type { RouterSpec } from "../model/router-spec.js";
+import type { ExpertSpec, LayerId, LayerSpec, MoeFfnSpec } from "../model/spec.js";
 import type { RowBudget } from "./kept-rows.js";
-import type { LayerPlan, RouterPlan, SlotRecipe } from "./plan.js";
-import type { Axes, Made, Matched, Recipe, Same, WeightName } from "./recipe.js";
+import type { LayerPlan, RouterPlan, SlotRecipe, SlotSource, SourceName } from "./plan.js";
+import type { Axes, Made, Matched, Recipe, WeightName } from "./recipe.js";
 
 /** Neurons lie along the rows of up, gate and their biases, along the columns of down; the bias of down has none. */
 const NEURONS: Axes = { up: 0, down: 1, gate: 0, "up.bias": 0, "gate.bias": 0 };
+
+/** What the slots of a layer are made from. */
+interface Sources {
+  /** the layer before it is changed; of another model, its layer of the same place */
+  layerOf(model?: SourceName): LayerSpec | undefined;
+  /** D */
+  width: number;
+  budget: RowBudget;
+}
 
 /** The experts and the router of a layer after a plan, and what their weights are made from. */
 export function lowerExperts(
   id: LayerId,
   ffn: MoeFfnSpec,
   { slots, expertOf, router }: LayerPlan,
-  width: number,
-  budget: RowBudget,
+  sources: Sources,
 ): { ffn: MoeFfnSpec; recipes: [WeightName, Made][] } {
   const planned: MoeFfnSpec = { ...ffn, router: { ...ffn.router }, ...(expertOf && { expertOf: [...expertOf] }) };
   const recipes: [WeightName, Made][] = [];
   if (slots) {
-    const layer = new LayerSlots(id, ffn, width, budget);
+    const layer = new LayerSlots(id, ffn, sources);
     planned.slots = slots.map((recipe, index) => {
       const { slot, parts } = layer.lower(recipe);
       for (const [part, made] of parts) recipes.push([`${id}.experts.${index}.${part}`, made]);
@@ -39,57 +49,58 @@ export function lowerExperts(
   return { ffn: planned, recipes };
 }
 
-function lowerRouter(ffn: MoeFfnSpec, { mask, rows, ...settings }: RouterPlan): void {
+function lowerRouter(ffn: MoeFfnSpec, { mask, rows, spec = {}, ...version1 }: RouterPlan): void {
+  ffn.router = patched<RouterSpec>(ffn.router, { ...version1, ...spec } as Patch<RouterSpec>);
   const masked = [...new Set([...(ffn.router.masked ?? []), ...(mask ?? [])])].sort((a, b) => a - b);
   if (mask) ffn.router.masked = masked;
-  Object.assign(ffn.router, settings);
   if (!rows) return;
   ffn.experts = rows.length;
   ffn.expertOf = rows.map((row) => ffn.expertOf[row]);
-  const left = masked.map((row) => rows.indexOf(row)).filter((row) => row >= 0);
-  if (left.length > 0) ffn.router.masked = left.sort((a, b) => a - b);
+  const left = rows.flatMap((row, output) => (masked.includes(row) ? [output] : []));
+  if (left.length > 0) ffn.router.masked = left;
   else delete ffn.router.masked;
 }
 
 /** The slots of one layer; what several of them refer to is one object. */
 class LayerSlots {
   /** experts that others are aligned to, and those that are put in their order */
-  private readonly references = new Map<number, Same>();
+  private readonly references = new Map<string, Recipe>();
   private readonly orders = new Map<string, Matched>();
 
-  constructor(
-    private readonly id: LayerId,
-    private readonly ffn: MoeFfnSpec,
-    private readonly width: number,
-    private readonly budget: RowBudget,
-  ) {}
+  constructor(private readonly id: LayerId, private readonly ffn: MoeFfnSpec, private readonly sources: Sources) {}
 
   lower(recipe: SlotRecipe): { slot: ExpertSpec; parts: [string, Made][] } {
-    const { ffn } = this;
-    const [{ expert, weight }] = recipe.from;
-    const first = this.stored(expert);
-    const slot = ffn.slots[first];
+    const { ffn, sources: { width: D, budget } } = this;
+    const [first] = recipe.from;
+    const slot = this.stored(first);
     const { align, form } = recipe;
-    const alone = recipe.from.length === 1 && weight === 1 && !recipe.elementwise && !recipe.zip
-      && (!align || this.reference(recipe) === first);
+    const other = recipe.from.find((source) => this.stored(source).width !== slot.width);
+    if (other)
+      throw bad(
+        `${this.id} makes an expert from ${nameOf(first)} of width ${slot.width} and ${nameOf(other)} of width `
+          + `${this.stored(other).width}`,
+      );
+    const alone = recipe.from.length === 1 && first.weight === 1 && !recipe.elementwise && !recipe.zip
+      && (!align || this.key(this.reference(recipe)) === this.key(first));
     if (alone && (!align || slot.form === "dense") && (!form || form.form === slot.form && form.form === "dense")) {
       // others may be brought into the order of this one, and then it is read for them as well
       const aligned = align && !align.permutations && align.to === "first";
       return { slot: structuredClone(slot),
         parts: this.suffixes(slot).map(
-          (part): [string, Made] => [part, aligned ? { of: this.fixed(first), part } : this.single(first, part)]
+          (part): [string, Made] => [part, { of: aligned ? this.fixed(first) : this.source(first, undefined, [part]),
+            part }]
         ) };
     }
     const dense: ExpertSpec = { form: "dense", width: slot.width };
-    const made = alone && !align?.permutations?.[expert] ? undefined : this.made(recipe);
+    const made = alone && !align?.permutations?.[first.expert ?? -1] ? undefined : this.made(recipe);
     const parts = this.suffixes(dense).map(
-      (part): [string, Made] => [part, made ? { of: made, part } : this.single(first, part)]
+      (part): [string, Made] => [part, { of: made ?? this.source(first, undefined, [part]), part }]
     );
     if (form?.form !== "low-rank-sparse") return { slot: dense, parts };
     const rows: Record<string, number> = {};
     for (const matrix of ffn.gated ? ["up", "gate", "down"] : ["up", "down"]) {
-      const [out, columns] = matrix === "down" ? [this.width, slot.width] : [slot.width, this.width];
-      rows[matrix] = form.rows?.[matrix]?.length ?? this.budget.take(out, columns, form.keep);
+      const [out, columns] = matrix === "down" ? [D, slot.width] : [slot.width, D];
+      rows[matrix] = form.rows?.[matrix]?.length ?? budget.take(out, columns, form.keep);
     }
     const factored: ExpertSpec = { form: "low-rank-sparse", width: slot.width, rank: form.rank, rows };
     const fitted = new Map(
@@ -108,67 +119,104 @@ class LayerSlots {
     const { from, zip, elementwise } = recipe;
     if (!zip) {
       return { make: "sum",
-        terms: from.map(({ expert, weight }) => ({ of: this.placed(recipe, expert), weight,
-          ...(elementwise && { by: this.placed(recipe, expert, elementwise) }) })
+        terms: from.map((source) => ({ of: this.placed(recipe, source), weight: source.weight,
+          ...(elementwise && { by: this.placed(recipe, source, elementwise) }) })
         ) };
     }
-    const byWeights = from.map((_, source) => source).sort((a, b) => from[a].expert - from[b].expert);
-    return { make: "combine", by: "zip", of: from.map(({ expert }) => this.source(this.stored(expert))), axes: NEURONS,
+    const byWeights = from.map((_, source) => source).sort((a, b) => from[a].expert! - from[b].expert!);
+    return { make: "combine", by: "zip", of: from.map((source) => this.source(source)), axes: NEURONS,
       weights: from.map(({ weight }) => weight), byMean: recipe.zipBy === "mean" || zip === "weights",
-      places: zip === "weights" ? { byWeights } : from.map(({ expert }) => zip[expert]) };
+      places: zip === "weights" ? { byWeights } : from.map(({ expert }) => zip[expert!]) };
   }
 
   /** A source in the order of neurons that the recipe gives it. @param tensors what counts beside its weights */
-  private placed({ from, align }: SlotRecipe, expert: number, tensors?: string): Recipe {
-    const slot = this.stored(expert);
-    const source = () => this.source(slot, tensors);
-    if (!align) return source();
+  private placed({ from, align }: SlotRecipe, source: SlotSource, tensors?: string): Recipe {
+    const own = () => this.source(source, tensors);
+    if (!align) return own();
     if (align.permutations) {
-      const at = align.permutations[expert];
-      return at ? { make: "take", of: source(), axes: NEURONS, at } : source();
+      const at = source.model ? undefined : align.permutations[source.expert ?? -1];
+      return at ? { make: "take", of: own(), axes: NEURONS, at } : own();
     }
     const reference = this.reference({ from, align });
-    if (reference === slot) return tensors ? source() : this.fixed(slot);
-    const key = `${reference} ${slot}`;
+    if (this.key(reference) === this.key(source)) return tensors ? own() : this.fixed(source);
+    const key = `${this.key(reference)} ${this.key(source)}`;
     let matched = this.orders.get(key);
     if (!matched) {
-      matched = { make: "matched", of: this.source(slot), to: this.fixed(reference), axes: NEURONS };
+      matched = { make: "matched", of: this.source(source), to: this.fixed(reference), axes: NEURONS };
       this.orders.set(key, matched);
     }
-    return tensors ? { make: "take", of: source(), axes: NEURONS, at: matched } : matched;
+    return tensors ? { make: "take", of: own(), axes: NEURONS, at: matched } : matched;
   }
 
-  /** The stored slot whose order of neurons the sources of a recipe are brought into. */
-  private reference({ align, from }: Pick<SlotRecipe, "align" | "from">): number {
-    if (align!.to === "first") return this.ffn.expertOf.find((slot) => slot >= 0)!;
-    return this.stored(align!.to === "leader" ? from[0].expert : Math.min(...from.map(({ expert }) => expert)));
+  /** The source whose order of neurons those of a recipe are brought into. */
+  private reference({ align, from }: Pick<SlotRecipe, "align" | "from">): SlotSource {
+    const [leader] = from;
+    if (align!.to === "first") return { expert: this.experts().expertOf.findIndex((slot) => slot >= 0), weight: 1 };
+    const own = align!.to === "leader" ? [] : from.filter(({ expert, model }) => expert !== undefined && !model);
+    return own.reduce((lowest, source) => (source.expert! < lowest.expert! ? source : lowest), own[0] ?? leader);
   }
 
-  private fixed(slot: number): Same {
-    let same = this.references.get(slot);
-    if (!same) this.references.set(slot, same = this.source(slot));
-    return same;
+  private fixed(source: SlotSource): Recipe {
+    const key = this.key(source);
+    let fixed = this.references.get(key);
+    if (!fixed) this.references.set(key, fixed = this.source(source));
+    return fixed;
   }
 
-  /** All tensors of a stored expert, its matrices whole. */
-  private source(slot: number, tensors?: string): Same {
-    const { width } = this.ffn.slots[slot];
-    const names = this.suffixes({ form: "dense", width }).map((part) => [part, `${this.id}.experts.${slot}.${part}`]);
-    return { make: "same", names: Object.fromEntries(names), ...(tensors && { tensors }) };
+  /** All tensors of a source or some, its matrices whole. */
+  private source(source: SlotSource, tensors?: string, only?: string[]): Recipe {
+    const { model, neurons } = source;
+    const suffixes = only ?? this.suffixes({ form: "dense", width: this.stored(source).width });
+    const path = source.block ?? `experts.${this.slotOf(source)}`;
+    const names = Object.fromEntries(suffixes.map((part) => [part, `${this.id}.${path}.${part}`]));
+    const same: Recipe = { make: "same", names, ...(tensors && { tensors }), ...(model && { model }) };
+    if (!neurons) return same;
+    const [start, end] = neurons;
+    return { make: "take", of: same, axes: NEURONS, at: Array.from({ length: end - start }, (_, at) => start + at) };
   }
 
-  private single(slot: number, part: string): Made {
-    return { of: { make: "same", names: { [part]: `${this.id}.experts.${slot}.${part}` } }, part };
+  /** How a source is stored. */
+  private stored(source: SlotSource): ExpertSpec {
+    if (source.expert !== undefined) return this.experts(source.model).slots[this.slotOf(source)];
+    const ffn = this.sources.layerOf(source.model)?.ffn;
+    const block = source.block === "shared" ? ffn?.kind === "moe" && ffn.shared : ffn?.kind === "dense" && ffn;
+    if (!block) throw bad(`${this.id} reads ${nameOf(source)}, which is no dense block there`);
+    if (block.gated !== this.ffn.gated || block.bias !== this.ffn.bias)
+      throw bad(`${this.id} reads ${nameOf(source)}, which has other matrices or biases than its experts`);
+    const [start, end] = source.neurons ?? [0, block.width];
+    if (!(start < end && end <= block.width))
+      throw bad(`${this.id} reads neurons ${start} to ${end} of ${nameOf(source)}, which has ${block.width}`);
+    return { form: "dense", width: end - start };
+  }
+
+  private slotOf({ expert, model }: SlotSource): number {
+    const { expertOf, slots } = this.experts(model);
+    const slot = expertOf[expert!];
+    if (!slots[slot]) throw bad(`${this.id} reads router output ${expert}, which has no stored expert`);
+    return slot;
+  }
+
+  private experts(model?: SourceName): MoeFfnSpec {
+    const ffn = this.sources.layerOf(model)?.ffn;
+    if (ffn?.kind === "moe") return ffn;
+    throw bad(`${this.id} reads experts of ${model ? `the model "${model}"` : "a layer"} that has none there`);
+  }
+
+  /** The same for what is the same. */
+  private key(source: SlotSource): string {
+    const { model = "", block, neurons = [] } = source;
+    return JSON.stringify([model, block ?? this.slotOf(source), ...neurons]);
   }
 
   private suffixes(slot: ExpertSpec): string[] {
-    return expertTensors("", slot, this.ffn, this.width).map(({ name }) => name.slice(1));
+    return expertTensors("", slot, this.ffn, this.sources.width).map(({ name }) => name.slice(1));
   }
+}
 
-  private stored(expert: number): number {
-    const slot = this.ffn.expertOf[expert];
-    if (!this.ffn.slots[slot])
-      throw new MoeError("no-expert", `plan: router output ${expert} has no stored expert. Take it out of the recipe.`);
-    return slot;
-  }
+function nameOf({ expert, block, model }: SlotSource): string {
+  return `${block ?? `expert ${expert}`}${model ? ` of the model "${model}"` : ""}`;
+}
+
+function bad(what: string): MoeError {
+  return new MoeError("bad-plan", `plan: ${what}; accepted are experts and dense blocks of equal shape. Correct it.`);
 }

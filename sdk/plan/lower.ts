@@ -5,8 +5,11 @@ import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
 import { Descriptions } from "./bench.js";
 import { RowBudget } from "./kept-rows.js";
 import { lowerExperts } from "./lower-slots.js";
+import { cutUnits } from "./lower-units.js";
+import { lowerWeights } from "./lower-weights.js";
 import { type Described, sizeOf } from "./make/maker.js";
-import type { LayerPlan, Plan } from "./plan.js";
+import { checkedLayer, patchedLayer } from "./patched-layer.js";
+import type { Plan, SourceName } from "./plan.js";
 import type { Made, WeightName } from "./recipe.js";
 import { isUntouched } from "./work.js";
 
@@ -23,7 +26,7 @@ export interface Lowered {
  *
  * @throws MoeError `bad-plan` when a weight of the planned model has no recipe, or one of another shape
  */
-export function lower(spec: ModelSpec, plan: Plan): Lowered {
+export function lower(spec: ModelSpec, plan: Plan, sources: Readonly<Record<SourceName, ModelSpec>> = {}): Lowered {
   const planned = structuredClone(spec);
   const made = new Map<WeightName, Made>();
   const budget = new RowBudget();
@@ -34,12 +37,14 @@ export function lower(spec: ModelSpec, plan: Plan): Lowered {
       const id = layerId(stack, index);
       const change = plan.layers[id];
       if (!change) return;
-      layers[index] = withoutBlocks(layer, change.drop);
-      if (layer.ffn?.kind === "moe" && layers[index].ffn) {
-        const { ffn, recipes } = lowerExperts(id, layer.ffn, change, spec.width, budget);
-        layers[index].ffn = ffn;
-        for (const [name, recipe] of recipes) made.set(name, recipe);
-      }
+      layers[index] = patchedLayer(id, layer, change);
+      const { ffn } = layers[index];
+      if (ffn?.kind !== "moe" || !change.slots && !change.expertOf && !change.router) return;
+      const layerOf = (model?: SourceName) => (model ? sources[model]?.[stack]?.layers[index] : layer);
+      const { recipes, ...lowered } = lowerExperts(id, ffn, change, { layerOf, width: spec.width, budget });
+      layers[index].ffn = lowered.ffn;
+      if (change.router?.spec) layers[index] = checkedLayer(id, layers[index]);
+      for (const [name, recipe] of recipes) made.set(name, recipe);
     });
     // the owner of T5's bias table may be gone: the first attention that is left takes it
     const heir = layers.findIndex((layer) => relativeBias(layer));
@@ -48,14 +53,18 @@ export function lower(spec: ModelSpec, plan: Plan): Lowered {
     const [from, to] = [owner, heir].map((layer) => `${layerId(stack, layer)}.attention.relativeBias`);
     made.set(to, { of: { make: "same", names: { "": from } }, part: "" });
   }
-  return { spec: planned, recipes: complete(spec, planned, made) };
-}
-
-function withoutBlocks(layer: LayerSpec, drop: LayerPlan["drop"]): LayerSpec {
-  if (drop === "layer") return { norm: layer.norm };
-  const left = { ...layer };
-  if (drop) delete left[drop];
-  return left;
+  const recipes = new Map(
+    expectedTensors(planned).map(
+      ({ name }): [WeightName, Made] => [name,
+        made.get(name) ?? { of: { make: "same", names: { "": name } }, part: "" }]
+    ),
+  );
+  const unread = [...made.keys()].find((name) => !recipes.has(name));
+  if (unread !== undefined) throw bad(`${unread} is made and is no weight of the planned model`);
+  if (plan.units) cutUnits(planned, plan.units, recipes);
+  if (plan.weights) lowerWeights(planned, plan.weights, recipes);
+  checkShapes(spec, planned, recipes, sources);
+  return { spec: planned, recipes };
 }
 
 /** T5's bias of a layer that has one */
@@ -63,27 +72,28 @@ function relativeBias({ attention }: LayerSpec): { own: boolean } | undefined {
   return attention?.kind === "softmax" ? attention.relative : undefined;
 }
 
-/** Every weight of the planned model: made, or the one of its name. */
-function complete(
+/** Every weight of the planned model is made, in its shape. */
+function checkShapes(
   spec: ModelSpec,
   planned: ModelSpec,
-  made: ReadonlyMap<WeightName, Made>,
-): ReadonlyMap<WeightName, Made> {
-  const source = describe(spec);
-  const descriptions = new Descriptions(() => source);
-  const recipes = new Map<WeightName, Made>();
+  recipes: ReadonlyMap<WeightName, Made>,
+  sources: Readonly<Record<SourceName, ModelSpec>>,
+): void {
+  const own = describe(spec);
+  const others = new Map(Object.entries(sources).map(([name, spec]) => [name, describe(spec)]));
+  const descriptions = new Descriptions(({ model }) => {
+    const source = model === undefined ? own : others.get(model);
+    if (!source) throw bad(`a recipe reads a model "${model}", which was not given`);
+    return source;
+  });
   for (const { name, shape } of expectedTensors(planned)) {
-    const recipe = made.get(name) ?? { of: { make: "same" as const, names: { "": name } }, part: "" };
-    recipes.set(name, recipe);
-    if (isUntouched(name, recipe) && !source.has(name))
+    const recipe = recipes.get(name)!;
+    if (isUntouched(name, recipe) && !own.has(name))
       throw bad(`${name} is a weight of the planned model, and nothing says what it is made from`);
     const { shape: found } = descriptions.info(recipe);
     if (found.join() !== shape.join())
       throw bad(`${name} is made with shape ${found.join(" x ")}, the planned model needs ${shape.join(" x ")}`);
   }
-  const unread = [...made.keys()].find((name) => !recipes.has(name));
-  if (unread !== undefined) throw bad(`${unread} is made and is no weight of the planned model`);
-  return recipes;
 }
 
 /** The weights that an architecture has, as float32 in memory. */

@@ -1,22 +1,56 @@
-import type { LayerId } from "../model/spec.js";
+import type { Patch } from "../model/patch.js";
+import type { RouterSpec } from "../model/router-spec.js";
+import type { LayerId, LayerSpec } from "../model/spec.js";
+import type { UnitName } from "../model/units.js";
+import type { WeightName } from "./recipe.js";
 
 /**
  * What is to be done to a model, per layer; plain JSON. A layer that is absent stays as it is.
  * One executor (`apply`) runs any plan and knows no paper.
  */
 export interface Plan {
-  version: 1;
+  /** 1: what older plans say, a part of what 2 can */
+  version: 1 | 2;
   /** fingerprint of the model that the plan is for */
   for: string;
+  /** further models whose weights are read, by the name that recipes use: the fingerprint of each */
+  sources?: Record<SourceName, string>;
   method: string;
   /** arXiv id or other stable reference */
   paper?: string;
   options: Record<string, unknown>;
   layers: Record<LayerId, LayerPlan>;
+  /** which units stay, in this order (`units`); every matrix that they run through is cut */
+  units?: Record<UnitName, { keep: number[] }>;
+  /**
+   * what weights of the planned model are made from: by name, or by a beginning of names that ends with "."
+   * ("layers.3.experts."); the longest counts
+   */
+  weights?: Record<WeightName, WeightPlan>;
 }
 
+/** Name of a further model that a plan reads. */
+export type SourceName = string;
+
+/** Blocks of a layer. */
+export type Block = "attention" | "cross" | "ffn";
+
+export interface WeightPlan {
+  /** a weighted sum; weights are 1 unless something else is said */
+  from: Term[];
+}
+
+/**
+ * A weight of this model or another, by its name there (absent: the same); the same number everywhere; or normally
+ * distributed ones of this deviation that follow from the weight's name.
+ */
+export type Term = { weight?: number; model?: SourceName; name?: WeightName } | { value: number } | { normal: number };
+
 export interface LayerPlan {
-  drop?: "layer" | "attention" | "ffn";
+  /** blocks that go; of version 1, "layer" is all of them */
+  drop?: Block[] | "layer" | "attention" | "ffn";
+  /** what else changes in the architecture of the layer: blocks that come, another kind of router */
+  spec?: Patch<LayerSpec>;
   /** what each remaining slot is made of; absent: the slots stay */
   slots?: SlotRecipe[];
   /** [E] slot of router output e, or -1 for none; absent: unchanged */
@@ -30,7 +64,7 @@ export interface SlotRecipe {
    * `expert` is a router output of the model that the plan is for; its stored slot is what is read, so a
    * plan for a model that is merged already needs no other numbering.
    */
-  from: { expert: number; weight: number }[];
+  from: SlotSource[];
   /**
    * Name of a set of tensors given to apply (`{ tensors: { fisher: source } }`), like the weights in names and
    * shapes. Every number of a source then counts in proportion to weight times that tensor, and is divided by their
@@ -56,6 +90,17 @@ export interface SlotRecipe {
 }
 
 /**
+ * An expert of this model, or of another one's layer of the same name; or the layer's dense block, the whole or some of
+ * its neurons: "ffn" where it has no experts, "shared" beside them.
+ */
+export type SlotSource =
+  & { weight: number; model?: SourceName }
+  & (
+    | { expert: number; block?: undefined; neurons?: undefined }
+    | { expert?: undefined; block: "ffn" | "shared"; neurons?: [start: number, end: number] }
+  );
+
+/**
  * `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those
  * of the largest norm
  */
@@ -72,28 +117,15 @@ export interface Alignment {
   permutations?: Record<number, number[]>;
 }
 
-export interface RouterPlan {
+/** The settings beside `spec` are those of version 1. */
+export interface RouterPlan extends Partial<Pick<RouterSpec, "maskBy" | "topK" | "skipBelow" | "merge" | "combine">> {
   /** router outputs that are never chosen (additive mask of -infinity before the choice) */
   mask?: number[];
   /**
-   * "released-product": masked logits are multiplied by -1e6, so that negative ones are chosen; for replaying the
-   * released code
-   */
-  maskBy?: "released-product";
-  topK?: number;
-  /**
-   * outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number
+   * outputs of the router that stay, in this order; the others are cut out of its matrix, and E becomes their number.
+   * One may stand there twice
    */
   rows?: number[];
-  /**
-   * skip a token's further choices whose gate is below this share of its first (dynamic skipping of arXiv:2402.14800)
-   */
-  skipBelow?: number;
-  /**
-   * route each sequence as a whole and add up the weights of its experts before running them (MEO, arXiv:2310.09832);
-   * not under a causal mask
-   */
-  merge?: "sequence";
-  /** run one evaluation with the summed gate when two choices fall into the same slot (exact, saves FLOPs) */
-  combine?: boolean;
+  /** what else changes */
+  spec?: Patch<RouterSpec>;
 }

@@ -16,16 +16,18 @@ export class PlannedWeights implements WeightSource {
   private readonly bench: Bench;
   private digest?: Promise<string>;
 
-  /** @param tensors further ones that recipes name */
+  /** @param tensors further ones that recipes name @param sources weights of further models */
   constructor(
     private readonly original: WeightSource,
     private readonly plan: Plan,
     recipes: Lowered["recipes"],
     private readonly tensors: Record<string, WeightSource> = {},
+    private readonly sources: Record<string, WeightSource> = {},
   ) {
     // what the original lacks, this one lacks, too
     this.recipes = new Map([...recipes].filter(([name, made]) => !isUntouched(name, made) || original.has(name)));
-    this.bench = new Bench(recipes.values(), ({ tensors: name }: Same) => (name ? tensors[name] : original));
+    this.bench = new Bench(recipes.values(),
+      ({ tensors: name, model }: Same) => name ? tensors[name] : model ? sources[model] : original);
   }
 
   names(): Iterable<string> {
@@ -78,7 +80,10 @@ export class PlannedWeights implements WeightSource {
       const hash = createHash("sha256").update(await this.original.fingerprint()).update(
         JSON.stringify(this.plan.layers),
       );
-      for (const [name, source] of Object.entries(this.tensors)) hash.update(name).update(await source.fingerprint());
+      const { units, weights } = this.plan;
+      if (units || weights) hash.update(JSON.stringify([units, weights]));
+      for (const [name, source] of [...Object.entries(this.tensors), ...Object.entries(this.sources)])
+        hash.update(name).update(await source.fingerprint());
       return hash.digest("hex");
     })());
   }
@@ -94,7 +99,7 @@ export class PlannedWeights implements WeightSource {
   /** The original's weight that this one is, where nothing has to be made or kept. */
   private stored(name: string): string | undefined {
     const { of, part } = this.recipe(name);
-    if (of.make !== "same" || of.tensors || this.bench.shared(of)) return undefined;
+    if (of.make !== "same" || of.tensors || of.model || this.bench.shared(of)) return undefined;
     return this.original.has(of.names[part]) ? of.names[part] : undefined;
   }
 

@@ -15,8 +15,9 @@ export type Recipe = Same | Take | Sum | Matched | Combine | Fill | Fit;
 export interface Same {
   make: "same";
   names: Readonly<Record<Part, WeightName>>;
-  /** further tensors given to apply, in place of the model */
+  /** further tensors given to apply, or a further model, in place of the model */
   tensors?: string;
+  model?: string;
 }
 
 /** These rows (axis 0) or columns (axis 1), in this order; parts that no axis is named for stay as they are. */

@@ -31,8 +31,11 @@ export async function timeApply(
   speeds: ApplySpeeds,
   { trialMs = 2000, ...options }: TimeApplyOptions = {},
 ): Promise<number> {
-  const source = describe(model.spec);
-  const works = worksOf(lower(model.spec, checkPlan(plan, model.spec)).recipes, () => source);
+  const models = { "": model, ...options.sources };
+  const specs = Object.fromEntries(Object.entries(models).map(([name, { spec }]) => [name, spec]));
+  const described = new Map(Object.entries(specs).map(([name, spec]) => [name, describe(spec)]));
+  const { recipes } = lower(model.spec, checkPlan(plan, model.spec, specs), specs);
+  const works = worksOf(recipes, ({ model = "" }) => described.get(model)!);
   const counted = works.map(({ work }) => timeOf(work, speeds));
   const sumOf = (slots: number[]) => slots.reduce((sum, at) => sum + counted[at], 0);
   const bySize = works.map((_, at) => at).sort((a, b) => counted[a] - counted[b]);

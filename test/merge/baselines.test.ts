@@ -89,7 +89,7 @@ test(
     // all neurons of all members in one place: their sum divided by the experts is F times their mean
     const [sum, mean] = [await down(byZip), await down(byMean)];
     const F =
-      (byZip.layers[layer].slots![0].zip as Record<number, number[]>)[byZip.layers[layer].slots![0].from[0].expert]
+      (byZip.layers[layer].slots![0].zip as Record<number, number[]>)[byZip.layers[layer].slots![0].from[0].expert!]
         .length;
     close(mean.map((value) => value * F), sum, 1e-4);
     await planWith(zipit, profile, { keep: 2, seed: 5, zipBy: "sum" as never }).then(() => assert.unreachable(),

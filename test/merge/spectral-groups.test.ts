@@ -59,8 +59,8 @@ test("m-smoe merges by them: as many groups as leaders, each led by its most use
     const shares = usage(profile.layers[id]);
     slots!.forEach(({ from }, group) => {
       const members = shares.flatMap((_, expert) => (expertOf![expert] === group ? [expert] : []));
-      assert.equal(from.map(({ expert }) => expert).sort((a, b) => a - b), members);
-      assert.is(shares[from[0].expert], Math.max(...members.map((expert) => shares[expert])));
+      assert.equal(from.map(({ expert }) => expert!).sort((a, b) => a - b), members);
+      assert.is(shares[from[0].expert!], Math.max(...members.map((expert) => shares[expert])));
     });
   }
   assert.not.equal(spectral.layers, leaders.layers);

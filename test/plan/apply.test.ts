@@ -222,7 +222,7 @@ test("elementwise weights: sum_i F_i W_i / sum_i F_i", async () => {
     await merged.weights.values(`${L}.experts.0.up`);
     return merged;
   });
-  const members = plan.layers[L].slots![0].from.map(({ expert }) => expert);
+  const members = plan.layers[L].slots![0].from.map(({ expert }) => expert!);
   const [weights, factors] = await Promise.all(
     [model.weights, fisher].map((source) => Promise.all(members.map((e) => source.values(`${L}.experts.${e}.up`)))),
   );

@@ -26,7 +26,7 @@ test("a plan comes back as it went in", () =>
   assert.equal(checkPlan(JSON.parse(JSON.stringify(good())), spec), good()));
 
 const bad: [string, unknown, RegExp][] = [["not an object", 3, /bad|plan/], ["another version", { ...good(),
-  version: 2 }, /version/], ["an unknown field", { ...good(), run: "rm" }, /run/], ["a layer that is not there", {
+  version: 3 }, /version/], ["an unknown field", { ...good(), run: "rm" }, /run/], ["a layer that is not there", {
   ...good(),
   layers: { "layers.7": {} },
 }, /layers\.7.*Did you mean "layers\.0"/], ["a slot that is not there", layer({ expertOf: [0, 1, 2, 0] }),
@@ -61,8 +61,9 @@ for (const [what, plan, message] of bad) {
   });
 }
 
-const handwritten: [unknown, string][] = [[{ ...good(), version: 2 }, "version is 2; accepted is 1."], [{ version: 1 },
-  "the whole has no \"for\"; accepted is one that has."], [layer({ routr: {} }),
+const handwritten: [unknown, string][] = [[{ ...good(), version: 3 }, "version is 3; accepted is 1, 2."], [{
+  version: 1,
+}, "the whole has no \"for\"; accepted is one that has."], [layer({ routr: {} }),
   "layers.layers.0 holds \"routr\". Did you mean \"router\"? Accepted: drop, slots, expertOf, router."], [
   layer({ router: { skipBelow: "0.5" } }),
   "layers.layers.0.router.skipBelow is \"0.5\"; accepted is a number.",

@@ -46,7 +46,7 @@ test("m-smoe takes the permutations to the expert that its groups are aligned to
   } };
   const permutations = async (alignTo: "first" | "leader" | "lowest") =>
     (await planWith(mSmoe, turned, { keep: 2, ratio: "uniform", align: "activations", alignTo })).layers["layers.0"]
-      .slots!.map(({ from, align }) => from.map(({ expert }) => align!.permutations![expert][0]));
+      .slots!.map(({ from, align }) => from.map(({ expert }) => align!.permutations![expert!][0]));
   assert.equal(await permutations("first"), [[3, 1], [2, 0]]);
   assert.equal(await permutations("leader"), [[33, 31], [22, 20]]);
   assert.equal(await permutations("lowest"), [[13, 11], [2, 0]]);

@@ -28,7 +28,7 @@ export async function measurements(profiled: StudyState, seed: number) {
     for (const [name, { method, ...options }] of Object.entries(merges)) {
       const { model, plan } = await changeStage(profiled, { method, ...options, keep, seed }, undefined);
       const leaders = Object.fromEntries(
-        Object.entries(plan!.layers).map(([layer, { slots }]) => [layer, slots!.map(({ from }) => from[0].expert)]),
+        Object.entries(plan!.layers).map(([layer, { slots }]) => [layer, slots!.map(({ from }) => from[0].expert!)]),
       );
       stableRankChanges[`${name} ${keep}`] = stableRankChange(before, await stableRanks(model.spec, model.weights),
         leaders);

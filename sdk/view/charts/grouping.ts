@@ -122,7 +122,7 @@ function layerGroups(plan: Plan, profile?: Profile): LayerGroups[] {
 
 function leaders({ slots, expertOf, router }: LayerPlan, count = 0): number[] {
   const experts = expertOf?.length
-    ?? Math.max(count, ...(slots ?? []).flatMap(({ from }) => from.map(({ expert }) => expert + 1)),
+    ?? Math.max(count, ...(slots ?? []).flatMap(({ from }) => from.map(({ expert = -1 }) => expert + 1)),
       ...(router?.mask ?? []).map((expert) => expert + 1));
   const masked = new Set(router?.mask);
   return Array.from({ length: experts }, (_, expert) => {
