@@ -9,6 +9,7 @@ import type { Plan } from "../plan/plan.js";
 import type { MergeableObserver } from "../profile/observer.js";
 import { checkProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
+import { starvedWarning } from "../profile/starved-experts.js";
 import type { Statistic } from "../profile/statistic.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
@@ -45,12 +46,15 @@ export async function planStage(given: StudyState, options: ChangeOptions, kind?
   const { method, own, read } = checkChange(options, kind);
   const study = await measuredAgain(given, options, kind);
   const { profile: first, tensors } = await withStatistics(study, statisticsFor(method, own), signal);
-  const second = await withObservers(study, first, method.observers?.(first, read, study.model) ?? [], signal);
+  const seen = method.observers?.(first, read, study.model) ?? [];
+  const second = await withObservers(study, first, seen, signal);
   const profile = method.measure
     ? added(second, await method.measure(second, read, { spec: study.model.spec, sweep: sweepChanged(study, signal) }))
     : second;
   const plan = await planWith(method, profile, own);
+  const warning = starvedWarning(profile, [...statisticsFor(method, own), ...seen.map(({ name }) => name)]);
   return { ...study, profile, tensors, plan, evaluation: undefined,
+    warnings: [...new Set([...(study.warnings ?? []), ...(warning ? [warning] : [])])],
     steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, ...took() }] };
 }
 

@@ -56,7 +56,7 @@ export async function profileStage(
   const tensors = before ? {} : await measureTensors(model, calibration, statistics, signal);
   const profile = before ?? await measure(model, calibration, statistics, signal, tensors, state);
   const { id } = calibration;
-  const warning = starvedWarning(profile);
+  const warning = starvedWarning(profile, statistics);
   return { ...study, profile, calibration, tensors, plan: undefined,
     warnings: [...(study.opened.notes ?? []), ...(warning ? [warning] : [])],
     steps: [...study.steps, { stage: "profile",

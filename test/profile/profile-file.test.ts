@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProfile, loadProfile, saveProfile } from "../../sdk/profile/profile-file.js";
-import { starvedExperts } from "../../sdk/profile/starved-experts.js";
+import { starvedExperts, starvedWarning } from "../../sdk/profile/starved-experts.js";
 import { nanoMoe, nanoProfile } from "../support/nano-moe.js";
 
 const test = suite("profile files");
@@ -61,6 +61,12 @@ test("starved experts are listed", async () => {
   const profile = await nanoProfile(nanoMoe(), 1, () => ({ counts: [100, 7, 0, 8] }));
   assert.equal(starvedExperts(profile).filter(({ layer }) => layer === "layers.0"), [{ layer: "layers.0", expert: 1,
     tokens: 7 }, { layer: "layers.0", expert: 2, tokens: 0 }]);
+  const few = { ...profile, layers: { "layers.0": profile.layers["layers.0"] } };
+  for (const exact of [["usage", "routerLogits", "coactivation", "gateMass"], ["meanOutput", "similarity.output"], []])
+    assert.is(starvedWarning(few, exact), undefined);
+  assert.is(starvedWarning(few, ["usage", "saliency"]),
+    "profile: 2 of 4 experts saw fewer than 8 tokens (layers.0: 2), too few for saliency. "
+      + "Profile more { items } if that is not how the data is.");
 });
 
 test.run();

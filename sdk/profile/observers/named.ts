@@ -37,6 +37,14 @@ const observers: Record<string, () => MergeableObserver> = {
   "similarity.feature-correlation.max": () => featureCorrelationObserver("max"),
 };
 
+/** Whether a statistic is measured over the tokens of single experts, so that an expert without tokens has none. */
+export function overRoutedTokens(name: string): boolean {
+  return /^(routedMeanOutput|meanInput|meanAbsInput|channelNorms|saliency|gradients|fisher.*|sensitivity|zip\..*)$/
+    .test(name)
+    || /^(activationMatching|rowImportance|groupNeurons)/.test(name)
+    || /^similarity\.(output\.routed|feature-correlation\..*|mse|.*gradient)$/.test(name);
+}
+
 /** Names that `observerNamed` accepts. */
 export const observerNames: readonly string[] = Object.keys(observers);
 
