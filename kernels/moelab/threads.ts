@@ -57,7 +57,7 @@ export type ToRunner =
   | { type: "run"; request: RunRequest }
   | { type: "evaluate"; key: number; compiled: CompiledCell }
   | { type: "prefetch"; specifier: string }
-  | { type: "interrupt" }
+  | { type: "interrupt"; upTo: number }
   | { type: "input"; key: number; value: string }
   | { type: "comm"; kind: "open" | "msg" | "close"; content: Record<string, any> }
   | { type: "exit" };

@@ -64,7 +64,7 @@ export class Runner {
     if (message.type === "run") this.run(message.request);
     else if (message.type === "evaluate") this.evaluate(message.key, message.compiled);
     else if (message.type === "prefetch") this.modules.import(message.specifier).catch(() => {}); // told when the cell runs
-    else if (message.type === "interrupt") this.interrupt();
+    else if (message.type === "interrupt") this.interrupt(message.upTo);
     else if (message.type === "input") this.host.answerInput(message.key, message.value);
     else if (message.type === "comm") this.host.receiveComm(message.kind, message.content);
   }
@@ -180,9 +180,10 @@ export class Runner {
     this.finish(cell, { status: "error", ...errorReport(error) });
   }
 
-  private interrupt(): void {
+  /** @param upTo key of the last cell that is meant; a later one has begun since */
+  private interrupt(upTo = Infinity): void {
     resetContext()?.interrupt();
-    const { cell } = this.running ?? {};
+    const cell = this.running && this.running.cell.key <= upTo ? this.running.cell : undefined;
     if (cell) runAs(cell, () => cell.interrupt());
     if (cell) this.finish(cell, { status: "error", ...errorReport(new KernelInterrupt()) });
     // answered when what the interrupt has set going is done: a `finally` of the cell may loop in its turn

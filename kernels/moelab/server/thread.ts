@@ -73,14 +73,17 @@ const executions = new Executions({
 const native = new NativeStreams({ terminal, readers }, () => executions.latest,
   (key, name, text) => stream(key, name, text));
 const children = new Children();
+/** key of the latest cell when the stop button was pressed: one that began since is not meant */
+let stopping = -1;
 const stopper = new Stopper({
   inCell: () => Atomics.load(cellRuns, 0) === 1,
   ask() {
     Atomics.store(cellRuns, 1, 1);
-    toRunner({ type: "interrupt" });
+    toRunner({ type: "interrupt", upTo: stopping });
   },
   signal(signal, options) {
-    if (executions.runningKey !== undefined) children.signal(executions.runningKey, signal, options);
+    if (executions.runningKey !== undefined && executions.runningKey <= stopping)
+      children.signal(executions.runningKey, signal, options);
   },
   notice() {
     const parent = executions.runningHeader;
@@ -130,6 +133,7 @@ const answers = new Map<string, (content: Message["content"]) => Answer>(Object.
       data: found ? { "text/plain": found.plain, "text/markdown": found.markdown } : {}, metadata: {} };
   },
   interrupt_request() {
+    stopping = executions.latest;
     stopper.stop();
     executions.interrupt();
     return { status: "ok" };
