@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { Saved } from "./checkpoint/save-model.js";
 import type { Kind, Method } from "./method/method.js";
 import type { OptionsOf } from "./method/options.js";
@@ -19,6 +20,7 @@ import { type StudyState } from "./stages/study-state.js";
 import { Study } from "./stages/study.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import { upcycleStage, type UpcycleStageOptions } from "./stages/upcycle.js";
+import { DISPLAY, type MimeBundle } from "./view/displayable.js";
 
 /** A method of a verb by its name, or one of your own. */
 export type Named<K extends Kind> = keyof MethodsOf<K> | (string & {}) | Method;
@@ -107,14 +109,29 @@ export interface Evaluated extends PromiseLike<Study> {
 class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Evaluated {
   private state?: Promise<StudyState>;
 
-  constructor(private readonly run: () => Promise<StudyState>) {}
+  /** @param calls as they are written: what the chain would do */
+  constructor(
+    private readonly run: () => Promise<StudyState>,
+    private readonly calls: string[],
+    private readonly checks: (() => void)[] = [],
+  ) {}
+
+  /** A chain that nobody awaited: its options are checked, and what it would do is said. */
+  [DISPLAY](): MimeBundle {
+    for (const check of this.checks) check();
+    return { data: { "text/plain": this[inspect.custom]() } };
+  }
+  [inspect.custom](): string {
+    return `${this.calls.join("\n  .")}\n(${this.state ? "this chain runs" : "nothing has run"}: await runs it and `
+      + "gives a Study)";
+  }
 
   profile(options?: ProfileOptions) {
-    return this.next((study) => profileStage(study, options));
+    return this.next(["profile", options], (study) => profileStage(study, options));
   }
   // what these five take is what the interfaces say
   plan(options: never) {
-    return this.next((study) => planStage(study, options), () => checkChange(options));
+    return this.next(["plan", options], (study) => planStage(study, options), () => checkChange(options));
   }
   merge(options: never) {
     return this.change(options, "merge");
@@ -129,19 +146,19 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
     return this.change(options, "route");
   }
   apply(plan?: Plan, options?: MemoryOptions) {
-    return this.next((study) => applyStage(study, plan, options));
+    return this.next(["apply", options], (study) => applyStage(study, plan, options));
   }
   upcycle(options: UpcycleStageOptions) {
-    return this.next((study) => upcycleStage(study, options));
+    return this.next(["upcycle", options], (study) => upcycleStage(study, options));
   }
   train(options?: TrainStageOptions) {
-    return this.next((study) => trainStage(study, options));
+    return this.next(["train", options], (study) => trainStage(study, options));
   }
   distill(options?: DistillOptions) {
-    return this.next((study) => distillStage(study, options));
+    return this.next(["distill", options], (study) => distillStage(study, options));
   }
   evaluate(options?: EvaluateOptions) {
-    return this.next((study) => evaluateStage(study, options));
+    return this.next(["evaluate", options], (study) => evaluateStage(study, options));
   }
   async forecast() {
     return forecastStage(await this.settled());
@@ -165,20 +182,29 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
 
   private change(options: ChangeOptions, kind: Kind): Chain {
-    return this.next((study) => changeStage(study, options, kind), () => checkChange(options, kind));
+    return this.next([kind, options], (study) => changeStage(study, options, kind), () => checkChange(options, kind));
   }
 
   /** @param check what can be seen to be wrong before any stage of the chain has run */
-  private next(stage: (study: StudyState) => Promise<StudyState>, check?: () => void): Chain {
+  private next(
+    [name, options]: [name: string, options: unknown],
+    stage: (study: StudyState) => Promise<StudyState>,
+    check?: () => void,
+  ): Chain {
     return new Chain(async () => {
       check?.();
       return stage(await this.settled());
-    });
+    }, [...this.calls, called(name, options)], check ? [...this.checks, check] : this.checks);
   }
 
   private settled(): Promise<StudyState> {
     return (this.state ??= this.run());
   }
+}
+
+function called(name: string, ...args: unknown[]): string {
+  const given = args.filter((arg) => arg !== undefined).map((arg) => inspect(arg, { depth: 1, breakLength: Infinity }));
+  return `${name}(${given.join(", ")})`;
 }
 
 /**
@@ -189,7 +215,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
  * const study = await load("nano-switch").profile().merge({ method: "m-smoe", keep: 0.25 }).evaluate();
  */
 export function load(ref: string, options?: LoadOptions): Loaded {
-  return new Chain(() => loadStage(ref, options));
+  return new Chain(() => loadStage(ref, options), [called("load", ref, options)]);
 }
 
 /**
@@ -200,7 +226,7 @@ export function load(ref: string, options?: LoadOptions): Loaded {
  * corpus: "moby-dick", steps: 200 });
  */
 export function create(architecture: Record<string, unknown> | ModelSpec, options?: CreateOptions): Loaded {
-  return new Chain(() => createStage(architecture, options));
+  return new Chain(() => createStage(architecture, options), [called("create", architecture, options)]);
 }
 
 /**
@@ -208,5 +234,5 @@ export function create(architecture: Record<string, unknown> | ModelSpec, option
  * `.profile()` after a change.
  */
 export function from(study: Study): Loaded & Planned & Changed {
-  return new Chain(async () => study.state);
+  return new Chain(async () => study.state, ["from(study)"]);
 }

@@ -79,6 +79,17 @@ test("a rejection that nobody waits for stands in the output of its cell before 
   assert.is(status, "ok");
 });
 
+test("a chain without await says what it would do, and its options are checked", async () => {
+  const load = "moe.load('nano-switch-pron').profile()";
+  await session.run("import { moe } from 'moelab';");
+  assert.is((await session.run(`${load}.merge({ method: 'm-smoe', keep: 0.25 })`)).value,
+    "load('nano-switch-pron')\n  .profile()\n  .merge({ method: 'm-smoe', keep: 0.25 })\n"
+      + "(nothing has run: await runs it and gives a Study)");
+  const wrong = await session.run(`${load}.merge({ method: 'm-smo' as 'm-smoe', keep: 0.25 }).evaluate()`);
+  assert.equal([wrong.status, wrong.content.ename], ["error", "MoeError"]);
+  assert.match(wrong.content.evalue, /m-smo/);
+});
+
 test("warnings stand in the output of the cell that caused them", async () => {
   const wait = "await new Promise((r) => setTimeout(r, 20));";
   const warned = async (code: string) => (await session.run(`${code}; ${wait}`)).stderr;
