@@ -26,22 +26,4 @@ test("every version is pinned", () => {
     assert.match(String(version), /^\d/, name);
 });
 
-test("the README's blocks run", () => {
-  const blocks = [...readFileSync(packageFile("README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) =>
-    code
-  );
-  assert.ok(blocks.length > 0);
-  for (const code of blocks) {
-    const quick = code.replaceAll("out/merged", `out/readme-${process.pid}`);
-    const output = execFileSync(process.execPath, ["--input-type=module", "-e",
-      `${quick.replace(/^study .*$/m, "console.log(study);")}; await (await `
-      + `import("node:fs/promises")).rm("out/readme-${process.pid}", { recursive: true });`], {
-      cwd: packageFile("."),
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    assert.match(output, "exact match");
-  }
-});
-
 test.run();

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomInt, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -50,7 +50,7 @@ export async function lockFolder(folder: string, verb: string): Promise<() => Pr
       }
       await rm(own, { force: true });
       if (Date.now() > until) throw beingWritten(verb, path, other || "others");
-      await pause(10 + 60 * Math.random());
+      await pause(randomInt(10, 70)); // so that two do not keep step
     }
   } catch (error) {
     held.delete(path);

@@ -72,7 +72,7 @@ async function collect(opened: Opened, part: Part, options: DataOptions & { item
 
 /** Every token is predicted; an answer begins after a question, which is not. */
 function isText(batches: readonly TaskBatch[]): boolean {
-  return batches.every(({ decoderIds, labels }) => !decoderIds && labels.every(([first]) => first >= 0));
+  return batches.every(({ decoderIds, labels }) => !decoderIds && labels?.every(([first]) => first >= 0) === true);
 }
 
 function hasTokenizer({ folder }: Opened): boolean {

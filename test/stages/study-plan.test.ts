@@ -53,7 +53,7 @@ test("hostile files are refused by what is wrong with them", async () => {
   const deep = `{"version":1,"for":"f","method":"m","options":{},"layers":${"[".repeat(200_000)}${
     "]".repeat(200_000)
   }}`;
-  const texts = ["", "{", "null", "[]", "7", JSON.stringify({ ...good, version: 2 }),
+  const texts = ["", "{", "null", "[]", "7", JSON.stringify({ ...good, version: 3 }),
     JSON.stringify({ ...good, more: 1 }),
     JSON.stringify({ ...good, layers: { "layers.0": { slots: [{ from: [] }] } } }),
     JSON.stringify({ ...good, layers: { "layers.0": { slots: [{ from: [{ expert: -1, weight: 1 }] }] } } }),

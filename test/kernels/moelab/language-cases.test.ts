@@ -160,10 +160,9 @@ cases("what is not TypeScript is refused where it is wrong", [["await 5 +",
   "!SyntaxError: 1:10 - Expression expected."], ["/* open", "!'*/' expected"], ["`open ${1", "!'}' expected"], [
   "if (true) {",
   "!'}' expected",
-], ["const u = \"open", "!Unterminated string literal"], ["%%html\n<b>x</b>", "!SyntaxError: 1:1"], [
-  "<!-- html comment\n5",
-  "!SyntaxError",
-], ["return 5", "!'return' statement can only be used within a function"], ["with ({ a: 1 }) { a }",
+], ["const u = \"open", "!Unterminated string literal"], ["%%html\n<b>x</b>",
+  "!SyntaxError: cell: %%html is of IPython"], ["<!-- html comment\n5", "!SyntaxError"], ["return 5",
+  "!'return' statement can only be used within a function"], ["with ({ a: 1 }) { a }",
   "!'with' statements are not allowed"], ["if (true) function declared() {}",
   "!In strict mode code, functions can only be declared"], ["const wide = '😀😀'; const bad: number = wide",
   "!1:28 - Type 'string'"], ["new DisposableStack2()", "!Cannot find name"], [

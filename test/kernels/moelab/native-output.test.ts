@@ -85,7 +85,7 @@ test("what is written shortly before the kernel dies is in its terminal", async 
       cells: [{ cell_type: "code", id: "one", metadata: {}, outputs: [], execution_count: null, source: code }] }));
   const words = () => {
     const { status, stderr } = spawnSync(process.execPath, [join(packageFolder(), "dist/cli.js"), "run", file, "--out",
-      session.folder], { encoding: "utf8" });
+      join(session.folder, "out")], { encoding: "utf8" });
     assert.is(status, 1);
     return /^last words$/m.test(stderr);
   };
