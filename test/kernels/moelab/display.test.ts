@@ -90,6 +90,12 @@ test("a chain without await says what it would do, and its options are checked",
   assert.match(wrong.content.evalue, /m-smo/);
 });
 
+test("a kernel's first import brings no warning of its own", async () => {
+  const fresh = await Session.start();
+  assert.is((await fresh.run("import { sep } from 'node:path'; sep")).stderr, "");
+  await fresh.stop();
+});
+
 test("warnings stand in the output of the cell that caused them", async () => {
   const wait = "await new Promise((r) => setTimeout(r, 20));";
   const warned = async (code: string) => (await session.run(`${code}; ${wait}`)).stderr;
