@@ -104,7 +104,7 @@ function isError({ category, code, file }: ts.Diagnostic): boolean {
   return category === ts.DiagnosticCategory.Error && !ACCEPTED.has(code) && file !== undefined;
 }
 
-/** A line of IPython's is named as such; to TypeScript it is a heap of odd errors, or (`!ls`) a name that is not there. */
+/** Names a line of IPython's as such; to TypeScript it is a heap of odd errors, or (`!ls`) an unknown name. */
 function magicReport(code: string, problems: readonly ts.Diagnostic[], line = /^/): ErrorReport | undefined {
   for (const { start = 0 } of problems) {
     const [before, after] = [code.slice(0, start), code.slice(start)];

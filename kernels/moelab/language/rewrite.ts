@@ -68,7 +68,8 @@ class CellRewriter {
       if (ts.isModuleDeclaration(statement) && !isInstantiated(statement)) return [];
       return [this.withoutExport(this.visit(statement) as ts.Statement), this.publish(statement.name)];
     }
-    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) return []; // `export default` of something without a name
+    // `export default` of something without a name
+    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) return [];
     return [this.visit(statement) as ts.Statement].flat();
   }
 

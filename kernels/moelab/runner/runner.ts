@@ -63,7 +63,7 @@ export class Runner {
   receive(message: ToRunner): void {
     if (message.type === "run") this.run(message.request);
     else if (message.type === "evaluate") this.evaluate(message.key, message.compiled);
-    else if (message.type === "prefetch") this.modules.import(message.specifier).catch(() => {}); // told when the cell runs
+    else if (message.type === "prefetch") this.modules.import(message.specifier).catch(() => {}); // the cell tells
     else if (message.type === "interrupt") this.interrupt(message.upTo);
     else if (message.type === "input") this.host.answerInput(message.key, message.value);
     else if (message.type === "comm") this.host.receiveComm(message.kind, message.content);

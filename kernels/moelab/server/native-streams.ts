@@ -44,7 +44,8 @@ export class NativeStreams {
   }
 
   private write(index: number, data: Buffer): void {
-    if (index === 1) tellTerminal(this.taken.terminal, data); // Node's last words, when it runs out of memory, are of use there too
+    // Node's last words, when it runs out of memory, are of use there too
+    if (index === 1) tellTerminal(this.taken.terminal, data);
     const key = this.latest();
     if (this.capped.key !== key)
       this.capped = { key, finished: false,
