@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { DISPLAY, type Displayable, type MimeBundle } from "./displayable.js";
+import { DISPLAY, type MimeBundle } from "./displayable.js";
 
 /** Methods by which objects of other libraries draw themselves. */
 const REPR: Record<string, string> = {
@@ -42,9 +42,4 @@ export function asBundle(made: object): MimeBundle {
     ? [made.data, (made as MimeBundle).metadata]
     : [made, undefined];
   return { data: { ...data }, ...(metadata ? { metadata } : {}) };
-}
-
-export function isDisplayable(value: unknown): value is Displayable {
-  return value !== null && (typeof value === "object" || typeof value === "function")
-    && typeof (value as Partial<Displayable>)[DISPLAY] === "function";
 }

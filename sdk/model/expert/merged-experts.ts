@@ -31,7 +31,7 @@ export function routeSequences(x: Tensor, spec: MoeFfnSpec, weights: LayerWeight
 
 /**
  * Runs every sequence through one expert, made for it from the chosen ones: `W = sum_i g_i W_i / sum_i g_i`, its output
- * times the sum of the gates. Exact for linear experts (`mergedLinear`); with an activation between two matrices it is
+ * times the sum of the gates. Exact for linear experts; with an activation between two matrices it is
  * another function of about one expert's cost.
  *
  * @param place int32 [N, K] places in the bank, the same for all tokens of a sequence, -1 for padding
