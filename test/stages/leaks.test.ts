@@ -56,7 +56,8 @@ test("the whole chain twenty times in one process stays within 5 % of the memory
   let early = used();
   for (let round = 1; round <= 20; round++) {
     await run("the whole chain");
-    if (round === 5) early = used();
+    // a system that takes unused pages back makes the resident memory of one moment too small: the most of five counts
+    if (round <= 5) early = { ...used(), rss: Math.max(early.rss, used().rss) };
   }
   const late = used();
   assert.is(late.tensors, early.tensors);
