@@ -1,6 +1,6 @@
 import { MoeError } from "../errors.js";
 import type { AttentionSpec } from "../model/attention-spec.js";
-import type { ModelSpec, MoeFfnSpec } from "../model/spec.js";
+import { isFree, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
 
 /** Ten times the experts of all layers of the largest published models together. */
 const MAX_SLOTS = 1_000_000;
@@ -28,7 +28,10 @@ export function checkSpec(spec: ModelSpec): void {
   check("layers", spec.decoder?.layers?.length);
   for (const { attention, ffn, norm } of layers) {
     if (attention) checkAttention(attention, spec, check);
-    if (ffn) check("the width of a feed-forward block", ffn.kind === "dense" ? ffn.width : ffn.slots[0].width);
+    if (ffn)
+      check("the width of a feed-forward block", ffn.kind === "dense" ? ffn.width : ffn.slots.find((slot) =>
+        !isFree(slot)
+      )?.width ?? 1);
     if (ffn?.kind === "moe") checkRouter(ffn, spec);
     if (!(typeof norm?.eps === "number" && norm.eps >= 0 && norm.eps < Infinity))
       throw badConfig(spec, `eps of a norm is ${shown(norm?.eps)}`, "a number from 0");

@@ -44,6 +44,9 @@ function nameOf({ name }: Layout, { layer, expert }: Numbered): string {
   return name.replace("{l}", layer).replace("{e}", expert);
 }
 
+/** Weights that changed models have and that no family needs to name: of constant experts, of routers. */
+const OWN = /\.experts\.\{e\}\.(value|blend)$|\.router\.(mix)$/;
+
 const layoutsByFamily = new WeakMap<Family, Map<string, Layout[]>>();
 
 /** The layouts of all weights whose names differ by numbers alone, with {l} and {e} in their names. */
@@ -59,6 +62,7 @@ function makeLayouts(pattern: string, family: Family): Layout[] {
   const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
   const whole = pattern.slice(0, pattern.length - factor.length);
   if (family.storesSpec) return [{ name: pattern }];
+  if (OWN.test(pattern) && !(pattern in family.names)) return [{ name: `moelab.${pattern}` }];
   const found = family.names[whole] ?? biasOf(whole, family);
   const named = (found === undefined ? [] : [found].flat()).map(
     (entry): Layout => (typeof entry === "string" ? { name: entry } : entry)

@@ -28,6 +28,12 @@ export function plainExperts({ spec, weights }: SpecAndWeights, shared: "copy" |
     for (const name of ["router", "router.bias", "router.choiceBias"]) {
       if (weights.has(`${id}.${name}`)) changed.set(`${id}.${name}`, { rows: open, from: `${id}.${name}` });
     }
+    const own = open.find((output) => ["copy", "constant"].includes(ffn.slots[ffn.expertOf[output]]?.form));
+    if (own !== undefined)
+      throw notExportable(
+        `output ${own} of the router of ${id} leads to an expert of form "${ffn.slots[ffn.expertOf[own]].form}"`,
+        "Save with { layout: \"moelab\" }",
+      );
     const width = Math.max(...ffn.slots.map((slot) => slot.width));
     open.forEach((output, index) => {
       for (const { name, shape } of expertTensors("", { form: "dense", width }, ffn, spec.width)) {

@@ -2,7 +2,7 @@ import { attentionTensors } from "./attention/tensors.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
-import { layerId } from "./spec.js";
+import { isFree, layerId } from "./spec.js";
 
 /**
  * Every weight that a spec needs, by canonical name, in running order. Loading, saving, creating and counting
@@ -105,7 +105,11 @@ function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
 
 /** The weights of one stored expert in its form. */
 export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, D: number): ExpectedTensor[] {
-  if (slot.form === "zero") return [];
+  if (isFree(slot)) {
+    if (slot.form !== "constant") return [];
+    return [{ name: `${name}.value`, shape: [D], start: 0 },
+      ...(slot.blend ? [{ name: `${name}.blend`, shape: [2, D] }] : [])];
+  }
   const plain = dense(name, { width: slot.width, gated: spec.gated, bias: spec.bias }, D);
   if (slot.form === "dense") return plain;
   return plain.flatMap(({ name: part, shape, start }) => {

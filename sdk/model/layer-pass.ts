@@ -75,11 +75,11 @@ async function expertsInGroups(
     budget.use(budget.groupBytes);
     return at < groups.length ? readBank(source, path, ffn, groups[at], D) : new Map<string, Tensor>();
   };
-  const loaded = experts ? new LoadedExperts(source, path, ffn, D, budget) : undefined;
+  const weights = await readPlain(source, path, layer, D);
+  const loaded = experts ? new LoadedExperts({ source, path, ffn, D, budget, plain: weights }) : undefined;
   const options: LayerPassOptions = { sites,
     onSite: onSite
       && ((record, batch) => onSite(record.site === "moe" ? { ...record, experts: loaded } : record, batch)) };
-  const weights = await readPlain(source, path, layer, D);
   let next: Promise<LayerWeights> | undefined;
   try {
     const routed: { y: Held; choice: Held; gates: Held; sum: Held }[] = [];

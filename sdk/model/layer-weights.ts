@@ -3,7 +3,7 @@ import { fillTensor } from "../tensor/filling.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
 import { readRemainder, withWholeRemainder } from "./form/low-rank-sparse.js";
 import { putNumbers, putWeight, readWeight } from "./read-weight.js";
-import type { ExpertSpec, LayerSpec, MoeFfnSpec } from "./spec.js";
+import { type ExpertSpec, isFree, type LayerSpec, type MoeFfnSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
 /**
@@ -22,11 +22,11 @@ export interface Bank {
   slots: number[];
 }
 
-/** The stored experts of a layer, grouped by form and size; experts of form "zero" are in no bank. */
+/** The stored experts of a layer, grouped by form and size; free experts are in no bank. */
 export function banksOf(ffn: MoeFfnSpec): Bank[] {
   const banks = new Map<string, Bank>();
   ffn.slots.forEach((slot, index) => {
-    if (slot.form === "zero") return;
+    if (isFree(slot)) return;
     const kind = `${slot.form} ${slot.width} ${slot.form === "low-rank-sparse" ? slot.rank : ""}`;
     const bank = banks.get(kind) ?? { key: `bank.${banks.size}`, form: slot.form, slots: [] };
     bank.slots.push(index);
@@ -62,7 +62,9 @@ export function layoutOf(
 }
 
 function plainLayout(layer: LayerSpec, D: number) {
-  return layerTensors(layer, D).filter(({ name }) => !name.startsWith("experts.")).map(({ name, shape }) => ({
+  const banked = new Set(layer.ffn?.kind === "moe" ? banksOf(layer.ffn).flatMap(({ slots }) => slots) : []);
+  const inBank = (name: string) => name.startsWith("experts.") && banked.has(Number(name.split(".")[1]));
+  return layerTensors(layer, D).filter(({ name }) => !inBank(name)).map(({ name, shape }) => ({
     key: name,
     from: [name],
     shape,

@@ -113,7 +113,8 @@ const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: co
 
 const expert = kinds<ExpertSpec>("form", v.strictObject({ form: v.literal("dense"), width: count }),
   v.strictObject({ form: v.literal("low-rank-sparse"), width: count, rank: whole, rows: v.record(v.string(), whole) }),
-  v.strictObject({ form: v.literal("zero"), width: whole }));
+  v.strictObject({ form: v.picklist(["zero", "copy"]), width: whole }),
+  v.strictObject({ form: v.literal("constant"), width: whole, blend: maybe(flag) }));
 
 const moe: Schema<MoeFfnSpec> = object({
   kind: v.literal("moe"),

@@ -14,6 +14,7 @@ import type { RouterSpec } from "./router-spec.js";
  *   {stack}layers.{l}.ffn.{gate|up|down}
  * {stack}layers.{l}.router, .router.choiceBias, {stack}layers.{l}.experts.{slot}.{gate|up|down},
  * {stack}layers.{l}.expertsBias
+ * {stack}layers.{l}.experts.{slot}.{value|blend} of constant experts
  *   {stack}layers.{l}.shared.{gate|up|down}, .sharedGate
  * Matrices are [out, in], as PyTorch stores them; a bias has the suffix `.bias`.
  */
@@ -121,12 +122,25 @@ export interface MoeFfnSpec {
   clamp?: number;
 }
 
-/** How one expert is stored. `width` is F. New forms are one file each in model/expert/. */
+/** How one expert is stored. `width` is F. */
 export type ExpertSpec =
   | { form: "dense"; width: number }
   | { form: "low-rank-sparse"; width: number; rank: number; /** kept rows of the sparse remainder, per matrix */
     rows: Record<string, number> }
-  | { form: "zero"; width: number };
+  | FreeExpertSpec;
+
+/**
+ * An expert without hidden neurons: "zero" gives nothing, "copy" its input x, "constant" a vector v, which is stored as
+ * `experts.{slot}.value`; with `blend` a1 x + a2 v, where a = softmax(`experts.{slot}.blend` [2, D] x) (MoE++,
+ * arXiv:2410.07348, equation 5). `width` counts for nothing.
+ */
+export type FreeExpertSpec = { form: "zero" | "copy"; width: number } | { form: "constant"; width: number;
+  blend?: boolean };
+
+/** Whether an expert has no hidden neurons and so costs next to nothing. */
+export function isFree(slot: ExpertSpec): slot is FreeExpertSpec {
+  return slot.form === "zero" || slot.form === "copy" || slot.form === "constant";
+}
 
 /** Canonical path of a layer, e.g. "encoder.layers.2" or "layers.0"; the key of profiles and plans. */
 export type LayerId = string;

@@ -109,7 +109,8 @@ function expertGroup(
 }
 
 function isAlike(slot: ExpertSpec, other: ExpertSpec): boolean {
-  return slot.form === other.form && slot.form !== "low-rank-sparse" && slot.width === other.width;
+  return slot.form === other.form && slot.form !== "low-rank-sparse" && slot.form !== "constant"
+    && slot.width === other.width;
 }
 
 /** How often a token runs each slot, on average. */

@@ -25,7 +25,10 @@ const list = <T extends v.GenericSchema>(item: T, most: number) => v.pipe(v.arra
 const share = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1));
 const neurons = list(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(planLimits.width)), planLimits.width);
 
-const form = v.variant("form", [v.strictObject({ form: v.literal("dense") }), v.strictObject({
+const form = v.variant("form", [v.strictObject({ form: v.picklist(["dense", "zero", "copy"]) }), v.strictObject({
+  form: v.literal("constant"),
+  value: v.pipe(v.array(v.pipe(v.number(), v.finite())), v.maxLength(planLimits.width)),
+}), v.strictObject({
   form: v.literal("low-rank-sparse"),
   rank: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(planLimits.rank)),
   keep: share,

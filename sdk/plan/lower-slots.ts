@@ -31,7 +31,7 @@ export function lowerExperts(
   if (slots) {
     const layer = new LayerSlots(id, ffn, sources);
     planned.slots = slots.map((recipe, index) => {
-      const { slot, parts } = layer.lower(recipe);
+      const { slot, parts } = layer.lower(recipe, `${id}.experts.${index}`);
       for (const [part, made] of parts) recipes.push([`${id}.experts.${index}.${part}`, made]);
       return slot;
     });
@@ -69,11 +69,19 @@ class LayerSlots {
 
   constructor(private readonly id: LayerId, private readonly ffn: MoeFfnSpec, private readonly sources: Sources) {}
 
-  lower(recipe: SlotRecipe): { slot: ExpertSpec; parts: [string, Made][] } {
+  lower(recipe: SlotRecipe, name: WeightName): { slot: ExpertSpec; parts: [string, Made][] } {
     const { ffn, sources: { width: D, budget } } = this;
     const [first] = recipe.from;
     const slot = this.stored(first);
     const { align, form } = recipe;
+    if (form?.form === "zero" || form?.form === "copy")
+      return { slot: { form: form.form, width: slot.width }, parts: [] };
+    if (form?.form === "constant") {
+      if (form.value.length !== D)
+        throw bad(`${name} is a constant of ${form.value.length} numbers in a model of width ${D}`);
+      const of: Recipe = { make: "fill", name: `${name}.value`, shape: [D], values: form.value };
+      return { slot: { form: "constant", width: slot.width }, parts: [["value", { of, part: "" }]] };
+    }
     const other = recipe.from.find((source) => this.stored(source).width !== slot.width);
     if (other)
       throw bad(

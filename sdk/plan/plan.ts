@@ -102,10 +102,16 @@ export type SlotSource =
 
 /**
  * `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those
- * of the largest norm
+ * of the largest norm.
+ * Free experts take nothing from their sources: "constant" gives the vector `value` [D] for every token, "copy" its
+ * input, "zero" nothing.
  */
-export type RecipeForm = { form: "dense" } | { form: "low-rank-sparse"; rank: number; keep: number;
-  rows?: Record<string, number[]> };
+export type RecipeForm = { form: "zero" | "copy" } | { form: "constant"; value: number[] } | { form: "dense" } | {
+  form: "low-rank-sparse";
+  rank: number;
+  keep: number;
+  rows?: Record<string, number[]>;
+};
 
 /**
  * `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe; `to: "lowest"`: its

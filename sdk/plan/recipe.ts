@@ -60,11 +60,12 @@ export interface Combine {
   byMean: boolean;
 }
 
-/** The same number everywhere, or normally distributed ones of this deviation that follow from the name. */
+/** These numbers, one everywhere, or normally distributed ones of this deviation that follow from the name. */
 export interface Fill {
   make: "fill";
   name: WeightName;
   shape: readonly number[];
+  values?: readonly number[];
   value?: number;
   normal?: number;
 }

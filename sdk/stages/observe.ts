@@ -3,6 +3,7 @@ import type { Rows } from "../model/batch.js";
 import { singleExpert } from "../model/expert/moe-block.js";
 import type { Model } from "../model/model.js";
 import type { MoeRecord } from "../model/pass.js";
+import { isFree } from "../model/spec.js";
 import type { SweepOptions } from "../model/sweep.js";
 import type { MoeEvent, Observer, Site, SiteEvent } from "../profile/observer.js";
 import { tokensByExpert } from "../profile/observers/tokens-by-expert.js";
@@ -95,7 +96,7 @@ async function showExpertInputs(event: MoeEvent, show: (event: SiteEvent) => Pro
   const K = gates.shape[1];
   for (const { expert, rows, choices } of await tokensByExpert(event)) {
     const slot = spec.expertOf[expert];
-    if (slot < 0 || spec.slots[slot].form === "zero") continue;
+    if (slot < 0 || isFree(spec.slots[slot])) continue;
     await load?.([slot]);
     const [x, own, hidden] = tf.tidy(() => {
       const x = tf.gather(input, tf.tensor1d(rows, "int32"));

@@ -12,19 +12,19 @@ const weight = fc.integer({ min: -8, max: 16 }).map((eighths) => eighths / 8);
 /** Layers of any valid plan for this architecture: every field of `Plan` but `elementwise`, which names tensors from outside. */
 export function randomLayers(spec: ModelSpec): Random<Partial<Plan["layers"]>> {
   const layers = (["encoder", "decoder"] as const).flatMap((stack) =>
-    (spec[stack]?.layers ?? []).map((layer, index) => [layerId(stack, index), randomLayer(layer)] as const)
+    (spec[stack]?.layers ?? []).map((layer, index) => [layerId(stack, index), randomLayer(layer, spec.width)] as const)
   );
   return fc.record<Plan["layers"]>(Object.fromEntries(layers), { requiredKeys: [], noNullPrototype: true });
 }
 
-function randomLayer(layer: LayerSpec): Random<LayerPlan> {
+function randomLayer(layer: LayerSpec, D: number): Random<LayerPlan> {
   const dropped: Random<LayerPlan> = fc.record({ drop: fc.constantFrom("layer", "ffn", "attention") });
   const { ffn } = layer;
   if (ffn?.kind !== "moe") return dropped;
   const readable = numbers(ffn.experts).filter((expert) => ffn.slots[ffn.expertOf[expert]]);
   const width = ffn.slots[ffn.expertOf[readable[0]]].width;
   const causal = layer.attention && !(layer.attention.kind === "softmax" && !layer.attention.causal);
-  const changed = fc.option(fc.array(randomRecipe(readable, width), { minLength: 1, maxLength: ffn.experts }), {
+  const changed = fc.option(fc.array(randomRecipe(readable, width, D), { minLength: 1, maxLength: ffn.experts }), {
     nil: undefined,
   }).chain((slots) =>
     fc.record({
@@ -43,12 +43,13 @@ const randomMap = (experts: number, slots: number): Random<number[]> =>
     map.some((slot) => slot >= 0) ? map : [0, ...map.slice(1)]
   );
 
-function randomRecipe(readable: number[], width: number): Random<SlotRecipe> {
+function randomRecipe(readable: number[], width: number, D: number): Random<SlotRecipe> {
   const from = fc.uniqueArray(fc.record({ expert: fc.constantFrom(...readable), weight }), { minLength: 1, maxLength: 3,
     selector: ({ expert }) => expert });
   const form = fc.oneof(fc.constant({ form: "dense" as const }),
     fc.record({ form: fc.constant("low-rank-sparse" as const), rank: fc.integer({ min: 1, max: 3 }),
-      keep: fc.constantFrom(0, 0.25, 1) }));
+      keep: fc.constantFrom(0, 0.25, 1) }), fc.record({ form: fc.constantFrom("zero" as const, "copy" as const) }),
+    fc.record({ form: fc.constant("constant" as const), value: fc.array(weight, { minLength: D, maxLength: D }) }));
   return from.chain((sources) => {
     const each = <T>(one: Random<T>) =>
       fc.tuple(...sources.map(() => one)).map((all) =>

@@ -9,25 +9,28 @@ import { singleExpert } from "./moe-block.js";
 export class LoadedExperts implements ExpertReader {
   private readonly held = new Map<number, LayerWeights>();
 
-  constructor(
-    private readonly source: WeightSource,
-    private readonly path: LayerId,
-    private readonly ffn: MoeFfnSpec,
-    private readonly D: number,
-    private readonly budget: MemoryBudget,
-  ) {}
+  constructor(private readonly of: {
+    source: WeightSource;
+    path: LayerId;
+    ffn: MoeFfnSpec;
+    D: number;
+    budget: MemoryBudget;
+    /** what the layer holds beside its banks: vectors of constant experts */
+    plain: LayerWeights;
+  }) {}
 
   /** Reads those of these slots that are not there, and gives the others back. */
   async load(slots: readonly number[]): Promise<void> {
+    const { source, path, ffn, D, budget } = this.of;
     for (const slot of this.held.keys()) if (!slots.includes(slot)) this.drop(slot);
     for (const slot of slots) {
       const bank = this.bank(slot);
       if (!bank || this.held.has(slot)) continue;
-      this.budget.use(this.budget.groupBytes);
+      budget.use(budget.groupBytes);
       try {
-        this.held.set(slot, await readBank(this.source, this.path, this.ffn, bank, this.D));
+        this.held.set(slot, await readBank(source, path, ffn, bank, D));
       } catch (error) {
-        this.budget.done(this.budget.groupBytes);
+        budget.done(budget.groupBytes);
         throw error;
       }
     }
@@ -36,23 +39,23 @@ export class LoadedExperts implements ExpertReader {
   /** @throws Error for a slot that was not loaded: a fault of the handler */
   expert(slot: number): ReturnType<typeof singleExpert> {
     const weights = this.held.get(slot);
-    if (!weights && this.bank(slot)) throw new Error(`expert ${slot} of ${this.path} was not loaded`);
-    return singleExpert(slot, this.ffn, weights ?? new Map(), this.bank(slot));
+    if (!weights && this.bank(slot)) throw new Error(`expert ${slot} of ${this.of.path} was not loaded`);
+    return singleExpert(slot, this.of.ffn, weights ?? this.of.plain, this.bank(slot));
   }
 
   dispose(): void {
     for (const slot of this.held.keys()) this.drop(slot);
   }
 
-  /** a bank of its own; none for an expert of zeros */
+  /** a bank of its own; none for a free expert */
   private bank(slot: number) {
-    const bank = banksOf(this.ffn).find(({ slots }) => slots.includes(slot));
+    const bank = banksOf(this.of.ffn).find(({ slots }) => slots.includes(slot));
     return bank && { ...bank, slots: [slot] };
   }
 
   private drop(slot: number): void {
     disposeWeights(this.held.get(slot)!);
     this.held.delete(slot);
-    this.budget.done(this.budget.groupBytes);
+    this.of.budget.done(this.of.budget.groupBytes);
   }
 }

@@ -8,7 +8,9 @@ import type { Pass } from "../pass.js";
 import { route, type Routing } from "../router/route.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
 import { combineChoices } from "./combine-choices.js";
+import { freeExperts, runFree } from "./free-experts.js";
 import { routeSequences, runMerged } from "./merged-experts.js";
+import { placeIn } from "./place-in.js";
 
 /** With the router's raw logits [N, E]. */
 export interface RoutingWithLogits extends Routing {
@@ -70,7 +72,9 @@ export function finishMoe(
   weights: LayerWeights,
   pass: Pass,
 ): Tensor {
-  let routed = spec.router.outputScale === undefined ? sum : tf.mul(sum, spec.router.outputScale);
+  const free = freeExperts(x, routing, spec, weights);
+  const all = free ? tf.add(sum, free) : sum;
+  let routed = spec.router.outputScale === undefined ? all : tf.mul(all, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   if (pass.look?.sites.has("moe")) {
     const [input, output] = [x as Tensor2D, routed as Tensor2D];
@@ -79,16 +83,6 @@ export function finishMoe(
   if (!spec.shared) return routed;
   const shared = denseBlock(x, spec.shared, weights, "shared");
   return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);
-}
-
-/** Router outputs [N, K] -> places in the bank's stack, -1 where the choice lives in another bank or nowhere. */
-function placeIn(bank: Bank, choice: Tensor2D, spec: MoeFfnSpec): Tensor2D {
-  const untouched = bank.slots.length === spec.experts && spec.expertOf.every((slot, expert) => slot === expert);
-  if (untouched) return choice;
-  const place = new Map(bank.slots.map((slot, index) => [slot, index]));
-  const table = Int32Array.from([-1, ...spec.expertOf.map((slot) => place.get(slot) ?? -1)]);
-  const row = tf.cast(tf.add(choice, tf.scalar(1, "int32")), "int32");
-  return tf.gather(tf.tensor1d(table, "int32") as Tensor, row) as Tensor2D;
 }
 
 /** The stacked matrices of a bank; a low-rank-sparse expert is U V + S (MC-SMoE, section 3.3). */
@@ -140,7 +134,7 @@ export function singleExpert(
     });
   if (!bank)
     return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]),
-      run: (x) => tf.zerosLike(x) as Tensor2D };
+      run: (x) => runFree(x, slot, spec, weights) as Tensor2D };
   return { hidden, run: (x) =>
     tf.tidy(() => {
       const all = bankOf(bank, spec, weights);
