@@ -11,8 +11,19 @@ export class MoeError extends Error {
   override name = "MoeError";
   /** @param code stable, kebab-case; programs may switch on it */
   constructor(readonly code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
   }
+}
+
+/** Longer than any list of accepted names. */
+const MAX_CHARACTERS = 6000;
+
+/** What a message repeats may come from a file: it neither fills a notebook nor writes control characters. */
+function printable(message: string): string {
+  const more = message.length - MAX_CHARACTERS;
+  const short = more > 0 ? `${message.slice(0, 4000)} … ${more} characters … ${message.slice(-2000)}` : message;
+  return short.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Bytes that will never parse as what they claim to be: retrying does not help. */

@@ -11,6 +11,7 @@ const ACCEPTED: Record<string, string | ((requirement: unknown) => string)> = {
   finite: "a finite number",
   min_value: (least) => `at least ${least}`,
   max_value: (most) => `at most ${most}`,
+  gt_value: (bound) => `a number above ${bound}`,
   min_length: (least) => `at least ${least} of them`,
   max_length: (most) => `at most ${most} of them`,
   regex: (pattern) => `a name like ${pattern}`,

@@ -48,8 +48,10 @@ function checkAttention(
     const { theta, dim, scaling } = attention.rotary;
     if (!(typeof theta === "number" && theta > 0 && theta < Infinity))
       throw badConfig(spec, `the base of rotary positions is ${shown(theta)}`, "a number above 0");
-    if (!Number.isInteger(dim) || dim < 0 || dim % 2 > 0)
-      throw badConfig(spec, `rotary positions turn ${shown(dim)} channels of a head`, "an even number");
+    const head = attention.kind === "latent" ? attention.ropeDim : attention.headDim;
+    if (!Number.isInteger(dim) || dim < 0 || dim % 2 > 0 || dim > head)
+      throw badConfig(spec, `rotary positions turn ${shown(dim)} of ${head} channels of a head`,
+        "an even part of them");
     for (const part of scaling?.kind === "longrope" ? (["short", "long"] as const) : []) {
       const factors = (scaling as { short: unknown; long: unknown })[part];
       const right = Array.isArray(factors) && factors.length === dim / 2

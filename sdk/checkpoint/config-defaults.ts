@@ -14,7 +14,7 @@ let table: Record<string, Keys & { aliases?: Record<string, string> }> | undefin
  */
 export function withDefaults(config: Keys, modelType = config.model_type): Keys {
   table ??= JSON.parse(readFileSync(packageFile("data/config-defaults.json"), "utf8")) as NonNullable<typeof table>;
-  const known = Object.hasOwn(table, String(modelType)) ? table[String(modelType)] : {};
+  const known = typeof modelType === "string" && Object.hasOwn(table, modelType) ? table[modelType] : {};
   const { aliases = {}, ...defaults } = known;
   const said = { ...config };
   for (const [alias, own] of Object.entries(aliases)) if (alias in said && !(own in said)) said[own] = said[alias];

@@ -5,7 +5,9 @@ import type { Initializer } from "../model/initialize.js";
 import { specSchema } from "../model/spec-schema.js";
 import type { ExpertSpec, ModelSpec, MoeFfnSpec } from "../model/spec.js";
 import { packageFile } from "../package-file.js";
+import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
+import { readTextSync } from "../read-text.js";
 import type { Activation } from "../tensor/ops/activation.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import { withDefaults } from "./config-defaults.js";
@@ -59,6 +61,9 @@ const FAMILY_KEYS =
   "family (its name), modelTypes, spec (config.json's keys to a ModelSpec), names (canonical weight to "
   + "tensor), and optionally extends, let, define, config, prefixes, copies, unused, float32, initialize, save";
 
+/** A family file is some kilobytes. */
+const MAX_BYTES = 1 << 24;
+
 let families: Family[] | undefined;
 
 /** All family files, bundled ones only. */
@@ -80,8 +85,12 @@ export function listFamilies(): Family[] {
 export function readFamily(path: string): Family {
   let family: Family;
   try {
-    family = JSON.parse(readFileSync(path, "utf8")) as Family;
+    const text = readTextSync(path, { verb: "family", accepted: "a JSON file", maxBytes: MAX_BYTES,
+      code: "bad-family" });
+    if (text === undefined) throw new Error("there is none");
+    family = parseJson(text) as Family;
   } catch (error) {
+    if (error instanceof MoeError) throw error;
     throw new MoeError("bad-family",
       `family: ${path} cannot be read (${(error as Error).message}); accepted is a JSON file. Check the `
         + "path and the file.", { cause: error });
@@ -100,7 +109,7 @@ export function readFamily(path: string): Family {
  * @throws MoeError `unknown-family` listing what is known and what a family file must say
  */
 export function familyOf(config: Record<string, unknown>): Family {
-  const found = listFamilies().find((family) => family.modelTypes.includes(String(config.model_type)));
+  const found = listFamilies().find((family) => family.modelTypes.includes(config.model_type as string));
   if (found) return found;
   const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
   const recognised =
@@ -191,7 +200,7 @@ const ACTIVATIONS: Record<string, Activation> = {
 
 /** `$activation(name)` in the expressions of family files. */
 function activation(name: unknown): Activation {
-  const found = ACTIVATIONS[String(name)];
+  const found = typeof name === "string" && Object.hasOwn(ACTIVATIONS, name) && ACTIVATIONS[name];
   if (!found)
     throw new Error(`the activation is ${JSON.stringify(name)}; accepted are ${Object.keys(ACTIVATIONS).join(", ")}`);
   return found;

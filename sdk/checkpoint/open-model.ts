@@ -65,8 +65,8 @@ export async function openPlaces(folder: string, config: Record<string, unknown>
       notes: [...notes, ...tied.notes] };
   } catch (error) {
     await read.close();
-    if (error instanceof MoeError) error.message = [error.message, ...notes].join(" ");
-    throw error;
+    if (!(error instanceof MoeError) || notes.length === 0) throw error;
+    throw new MoeError(error.code, [error.message, ...notes].join(" "), { cause: error });
   }
 }
 

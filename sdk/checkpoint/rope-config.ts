@@ -42,7 +42,7 @@ function settings(config: Keys, key: string): Keys {
 }
 
 function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {
-  const kind = String(rope.rope_type ?? rope.type ?? "default");
+  const kind = rope.rope_type ?? rope.type ?? "default";
   const trained = number(config.max_position_embeddings, 2048);
   const length = number(config.original_max_position_embeddings ?? rope.original_max_position_embeddings, trained);
   const factor = number(rope.factor, trained / length);
@@ -75,7 +75,9 @@ function scalingOf(rope: Keys, config: Keys): RotaryScaling | undefined {
     }
     default:
       throw new MoeError("bad-config",
-        `load: rope_type is "${kind}" in config.json; accepted are default, linear, dynamic, llama3, yarn `
+        `load: rope_type is ${
+          JSON.stringify(kind)
+        } in config.json; accepted are default, linear, dynamic, llama3, yarn `
           + "and longrope. Check the configuration.");
   }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { MoeError } from "../errors.js";
 import { UNFINISHED, workOf, Workplace } from "../files/workplace.js";
+import { parseJson } from "../parse-json.js";
 import { foreignToSave } from "./saved-files.js";
 
 interface SaveToOpen {
@@ -95,7 +96,7 @@ export async function refuseHalfWritten(folder: string): Promise<void> {
 
 async function read(folder: string): Promise<v.InferOutput<typeof Entry> | undefined> {
   try {
-    return v.parse(Entry, JSON.parse(await readFile(join(folder, UNFINISHED), "utf8")));
+    return v.parse(Entry, parseJson(await readFile(join(folder, UNFINISHED), "utf8")));
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -12,6 +12,7 @@ import { type CellFailure, runNotebook } from "../../kernels/headless/run-notebo
 import { MoeError } from "../errors.js";
 import { cannotWrite } from "../files/cannot-write.js";
 import { writeWhole } from "../files/write-whole.js";
+import { readTextSync } from "../read-text.js";
 
 interface RunOptions {
   param: Record<string, string>;
@@ -125,7 +126,8 @@ async function runOne(
 /** What stands where a result will be has to be one of an earlier run. @throws MoeError `not-ours` */
 function requireResult(path: string): void {
   if (!existsSync(path)) return;
-  const text = readFileSync(path, "utf8");
+  const text = readTextSync(path, { verb: "run", accepted: "a free place in --out", maxBytes: 2 ** 30,
+    code: "not-ours" })!;
   if (path.endsWith(".html") ? text.includes(GENERATOR) : /"moelab":\s*\{/.test(text)) return;
   throw new MoeError("not-ours",
     `run: ${path} is there and is no result of a run; accepted is a free name in --out, or an earlier result to `

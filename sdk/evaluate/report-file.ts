@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
 import { cannotWrite } from "../files/cannot-write.js";
 import { writeWhole } from "../files/write-whole.js";
+import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
 import { readText } from "../read-text.js";
 
@@ -31,7 +32,8 @@ export const ReportSchema = v.pipe(v.looseObject({
     "every metric has its standard error, or \"N/A\"",
   ),
   v.check(
-    ({ results, configs, groups }) => Object.keys(results).every((task) => task in configs || task in (groups ?? {})),
+    ({ results, configs, groups = {} }) =>
+      Object.keys(results).every((task) => Object.hasOwn(configs, task) || Object.hasOwn(groups, task)),
     "every task has its configuration",
   ));
 
@@ -72,7 +74,7 @@ export async function readReport(path: string): Promise<ReportFile> {
       `readReport: ${path} cannot be opened (ENOENT); accepted is the path of a report. Check the path.`);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     throw new FormatError("bad-report",
       `readReport: ${path} is not JSON (${(error as Error).message}); accepted is a report in the layout `

@@ -1,4 +1,4 @@
-import { MoeError, suggest } from "../errors.js";
+import { FormatError, MoeError, suggest } from "../errors.js";
 import { pooledMean, pooledStderr } from "./harness/pooled.js";
 import type { Provenance } from "./provenance.js";
 import { metricKeys, type ReportFile, stderrKey } from "./report-file.js";
@@ -87,9 +87,16 @@ export function taskResult(
     n: scores[0].n, ...about };
 }
 
-/** The results that a report holds, so that more can be added; groups are left out. */
+/**
+ * The results that a report holds, so that more can be added; groups are left out.
+ * @throws FormatError `bad-report` for a task that was not scored
+ */
 export function taskResults(report: ReportFile): TaskResult[] {
   return Object.keys(report.configs).map((task) => {
+    const lacks = (["results", "n-samples"] as const).find((key) => !Object.hasOwn(report[key], task));
+    if (lacks)
+      throw new FormatError("bad-report",
+        `report: ${lacks} has no entry for ${task}, which configs has; accepted is one for each task. Write it again.`);
     const entries = report.results[task];
     const metrics = metricKeys(entries).map((key) => {
       const [metric, filter] = key.split(",");

@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename } from "node:path";
 import * as v from "valibot";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
+import { parseJson } from "../parse-json.js";
+import { readTextSync } from "../read-text.js";
 import { SizesSchema } from "./sizes.js";
 
 const text = v.pipe(v.string(), v.nonEmpty());
@@ -169,8 +171,12 @@ export function findStudy(ref: string): FoundStudy {
 function readStudyFile(path: string): StudyFile {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
+    json = parseJson(
+      readTextSync(path, { verb: "study", accepted: "the .json file of a study", maxBytes: 1 << 26, code: "bad-study" })
+        ?? "",
+    );
   } catch (error) {
+    if (error instanceof MoeError) throw error;
     throw new FormatError("bad-study", `study: ${path} is not JSON (${(error as Error).message}).`);
   }
   const parsed = v.safeParse(StudyFileSchema, json);

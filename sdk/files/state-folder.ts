@@ -4,6 +4,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { FormatError, MoeError } from "../errors.js";
+import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
 import { cannotWrite } from "./cannot-write.js";
 import { lockFolder } from "./exclusive-lock.js";
@@ -113,7 +114,7 @@ export class StateFolder<T> {
       files: v.record(v.string(),
         v.object({ file: v.pipe(v.string(), v.regex(own, "the name of a file of this folder is accepted")),
           sha256: Hash })) });
-    const json = attempt(() => JSON.parse(text)) as { sha256?: string } | undefined;
+    const json = attempt(() => parseJson(text)) as { sha256?: string } | undefined;
     const state = parsed(State, json, (why) => this.bad(why)) as { key: string } & Snapshot<unknown>;
     const { sha256: said, ...hashed } = json!;
     if (said !== sha256(JSON.stringify(hashed)))

@@ -1,3 +1,4 @@
+import { MoeError } from "../errors.js";
 import type { Rng } from "../tensor/index.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
 import { expectedTensors } from "./expected-tensors.js";
@@ -28,7 +29,7 @@ export function initialize(spec: ModelSpec, rng: Rng, how: number | Initializer 
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const tensor of expectedTensors(spec)) {
     const { name, shape, start } = tensor;
-    const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+    const values = memory(name, shape);
     const own = typeof how === "number" ? undefined : startOf(name, how);
     if (own !== undefined) begin(values, own, shape, rng.fork(name));
     else if (start !== undefined) values.fill(start);
@@ -41,6 +42,17 @@ export function initialize(spec: ModelSpec, rng: Rng, how: number | Initializer 
     tensors.set(name, { shape, values });
   }
   return new MemorySource(tensors);
+}
+
+function memory(name: string, shape: readonly number[]): Float32Array {
+  try {
+    return new Float32Array(shape.reduce((product, n) => product * n, 1));
+  } catch (cause) {
+    throw new MoeError("out-of-memory",
+      `create: ${name} of shape [${shape}] does not fit into memory; accepted is a model that does. Make it smaller.`, {
+      cause,
+    });
+  }
 }
 
 function startOf(name: string, how: Initializer): Start | undefined {

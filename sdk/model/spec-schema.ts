@@ -26,6 +26,7 @@ const MAX_LAYERS = 10_000;
 const number = v.pipe(v.number(), v.finite());
 const whole = v.pipe(number, v.integer(), v.minValue(0), v.maxValue(MAX_LENGTH));
 const count = v.pipe(number, v.integer(), v.minValue(1), v.maxValue(MAX_LENGTH));
+const positive = v.pipe(number, v.gtValue(0));
 const flag = v.boolean();
 const eps = v.pipe(number, v.minValue(0));
 const list = <T>(item: Schema<T>, most = MAX_EXPERTS) => v.pipe(v.array(item), v.maxLength(most));
@@ -66,8 +67,7 @@ const scaling = kinds<RotaryScaling>("kind", v.strictObject({ kind: v.literal("l
   v.strictObject({ kind: v.literal("yarn"), factor: number, length: number, fast: number, slow: number, truncate: flag,
     amplitude: number }), v.strictObject({ kind: v.literal("longrope"), ...amplitudes }));
 
-const rotary: Schema<RotarySpec> = object({ theta: v.pipe(number, v.gtValue(0)), dim: whole, interleaved: flag,
-  scaling: maybe(scaling) });
+const rotary: Schema<RotarySpec> = object({ theta: positive, dim: whole, interleaved: flag, scaling: maybe(scaling) });
 
 const softmax: Schema<SoftmaxAttentionSpec> = object({
   kind: v.literal("softmax"),
@@ -84,7 +84,7 @@ const softmax: Schema<SoftmaxAttentionSpec> = object({
     object<QkNormSpec>({ over: v.picklist(["head", "all"]), when: v.picklist(["before-rotary", "after-rotary"]), eps,
       gain: flag, offset: maybe(number) }),
   ),
-  clip: maybe(number),
+  clip: maybe(positive),
   sinks: maybe(flag),
   temperature: maybe(object<NonNullable<SoftmaxAttentionSpec["temperature"]>>({ floor: number, scale: number })),
   outputGate: maybe(flag),
@@ -128,7 +128,7 @@ const moe: Schema<MoeFfnSpec> = object({
   gated: flag,
   bias: flag,
   outputBias: maybe(flag),
-  clamp: maybe(number),
+  clamp: maybe(positive),
 });
 const wholeMoe = v.pipe(moe,
   v.check(({ experts, expertOf }) => expertOf.length === experts, "expertOf has a number for each router output"),

@@ -1,5 +1,6 @@
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
+import { parseJson } from "../parse-json.js";
 import { readText } from "../read-text.js";
 import { parsePlan } from "./check.js";
 import type { Plan } from "./plan.js";
@@ -25,7 +26,7 @@ export async function loadPlan(path: string): Promise<Plan> {
     throw new MoeError("no-such-file",
       `plan: ${path} cannot be read (ENOENT); accepted is a file that plan.save wrote. Check the path.`);
   try {
-    return parsePlan(JSON.parse(text));
+    return parsePlan(parseJson(text));
   } catch (error) {
     if (error instanceof MoeError)
       throw new FormatError("bad-plan", error.message.replace("plan:", `plan: in ${path},`), { cause: error });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
+import { parseJson } from "../parse-json.js";
 import { readText } from "../read-text.js";
 import { checkedProfile } from "./profile-schema.js";
 import type { Profile } from "./profile.js";
@@ -43,7 +44,7 @@ export async function loadProfile(path: string): Promise<Profile> {
       `profile: ${path} cannot be read (ENOENT); accepted is a file that saveProfile wrote. Check the path.`);
   let json: unknown, isWhole: boolean;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
     const { sha256, ...rest } = json as { sha256?: unknown };
     isWhole = sha256 === undefined || sha256 === hashOf(JSON.stringify(rest)); // fails where it is nested too deeply
   } catch (error) {

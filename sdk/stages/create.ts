@@ -5,6 +5,7 @@ import { initialize } from "../model/initialize.js";
 import { Model } from "../model/model.js";
 import { specSchema } from "../model/spec-schema.js";
 import type { ModelSpec } from "../model/spec.js";
+import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
 import { Rng } from "../tensor/index.js";
 import { loadTokenizer } from "../text/index.js";
@@ -28,6 +29,18 @@ export interface CreateOptions {
   id?: string;
 }
 
+/** @throws MoeError `bad-architecture` for what config.json could not hold */
+function plain(architecture: Record<string, unknown>): Record<string, unknown> {
+  try {
+    parseJson(JSON.stringify(architecture));
+    return architecture;
+  } catch (cause) {
+    throw new MoeError("bad-architecture",
+      `create: the configuration is none that JSON holds (${(cause as Error).message}); accepted is what a config.json `
+        + "says. Give that.", { cause });
+  }
+}
+
 /**
  * Begins with a new model of random weights.
  *
@@ -42,7 +55,7 @@ export async function createStage(
   const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);
-  const config = "model_type" in architecture ? { ...architecture } : undefined;
+  const config = "model_type" in architecture ? { ...plain(architecture) } : undefined;
   if (!config && !("decoder" in architecture)) {
     throw new MoeError("bad-architecture",
       `create: the architecture has ${Object.keys(architecture).slice(0, 5).join(", ") || "nothing"}; `

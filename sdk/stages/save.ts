@@ -4,6 +4,7 @@ import { ready } from "../tensor/index.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
 import type { StudyState } from "./study-state.js";
+import { tasksOf } from "./tasks-of.js";
 
 export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardBytes" | "overwrite" | "signal">;
 
@@ -19,7 +20,8 @@ export async function saveStage(study: StudyState, folder: string, options: Save
   // a model that was made from a ModelSpec has no configuration: its own says the spec
   const config = Object.keys(opened.config).length > 0 ? opened.config : { model_type: "moelab" };
   const about = provenance({ model: { id: model.id, fingerprint: await model.weights.fingerprint() } });
-  const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps, ...about.moelab };
+  const history = { model: opened.model.id, original: await original.weights.fingerprint(), steps,
+    tasks: await tasksOf(opened.folder, steps), ...about.moelab };
   let bar: ReturnType<typeof progress> | undefined;
   let shown = 0;
   const { signal = kernelHost()?.signal } = options;

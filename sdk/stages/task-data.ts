@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
@@ -8,6 +8,7 @@ import { type EncodedItems, encodeItems, loadCorpus, loadTask, loadTokenizer, to
 import type { Part } from "../text/tasks/task.js";
 import { checkData } from "./check-data.js";
 import type { Opened } from "./study-state.js";
+import { tasksOf } from "./tasks-of.js";
 
 export interface DataOptions {
   /** tasks of `data/tasks`; default the tasks that the model was trained on */
@@ -57,7 +58,7 @@ export async function taskData(
 async function collect(opened: Opened, part: Part, options: DataOptions & { items: number }): Promise<NamedBatches[]> {
   if (options.data)
     return [{ name: "given", headline: isText(options.data) ? "nll" : "exact_match", batches: options.data }];
-  const tasks = options.task === undefined ? trainedOn(opened.folder) : [options.task].flat();
+  const tasks = options.task === undefined ? await tasksOf(opened.folder) : [options.task].flat();
   if (tasks.length && options.corpus === undefined)
     return Promise.all(tasks.map((task) => taskBatches(opened, task, part, options)));
   if (opened.model.spec.encoder || !hasTokenizer(opened)) {
@@ -77,16 +78,6 @@ function isText(batches: readonly TaskBatch[]): boolean {
 
 function hasTokenizer({ folder }: Opened): boolean {
   return folder !== "" && existsSync(join(folder, "tokenizer.json"));
-}
-
-/** The tasks in a bundled model's training record; none for other folders. */
-function trainedOn(folder: string): string[] {
-  const path = join(folder, "training.json");
-  if (folder === "" || !existsSync(path)) return [];
-  const { recipe } = JSON.parse(readFileSync(path, "utf8")) as {
-    recipe?: { task?: string; mixture?: Record<string, number> };
-  };
-  return recipe?.task ? [recipe.task] : Object.keys(recipe?.mixture ?? {});
 }
 
 async function taskBatches(

@@ -2,6 +2,7 @@ import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError, suggest } from "../errors.js";
+import { parseJson } from "../parse-json.js";
 import { readText as readFileText } from "../read-text.js";
 import { findAddedTokens } from "./added-tokens.js";
 import { addByteFallback } from "./byte-fallback.js";
@@ -71,29 +72,40 @@ export function createTokenizer(
   file = "tokenizer.json",
 ): Tokenizer {
   checkVocabulary(tokenizer, file);
+  const refuse = (cause: unknown) =>
+    new FormatError("tokenizer",
+      `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
+        + "WordPiece model. Save it again with transformers.", { cause });
   let library: Library;
   try {
     // the Python library cleans spaces up only if told to
     const complete = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [],
       ...tokenizer };
     library = new Library(complete, { clean_up_tokenization_spaces: false, ...config });
+    addByteFallback(library.model!);
+    splitByUnicode(library, tokenizer);
+    findAddedTokens(library);
   } catch (cause) {
-    throw new FormatError("tokenizer",
-      `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
-        + "WordPiece model. Save it again with transformers.", { cause });
+    throw refuse(cause);
   }
-  addByteFallback(library.model!);
-  splitByUnicode(library, tokenizer);
-  findAddedTokens(library);
+  /** What a part of the file makes impossible shows when it is used. */
+  const guarded = <A extends unknown[], R>(run: (...args: A) => R) => (...args: A): R => {
+    try {
+      return run(...args);
+    } catch (cause) {
+      throw cause instanceof MoeError ? cause : refuse(cause);
+    }
+  };
   const special = specialTokens(config);
   return {
     size: library.get_vocab().size,
     special,
-    encode: (text, { specialTokens = true } = {}) => library.encode(text, { add_special_tokens: specialTokens }).ids,
-    decode: (
-      ids,
-      { skipSpecial = false } = {},
-    ) => (ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })),
+    encode: guarded((text, { specialTokens = true } = {}) =>
+      library.encode(text, { add_special_tokens: specialTokens }).ids
+    ),
+    decode: guarded((ids, { skipSpecial = false } = {}) =>
+      ids.length === 0 ? "" : library.decode(Array.from(ids), { skip_special_tokens: skipSpecial })
+    ),
     tokens: (ids) => Array.from(ids, (id) => library.id_to_token(id) ?? ""),
     id: (token) => library.token_to_id(token),
     chat: (messages, { template, ...options } = {}) =>
@@ -183,21 +195,21 @@ function chatTemplates(value: unknown): Map<string, string> {
 
 /** A special token is a string, or an object with its content; a model may name more of its own. */
 function specialTokens(config: Record<string, unknown>): Record<string, string> {
-  const found: Record<string, string> = {};
+  const found: [string, string][] = [];
   const extra = config.extra_special_tokens as Record<string, unknown> | null | undefined;
   const own = typeof extra === "object" && extra !== null && !Array.isArray(extra) ? extra : {};
   const named = [...SPECIAL_KEYS.map((key) => [key, config[key]] as const), ...Object.entries(own)];
   for (const [key, given] of named) {
     const value = given as string | { content?: unknown } | null | undefined;
     const content = typeof value === "object" ? value?.content : value;
-    if (typeof content === "string") found[key] = content;
+    if (typeof content === "string") found.push([key, content]);
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 function parse(text: string, path: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
     // said below

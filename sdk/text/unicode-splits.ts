@@ -29,9 +29,9 @@ const GPT2 = new RegExp(
   "gu",
 );
 const MARK = new RegExp(`[${PUNCTUATION}]`, "gu");
-const PRE_TOKENIZERS: Record<string, RegExp> = { WhitespaceSplit: /\P{White_Space}+/gu,
-  Whitespace: new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, "gu"),
-  BertPreTokenizer: new RegExp(`[^\\p{White_Space}${PUNCTUATION}]+|[${PUNCTUATION}]`, "gu") };
+const PRE_TOKENIZERS = new Map([["WhitespaceSplit", /\P{White_Space}+/gu], ["Whitespace",
+  new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, "gu")], ["BertPreTokenizer",
+  new RegExp(`[^\\p{White_Space}${PUNCTUATION}]+|[${PUNCTUATION}]`, "gu")]]);
 const matches = (pattern: RegExp) => (text: string) => text.match(pattern) ?? [];
 
 /**
@@ -47,7 +47,7 @@ export function splitByUnicode(library: Tokenizer, file: Record<string, unknown>
 function preTokenizer(part: Part | null, config: Config | null | undefined): void {
   if (!part || !config) return;
   const behavior = (config.behavior?.toLowerCase() ?? "isolated") as Behavior;
-  const split = PRE_TOKENIZERS[config.type ?? ""];
+  const split = PRE_TOKENIZERS.get(config.type ?? "");
   if (config.type === "Sequence") part.tokenizers?.forEach((each, i) => preTokenizer(each, config.pretokenizers?.[i]));
   else if (config.type === "ByteLevel") part.pattern = GPT2;
   else if (config.type === "Digits")

@@ -18,7 +18,7 @@ export function schedule(name: ScheduleName, steps: number, warmup: number): (st
     "inverse-sqrt": (step) => Math.sqrt(Math.max(1, warmup) / step),
   };
   const fall = falls[name];
-  if (!fall)
+  if (!Object.hasOwn(falls, name))
     throw new MoeError("unknown-schedule", `train: schedule is "${name}". ${suggest(name, Object.keys(falls))}`);
   return (step) => (step <= warmup ? step / warmup : Math.max(0, fall(Math.min(step, steps))));
 }

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync,
   truncateSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -280,6 +281,45 @@ test("the hub may not answer with a commit or a hash that is a path", async () =
     && (response.writeHead(200, { "Content-Type": "application/json" }).end("{\"sha\": \"../../evil\"}"), true);
   assert.is((await rejects(resolve())).code, "hub-answer");
 });
+
+const json = (response: ServerResponse, text: string, headers = {}) =>
+  response.writeHead(200, { "Content-Type": "application/json", ...headers }).end(text);
+/** sends the piece for as long as somebody reads */
+function endless(response: ServerResponse, start: string, piece: string): void {
+  response.writeHead(200, { "Content-Type": "application/json" }).write(start);
+  const go = (): void => {
+    if (!response.destroyed) response.write(piece) ? setImmediate(go) : response.once("drain", go);
+  };
+  go();
+}
+const link = (path: string) => ({ Link: `<${hub.endpoint}${path}>; rel="next"` });
+let pages = 0;
+
+for (
+  const [what, where, answer] of [["a next page that is the same page", "tree",
+    (r, path) => json(r, "[]", link(`${path}?recursive=true&expand=false`))], [
+    "a next page of a next page, without end",
+    "tree",
+    (r, path) => json(r, "[]", link(`${path}?page=${pages++}`)),
+  ], ["a list without end", "tree", (r) => endless(r, "[", `{"type":"file","path":"${"x".repeat(60_000)}"},`)], [
+    "an answer without end",
+    "revision",
+    (r) => endless(r, "{\"a\":\"", "x".repeat(65_536)),
+  ], ["an object for a list", "tree", (r) => json(r, "{}")], ["null for a list", "tree", (r) => json(r, "null")], [
+    "a page for people",
+    "tree",
+    (r) => json(r, "<html>"),
+  ], ["null for an entry", "tree", (r) => json(r, "[null]")], ["a number for an entry", "tree", (r) => json(r, "[7]")],
+    ["null for a model", "revision", (r) => json(r, "null")], ["brackets by the million", "tree",
+    (r) => json(r, "[".repeat(4e6))]] as [string, string, (response: ServerResponse, path: string) => void][]
+) {
+  test(`the hub may not answer with ${what}`, async () => {
+    hub.trouble = (_request, response, path) => path.includes(`/${where}/`) && (answer(response, path), true);
+    const error = await rejects(resolve());
+    assert.is(error.code, "hub-answer", error.message);
+    assert.ok(error.message.length < 400, error.message);
+  });
+}
 
 test("a model without safetensors is said to have none", async () => {
   for (const name of Object.keys(hub.files)) if (name.startsWith("model")) delete hub.files[name];

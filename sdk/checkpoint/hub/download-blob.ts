@@ -101,7 +101,7 @@ async function fill(
 }
 
 /** Ends when the signal says so: the fetch of Node 20 may leave a body that it aborts waiting for ever. */
-async function* chunksOf(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = response.body!.getReader();
   const stop = () => void reader.cancel().catch(() => undefined);
   signal?.addEventListener("abort", stop);

@@ -2,7 +2,8 @@ import { listFiles, modelInfo } from "@huggingface/hub";
 import { mkdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError } from "../../errors.js";
-import { downloadBlob } from "./download-blob.js";
+import { parseJson } from "../../parse-json.js";
+import { chunksOf, downloadBlob } from "./download-blob.js";
 import type { HubEnvironment } from "./hub-environment.js";
 import { type HubConnection, hubFetch } from "./hub-fetch.js";
 import { isCommit, isComplete, ModelCache, shardsOf } from "./model-cache.js";
@@ -29,9 +30,8 @@ interface HubFile {
 
 /**
  * Brings a model into the cache over plain HTTP, which the hub keeps for Xet's files too (they have a sha256 as all
- * large
- * files have, and downloads can be continued): its configuration, its tokenizer and its safetensors weights, no other
- * form of them.
+ * large files have, and downloads can be continued): its configuration, its tokenizer and its safetensors weights, no
+ * other form of them.
  * If the hub does not answer or refuses, a complete model that is cached is taken.
  *
  * @returns the folder of the snapshot
@@ -94,17 +94,27 @@ async function list(
   { name, revision }: ModelId,
   connection: HubConnection,
 ): Promise<{ commit: string; files: Map<string, HubFile> }> {
-  const hub = { hubUrl: connection.endpoint, fetch: hubFetch(connection) };
-  const refuse = (seen: string, accepted: string) =>
+  const refuse = (seen: string, accepted: string, cause?: unknown) =>
     new FormatError("hub-answer",
-      `load: the hub's list of ${name} has ${seen}; accepted is ${accepted}. Check HF_ENDPOINT.`);
+      `load: the hub's list of ${name} has ${seen}; accepted is ${accepted}. Check HF_ENDPOINT.`, { cause });
+  const hub = { hubUrl: connection.endpoint, fetch: boundedAnswers(connection, refuse) };
+  // its client takes any answer for one of the right shape
+  const asked = async <T>(answer: Promise<T>) =>
+    answer.catch((cause: unknown) => {
+      if (cause instanceof SyntaxError || cause instanceof TypeError)
+        throw refuse(`an answer of another form (${cause.message})`, "what the hub's API says", cause);
+      throw cause;
+    });
   const commit = isCommit(revision)
     ? revision
-    : (await modelInfo({ ...hub, name, revision, additionalFields: ["sha"] })).sha;
+    : (await asked(modelInfo({ ...hub, name, revision, additionalFields: ["sha"] }))).sha;
   if (typeof commit !== "string" || !isCommit(commit)) throw refuse("no commit", "40 hexadecimal digits");
   const files = new Map<string, HubFile>();
-  for await (const { type, path, size, oid, lfs, xetHash } of listFiles({ ...hub, repo: name, revision: commit,
-    recursive: true })) {
+  const entries = listFiles({ ...hub, repo: name, revision: commit, recursive: true });
+  for (let next = await asked(entries.next()); !next.done; next = await asked(entries.next())) {
+    const entry: unknown = next.value;
+    if (typeof entry !== "object" || entry === null) throw refuse("an entry that is no object", "files and folders");
+    const { type, path, size, oid, lfs, xetHash } = next.value;
     if (type !== "file") continue;
     // a training log may be named by the time of day; nothing that a model needs is
     if (typeof path === "string" && path.includes(":")) continue;
@@ -120,6 +130,42 @@ async function list(
     files.set(path, { path, hash, sizeBytes, chunksAlone: xetHash !== undefined && lfs === undefined });
   }
   return { commit, files };
+}
+
+/** The hub's own pages have a thousand entries of some 200 bytes, and a model some tens of files. */
+const MAX_LIST_BYTES = 32 << 20;
+const MAX_LIST_REQUESTS = 200;
+
+/** As `hubFetch`, for answers that are JSON: all together they end, and no page is asked for twice. */
+function boundedAnswers(
+  connection: HubConnection,
+  refuse: (seen: string, accepted: string) => FormatError,
+): typeof fetch {
+  const get = hubFetch(connection), asked = new Set<string>();
+  let left = MAX_LIST_BYTES;
+  return async (input, init) => {
+    const url = String(input);
+    if (asked.has(url)) throw refuse("a page that leads back to itself", "each page once");
+    if (asked.add(url).size > MAX_LIST_REQUESTS)
+      throw refuse(`more than ${MAX_LIST_REQUESTS} pages`, "the list of one model");
+    const response = await get(url, init);
+    const parts: Uint8Array[] = [];
+    try {
+      for await (const part of chunksOf(response, connection.signal)) {
+        if ((left -= part.length) < 0) throw refuse(`more than ${MAX_LIST_BYTES} bytes`, "the list of one model");
+        parts.push(part);
+      }
+    } catch (cause) {
+      connection.signal?.throwIfAborted();
+      if (cause instanceof MoeError) throw cause;
+      throw new MoeError("connection-lost",
+        `load: the hub's list of a model stopped half-way (${(cause as Error).message}); accepted is a connection that `
+          + "goes on. Load it again.", { cause });
+    }
+    const text = Buffer.concat(parts).toString("utf8");
+    parseJson(text); // refuses what nests deeper than the stack
+    return new Response(text, { status: response.status, headers: response.headers });
+  };
 }
 
 /** The promise, or the signal's reason: the fetch of Node 20 may leave a body that it aborts waiting for ever. */
