@@ -34,7 +34,7 @@ export interface GroupedFormat {
 }
 
 /**
- * A mask of what is stored, and these numbers. `of: [2, 4]`: of every four inputs at most two; absent: anywhere, at most
+ * A mask of what is stored, and these numbers. `of: [2, 4]`: of four inputs at most two; absent: anywhere, at most
  * `count` in all (an encoder counts where it is not said).
  */
 export interface SparseFormat {
