@@ -51,8 +51,8 @@ export function groupedValues(
 }
 
 /**
- * The nearest codes by each group's extent: symmetric, 2 max|w| / (2^bits - 1) is the scale (one bit: mean |w|, best
- * in squares, arXiv:1603.05279); otherwise the extent with 0 in it divided by 2^bits - 1, and the code of 0 is the zero.
+ * The nearest codes by each group's extent. Symmetric: 2 max|w| / (2^bits - 1) is the scale (one bit: mean |w|, best
+ * in squares, arXiv:1603.05279); otherwise the extent with 0 in it by 2^bits - 1, and the code of 0 is the zero.
  * Scales are rounded to their dtype before codes are chosen.
  */
 export function nearestGrouped(

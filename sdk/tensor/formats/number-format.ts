@@ -20,8 +20,8 @@ export type NumberFormat =
 
 /**
  * Integers of `bits`, one scale for each `group` inputs of a row (0: the whole row): w = (code - zero) * scale.
- * `zero` "none": codes are signed and stored plus 2^(bits-1), except that one bit is a sign, w = ± scale; "integer": the
- * zero has as many bits as a code; "real": it is a number like the scales. `order`: a row's groups need not be
+ * `zero` "none": codes are signed and stored plus 2^(bits-1), but one bit is a sign, w = ± scale; "integer": the zero
+ * has as many bits as a code; "real": it is a number like the scales. `order`: groups of a row need not be
  * neighbours, each input says its group (GPTQ's act-order).
  */
 export interface GroupedFormat {
