@@ -115,7 +115,7 @@ export function storedScales(scales: Float32Array, dtype: GroupedFormat["scales"
   return stored;
 }
 
-/** @throws MoeError `not-encodable` for codes beyond their bits, or scales and zeros that are no numbers of the format */
+/** @throws MoeError `not-encodable` for codes beyond their bits, or scales and zeros that the format cannot hold */
 export function packGrouped(numbers: Grouped, shape: readonly number[], format: GroupedFormat): Parts<Uint8Array> {
   const [, columns] = matrixShape(shape);
   const { bits, zero } = format;

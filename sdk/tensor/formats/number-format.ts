@@ -81,8 +81,8 @@ export interface Rows {
 }
 
 /**
- * One file each in this folder; `codecOf` finds it. Decoding gives the same numbers on every machine. The last axis of a
- * shape is that of inputs, all others are rows.
+ * One file each in this folder; `codecOf` finds it. Decoding gives the same numbers on every machine. The last axis of
+ * a shape is that of inputs, all others are rows.
  */
 export interface Codec<F extends NumberFormat = NumberFormat> {
   /**
