@@ -1,5 +1,6 @@
 import { attentionTensors } from "./attention/tensors.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
+import { formTensors } from "./form/forms.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
 import { isFree, layerId } from "./spec.js";
@@ -114,14 +115,9 @@ export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, 
   if (slot.form === "dense") return plain;
   return plain.flatMap(({ name: part, shape, start }) => {
     if (shape.length === 1) return [{ name: part, shape, start }];
-    const [rows, columns] = shape;
-    const kept = slot.rows[part.slice(part.lastIndexOf(".") + 1)] ?? 0;
-    return [
-      { name: `${part}.u`, shape: [rows, slot.rank] },
-      { name: `${part}.v`, shape: [slot.rank, columns] },
-      // rows that are not zero, and which they are
-      ...(kept > 0 ? [{ name: `${part}.s`, shape: [kept, columns] }] : []),
-      ...(kept > 0 && kept < rows ? [{ name: `${part}.s.rows`, shape: [kept] }] : []),
-    ];
+    const rows = slot.rows[part.slice(part.lastIndexOf(".") + 1)] ?? 0;
+    return formTensors({ form: slot.form, rank: slot.rank, rows }, shape as [number, number]).map(
+      ({ name, ...tensor }) => ({ ...tensor, name: part + name })
+    );
   });
 }

@@ -44,18 +44,22 @@ export async function applyPlan(
           + `Pass { sources: { ${JSON.stringify(name)}: … } }.`);
   }
   const checked = checkPlan(plan, model.spec, specs);
-  for (const name of new Set(
-    Object.values(checked.layers).flatMap(({ slots }) => slots ?? []).flatMap(({ elementwise }) => elementwise ?? []),
-  )) {
-    if (!options.tensors?.[name])
-      throw new MoeError("tensors-missing",
-        `apply: recipes of the plan weigh by "${name}", which was not given. Pass { tensors: { `
-          + `${JSON.stringify(name)}: … } }.`);
-  }
+  const missing = tensorsOf(checked).find((name) => !options.tensors?.[name]);
+  if (missing !== undefined)
+    throw new MoeError("tensors-missing",
+      `apply: the plan reads numbers "${missing}" beside the weights, which were not given. Pass { tensors: { `
+        + `${JSON.stringify(missing)}: … } }.`);
   const { spec, recipes } = lower(model.spec, checked, specs);
   return { spec,
     weights: new PlannedWeights(model.weights, checked, recipes, options.tensors,
       Object.fromEntries(Object.entries(sources).map(([name, { weights }]) => [name, weights]))) };
+}
+
+/** Names of the sets of numbers beside the weights that a plan reads. */
+function tensorsOf({ layers, units = {}, weights = {} }: Plan): string[] {
+  const slots = Object.values(layers).flatMap(({ slots = [] }) => slots);
+  const fits = [...Object.values(units), ...Object.values(weights)];
+  return [...slots.flatMap(({ elementwise }) => elementwise ?? []), ...fits.flatMap(({ fit }) => fit?.statistic ?? [])];
 }
 
 function shortened(fingerprint: string): string {

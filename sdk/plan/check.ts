@@ -90,6 +90,11 @@ const layer2 = v.strictObject({
 
 const term = v.union([v.strictObject({ value: number }), v.strictObject({ normal: number }),
   v.strictObject({ weight: v.optional(number), model: v.optional(name), name: v.optional(name) })]);
+const fit = v.strictObject({ by: name, statistic: v.optional(name), options: v.optional(v.record(name, v.unknown())) });
+const weight = v.pipe(
+  v.strictObject({ from: v.optional(v.pipe(list(term, planLimits.experts), v.minLength(1))), fit: v.optional(fit) }),
+  v.check(({ from, fit }) => from !== undefined || fit !== undefined, "from or fit says what becomes of a weight"),
+);
 const common = { for: name, method: name, paper: v.optional(name), options: v.record(name, v.unknown()) };
 const layers = <T extends v.GenericSchema>(layer: T) =>
   v.pipe(v.record(name, layer), v.check((layers) =>
@@ -98,10 +103,9 @@ const layers = <T extends v.GenericSchema>(layer: T) =>
 // of another version it is said that either is accepted
 const plan1 = v.strictObject({ version: v.picklist([1, 2]), ...common, layers: layers(layer1) });
 const plan2 = v.strictObject({ version: v.literal(2), ...common, layers: layers(layer2),
-  sources: v.optional(v.record(name, name)), units: v.optional(v.record(name, v.strictObject({ keep: neurons }))),
-  weights: v.optional(
-    v.record(name, v.strictObject({ from: v.pipe(list(term, planLimits.experts), v.minLength(1)) })),
-  ) });
+  sources: v.optional(v.record(name, name)),
+  units: v.optional(v.record(name, v.strictObject({ keep: neurons, fit: v.optional(fit) }))),
+  weights: v.optional(v.record(name, weight)) });
 
 /**
  * Reads a plan from outside (parsed JSON): its shape and sizes, nothing about a model.

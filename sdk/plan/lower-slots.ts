@@ -113,8 +113,9 @@ class LayerSlots {
     const factored: ExpertSpec = { form: "low-rank-sparse", width: slot.width, rank: form.rank, rows };
     const fitted = new Map(
       parts.filter(([part]) => part in rows).map(
-        ([part, made]): [string, Recipe] => [part, { make: "fit", ...made, by: "svd", rank: form.rank,
-          kept: form.rows?.[part] ?? rows[part] }]
+        ([part, made]): [string, Recipe] => [part, { make: "fit", ...made, by: "svd",
+          want: { form: { form: form.form, rank: form.rank, rows: rows[part] },
+            options: { ...(form.rows?.[part] && { rows: form.rows[part] }) } } }]
       ),
     );
     return { slot: factored, parts: this.suffixes(factored).map((part): [string, Made] => {

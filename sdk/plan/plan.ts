@@ -21,7 +21,7 @@ export interface Plan {
   options: Record<string, unknown>;
   layers: Record<LayerId, LayerPlan>;
   /** which units stay, in this order (`units`); every matrix that they run through is cut */
-  units?: Record<UnitName, { keep: number[] }>;
+  units?: Record<UnitName, UnitPlan>;
   /**
    * what weights of the planned model are made from: by name, or by a beginning of names that ends with "."
    * ("layers.3.experts."); the longest counts
@@ -35,9 +35,25 @@ export type SourceName = string;
 /** Blocks of a layer. */
 export type Block = "attention" | "cross" | "ffn";
 
+export interface UnitPlan {
+  keep: number[];
+  /** what becomes of matrices that lose inputs; absent: their columns are taken away and the others stay as they are */
+  fit?: Fit;
+}
+
 export interface WeightPlan {
-  /** a weighted sum; weights are 1 unless something else is said */
-  from: Term[];
+  /** a weighted sum; weights are 1 unless something else is said. Absent: the weight as it would be */
+  from?: Term[];
+  /** who finds other numbers for the matrices among these weights; what is no matrix stays */
+  fit?: Fit;
+}
+
+/** Who finds factors, codes or zeros (`fit/`), with its options. */
+export interface Fit {
+  by: string;
+  /** a set of tensors given to apply, by the names of the model's weights: what was measured for each of them */
+  statistic?: string;
+  options?: Record<string, unknown>;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Want } from "./fit/fitter.js";
+
 /** Name of a weight, e.g. "layers.3.experts.5.up". */
 export type WeightName = string;
 
@@ -70,15 +72,18 @@ export interface Fill {
   normal?: number;
 }
 
-/** One matrix in another form, by a fitter, one file each in fit/. Its parts have the matrix's name before them. */
+/**
+ * One matrix in another form or with other numbers, by a fitter (fit/). The parts of a form have the matrix's name
+ * before them.
+ */
 export interface Fit {
   make: "fit";
   of: Recipe;
   part: Part;
-  by: "svd";
-  rank: number;
-  /** rows of the remainder that stay: how many, or which */
-  kept: number | readonly number[];
+  by: string;
+  want: Want;
+  /** numbers given to apply that it reads, as they are named for this weight */
+  statistic?: Same;
 }
 
 export type Axes = Readonly<Record<Part, 0 | 1>>;

@@ -3,10 +3,22 @@ import { tf } from "../../tensor/index.js";
 import { MemorySource } from "../memory-source.js";
 import { type ExpertSpec, type ModelSpec, moeLayers } from "../spec.js";
 import type { TensorInfo, WeightSource } from "../weight-source.js";
+import type { Form, FormOf } from "./form.js";
 
 // A remainder S [out, in] is stored as its rows that are not zero, `….s` [kept, in], and their numbers, `….s.rows`
 // [kept];
 // without numbers it is whole, and without both it is zero. On the device it is whole.
+
+/** U V + S with U [out, r], V [r, in] (MC-SMoE, section 3.3 of arXiv:2310.01334). */
+export const lowRankSparse: Form<FormOf<"low-rank-sparse">> = {
+  tensors: ({ rank, rows }, [out, width]) => [
+    { name: ".u", shape: [out, rank] },
+    { name: ".v", shape: [rank, width] },
+    // rows that are not zero, and which they are
+    ...(rows > 0 ? [{ name: ".s", shape: [rows, width] }] : []),
+    ...(rows > 0 && rows < out ? [{ name: ".s.rows", shape: [rows] }] : []),
+  ],
+};
 
 /**
  * The whole remainder [out, in] of a matrix, row by row.
