@@ -11,6 +11,8 @@ import { type CreateOptions, createStage } from "./stages/create.js";
 import { type DistillOptions, distillStage } from "./stages/distill.js";
 import { type EvaluateOptions, evaluateStage } from "./stages/evaluate.js";
 import { type Forecast, forecastStage } from "./stages/forecast.js";
+import { generateStage, type GenerateTextOptions, type Prompt } from "./stages/generate.js";
+import type { Generation } from "./stages/generation.js";
 import { type LoadOptions, loadStage } from "./stages/load.js";
 import type { MemoryOptions } from "./stages/memory.js";
 import { type ProfileOptions, profileStage } from "./stages/profile.js";
@@ -43,6 +45,8 @@ export interface Anywhere extends PromiseLike<Study> {
   memory(options?: StageMemoryOptions): Promise<MemoryForecast>;
   /** Writes the model as it is now to a new folder that `moe.load` opens again. */
   save(folder: string, options?: SaveStageOptions): Promise<Saved>;
+  /** Continues text, several texts or a conversation with the model as it is now; see `Study.generate`. */
+  generate(prompt: Prompt, options?: GenerateTextOptions): Promise<Generation>;
 }
 
 /** A model that was opened: it can be measured, scored, or changed by a plan that was made before. */
@@ -172,6 +176,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
   async save(folder: string, options?: SaveStageOptions) {
     return saveStage(await this.settled(), folder, options);
+  }
+  async generate(prompt: Prompt, options?: GenerateTextOptions) {
+    return generateStage(await this.settled(), prompt, options);
   }
 
   then<A = Study, B = never>(

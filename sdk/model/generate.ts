@@ -1,31 +1,35 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
-import { ready, tf } from "../tensor/index.js";
+import { ready, Rng, tf } from "../tensor/index.js";
 import { Activations } from "./activations.js";
 import { flattenRows, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { layerPass } from "./layer-pass.js";
 import { keyMaskOf, type LayerCache, type Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
+import { checkSampling, draw, nextProbabilities, penalized, type Sampling, temperatureOf } from "./sampling.js";
 import type { ModelSpec } from "./spec.js";
 
-export interface GenerateOptions {
+export interface GenerateOptions extends Sampling {
   /** tokens to add at most; default 32 */
   maxTokens?: number;
   /** a row ends after one of these; default the model's end tokens; [] never ends early */
   stop?: number[];
   /** default true, as in `forward`; with the cache a step sees one token, so only prompt and encoder can overflow */
   capacity?: boolean;
+  /** called with each token as it is chosen; true ends the row with it */
+  onToken?(token: { row: number; id: number }): boolean | void;
   signal?: AbortSignal;
 }
 
 /**
- * Continues each prompt with its most likely token, step by step, with cached keys and values.
+ * Continues each prompt token by token, with cached keys and values: with the most likely token (ties go to the lower
+ * id), or with one that is drawn, see `Sampling`.
  * An encoder-decoder model reads the prompt in its encoder and begins with its start token.
- * Ties go to the lower id.
  *
  * @param prompt rows, padded on the right or on the left, with mask; rows of a decoder-only model may differ in length
  * @returns the added ids of each row, its stop token included
+ * @throws MoeError `bad-sampling`, `bad-batch`, `no-generation`, `aborted`
  */
 export async function generate(
   spec: ModelSpec,
@@ -33,6 +37,7 @@ export async function generate(
   prompt: { ids: number[][]; mask?: number[][] },
   options: GenerateOptions = {},
 ): Promise<number[][]> {
+  checkSampling(options);
   await ready();
   refuseTwoSided(spec);
   flattenRows(prompt.ids, prompt.mask, spec, "ids");
@@ -71,8 +76,11 @@ async function generateTogether(
   options: GenerateOptions,
   answers: number[][],
 ): Promise<void> {
-  const { maxTokens = 32, stop = spec.tokens.eos, signal } = options;
+  const { maxTokens = 32, stop = spec.tokens.eos, onToken, signal } = options;
   const side = flattenRows(prompt.ids, prompt.mask, spec, "ids");
+  const choose = chooser(rows, options);
+  // of an encoder-decoder model the decoder's own tokens alone count as seen
+  const before = (at: number) => (spec.encoder ? [spec.tokens.decoderStart ?? 0] : prompt.ids[at]);
   const caches: LayerCache[] = spec.decoder.layers.map(() => ({}));
   const held: Tensor[] = [];
   try {
@@ -93,19 +101,18 @@ async function generateTogether(
       const x = await runOnce("decoder", next, spec, resident, { ...extra, offset, caches,
         capacity: options.capacity ?? true });
       const top = await resident.take("head");
-      const best = tf.tidy(() => {
+      const logits = tf.tidy(() => {
         const last = tf.slice(tf.reshape(x, [next.B, next.T, spec.width]), [0, next.T - 1, 0], [next.B, 1, spec.width]);
-        return tf.argMax(head(tf.reshape(last, [next.B, spec.width]), spec, top), -1);
+        return head(tf.reshape(last, [next.B, spec.width]), spec, top);
       });
       resident.release("head");
       x.dispose();
-      const ids = Array.from(await best.data());
-      best.dispose();
+      const ids = await choose(logits, (at) => [...before(at), ...answers[rows[at]]]);
       offset += next.T;
       rows.forEach((row, at) => {
         if (!open.has(row)) return;
         answers[row].push(ids[at]);
-        if (stop.includes(ids[at])) open.delete(row);
+        if (onToken?.({ row, id: ids[at] }) || stop.includes(ids[at])) open.delete(row);
       });
       next = column(ids);
     }
@@ -113,6 +120,37 @@ async function generateTogether(
     tf.dispose(held);
     for (const cache of caches) tf.dispose(Object.values(cache));
   }
+}
+
+/** The next token of each row from logits [B, V], which it gives back. @param seen ids of a row so far */
+type Choose = (logits: Tensor, seen: (at: number) => number[]) => Promise<number[]>;
+
+function chooser(rows: number[], sampling: Sampling): Choose {
+  const { repetitionPenalty = 1, seed = 0 } = sampling;
+  const greedy = temperatureOf(sampling) === 0;
+  const rngs = rows.map((row) => new Rng(seed).fork(`row ${row}`));
+  return async (logits, seen) => {
+    try {
+      if (greedy && repetitionPenalty === 1) {
+        const best = tf.tidy(() => tf.argMax(logits, -1));
+        try {
+          return Array.from(await best.data());
+        } finally {
+          best.dispose();
+        }
+      }
+      const [B, V] = logits.shape;
+      const all = await logits.data();
+      return Array.from({ length: B }, (_, at) => {
+        const row = all.slice(at * V, (at + 1) * V);
+        if (!greedy) return draw(nextProbabilities(row, seen(at), sampling), rngs[at]);
+        const scores = penalized(row, seen(at), repetitionPenalty);
+        return scores.reduce((best, score, id) => (score > scores[best] ? id : best), 0);
+      });
+    } finally {
+      logits.dispose();
+    }
+  };
 }
 
 /** One pass of one stack over some rows, final norm included: [N, D]. */

@@ -104,8 +104,8 @@ export class Model {
   }
 
   /**
-   * Greedy continuation with a key-value cache: see `generate`.
-   * @example const [answer] = await model.generate({ ids: [prompt] }, { maxTokens: 12 });
+   * Continuation with a key-value cache, greedy or sampled: see `generate`. `study.generate` takes text.
+   * @example const [answer] = await model.generate({ ids: [prompt] }, { maxTokens: 12, topP: 0.9, seed: 1 });
    */
   generate(prompt: { ids: number[][]; mask?: number[][] }, options: GenerateOptions = {}): Promise<number[][]> {
     return generate(this.spec, this.resident, prompt, options);

@@ -3,7 +3,10 @@ import type { Model } from "../model/model.js";
 import { saveProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
 import { DISPLAY, Displayed, type MimeBundle } from "../view/displayable.js";
+import { Chat } from "./chat.js";
 import type { Evaluation } from "./evaluation.js";
+import { generateStage, type GenerateTextOptions, type Prompt } from "./generate.js";
+import type { Generation } from "./generation.js";
 import { StudyPlan } from "./study-plan.js";
 import type { Step, StudyState } from "./study-state.js";
 import { studyView } from "./study-view.js";
@@ -41,6 +44,19 @@ export class Study extends Displayed {
       throw new MoeError("wrong-order",
         `profile: nothing was measured about ${this.model.id} yet. Call .profile() before.`);
     await saveProfile(path, this.profile);
+  }
+
+  /**
+   * Continues text, several texts or a conversation; in a notebook it is written while it comes.
+   * @example const { text } = await study.generate("Call me", { temperature: 0.8, topP: 0.95, seed: 1 });
+   */
+  generate(prompt: Prompt, options?: GenerateTextOptions): Promise<Generation> {
+    return generateStage(this.state, prompt, options);
+  }
+
+  /** Begins a conversation through the model's chat template; the options hold for every turn. */
+  chat(options: GenerateTextOptions & { system?: string } = {}): Chat {
+    return new Chat(this.state, options);
   }
 
   [DISPLAY](): Promise<MimeBundle> {

@@ -3,6 +3,7 @@ import { MoeError } from "../../errors.js";
 import type { ModelSpec } from "../../model/spec.js";
 import { crossEntropy, tf } from "../../tensor/index.js";
 import type { HarnessModel } from "../../text/harness-task.js";
+import { textStream } from "../../text/text-stream.js";
 import { eachLabelledLogits, type LogitsModel, type TaskBatch } from "../teacher-logits.js";
 import { encodePair, type PairEncoder } from "./encode-pair.js";
 import { disjointWindow, rollingWindows } from "./rolling-windows.js";
@@ -21,7 +22,7 @@ export interface LanguageModelOptions {
 export type ScoredModel = LogitsModel & { spec: Pick<ModelSpec, "tokens" | "encoder">;
   generate(
     prompt: { ids: number[][]; mask?: number[][] },
-    options: { maxTokens: number; signal?: AbortSignal },
+    options: { maxTokens: number; signal?: AbortSignal; onToken(token: { id: number }): boolean },
   ): Promise<number[][]> };
 export type TextCodec = PairEncoder & { decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): string };
 
@@ -78,13 +79,17 @@ export function languageModel(
       const texts: string[] = [];
       for (const { context, until, maxTokens: wanted = maxTokens } of requests) {
         const ids = context === "" ? [prefix] : tokenizer.encode(context);
-        const [written] = await model.generate({ ids: [encoder ? ids : ids.slice(-Math.max(1, length - wanted))] }, {
+        const stream = textStream(tokenizer, until);
+        await model.generate({ ids: [encoder ? ids : ids.slice(-Math.max(1, length - wanted))] }, {
           maxTokens: wanted,
           ...(signal && { signal }),
+          onToken({ id }) {
+            stream.add(id);
+            return stream.stopped;
+          },
         });
-        const text = tokenizer.decode(written, { skipSpecial: true });
-        const ends = until.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-        texts.push(ends.length > 0 ? text.slice(0, Math.min(...ends)) : text);
+        stream.end();
+        texts.push(stream.text);
       }
       return texts;
     },

@@ -35,10 +35,13 @@ function bigram(encoder = false): ScoredModel {
       longest.push(ids[0].length);
       return { logits: tf.tensor3d((decoderIds ?? ids).map((row) => row.map(logitsOf))) };
     },
-    async generate({ ids }, { maxTokens }) {
+    async generate({ ids }, { maxTokens, onToken }) {
       return ids.map((row) => {
         const all = [...row];
-        for (let i = 0; i < maxTokens; i++) all.push(best(all.at(-1)!));
+        for (let i = 0; i < maxTokens; i++) {
+          all.push(best(all.at(-1)!));
+          if (onToken({ id: all.at(-1)! })) break;
+        }
         return all.slice(row.length);
       });
     },
