@@ -24,6 +24,7 @@ export function plainExperts({ spec, weights }: SpecAndWeights, shared: "copy" |
   const plain = structuredClone(spec);
   const changed = new Map<string, Origin>();
   for (const { id, ffn } of moeLayers(plain)) {
+    if (ffn.router.mix) throw notExportable(`the router of ${id} mixes its scores`, "Save with { layout: \"moelab\" }");
     const open = openOutputs(id, ffn, shared);
     for (const name of ["router", "router.bias", "router.choiceBias"]) {
       if (weights.has(`${id}.${name}`)) changed.set(`${id}.${name}`, { rows: open, from: `${id}.${name}` });

@@ -94,8 +94,11 @@ function dense(name: string, spec: Pick<DenseFfnSpec, "width" | "gated" | "bias"
 }
 
 function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
-  const all: ExpectedTensor[] = [{ name: "router", shape: [spec.experts, D] }];
-  if (spec.router.bias) all.push({ name: "router.bias", shape: [spec.experts], start: 0 });
+  const { mix } = spec.router;
+  const rows = mix?.inputs ?? spec.experts;
+  const all: ExpectedTensor[] = [{ name: "router", shape: [rows, D] }];
+  if (spec.router.bias) all.push({ name: "router.bias", shape: [rows], start: 0 });
+  if (mix) all.push({ name: "router.mix", shape: [spec.experts, mix.inputs] });
   if (spec.router.choiceBias) all.push({ name: "router.choiceBias", shape: [spec.experts], start: 0 });
   spec.slots.forEach((slot, index) => all.push(...expertTensors(`experts.${index}`, slot, spec, D)));
   if (spec.outputBias) all.push({ name: "expertsBias", shape: [D], start: 0 });

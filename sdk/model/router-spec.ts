@@ -30,6 +30,11 @@ export interface RouterSpec {
   outputScale?: number;
   /** tokens per expert and sequence; later ones are dropped. 0: no limit */
   capacity: number;
+  /**
+   * the E scores that are chosen from are mixed from those of the router's `inputs` outputs, by `router.mix` [E,
+   * inputs], and may be negative (arXiv:2407.00945). Gates whose sum is not positive are 0 where they are normalised
+   */
+  mix?: { inputs: number };
   /** router outputs that are never chosen */
   masked?: number[];
   /**

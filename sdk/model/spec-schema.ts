@@ -52,6 +52,7 @@ const router: Schema<RouterSpec> = object({
   outputScale: maybe(number),
   capacity: whole,
   masked: maybe(list(whole)),
+  mix: maybe(object<NonNullable<RouterSpec["mix"]>>({ inputs: count })),
   maskBy: maybe(v.literal("released-product")),
   skipBelow: maybe(number),
   merge: maybe(v.literal("sequence")),
@@ -135,7 +136,12 @@ const wholeMoe = v.pipe(moe,
   v.check(({ slots, expertOf }) => expertOf.every((slot) => slot < slots.length), "expertOf names stored experts"),
   v.check(({ experts, router: { topK } }) => topK <= experts, "topK is at most the number of router outputs"),
   v.check(({ experts, router: { masked } }) => !masked?.some((output) => output >= experts),
-    "masked names router outputs"));
+    "masked names router outputs"),
+  v.check(
+    ({ router: { mix, kind, groups, merge } }) =>
+      !mix || (kind === "softmax" || kind === "sigmoid") && !groups && !merge,
+    "mix goes with scores of softmax or sigmoid, without groups and merge",
+  ));
 
 const factors: Schema<ResidualFactors> = object({ stream: number, block: number });
 const ffn = v.lazy((input) => ((input as { kind?: unknown } | null)?.kind === "dense" ? dense : wholeMoe));

@@ -12,7 +12,7 @@ import type { RouterSpec } from "./router-spec.js";
  *   {stack}layers.{l}.norm.{attention|cross|ffn}
  *   {stack}layers.{l}.attention.{q|k|v|o|…}, the full list per kind in attention/tensors.ts; .cross.{q|k|v|o}
  *   {stack}layers.{l}.ffn.{gate|up|down}
- * {stack}layers.{l}.router, .router.choiceBias, {stack}layers.{l}.experts.{slot}.{gate|up|down},
+ * {stack}layers.{l}.router, .router.choiceBias, .router.mix, {stack}layers.{l}.experts.{slot}.{gate|up|down},
  * {stack}layers.{l}.expertsBias
  * {stack}layers.{l}.experts.{slot}.{value|blend} of constant experts
  *   {stack}layers.{l}.shared.{gate|up|down}, .sharedGate

@@ -42,6 +42,7 @@ const alignment = v.strictObject({
 });
 
 const number = v.pipe(v.number(), v.finite());
+const numbers = v.pipe(list(number, planLimits.width), v.minLength(1));
 const expert = v.strictObject({ expert: index, weight: number });
 const sources = v.union([v.strictObject({ expert: index, weight: number, model: v.optional(name) }),
   v.strictObject({ block: v.picklist(["ffn", "shared"]), weight: number, model: v.optional(name),
@@ -85,7 +86,10 @@ const layer2 = v.strictObject({
   spec: patch,
   slots: slots(sources),
   expertOf,
-  router: v.optional(v.strictObject({ ...rows, spec: patch })),
+  router: v.optional(
+    v.strictObject({ ...rows, spec: patch,
+      mix: v.optional(v.pipe(list(numbers, planLimits.experts), v.minLength(1))) }),
+  ),
 });
 
 const term = v.union([v.strictObject({ value: number }), v.strictObject({ normal: number }),
@@ -166,10 +170,11 @@ function checkSequenceMerge(id: string, { slots }: LayerPlan, { attention, ffn }
     throw bad(`${id} merges experts of unequal form or width`);
 }
 
-function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec, before?: MoeFfnSpec): void {
+function checkSlots(id: LayerId, { slots, expertOf, router }: LayerPlan, ffn: MoeFfnSpec, before?: MoeFfnSpec): void {
   const count = slots?.length ?? ffn.slots.length;
-  if (expertOf && expertOf.length !== ffn.experts)
-    throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${ffn.experts} outputs`);
+  const outputs = router?.mix?.length ?? ffn.experts;
+  if (expertOf && expertOf.length !== outputs)
+    throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${outputs} outputs`);
   const map = expertOf ?? ffn.expertOf;
   const beyond = map.find((slot) => slot >= count);
   if (beyond !== undefined) throw bad(`${id}.expertOf points at slot ${beyond} of ${count}`);
@@ -211,6 +216,7 @@ function checkSlots(id: LayerId, { slots, expertOf }: LayerPlan, ffn: MoeFfnSpec
 }
 
 function checkRouter(id: LayerId, { router, expertOf }: LayerPlan, ffn: MoeFfnSpec): void {
+  if (router?.mix) return checkMix(id, { router, expertOf }, ffn);
   const rows = router?.rows ?? Array.from({ length: ffn.experts }, (_, row) => row);
   const beyond = [...rows, ...(router?.mask ?? [])].find((row) => row >= ffn.experts);
   if (beyond !== undefined) throw bad(`${id}.router names output ${beyond} of ${ffn.experts}`);
@@ -219,6 +225,18 @@ function checkRouter(id: LayerId, { router, expertOf }: LayerPlan, ffn: MoeFfnSp
   const topK = router?.spec?.topK ?? router?.topK ?? ffn.router.topK;
   if (open < topK) throw bad(`${id}: ${open} router outputs stay open, a token takes ${topK}`);
   if (expertOf && expertOf.every((slot) => slot < 0)) throw bad(`${id}.expertOf leads nowhere`);
+}
+
+/** New outputs of a router, each of all that it has. */
+function checkMix(id: LayerId, { router, expertOf }: LayerPlan, { experts, router: before }: MoeFfnSpec): void {
+  const { mix = [], rows, mask, spec } = router ?? {};
+  if (before.mix || before.masked?.length || before.choiceBias || rows || mask)
+    throw bad(`${id}.router.mix is beside rows, a mask, a bias of the choice or another mix`);
+  const row = mix.find(({ length }) => length !== experts);
+  if (row) throw bad(`a row of ${id}.router.mix has ${row.length} entries, the router has ${experts} outputs`);
+  const topK = spec?.topK ?? before.topK;
+  if (mix.length < topK) throw bad(`${id}.router.mix gives ${mix.length} outputs, a token takes ${topK}`);
+  if (!expertOf) throw bad(`${id}.router.mix says nothing of where its outputs lead: expertOf is missing`);
 }
 
 function bad(what: string): MoeError {

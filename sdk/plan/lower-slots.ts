@@ -37,6 +37,12 @@ export function lowerExperts(
     });
   }
   lowerRouter(planned, router ?? {});
+  if (router?.mix) {
+    const shape = [router.mix.length, ffn.experts], name = `${id}.router.mix`;
+    planned.experts = shape[0];
+    planned.router.mix = { inputs: shape[1] };
+    recipes.push([name, { of: { make: "fill", name, shape, values: router.mix.flat() }, part: "" }]);
+  }
   if (router?.rows) {
     const names = ["router", ...(ffn.router.bias ? ["router.bias"] : []),
       ...(ffn.router.choiceBias ? ["router.choiceBias"] : [])];
@@ -49,7 +55,7 @@ export function lowerExperts(
   return { ffn: planned, recipes };
 }
 
-function lowerRouter(ffn: MoeFfnSpec, { mask, rows, spec = {}, ...version1 }: RouterPlan): void {
+function lowerRouter(ffn: MoeFfnSpec, { mask, rows, mix: _, spec = {}, ...version1 }: RouterPlan): void {
   ffn.router = patched<RouterSpec>(ffn.router, { ...version1, ...spec } as Patch<RouterSpec>);
   const masked = [...new Set([...(ffn.router.masked ?? []), ...(mask ?? [])])].sort((a, b) => a - b);
   if (mask) ffn.router.masked = masked;

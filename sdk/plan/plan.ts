@@ -148,6 +148,8 @@ export interface RouterPlan extends Partial<Pick<RouterSpec, "maskBy" | "topK" |
    * One may stand there twice
    */
   rows?: number[];
+  /** `router.mix` [E', E]: the router's outputs are mixed into E' new ones, which `expertOf` is then about */
+  mix?: number[][];
   /** what else changes */
   spec?: Patch<RouterSpec>;
 }

@@ -17,8 +17,7 @@ export function routeSequences(x: Tensor, spec: MoeFfnSpec, weights: LayerWeight
   const counted = real ? tf.tensor3d(Float32Array.from(real), [B, T, 1]) : tf.ones([B, T, 1]);
   const mean = tf.div(tf.sum(tf.mul(tf.reshape(x, [B, T, D]), counted), 1), tf.maximum(tf.sum(counted, 1), 1));
   const logits = linear(mean, weights, "router") as Tensor2D;
-  const { choice, gates } = route(logits, spec.router, { B, T: 1, offset: 0, capacity: false },
-    weights.get("router.choiceBias"));
+  const { choice, gates } = route(logits, spec.router, { B, T: 1, offset: 0, capacity: false }, weights);
   const everyToken = (rows: Tensor) =>
     tf.reshape(tf.tile(tf.expandDims(rows, 1), [1, T, 1]), [B * T, rows.shape[1]!]) as Tensor2D;
   const all = { logits: everyToken(logits), choice: everyToken(choice), gates: everyToken(gates) };

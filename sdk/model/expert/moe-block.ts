@@ -6,13 +6,14 @@ import { type Bank, banksOf, type LayerWeights, weight } from "../layer-weights.
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
 import { route, type Routing } from "../router/route.js";
+import { mixedScores } from "../router/scores.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";
 import { combineChoices } from "./combine-choices.js";
 import { freeExperts, runFree } from "./free-experts.js";
 import { routeSequences, runMerged } from "./merged-experts.js";
 import { placeIn } from "./place-in.js";
 
-/** With the router's raw logits [N, E]. */
+/** With the router's raw logits [N, E]; of one that mixes its scores, their logarithms. */
 export interface RoutingWithLogits extends Routing {
   logits: Tensor2D;
 }
@@ -35,7 +36,11 @@ export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: L
 
 export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): RoutingWithLogits {
   const logits = linear(x, weights, "router") as Tensor2D;
-  return { logits, ...route(logits, spec.router, pass, weights.get("router.choiceBias")) };
+  const routing = route(logits, spec.router, pass, weights);
+  const mix = weights.get("router.mix");
+  // who looks at logits sees one for each output
+  return { ...routing,
+    logits: mix ? tf.log(tf.maximum(mixedScores(logits, spec.router, mix), 1e-9)) as Tensor2D : logits };
 }
 
 /** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */

@@ -10,6 +10,9 @@ import { choose } from "./scores.js";
  */
 const ROUNDING = 2 ** -18;
 
+/** of `mix`: the smallest sum of gates that they are divided by */
+const LEAST = 1e-6;
+
 /** Choices [N, K] int32 (-1: none) and gates [N, K], which multiply the outputs of the chosen experts. */
 export interface Routing {
   choice: Tensor2D;
@@ -20,24 +23,38 @@ export interface Routing {
  * Chooses K experts for every token from raw logits [N, E] by the router's rule (see `RouterSpec`). Padding chooses
  * nothing; beyond the capacity of an expert, later tokens of a sequence choose nothing. Ties go to the lower index.
  *
- * @param choiceBias [E], added to the scores for the choice alone
+ * @param weights of the layer: `router.choiceBias` [E], added to the scores for the choice alone, and `router.mix`
  */
-export function route(logits: Tensor2D, spec: RouterSpec, pass: Pass, choiceBias?: Tensor): Routing {
-  let { choice, gates } = choose(logits, spec, choiceBias);
+export function route(
+  logits: Tensor2D,
+  spec: RouterSpec,
+  pass: Pass,
+  weights?: { get(name: string): Tensor | undefined },
+): Routing {
+  let { choice, gates } = choose(logits, spec, weights?.get("router.choiceBias"), weights?.get("router.mix"));
   if (spec.skipBelow !== undefined) {
     const first = tf.slice(gates, [0, 0], [gates.shape[0] as number, 1]);
     const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow * (1 - ROUNDING))), "int32");
     [choice, gates] = [drop(choice, worth), tf.mul(gates, tf.cast(worth, "float32"))];
   }
-  if (spec.normalize) gates = tf.div(gates, tf.maximum(length(gates, spec.normalizeP ?? 1), 1e-12));
+  if (spec.normalize) gates = normalized(gates, spec);
   if (spec.scale !== 1) gates = tf.mul(gates, spec.scale);
-  if (pass.capacity && spec.capacity > 0) [choice, gates] = limit(choice, gates, logits.shape[1], spec.capacity, pass);
+  if (pass.capacity && spec.capacity > 0)
+    [choice, gates] = limit(choice, gates, weights?.get("router.mix")?.shape[0] ?? logits.shape[1], spec.capacity,
+      pass);
   if (pass.real) {
     const real = tf.tensor2d(Int32Array.from(pass.real), [pass.B * pass.T, 1], "int32");
     choice = drop(choice, real);
     gates = tf.mul(gates, tf.cast(real, "float32"));
   }
   return { choice: choice as Tensor2D, gates: gates as Tensor2D };
+}
+
+/** Gates over their sum; mixed ones may be negative, and where their sum is not positive nothing is left of them. */
+function normalized(gates: Tensor, { mix, normalizeP }: RouterSpec): Tensor {
+  const sum = length(gates, normalizeP ?? 1);
+  const shares = tf.div(gates, tf.maximum(sum, mix ? LEAST : 1e-12));
+  return mix ? tf.mul(shares, tf.cast(tf.greater(sum, LEAST), "float32")) : shares;
 }
 
 /** p-norm of each row of non-negative gates [N, 1] */

@@ -12,8 +12,17 @@ export interface Choice {
 /** of `maskBy: "released-product"` */
 const RELEASED_FACTOR = -1e6;
 
-/** The K best router outputs of every token by the router's rule; `choiceBias` [E] takes part in the choice alone. */
-export function choose(logits: Tensor2D, spec: RouterSpec, choiceBias?: Tensor): Choice {
+/**
+ * The K best router outputs of every token by the router's rule.
+ *
+ * @param choiceBias [E], takes part in the choice alone
+ * @param mix [E, inputs], makes the scores that are chosen from out of those of the logits [N, inputs]
+ */
+export function choose(logits: Tensor2D, spec: RouterSpec, choiceBias?: Tensor, mix?: Tensor): Choice {
+  if (mix) {
+    return best(mixedScores(logits, spec, mix), spec, choiceBias,
+      spec.masked?.length ? row(spec.masked, mix.shape[0], 0, MASKED) : undefined);
+  }
   const hidden = spec.masked?.length && !spec.maskBy ? spec.masked : undefined;
   const closed = hidden && row(hidden, logits.shape[1], 0, MASKED);
   const open = closed
@@ -35,9 +44,14 @@ export function choose(logits: Tensor2D, spec: RouterSpec, choiceBias?: Tensor):
   }
 }
 
+/** What a router with `mix` chooses from [N, E]; may be negative. */
+export function mixedScores(logits: Tensor2D, { kind }: RouterSpec, mix: Tensor): Tensor2D {
+  return tf.matMul(kind === "sigmoid" ? tf.sigmoid(logits) : tf.softmax(logits), mix as Tensor2D, false, true);
+}
+
 function best(scores: Tensor, spec: RouterSpec, choiceBias?: Tensor, closed?: Tensor): Choice {
   const { groups } = spec;
-  if (!choiceBias && !groups) {
+  if (!choiceBias && !groups && !(spec.mix && closed)) {
     const { values, indices } = topK(scores, spec.topK);
     return { choice: indices, gates: values };
   }
