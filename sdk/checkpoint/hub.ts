@@ -6,6 +6,7 @@ import { packageFile } from "../package-file.js";
 import type { DownloadOptions } from "./hub/download-model.js";
 import { hubEnvironment } from "./hub/hub-environment.js";
 import { parseModelId } from "./hub/model-id.js";
+import { nearPaths } from "./what-is-there.js";
 
 export interface ResolveModelOptions extends DownloadOptions {
   /** environment variables; those of the process unless told */
@@ -33,10 +34,13 @@ export async function resolveModel(
   const id = parseModelId(ref);
   // the hub's client is loaded when it is needed: a folder is inspected in less time than that takes
   const oneWord = id !== undefined && !id.name.includes("/");
+  const near = nearPaths(ref).map((path) => `"${path}"`).join(", ");
   const none = (why: string, cause?: unknown) =>
     new MoeError("no-such-model",
       `load: "${ref}" is neither a folder nor a bundled model nor a hub id${why}; accepted is a path that `
-        + `exists, a bundled name, or org/name[@revision]. ${suggest(ref, bundled)}`, { cause });
+        + `exists, a bundled name, or org/name[@revision]. ${
+          near ? `There is ${near}; bundled are ${bundled.join(", ")}.` : suggest(ref, bundled)
+        }`, { cause });
   // a slip in a bundled name is no reason to ask the hub
   if (!id || (oneWord && isSlip(id.name, bundled))) throw none("");
   try {
@@ -46,9 +50,9 @@ export async function resolveModel(
     // most ids that the hub does not show are folders with a slip of the pen
     if (!oneWord && error instanceof MoeError && ["not-found", "not-allowed", "hub-unreachable"].includes(error.code))
       throw new MoeError(error.code,
-        `load: there is no folder "${ref}" here, and as a model of the hub: ${error.message}`, {
-        cause: error,
-      });
+        `load: there is no folder "${ref}" here${near && ` (there is ${near})`}, and as a model of the hub: ${
+          error.message.replace(/^load: /, "")
+        }`, { cause: error });
     if (oneWord && error instanceof MoeError && ["not-found", "not-allowed"].includes(error.code))
       throw none(` (the hub has no "${ref}" that it shows)`, error);
     throw error;

@@ -136,13 +136,14 @@ export function mapNames(spec: ModelSpec, family: Family, disk: Disk): Map<strin
     asked.add(place.name);
     places.set(tensor.name, place);
   }
-  if (missing.length)
-    throw new MoeError("missing-tensors",
-      `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} `
-        + "tensors. Check that all shards are there.");
   const explained = explainer(spec, family);
   const unknown: string[] = [];
   for (const name of disk.names()) if (!asked.has(name) && !explained(name)) unknown.push(name);
+  if (missing.length)
+    throw new MoeError("missing-tensors",
+      `load: ${some(missing)} missing; family "${family.family}" needs ${places.size + missing.length} `
+        + `tensors${unknown.length ? `; ${some(unknown)} in the checkpoint and unknown to it` : ""}. Check model_type, `
+        + "and that all shards are there.");
   if (unknown.length)
     throw new MoeError("unknown-tensors",
       `load: ${some(unknown)} in the checkpoint but unknown to family "${family.family}"; accepted are its `

@@ -3,6 +3,7 @@ import { FormatError, MoeError } from "../errors.js";
 import { readText } from "../read-text.js";
 import { withoutBareWords } from "./config-text.js";
 import { jsonMembers } from "./json-members.js";
+import { whatIsThere } from "./what-is-there.js";
 
 const MAX_CONFIG_BYTES = 16 << 20;
 
@@ -13,7 +14,7 @@ export async function readConfig(folder: string): Promise<Record<string, unknown
     maxBytes: MAX_CONFIG_BYTES, code: "bad-config" });
   if (text === undefined)
     throw new MoeError("no-checkpoint",
-      `load: ${path} cannot be read (ENOENT); accepted is a folder with config.json and safetensors. Check the path.`);
+      `load: ${path} is not there; accepted is a folder with config.json and safetensors. ${whatIsThere(folder)}`);
   try {
     for (const _ of jsonMembers(text)); // refuses what is no object, and what nests deeper than the stack
     return JSON.parse(withoutBareWords(text)) as Record<string, unknown>;

@@ -9,6 +9,7 @@ import { scanPlainCheckpoint } from "./plain-checkpoint.js";
 import { type HeaderEntry, headerLength, parseHeader, type SafetensorsHeader } from "./safetensors-header.js";
 import { openIndex } from "./safetensors-index.js";
 import type { Range, TensorStore } from "./tensor-store.js";
+import { OTHER_FILES, whatIsThere } from "./what-is-there.js";
 
 export type { Range, TensorStore };
 
@@ -30,14 +31,14 @@ export async function openTensors(path: string, { carefully = false } = {}): Pro
   const store = new SafetensorsStore();
   try {
     const kind = (await stat(path).catch(() => undefined))?.isDirectory() ? "folder" : "file";
-    if (kind === "file") await store.add(path);
-    else if (!carefully && (await store.addPlain(path))) return store;
+    if (kind === "file" && !OTHER_FILES.test(path)) await store.add(path);
+    else if (kind === "folder" && !carefully && (await store.addPlain(path))) return store;
     else if (await exists(join(path, "model.safetensors"))) await store.add(join(path, "model.safetensors"));
     else if (await exists(join(path, "model.safetensors.index.json")))
       await store.addSharded(path, "model.safetensors.index.json");
     else throw new MoeError("no-checkpoint",
         `load: ${path} has no weights; accepted is a folder with model.safetensors or `
-          + "model.safetensors.index.json. Check the folder.");
+          + `model.safetensors.index.json. ${whatIsThere(path)}`);
     return store;
   } catch (error) {
     await store.close();
