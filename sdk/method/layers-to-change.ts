@@ -7,10 +7,14 @@ import type { LayerProfile, Profile } from "../profile/profile.js";
  * The layers that a method changes, in running order: all that were profiled, without the excluded ones.
  *
  * @param exclude layers that stay as they are; default: the first MoE layer of the encoder, if there is one
- * @throws MoeError `unknown-layer`
+ * @throws MoeError `unknown-layer`, `no-experts`
  */
 export function mergedLayers(profile: Profile, exclude?: LayerId[]): LayerId[] {
   const layers = Object.keys(profile.layers);
+  if (layers.length === 0)
+    throw new MoeError("no-experts",
+      `plan: ${profile.model.id} has no MoE layer, and this method changes experts. Choose a method for any model, or `
+        + "load a Mixture-of-Experts checkpoint.");
   const unknown = exclude?.find((layer) => !layers.includes(layer));
   if (unknown !== undefined)
     throw new MoeError("unknown-layer",

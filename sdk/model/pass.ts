@@ -44,7 +44,9 @@ export type PassRecord =
   /** the residual stream [N, D] before the layer, before its feed-forward block, after it */
   | { site: "stream"; at: "in" | "mixed" | "out"; x: Tensor2D }
   /** rows that a matrix of the layer multiplies, by its name without the layer's path; of routed experts: see "moe" */
-  | { site: "input"; weight: string; x: Tensor2D };
+  | { site: "input"; weight: string; x: Tensor2D }
+  /** [N] sums over queries of the attention that each token gets as a key, means over heads */
+  | { site: "attention"; received: Tensor };
 
 /** What a sweep shows: of a layer; after the final norm [B, T, D]; logits [B, T, V] in the given order. */
 export type SiteRecord = (PassRecord & { layer: LayerId }) | { site: "norm"; x: Tensor } | {
@@ -83,6 +85,8 @@ export interface Pass {
   caches?: LayerCache[];
   /** false: no token is dropped over capacity */
   capacity: boolean;
+  /** adds something to what the feed-forward block of a layer makes [N, D]: zeros, to have their gradient */
+  probe?(layer: LayerId, made: Tensor): Tensor;
   /** who looks at what; nothing is copied for sites that nobody looks at */
   look?: { sites: ReadonlySet<Site>; see(record: PassRecord): void };
 }

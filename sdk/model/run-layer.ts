@@ -26,9 +26,9 @@ export function runLayer(
   if (pass.look?.sites.has("stream")) pass.look.see({ site: "stream", at: "mixed", x: mixed as Tensor2D });
   if (!ffn) return mixed;
   const y = blockInput(mixed, spec, weights, "ffn");
-  return addBlock(mixed, y,
-    ffn.kind === "dense" ? denseBlock(y, ffn, weights) : moeBlock(y, layerId(stack, index), ffn, weights, pass), spec,
-    weights, "ffn");
+  const id = layerId(stack, index);
+  const made = ffn.kind === "dense" ? denseBlock(y, ffn, weights) : moeBlock(y, id, ffn, weights, pass);
+  return addBlock(mixed, y, pass.probe?.(id, made) ?? made, spec, weights, "ffn");
 }
 
 /** The blocks of a layer in which tokens meet: those before its feed-forward block. */

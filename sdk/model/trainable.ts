@@ -60,13 +60,15 @@ export class Trainable {
   /**
    * Logits [N, V] of the decoder's rows; differentiable, to be called inside a tidy or a gradient.
    * No token is dropped over capacity.
+   *
+   * @param probe see `Pass`
    */
-  logits(sides: { encoder?: Rows; decoder: Rows }, onMoe?: (record: MoeRecord) => void): Tensor {
+  logits(sides: { encoder?: Rows; decoder: Rows }, onMoe?: (record: MoeRecord) => void, probe?: Pass["probe"]): Tensor {
     const { spec } = this;
     const top = this.parts.get(TOP)!;
     const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
       const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false,
-        look: onMoe && { sites: MOE, see: (record) => record.site === "moe" && onMoe(record) }, ...extra };
+        probe, look: onMoe && { sites: MOE, see: (record) => record.site === "moe" && onMoe(record) }, ...extra };
       let x = embed(rows, spec, top, stack);
       spec[stack]!.layers.forEach((layer, index) => {
         x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);

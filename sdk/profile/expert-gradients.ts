@@ -22,13 +22,23 @@ import { crossEntropy, tf } from "../tensor/index.js";
  */
 export type GradientKind = "gradients" | "fisher" | "fisher.classes";
 
+/** A variable, and the weights that are in it: those of a bank of experts stacked. */
+interface Chosen {
+  variable: Variable;
+  names: string[];
+  stacked: boolean;
+}
+
+/** Weights that belong to experts. */
+export const isExpert = (name: string): boolean => name.includes(".experts.");
+
 /** classes that `fisher.classes` goes through, a backward pass each, for every sequence */
 const MOST_CLASSES = 64;
 
 /**
- * Adds up gradients of the task loss with respect to every expert weight, in double precision. How sequences are cut
+ * Adds up gradients of the task loss with respect to every expert weight, or to others, in double precision. How sequences are cut
  * into batches changes nothing beyond rounding, padding has no part, and sums of two shards of the data can be merged.
- * Holds the whole model on the device and eight bytes for each expert weight.
+ * Holds the whole model on the device and eight bytes for each of these weights.
  *
  * @example
  * const fisher = await ExpertGradients.of("fisher", model);
@@ -42,38 +52,49 @@ export class ExpertGradients {
   private constructor(
     readonly kind: GradientKind,
     private readonly model: Trainable,
-    private readonly experts: { variable: Variable; names: string[] }[],
+    private readonly chosen: Chosen[],
     private readonly classes: number[],
+    private readonly of: (name: string) => boolean,
   ) {}
 
-  /** @param classes token ids, for `fisher.classes`; `classesOf` finds those of a data set */
+  /**
+   * @param classes token ids, for `fisher.classes`; `classesOf` finds those of a data set
+   * @param of the weights that they are of; default those of experts. Of a bank of experts all or none are held
+   */
   static async of(
     kind: GradientKind,
     { spec, weights }: { spec: ModelSpec; weights: WeightSource },
     classes: number[] = [],
+    of = isExpert,
   ): Promise<ExpertGradients> {
     const model = await Trainable.from(spec, weights);
-    const variables = new Map(model.variables().map(({ name, variable }) => [name, variable]));
-    const experts = (["encoder", "decoder"] as const).flatMap((stack) =>
-      (spec[stack]?.layers ?? []).flatMap((layer, index) => {
-        const path = layerId(stack, index);
-        return layoutOf(layer, spec.width).filter(({ stacked }) => stacked).map(({ key, from }) => ({
-          variable: variables.get(`${path}.${key}`)!,
-          names: from.map((name) => `${path}.${name}`),
-        }));
-      })
+    const layout = new Map(
+      (["encoder", "decoder"] as const).flatMap((stack) =>
+        (spec[stack]?.layers ?? []).flatMap((layer, index) => {
+          const path = layerId(stack, index);
+          return layoutOf(layer, spec.width).map(
+            ({ key, from, stacked }): [string, Omit<Chosen, "variable">] => [`${path}.${key}`, {
+              names: from.map((name) => `${path}.${name}`),
+              stacked,
+            }]
+          );
+        })
+      ),
     );
-    return new ExpertGradients(kind, model, experts, classes);
+    const chosen = model.variables().map(({ name, variable }) => ({ variable,
+      ...(layout.get(name) ?? { names: [name], stacked: false }) })
+    );
+    return new ExpertGradients(kind, model, chosen.filter(({ names }) => names.some(of)), classes, of);
   }
 
   /**
-   * Bytes that the gradients of a model need: all weights on the device, and of each expert weight the gradient and its
+   * Bytes that the gradients of a model need: all weights on the device, and of each chosen weight the gradient and its
    * sum.
    */
-  static sizeBytes(spec: ModelSpec): number {
+  static sizeBytes(spec: ModelSpec, of = isExpert): number {
     return expectedTensors(spec).reduce(
       (sum, { name, shape }) =>
-        sum + (4 + (name.includes(".experts.") ? 12 : 0)) * shape.reduce((product, length) => product * length, 1),
+        sum + (4 + (of(name) ? 12 : 0)) * shape.reduce((product, length) => product * length, 1),
       0,
     );
   }
@@ -95,13 +116,13 @@ export class ExpertGradients {
     }
   }
 
-  /** Float32 under the names and shapes of the model's own expert tensors. */
+  /** Float32 under the names and shapes of the model's own tensors. */
   result(): MemorySource {
     const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-    for (const { variable, names } of this.experts) {
-      const shape = variable.shape.slice(1);
+    for (const { variable, names, stacked } of this.chosen) {
+      const shape = stacked ? variable.shape.slice(1) : variable.shape;
       const size = shape.reduce((product, n) => product * n, 1);
-      names.forEach((name) =>
+      names.filter(this.of).forEach((name) =>
         tensors.set(name, { shape, values: Float32Array.from(this.sums.get(name) ?? new Float64Array(size), (value) =>
           value / Math.max(1, this.count)) })
       );
@@ -139,19 +160,20 @@ export class ExpertGradients {
     this.count += 1;
   }
 
-  /** Adds what `of` makes of each expert weight's gradient of a loss. */
+  /** Adds what `of` makes of each weight's gradient of a loss. */
   private async addGradients(loss: () => Tensor, of: (gradient: Tensor, loss: Tensor) => Tensor): Promise<void> {
-    const params = this.experts.map(({ variable }) => variable);
+    const params = this.chosen.map(({ variable }) => variable);
     const terms: (Tensor | undefined)[] = tf.tidy(() => {
       const { value, grads } = tf.variableGrads(loss as () => Scalar, params);
       return params.map((param) => grads[param.name] && of(grads[param.name], value));
     });
-    for (const [index, { names }] of this.experts.entries()) {
+    for (const [index, { names }] of this.chosen.entries()) {
       const values = await terms[index]?.data();
       terms[index]?.dispose();
       if (!values) continue;
       const size = values.length / names.length;
       names.forEach((name, slot) => {
+        if (!this.of(name)) return;
         if (!this.sums.has(name)) this.sums.set(name, new Float64Array(size));
         const sum = this.sums.get(name)!;
         for (let i = 0; i < size; i++) sum[i] += values[slot * size + i];

@@ -1,6 +1,7 @@
 import { MoeError } from "../errors.js";
 import type { ModelSpec } from "../model/spec.js";
 import type { WeightSource } from "../model/weight-source.js";
+import { type GradientKind, isExpert } from "./expert-gradients.js";
 import { withWeightGram } from "./gram.js";
 import type { MergeableObserver } from "./observer.js";
 import { mseSimilarityObserver } from "./observers/mse-similarity.js";
@@ -9,6 +10,7 @@ import type { Profile } from "./profile.js";
 import { withRowImportance } from "./row-importance.js";
 import { withSensitivity } from "./sensitivity.js";
 import type { Statistic } from "./statistic.js";
+import { isChosen } from "./weight-choice.js";
 import { weightSimilarities, type WeightSimilarity, type WeightSimilarityOptions,
   withWeightSimilarity } from "./weight-similarity.js";
 
@@ -19,8 +21,18 @@ export interface Measurements {
   finish(profile: Profile): Promise<Profile>;
 }
 
-/** Statistics as large as the weights themselves: they stand beside a profile, not in it. See `ExpertGradients`. */
-export const tensorStatistics = ["gradients", "fisher", "fisher.classes"] as const;
+/**
+ * Which gradients a statistic is, and of which weights: "gradients", "fisher" and "fisher.classes" are of experts,
+ * "gradients.all" of every weight, "gradients:layers.0.,layers.1." of these. They stand beside a profile, not in it.
+ */
+export function gradientsIn(statistic: Statistic): { kind: GradientKind; of(name: string): boolean } | undefined {
+  const found = /^(gradients|fisher\.classes|fisher)(\.all|:.+)?$/.exec(statistic);
+  if (!found) return undefined;
+  const [, kind, chosen] = found as unknown as [string, GradientKind, string | undefined];
+  if (!chosen) return { kind, of: isExpert };
+  const choice = chosen === ".all" ? "all" : chosen.slice(1).split(",");
+  return { kind, of: (name) => isChosen(choice, name) };
+}
 
 /** Whether a statistic is made from gradients of the task loss, which `measurements` is then given. */
 export function needsGradients(statistic: Statistic): boolean {
@@ -43,7 +55,7 @@ export function measurements(
   options: WeightSimilarityOptions = {},
 ): Measurements {
   const names = new Set<string>(["usage", ...statistics]);
-  for (const name of tensorStatistics) names.delete(name);
+  for (const name of names) if (gradientsIn(name) || name === "outputGradient") names.delete(name);
   const ofWeights = weightSimilarities.filter((name) => names.delete(`similarity.${name}`));
   const gram = names.delete("gram.weight");
   const sensitivity = names.delete("sensitivity");

@@ -34,14 +34,16 @@ export interface MoeEvent {
 }
 
 /** Where a model can be looked at while it runs. */
-export type Site = "moe" | "stream" | "input";
+export type Site = "moe" | "stream" | "input" | "attention";
 
 export type SiteEvent =
   | MoeEvent
   /** the residual stream [N, D] of one batch before a layer, before its feed-forward block, and after it */
   | { site: "stream"; layer: LayerId; batch: number; at: "in" | "mixed" | "out"; x: Tensor2D }
   /** [N, in] rows that a matrix multiplies; of an expert those that were sent to it, with their gates [N] */
-  | { site: "input"; layer: LayerId; weight: string; x: Tensor2D; gates?: Tensor };
+  | { site: "input"; layer: LayerId; weight: string; x: Tensor2D; gates?: Tensor }
+  /** [N] sums over queries of the attention that each token of one batch gets as a key, means over heads */
+  | { site: "attention"; layer: LayerId; batch: number; received: Tensor };
 
 /** Gives one statistic from the events of a sweep. Observers of two halves of the data can be merged. */
 export interface Observer<R = unknown> {
@@ -51,9 +53,17 @@ export interface Observer<R = unknown> {
   see(event: SiteEvent): void | Promise<void>;
   /** it runs experts: each after `load`, or all of a layer at once, which is then read whole; absent: none */
   runsExperts?: "one-by-one" | "all";
-  /** by layer; by weight of one that looks at "input" */
+  /** what its result is of: MoE layers (default), layers of any kind, or matrices by their names */
+  of?: "layers" | "blocks" | "weights";
+  /** it compares layers with one another, and so sees a whole sweep */
+  spans?: true;
   result(): Record<string, R>;
+  /** too large for JSON: stands beside the profile, by weight or layer, and a plan names it in `fit.statistic` */
+  tensors?(): TensorMap;
 }
+
+/** Numbers and shapes by name. */
+export type TensorMap = Map<string, { shape: number[]; values: Float32Array }>;
 
 /** An observer of one shard of the data that takes over what the observer of another shard saw. */
 export interface MergeableObserver<R = unknown> extends Observer<R> {

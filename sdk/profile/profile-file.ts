@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { FormatError, MoeError } from "../errors.js";
 import { writeWhole } from "../files/write-whole.js";
+import type { WeightSource } from "../model/weight-source.js";
 import { parseJson } from "../parse-json.js";
 import { readText } from "../read-text.js";
 import { checkedProfile } from "./profile-schema.js";
 import type { Profile } from "./profile.js";
+import { asSources, readStatistics, writeStatistics } from "./statistic-tensors.js";
 
 /**
  * Largest profile file that is read: a thousand layers of a thousand experts with a dozen matrices each stay below it.
@@ -12,14 +15,20 @@ import type { Profile } from "./profile.js";
 const MAX_BYTES = 2 ** 31;
 
 /**
- * Writes a profile as JSON, with a hash of itself. The file has a temporary name until it is whole.
+ * Writes a profile as JSON, with a hash of itself. The file has a temporary name until it is whole. Statistics as large
+ * as weights go into a .safetensors file of the same name beside it.
  *
  * @throws MoeError `bad-profile` for a number that JSON does not have
  */
-export async function saveProfile(path: string, measured: Profile): Promise<void> {
+export async function saveProfile(
+  path: string,
+  measured: Profile,
+  tensors: Readonly<Record<string, WeightSource>> = {},
+): Promise<void> {
   checkedProfile(measured,
     (why) => new MoeError("bad-profile", `profile: ${why} Profile other data, or another model.`));
   const text = JSON.stringify(measured);
+  if (Object.keys(tensors).length > 0) await writeStatistics(besideOf(path), tensors, measuredOn(measured));
   await writeWhole(path, `${text.slice(0, -1)},"sha256":"${hashOf(text)}"}`, { verb: "profile",
     replaces: (text) => /^\s*\{\s*"version":\s*\d+,\s*"model":/.test(text) });
 }
@@ -54,6 +63,25 @@ export async function loadProfile(path: string): Promise<Profile> {
   if (!isWhole)
     throw refuse("it was changed after it was written, its numbers are not those of its hash.");
   return found;
+}
+
+/**
+ * The statistics as large as weights that stand beside a profile in a file; none where they were not kept.
+ *
+ * @throws FormatError `bad-profile` where they are of another profile
+ */
+export async function statisticsBeside(path: string, measured: Profile): Promise<Record<string, WeightSource>> {
+  const file = besideOf(path);
+  return existsSync(file) ? asSources(await readStatistics(file, measuredOn(measured))) : {};
+}
+
+/** what its numbers follow from */
+function measuredOn({ model, data }: Profile): string {
+  return hashOf(JSON.stringify([model.fingerprint, data.fingerprint]));
+}
+
+function besideOf(path: string): string {
+  return `${path.replace(/\.json$/, "")}.safetensors`;
 }
 
 /**

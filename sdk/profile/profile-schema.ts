@@ -20,6 +20,8 @@ const profile = v.object({
   tokens: v.object({ encoder: v.optional(count), decoder: count }),
   layers: v.pipe(v.record(name, layer),
     v.check((layers) => Object.keys(layers).length <= MAX_LAYERS, `at most ${MAX_LAYERS} layers are accepted`)),
+  blocks: v.optional(v.record(name, v.looseObject({}))),
+  weights: v.optional(v.record(name, v.looseObject({}))),
   provenance: v.optional(v.record(name, v.unknown())),
 });
 
@@ -31,6 +33,14 @@ const profile = v.object({
 export function checkedProfile(json: unknown, refuse: (why: string) => Error): Profile {
   const found = parsed(profile, json, refuse) as Profile;
   for (const [id, measured] of Object.entries(found.layers)) checkLayer(id, measured, refuse);
+  for (const part of [found.layers, found.blocks ?? {}, found.weights ?? {}]) {
+    for (const [id, measured] of Object.entries(part)) {
+      for (const [key, statistic] of Object.entries(measured)) {
+        const damaged = notMeasured(statistic);
+        if (damaged !== undefined) throw refuse(`${id}.${key} holds ${damaged.seen}; accepted are finite numbers.`);
+      }
+    }
+  }
   return found;
 }
 
@@ -46,10 +56,6 @@ function checkLayer(id: string, measured: LayerProfile, refuse: (why: string) =>
       Array.isArray(rows) && rows.length === E && rows.every((row) => Array.isArray(row) && row.length === E);
     if (matrix !== undefined && !isSquare(matrix))
       throw refuse(`${id}.${key} is no matrix of ${E} rows of ${E} numbers.`);
-  }
-  for (const [key, statistic] of Object.entries(measured)) {
-    const damaged = notMeasured(statistic);
-    if (damaged !== undefined) throw refuse(`${id}.${key} holds ${damaged.seen}; accepted are finite numbers.`);
   }
 }
 

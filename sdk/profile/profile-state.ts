@@ -8,7 +8,8 @@ import type { Activations } from "../model/activations.js";
 import type { LayerId } from "../model/spec.js";
 import type { SweepKeeper, SweepPoint } from "../model/sweep.js";
 import { tf } from "../tensor/index.js";
-import type { LayerProfile } from "./profile.js";
+import { joined, type Measured } from "./build-profile.js";
+import { asSources, readStatistics, writeStatistics } from "./statistic-tensors.js";
 
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 const Point = v.object({ stack: v.picklist(["encoder", "decoder"]), layer: whole, batches: whole,
@@ -21,7 +22,7 @@ const ACTIVATIONS = "activations.safetensors";
  */
 export class ProfileState implements SweepKeeper {
   /** layers that were measured after the state was saved last */
-  private readonly fresh = new Map<LayerId, LayerProfile>();
+  private readonly fresh = new Map<LayerId, Measured>();
 
   private constructor(private readonly kept: StateFolder<v.InferOutput<typeof Point>>) {}
 
@@ -34,15 +35,18 @@ export class ProfileState implements SweepKeeper {
   }
 
   /** What was measured of the layers that are done, in running order. */
-  async layers(): Promise<Record<LayerId, LayerProfile>> {
-    const layers: Record<LayerId, LayerProfile> = {};
-    for (const layer of this.kept.data?.measured ?? [])
-      layers[layer] = JSON.parse(await readFile(this.kept.file(fileOf(layer))!, "utf8")) as LayerProfile;
-    return layers;
+  async measured(): Promise<Measured> {
+    let all: Measured = { layers: {}, blocks: {}, weights: {}, tensors: {} };
+    for (const layer of this.kept.data?.measured ?? []) {
+      const json = JSON.parse(await readFile(this.kept.file(fileOf(layer))!, "utf8")) as Measured;
+      const tensors = this.kept.file(tensorsOf(layer));
+      all = joined(all, { ...json, tensors: tensors ? await readStatistics(tensors) : {} });
+    }
+    return all;
   }
 
   /** Takes what was measured of a layer; it is on the disk with the next `save`. */
-  add(layer: LayerId, measured: LayerProfile): void {
+  add(layer: LayerId, measured: Measured): void {
     this.fresh.set(layer, measured);
   }
 
@@ -83,12 +87,16 @@ export class ProfileState implements SweepKeeper {
       }
     }
     const before = this.kept.data?.measured ?? [];
+    const there = before.flatMap((each) => [fileOf(each), tensorsOf(each)]).filter((name) => this.kept.file(name));
     await this.kept.replace({ stack, layer, batches: batches.length, measured: [...before, ...this.fresh.keys()] }, {
       [ACTIVATIONS]: (path) => writeTensors(path, infos, data()),
-      ...Object.fromEntries(before.map((each) => [fileOf(each), true as const])),
+      ...Object.fromEntries(there.map((name) => [name, true as const])),
       ...Object.fromEntries(
-        [...this.fresh].map(([each, measured]) => [fileOf(each), (path: string) =>
-          writeFile(path, JSON.stringify(measured), { flag: "wx", flush: true })]
+        [...this.fresh].flatMap(([each, { tensors, ...measured }]) => [[fileOf(each), (path: string) =>
+          writeFile(path, JSON.stringify(measured), { flag: "wx", flush: true })], ...(Object.keys(tensors).length > 0
+            ? [[tensorsOf(each), (path: string) =>
+              writeStatistics(path, asSources(tensors))]]
+            : [])]
         ),
       ),
     });
@@ -103,4 +111,8 @@ export class ProfileState implements SweepKeeper {
 
 function fileOf(layer: LayerId): string {
   return `${layer}.json`;
+}
+
+function tensorsOf(layer: LayerId): string {
+  return `${layer}.statistics.safetensors`;
 }

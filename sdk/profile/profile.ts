@@ -1,4 +1,5 @@
 import type { LayerId } from "../model/spec.js";
+import type { WeightName } from "../plan/recipe.js";
 
 /**
  * What was measured about a model: plain data, bound to the fingerprint of the model that it came from.
@@ -12,7 +13,12 @@ export interface Profile {
   data: { id: string; fingerprint: string; seed: number; options?: Record<string, unknown> };
   /** non-padding tokens seen, per stack */
   tokens: { encoder?: number; decoder: number };
+  /** of the MoE layers */
   layers: Record<LayerId, LayerProfile>;
+  /** of layers of any kind: statistics of the residual stream and of blocks, by observer name */
+  blocks?: Record<LayerId, Record<string, unknown>>;
+  /** of matrices, by their names: statistics of what they multiply, by observer name */
+  weights?: Record<WeightName, Record<string, unknown>>;
   provenance?: Record<string, unknown>;
 }
 

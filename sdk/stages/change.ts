@@ -6,7 +6,9 @@ import { Model } from "../model/model.js";
 import type { LayerId } from "../model/spec.js";
 import { applyPlan } from "../plan/apply.js";
 import type { Plan } from "../plan/plan.js";
+import { joinedParts, profileOf } from "../profile/build-profile.js";
 import type { MergeableObserver } from "../profile/observer.js";
+import { standsBeside } from "../profile/observers/named.js";
 import { checkProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
@@ -14,7 +16,7 @@ import type { Statistic } from "../profile/statistic.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { observe } from "./observe.js";
-import { measure, measureTensors, profileStage } from "./profile.js";
+import { measure, profileStage } from "./profile.js";
 import type { StudyState } from "./study-state.js";
 
 /** A method by name (or one of your own), and its options. */
@@ -114,20 +116,16 @@ async function withStatistics(
   needs: Statistic[],
   signal?: AbortSignal,
 ): Promise<{ profile: Profile; tensors: StudyState["tensors"] }> {
-  const profile = study.profile!;
-  const layer = Object.values(profile.layers)[0];
+  const { profile: before, tensors = {} } = study as StudyState & { profile: Profile };
+  const measured = [before.layers, before.blocks, before.weights].map((part) => Object.values(part ?? {})[0] ?? {});
   const have = (statistic: Statistic) =>
-    statistic === "usage" || (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in layer;
-  const missing = needs.filter((need) => !have(need));
-  if (missing.length === 0) return { profile, tensors: study.tensors };
-  const tensors = await measureTensors(study.model, study.calibration!, missing, signal, study.tensors);
-  const rest = missing.filter((need) => !(need in tensors));
-  if (rest.length === 0) return { profile, tensors };
-  const more = await measure(study.model, study.calibration!, rest, signal, tensors);
-  const layers = Object.fromEntries(
-    Object.entries(profile.layers).map(([id, measured]) => [id, { ...more.layers[id], ...measured }]),
-  );
-  return { profile: { ...profile, layers }, tensors };
+    statistic === "usage" || statistic in tensors
+    || measured.some((one) => (statistic === "routerLogits" ? "routerLogitCosine" : statistic) in one);
+  // the number of rows behind a tensor stands in the profile, the tensor beside it
+  const missing = needs.filter((need) => !have(need) || (standsBeside(need) && !(need in tensors)));
+  if (missing.length === 0) return { profile: before, tensors };
+  const more = await measure(study.model, study.calibration!, missing, { signal, have: tensors });
+  return { profile: profileOf(joinedParts(more.profile, before), before), tensors: more.tensors };
 }
 
 /** What a method wants to be seen in a second sweep, as far as the profile lacks it. */

@@ -20,7 +20,7 @@ export async function observe(
   options: Pick<SweepOptions, "state" | "onLayer"> = {},
 ): Promise<void> {
   const at = (site: Site) => observers.filter(({ at = ["moe"] }) => at.includes(site));
-  const sites = (["moe", "stream", "input"] as const).filter((site) => at(site).length > 0);
+  const sites = (["moe", "stream", "input", "attention"] as const).filter((site) => at(site).length > 0);
   const inputs = sites.includes("input"); // those of experts follow from what the router did
   const running = observers.flatMap(({ runsExperts }) => runsExperts ?? []);
   const show = async (event: SiteEvent) => {
@@ -40,6 +40,7 @@ export async function observe(
           return owned.at(-1) as T;
         };
         try {
+          if (record.site === "attention") await show({ ...record, batch, received: real(record.received) });
           if (record.site === "stream") await show({ ...record, batch, x: real(record.x) });
           if (record.site === "input") {
             // keys and values of cross-attention come from the encoder's tokens

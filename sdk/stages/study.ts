@@ -35,7 +35,8 @@ export class Study extends Displayed {
   }
 
   /**
-   * Writes the profile as JSON; `moe.loadProfile` reads it, `.profile({ from })` goes on from it.
+   * Writes the profile as JSON, and statistics as large as weights beside it as .safetensors; `moe.loadProfile` reads
+   * it, `.profile({ from: path })` goes on from both.
    *
    * @throws MoeError `wrong-order` before anything was measured
    */
@@ -43,7 +44,7 @@ export class Study extends Displayed {
     if (!this.profile)
       throw new MoeError("wrong-order",
         `profile: nothing was measured about ${this.model.id} yet. Call .profile() before.`);
-    await saveProfile(path, this.profile);
+    await saveProfile(path, this.profile, this.state.tensors);
   }
 
   /**

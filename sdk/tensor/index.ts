@@ -8,7 +8,7 @@ export { adamW, type AdamWOptions } from "./ops/adam-w.js";
 export { addRows } from "./ops/add-rows.js";
 export { asBfloat16 } from "./ops/as-bfloat16.js";
 export { asFloat64 } from "./ops/as-float64.js";
-export { attention, type AttentionOptions } from "./ops/attention.js";
+export { attention, type AttentionOptions, attentionWeights } from "./ops/attention.js";
 export { crossEntropy } from "./ops/cross-entropy.js";
 export { detach } from "./ops/detach.js";
 export { dropout } from "./ops/dropout.js";

@@ -7,6 +7,7 @@ import type { LayerCache, Pass } from "../pass.js";
 import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 import { applyRotary } from "./rotary.js";
+import { showAttention } from "./show-attention.js";
 
 /**
  * Multi-head latent attention: the stream is narrowed to one short vector per token, from which keys and values of
@@ -36,7 +37,9 @@ export function latentAttention(
   const [qTurned, kTurned] = applyRotary([qTurning, splitHeads(kTurning, B, T, 1)], spec.rotary, pass.offset);
   const everyHead = tf.tile(kTurned, [1, H, 1, 1]);
   const [keys, values] = extend(cache, tf.concat([kPlain, everyHead], 3), v);
-  const y = attention(tf.concat([qPlain, qTurned], 3), keys, values, { scale: spec.scale, causal: spec.causal,
-    queryOffset: pass.offset });
+  const queries = tf.concat([qPlain, qTurned], 3);
+  const how = { scale: spec.scale, causal: spec.causal, queryOffset: pass.offset };
+  showAttention(queries, keys, how, pass);
+  const y = attention(queries, keys, values, how);
   return linear(joinHeads(y, B, T), weights, "attention.o");
 }

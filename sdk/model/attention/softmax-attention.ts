@@ -8,6 +8,7 @@ import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 import { relativeBias } from "./relative-bias.js";
 import { applyRotary } from "./rotary.js";
+import { showAttention } from "./show-attention.js";
 
 /** Attention of a stack to itself: x [N, D] -> [N, D], N = B x T. */
 export function softmaxAttention(
@@ -39,12 +40,9 @@ export function softmaxAttention(
   const mask = sum(spec.relative ? pass.bias : undefined, spec.causal ? undefined : pass.keyMask,
     spec.chunk ? chunkMask(spec.chunk, T, S, offset) : undefined);
   const sinks = spec.sinks ? weight(weights, "attention.sinks") : undefined;
-  const y = joinHeads(
-    attention(q, k, v, { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset,
-      sinks }),
-    B,
-    T,
-  );
+  const how = { scale: spec.scale, causal: spec.causal, mask, window: spec.window, queryOffset: offset, sinks };
+  showAttention(q, k, how, pass);
+  const y = joinHeads(attention(q, k, v, how), B, T);
   return linear(gate ? tf.mul(y, tf.sigmoid(gate)) : y, weights, "attention.o");
 }
 

@@ -38,15 +38,26 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   });
 }
 
+/** How much each query attends to each key, [B, H, T, S]: what `attention` multiplies values by. */
+export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
+  return tf.tidy(() => weightsOf(q, k, options.scale, fullMask(q.shape[2]!, k.shape[2]!, options), options.sinks));
+}
+
 function composed(q: Tensor, k: Tensor, v: Tensor, scale: number, mask?: Tensor, sinks?: Tensor): Tensor {
+  const [B, H, T] = q.shape as [number, number, number];
+  const [, G, S] = k.shape as [number, number, number];
+  const weights = tf.reshape(weightsOf(q, k, scale, mask, sinks), [B, G, (H / G) * T, S]);
+  return tf.reshape(tf.matMul(weights, v), [B, H, T, v.shape[3]!]);
+}
+
+function weightsOf(q: Tensor, k: Tensor, scale: number, mask?: Tensor, sinks?: Tensor): Tensor {
   const [B, H, T, d] = q.shape as [number, number, number, number];
   const [, G, S] = k.shape as [number, number, number, number];
-  const rows = (H / G) * T; // the queries of a group share its keys: one product per group
-  const grouped = tf.reshape(tf.mul(q, scale), [B, G, rows, d]);
+  // the queries of a group share its keys: one product per group
+  const grouped = tf.reshape(tf.mul(q, scale), [B, G, (H / G) * T, d]);
   let scores = tf.reshape(tf.matMul(grouped, k, false, true), [B, H, T, S]);
   if (mask) scores = tf.add(scores, mask);
-  const weights = sinks ? softmaxWithSinks(scores, sinks) : safeSoftmax(scores);
-  return tf.reshape(tf.matMul(tf.reshape(weights, [B, G, rows, S]), v), [B, H, T, v.shape[3]!]);
+  return sinks ? softmaxWithSinks(scores, sinks) : safeSoftmax(scores);
 }
 
 function softmaxWithSinks(scores: Tensor, sinks: Tensor): Tensor {
