@@ -36,8 +36,9 @@ export const isExpert = (name: string): boolean => name.includes(".experts.");
 const MOST_CLASSES = 64;
 
 /**
- * Adds up gradients of the task loss with respect to every expert weight, or to others, in double precision. How sequences are cut
- * into batches changes nothing beyond rounding, padding has no part, and sums of two shards of the data can be merged.
+ * Adds up gradients of the task loss with respect to every expert weight, or to others, in double precision. How
+ * sequences are cut into batches changes nothing beyond rounding, padding has no part, and sums of two shards of the
+ * data can be merged.
  * Holds the whole model on the device and eight bytes for each of these weights.
  *
  * @example

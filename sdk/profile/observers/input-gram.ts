@@ -4,8 +4,8 @@ import { isChosen, ofWeights, type WeightChoice } from "../weight-choice.js";
 import { Sums } from "./sums.js";
 
 /**
- * Gram matrix [in, in] of what a matrix multiplies, the sum of x x^T over its rows; of an expert's, over the tokens that
- * were sent to it. As large as the weights, so it stands beside the profile; `result` has the number of rows.
+ * Gram matrix [in, in] of what a matrix multiplies, the sum of x x^T over its rows; of an expert's, over the tokens
+ * that were sent to it. As large as the weights, so it stands beside the profile; `result` has the number of rows.
  */
 export function inputGramObserver(choice: WeightChoice = "all"): MergeableObserver<{ tokens: number }> {
   const sums = new Sums();

@@ -10,7 +10,7 @@ interface Sample {
 }
 
 /**
- * Rows that a matrix multiplies, `rows` / 2 to `rows` of them at even distances over the data, all where there are fewer:
+ * Rows that a matrix multiplies, `rows` / 2 to `rows` of them at even distances over the data, all if there are fewer:
  * every 2^n-th, whatever the batches. Stands beside the profile as [rows, in]; `result` has how many there were.
  */
 export function inputSampleObserver(rows: number, choice: WeightChoice = "all"): MergeableObserver<{ tokens: number }> {
