@@ -91,7 +91,8 @@ function anyModelObserver(name: string): MergeableObserver | undefined {
 
 /**
  * A fresh observer of one statistic, by its name or one of `anyModelObserver`. `subsetLoss.6` tries the subsets of 6
- * experts (`subsetLoss.6.most.100` at most 100) and `zip.6.1` matches neurons in the 6 random groups of seed 1, whatever the numbers.
+ * experts (`subsetLoss.6.most.100` at most 100), and `zip.6.1` matches neurons in the 6 random groups of seed 1,
+ * whatever the numbers.
  *
  * @throws MoeError `unknown-statistic` with the nearest name
  */
