@@ -70,6 +70,8 @@ def defaults_of(model_type, keys):
         if value is not None and key not in (text.attribute_map or {}):
             result[key] = value
     rope = plain(getattr(text, "rope_parameters", None)) or {}
+    if rope and all(isinstance(each, dict) for each in rope.values()):
+        result["default_ropes"] = rope   # one for each kind of layer
     if "rope_theta" in rope:
         result["default_theta"] = rope.pop("rope_theta")
         partial = rope.pop("partial_rotary_factor", None)
@@ -106,9 +108,16 @@ def absent(path):
             continue
         kind = CONFIG_MAPPING[config["model_type"]]
         whole = plain(kind.from_dict(deepcopy(config)))   # it writes into what it is given
-        for key in sorted(set(config) - SIZES - {"model_type", "architectures", "torch_dtype", "dtype", "transformers_version"}):
+        inner = config.get("text_config", {})
+        keys = sorted({*config, *(f"text_config.{key}" for key in inner)})
+        for key in keys:
+            last = key.split(".")[-1]
+            if last in SIZES | {"model_type", "architectures", "torch_dtype", "dtype", "transformers_version", "vision_config"}:
+                continue
+            rest = deepcopy(config)
+            del (rest if key == last else rest["text_config"])[last]
             try:
-                without = plain(kind.from_dict(deepcopy({name: value for name, value in config.items() if name != key})))
+                without = plain(kind.from_dict(rest))
             except Exception:
                 continue   # refused there
             changed = {name: without.get(name) for name in {**whole, **without} if without.get(name) != whole.get(name)}

@@ -31,14 +31,19 @@ export interface Family {
   spec: Record<string, unknown> | string;
   /** config.json holds the whole ModelSpec, as `moelab.spec`, and tensors have their canonical names */
   storesSpec?: true;
-  /** expression for the part of config.json that describes the language model, e.g. "=text_config ?? $" */
+  /**
+   * expression for the part of config.json that describes the language model, e.g. "=text_config ?? $"; whether
+   * embeddings are tied is read from the whole
+   */
   config?: string;
   /**
    * canonical name pattern -> name(s) or layout(s) in the checkpoint, the first that is there counts; `{l}` layer,
    * `{e}` expert
    */
   names: Record<string, string | Layout | (string | Layout)[]>;
-  /** what all names may begin with, e.g. ["", "transformer."] */
+  /**
+   * what names begin with, and what may stand in its place: ["", "transformer."], ["model.", "model.language_model."]
+   */
   prefixes?: string[];
   /** regular expressions of checkpoint names that hold nothing of their own (tied copies, masks, buffers) */
   copies?: string[];
@@ -112,11 +117,13 @@ export function familyOf(config: Record<string, unknown>): Family {
   const found = listFamilies().find((family) => family.modelTypes.includes(config.model_type as string));
   if (found) return found;
   const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
+  const text = isObject(config.text_config) ? config.text_config : {};
   const recognised =
     ["architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_experts", "num_local_experts",
-      "n_routed_experts", "num_experts_per_tok"].filter((key) => config[key] !== undefined).map((key) =>
-        `${key} ${JSON.stringify(config[key])}`
-      ).join(", ") || "none of the usual keys";
+      "n_routed_experts", "num_experts_per_tok"].flatMap((key) => {
+        const [where, value] = config[key] === undefined ? ["text_config.", text[key]] : ["", config[key]];
+        return value === undefined ? [] : [`${where}${key} ${JSON.stringify(value)}`];
+      }).join(", ") || "none of the usual keys";
   throw new MoeError("unknown-family",
     `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is `
       + `${recognised}; known are ${known}. Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How `
@@ -130,7 +137,7 @@ export function familyOf(config: Record<string, unknown>): Family {
 export async function specFromConfig(config: Record<string, unknown>, family = familyOf(config)): Promise<ModelSpec> {
   const clean = await wholeConfig(config, family);
   const definitions = family.define ?? {};
-  const bindings: Bindings = { rope: ropeConfig(clean), activation };
+  const bindings: Bindings = { rope: ropeConfig(clean), ropeOf: (type: string) => ropeConfig(clean, type), activation };
   await checkRepeats(family.spec, clean);
   for (const [name, expression] of Object.entries(family.let ?? {}))
     bindings[name] = await fill(expression, clean, definitions, bindings);
@@ -175,8 +182,12 @@ export async function initializerFromConfig(
 
 /** The part of config.json that counts, with the defaults of its class and without nulls. */
 async function wholeConfig(config: Record<string, unknown>, family: Family): Promise<Record<string, unknown>> {
-  const own = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
-  return withoutNulls(withDefaults(own, own.model_type ?? config.model_type)) as Record<string, unknown>;
+  const part = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
+  // of a multi-modal model the outer class has the head: its word counts, and where it has none its default
+  const { tie_word_embeddings: _, ...inner } = part;
+  const tie = config.tie_word_embeddings === undefined ? {} : { tie_word_embeddings: config.tie_word_embeddings };
+  const own = part === config ? config : { ...inner, ...tie };
+  return withoutNulls(withDefaults(own, config.model_type, part.model_type)) as Record<string, unknown>;
 }
 
 /** A family file gives the number and width of experts; in a spec every router output has its slot. */

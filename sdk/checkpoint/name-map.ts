@@ -8,7 +8,8 @@ import { type Layout, type Place, placeOf } from "./place.js";
 
 /**
  * The layouts a canonical weight may have on disk, best first. Layer and expert numbers are carried over; the factors
- * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's prefixes.
+ * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's other
+ * prefixes.
  */
 export function diskLayouts(canonical: string, family: Family): Layout[] {
   const numbered = numbersOf(canonical);
@@ -72,12 +73,17 @@ function makeLayouts(pattern: string, family: Family): Layout[] {
   // the factors of experts that a family stores together have sizes of their own: each is a tensor of its own
   const apart = factor ? `.{e}${whole.slice(whole.lastIndexOf("."))}${factor}` : "";
   return layouts.flatMap((layout) =>
-    (family.prefixes ?? [""]).map((prefix) => {
-      const name = prefix + layout.name;
+    behindPrefixes(layout.name, family).map((name) => {
       if (factor && layout.expert) return { name: name + apart };
       return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
     })
   );
+}
+
+/** A name as it is and, where it begins with the first of a family's prefixes, with each of the others in its place. */
+function behindPrefixes(name: string, { prefixes = [""] }: Family): string[] {
+  const [own, ...others] = prefixes;
+  return name.startsWith(own) ? [name, ...others.map((other) => other + name.slice(own.length))] : [name];
 }
 
 /**
@@ -220,12 +226,15 @@ function parts(name: string): { owner: string; part: string; layer: string; expe
  * "beyond" the last (`{beyond}` in a family's pattern is its number), or unknown.
  */
 export function explainer(spec: ModelSpec, family: Family): (name: string) => "copy" | "unused" | "beyond" | undefined {
-  const prefix = `(?:${(family.prefixes ?? [""]).map((text) => text.replace(/\./g, "\\.")).join("|")})`;
-  const regular = (text: string) => new RegExp(`^${prefix}(?:${text.replace("{beyond}", "(?<beyond>\\d+)")})$`);
+  const { prefixes = [""] } = family;
+  const regular = (text: string) => new RegExp(`^(?:${text.replace("{beyond}", "(?<beyond>\\d+)")})$`);
   const copies = (family.copies ?? []).map(regular), unused = (family.unused ?? []).map(regular);
-  return (name) => {
-    if (copies.some((pattern) => pattern.test(name))) return "copy";
-    for (const match of unused.map((pattern) => pattern.exec(name))) {
+  return (own) => {
+    const names = [own,
+      ...prefixes.filter((other) => own.startsWith(other)).map((other) => prefixes[0] + own.slice(other.length))];
+    const matches = (pattern: RegExp) => names.map((name) => pattern.exec(name)).find((match) => match);
+    if (copies.some(matches)) return "copy";
+    for (const match of unused.map(matches)) {
       if (match && match.groups?.beyond === undefined) return "unused";
       if (match && Number(match.groups!.beyond) >= spec.decoder.layers.length) return "beyond";
     }

@@ -15,12 +15,15 @@ type Keys = Record<string, unknown>;
 
 /**
  * Reads rotary settings in both forms: `rope_theta`, `rope_scaling` and `partial_rotary_factor` as published
- * configurations have them, or all inside `rope_parameters` as transformers 5 writes them.
+ * configurations have them, or all inside `rope_parameters` as transformers 5 writes them, for each kind of layer apart
+ * where they differ.
  *
+ * @param type kind of layer, as `layer_types` has it
  * @throws MoeError `bad-config` for a kind of scaling that is not known
  */
-export function ropeConfig(config: Keys): RopeConfig {
-  const later = settings(config, "rope_parameters");
+export function ropeConfig(config: Keys, type?: string): RopeConfig {
+  const all = { ...settings(config, "default_ropes"), ...settings(config, "rope_parameters") };
+  const later = type !== undefined && type in all ? settings(all, type) : all;
   const said = { ...later, ...settings(config, "rope_scaling") };
   const scaling = Object.keys(said).length > 0 ? said : settings(config, "default_rope");
   const mscale = number(scaling.mscale_all_dim, 0);

@@ -79,6 +79,11 @@ export interface DeltaAttentionSpec {
   valueHeads: number;
   keyDim: number;
   valueDim: number;
+  /**
+   * what makes q, k, v, output gates z, b and a: the matrices `qkvz` and `ba` whose rows are grouped by key head
+   * ("grouped", the default), or `qkv`, `z`, `b` and `a`
+   */
+  projections?: "grouped" | "apart";
   kernel: number;
   activation: Activation;
   eps: number;

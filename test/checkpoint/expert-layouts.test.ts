@@ -13,6 +13,8 @@ const RENAMED: Record<string, [RegExp, string][]> = {
   mixtral: [[/block_sparse_moe/, "mlp"]],
   minimax: [[/block_sparse_moe/, "mlp"]],
   phimoe: [[/block_sparse_moe\.gate/, "mlp.router"], [/block_sparse_moe/, "mlp"]],
+  exaone_moe: [[/mlp\.e_score/, "mlp.gate.e_score"]],
+  hy_v3: [[/router\.gate/, "gate"], [/expert_bias/, "e_score_correction_bias"], [/shared_mlp/, "shared_experts"]],
   ernie4_5_moe: [[/mlp\.moe_statics/, "mlp.gate.moe_statics"]],
   granitemoe: [[/block_sparse_moe\.input_linear\.weight/, "block_sparse_moe.experts.gate_up_proj"], [
     /block_sparse_moe\.output_linear\.weight/,
@@ -49,8 +51,8 @@ function stacked(name: string, parts: Stored[], how: "first-axis" | "rows" = "fi
 
 for (
   const name of ["deepseek_v2", "deepseek_v2_lite", "deepseek_v3", "dots1", "ernie4_5_moe", "glm4_moe", "granitemoe",
-    "hunyuan_v1_moe", "jamba", "lfm2_moe", "minimax", "mixtral", "mixtral_sharded", "olmoe", "phimoe", "qwen2_moe",
-    "qwen3_moe", "qwen3_next"]
+    "exaone_moe", "glm4v_moe", "hunyuan_v1_moe", "hy_v3", "jamba", "lfm2_moe", "mellum", "minimax", "mixtral",
+    "mixtral_sharded", "olmoe", "phimoe", "qwen2_moe", "qwen3_5_moe_text", "qwen3_moe", "qwen3_next"]
 ) {
   test(`${name}: experts fused as transformers 5 writes them`, () =>
     withAltered(name, (all) => {
@@ -90,6 +92,16 @@ function transposed(values: Float32Array, rows: number): Float32Array {
   const columns = values.length / rows;
   return Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]);
 }
+
+test("qwen3_vl_moe: fused experts the other way round, as transformers writes a model that it made itself", () =>
+  withAltered("qwen3_vl_moe", (all) =>
+    all.map((tensor) => {
+      if (!tensor.name.includes(".experts.")) return tensor;
+      const turned = each(tensor).map((one) => ({ ...one, shape: [one.shape[1], one.shape[0]],
+        values: transposed(one.values, one.shape[0]) })
+      );
+      return stacked(tensor.name, turned);
+    }), (opened) => logitsAsIn("qwen3_vl_moe", opened)));
 
 /** A tensor of all experts [E, …] -> its experts. */
 function each({ shape: [E, ...shape], values }: Stored): Stored[] {

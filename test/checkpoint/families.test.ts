@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { familyOf, listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
+import { explainer } from "../../sdk/checkpoint/name-map.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { cost } from "../../sdk/model/cost.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
@@ -23,9 +24,9 @@ for (const name of readdirSync(fixture("models"))) {
     const total = expected.reduce((sum, { shape }) => sum + size(shape), 0);
     assert.is(cost(spec).parameters.total, total);
     const store = await openTensors(fixture(`models/${name}`));
-    const buffers = /^h\.\d+\.attn\.bias$|slope_rate|_decay$/;
+    const buffers = /^h\.\d+\.attn\.bias$|slope_rate|_decay$/, explained = explainer(spec, familyOf(configOf(name)));
     assert.is(total, [...store.names()].filter((tensor) =>
-      !buffers.test(tensor)
+      !buffers.test(tensor) && explained(tensor) !== "unused"
     ).reduce((sum, tensor) => sum + size(store.info(tensor).shape), 0), "numbers on disk");
     await store.close();
   });
@@ -40,6 +41,11 @@ test("every family names each weight that its kinds of block may ask for", async
       }
     }
   }
+});
+
+test("an unknown multi-modal model_type says what its language model is", () => {
+  const config = { model_type: "no-such", text_config: { num_hidden_layers: 4, num_experts: 8 } };
+  assert.throws(() => familyOf(config), /recognised is text_config.num_hidden_layers 4, text_config.num_experts 8;/);
 });
 
 test("an unknown model_type says what was recognised and what to write", () => {

@@ -23,15 +23,8 @@ export function deltaAttention(
 ): Tensor {
   const { keyHeads: G, valueHeads: H, keyDim, valueDim } = spec;
   const perKey = H / G;
-  // the stored rows are grouped by key head: q, k, then the values and output gates of its value heads
-  const grouped = tf.reshape(linear(x, weights, "attention.qkvz"), [B, T, G, -1]);
-  const [q0, k0, v0, z] = tf.split(grouped, [keyDim, keyDim, perKey * valueDim, perKey * valueDim], 3);
-  const [b, a] = tf.split(tf.reshape(linear(x, weights, "attention.ba"), [B, T, G, 2 * perKey]), 2, 3).map((part) =>
-    tf.reshape(part, [B, T, H])
-  );
-
-  const mixed = causalConvolution(tf.concat([q0, k0, v0].map((part) => tf.reshape(part, [B, T, -1])), 2), weights,
-    "attention.convolution", cache);
+  const { qkv, z, b, a } = projections(x, spec, weights, B, T);
+  const mixed = causalConvolution(qkv, weights, "attention.convolution", cache);
   const [q1, k1, v1] = tf.split(activate(mixed, spec.activation), [G * keyDim, G * keyDim, H * valueDim], 2);
   const q = tf.mul(everyValueHead(unit(q1, spec), perKey), Math.pow(keyDim, -0.5));
   const k = everyValueHead(unit(k1, spec), perKey);
@@ -60,6 +53,20 @@ export function deltaAttention(
     weight(weights, "attention.norm"), spec.eps);
   const gated = tf.mul(y, activate(tf.reshape(z, [B * T * H, valueDim]), "silu"));
   return linear(tf.reshape(gated, [B * T, H * valueDim]), weights, "attention.out");
+}
+
+/** Queries, keys and values in a row [B, T, 2 G keyDim + H valueDim], output gates, and b and a [B, T, H]. */
+function projections(x: Tensor, spec: DeltaAttentionSpec, weights: LayerWeights, B: number, T: number) {
+  const { keyHeads: G, valueHeads: H, keyDim, valueDim } = spec;
+  const project = (part: string) => linear(x, weights, `attention.${part}`);
+  const row = (part: Tensor) => tf.reshape(part, [B, T, -1]);
+  if (spec.projections === "apart")
+    return { qkv: row(project("qkv")), z: project("z"), b: row(project("b")), a: row(project("a")) };
+  // the stored rows are grouped by key head: q, k, then the values and output gates of its value heads
+  const values = (H / G) * valueDim;
+  const [q, k, v, z] = tf.split(tf.reshape(project("qkvz"), [B, T, G, -1]), [keyDim, keyDim, values, values], 3);
+  const [b, a] = tf.split(tf.reshape(project("ba"), [B, T, G, -1]), 2, 3).map(row);
+  return { qkv: tf.concat([q, k, v].map(row), 2), z, b, a };
 }
 
 /** [B, T, G d] -> [B, T, G, d] with vectors of length 1 */

@@ -42,11 +42,14 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
     { heads: H, headDim: d },
     D,
   ) => [["qkv", [3 * H * d, D]], ["norm", [H * d], 1], ["outputGate", [H * d, D]], ["out", [D, H * d]]],
-  delta: ({ keyHeads, valueHeads, keyDim, valueDim, kernel }, D) => {
+  delta: ({ keyHeads, valueHeads, keyDim, valueDim, kernel, projections }, D) => {
     const keys = keyHeads * keyDim, values = valueHeads * valueDim;
-    return [["qkvz", [2 * keys + 2 * values, D]], ["ba", [2 * valueHeads, D]], ["convolution", [2 * keys + values,
-      kernel]], ["logDecay", [valueHeads], 0], ["stepBias", [valueHeads], 1], ["norm", [valueDim], 1], ["out", [D,
-      values]]];
+    const into: Entry[] = projections === "apart"
+      ? [["qkv", [2 * keys + values, D]], ["z", [values, D]], ["b", [valueHeads, D]], ["a", [valueHeads, D]]]
+      : [["qkvz", [2 * keys + 2 * values, D]], ["ba", [2 * valueHeads, D]]];
+    return [...into, ["convolution", [2 * keys + values, kernel]], ["logDecay", [valueHeads], 0], ["stepBias", [
+      valueHeads,
+    ], 1], ["norm", [valueDim], 1], ["out", [D, values]]];
   },
   "routed-heads": (
     { experts: E, kvHeads: G, headDim: d },
