@@ -1,10 +1,13 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Dtype } from "../tensor/formats/dtype.js";
+import type { NumberFormat, Parts } from "../tensor/formats/number-format.js";
 
 export interface TensorInfo {
   dtype: Dtype;
   shape: number[];
   sizeBytes: number;
+  /** of a packed weight: what its parts are; `dtype` is then what its numbers are read as */
+  format?: NumberFormat;
 }
 
 /**
@@ -26,6 +29,8 @@ export interface WeightSource {
    * or undefined where there are only numbers
    */
   bytes?(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined;
+  /** the parts of a packed weight, as `info().format` has them; absent or undefined where it is not packed */
+  parts?(name: string): Promise<Parts<Uint8Array>> | undefined;
   /** most bytes held while the values of a weight are read, with the values; absent or undefined: the values alone */
   peakReadBytes?(name: string): number | undefined;
   /** sha256 over names, shapes, dtypes and content; stable over machines */

@@ -95,9 +95,12 @@ const layer2 = v.strictObject({
 const term = v.union([v.strictObject({ value: number }), v.strictObject({ normal: number }),
   v.strictObject({ weight: v.optional(number), model: v.optional(name), name: v.optional(name) })]);
 const fit = v.strictObject({ by: name, statistic: v.optional(name), options: v.optional(v.record(name, v.unknown())) });
+// what a format may be says its codec
+const format = v.looseObject({ kind: name });
 const weight = v.pipe(
-  v.strictObject({ from: v.optional(v.pipe(list(term, planLimits.experts), v.minLength(1))), fit: v.optional(fit) }),
-  v.check(({ from, fit }) => from !== undefined || fit !== undefined, "from or fit says what becomes of a weight"),
+  v.strictObject({ from: v.optional(v.pipe(list(term, planLimits.experts), v.minLength(1))), format: v.optional(format),
+    fit: v.optional(fit) }),
+  v.check((weight) => Object.keys(weight).length > 0, "from, format or fit says what becomes of a weight"),
 );
 const common = { for: name, method: name, paper: v.optional(name), options: v.record(name, v.unknown()) };
 const layers = <T extends v.GenericSchema>(layer: T) =>

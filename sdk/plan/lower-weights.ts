@@ -22,11 +22,13 @@ export function lowerWeights(
     const key = keys.find((key) => key === name || key.endsWith(".") && name.startsWith(key));
     if (key === undefined) continue;
     read.add(key);
-    const { from, fit } = weights[key];
+    const { from, format, fit = format && { by: "nearest" } } = weights[key];
     if (from) recipes.set(name, { of: sumOf(from, name, key, shape), part: "" });
-    if (fit && shape.length === 2) recipes.set(name, fitted(recipes.get(name)!, name, fit, { options: {} }));
-    else if (fit && key === name)
-      throw bad(`weights."${name}" is fitted and has ${shape.length} axes; accepted are matrices. Leave it out.`);
+    if (!fit) continue;
+    if (shape.length === 2)
+      recipes.set(name, fitted(recipes.get(name)!, name, fit, { ...(format && { format }), options: {} }));
+    else if (key === name)
+      throw bad(`weights."${name}" has ${shape.length} axes; accepted are matrices to be fitted. Leave it out.`);
   }
   const unread = keys.find((key) => !read.has(key));
   if (unread !== undefined)

@@ -2,6 +2,7 @@ import type { Patch } from "../model/patch.js";
 import type { RouterSpec } from "../model/router-spec.js";
 import type { LayerId, LayerSpec } from "../model/spec.js";
 import type { UnitName } from "../model/units.js";
+import type { NumberFormat } from "../tensor/formats/number-format.js";
 import type { WeightName } from "./recipe.js";
 
 /**
@@ -44,7 +45,9 @@ export interface UnitPlan {
 export interface WeightPlan {
   /** a weighted sum; weights are 1 unless something else is said. Absent: the weight as it would be */
   from?: Term[];
-  /** who finds other numbers for the matrices among these weights; what is no matrix stays */
+  /** how the matrices among these weights are stored; what is no matrix stays */
+  format?: NumberFormat;
+  /** who finds other numbers or codes for these matrices; default with a format "nearest" */
   fit?: Fit;
 }
 

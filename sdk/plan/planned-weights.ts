@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import { MoeError } from "../errors.js";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { decode, encode } from "../tensor/formats/index.js";
+import type { Parts } from "../tensor/formats/number-format.js";
 import { tf } from "../tensor/index.js";
 import { Bench } from "./bench.js";
 import type { Lowered } from "./lower.js";
+import { fittedCodes } from "./make/fit.js";
 import type { Plan } from "./plan.js";
 import type { Made, Same } from "./recipe.js";
 import { isUntouched } from "./work.js";
@@ -58,6 +60,13 @@ export class PlannedWeights implements WeightSource {
     const stored = this.stored(name);
     if (stored !== undefined) return this.original.bytes?.(stored, rows, into);
     return rows ? undefined : this.made(name).then((values) => encode(values, this.info(name).dtype));
+  }
+
+  parts(name: string): Promise<Parts<Uint8Array>> | undefined {
+    const stored = this.stored(name);
+    if (stored !== undefined) return this.original.parts?.(stored);
+    const { of } = this.recipe(name);
+    return of.make === "fit" && of.want.format ? fittedCodes(of, this.bench) : undefined;
   }
 
   peakReadBytes(name: string): number | undefined {

@@ -1,9 +1,12 @@
 import type { MatrixForm } from "../../model/form/form.js";
+import type { NumberFormat, Parts } from "../../tensor/formats/number-format.js";
 
 /** What a fitter is asked for. */
 export interface Want {
   /** absent: the matrix itself, with other numbers */
   form?: MatrixForm;
+  /** how the numbers are to be stored; absent: as plain ones */
+  format?: NumberFormat;
   /** inputs that stay, in this order: the others are taken away, and the result has a column for each of these */
   keep?: readonly number[];
   options: Readonly<Record<string, unknown>>;
@@ -15,8 +18,13 @@ export interface Seen {
   statistic(): Promise<Float32Array>;
 }
 
-/** What it found: the tensors of the form by suffix ("u", "s.rows"), or the numbers of the matrix, row by row. */
-export type Fitted = { factors: Record<string, Float32Array> } | { values: Float32Array };
+/**
+ * What it found: the tensors of the form by suffix ("u", "s.rows"); the numbers of the matrix, row by row; or the parts
+ * of the format, as its codec would write them.
+ */
+export type Fitted = { factors: Record<string, Float32Array> } | { values: Float32Array } | {
+  codes: Parts<Uint8Array>;
+};
 
 /** What finding it takes, numbers being of four bytes. */
 export interface FitWork {
