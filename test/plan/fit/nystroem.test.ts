@@ -74,7 +74,7 @@ test("what is missing is named", async () => {
     throw new Error("accepted");
   };
   const { tensors } = seen(new Rng("missing"), 1);
-  assert.match(await refused({ by: "nystrom", statistic: "gram" }, tensors), /"nystrom"; accepted are nystroem, svd/);
+  assert.match(await refused({ by: "nystrom", statistic: "gram" }, tensors), /"nystrom"; accepted are .*nystroem/);
   assert.match(await refused({ by: "nystroem", statistic: "gram" }), /reads numbers "gram"/);
   assert.match(await refused({ by: "nystroem" }), /to fit a matrix 64 numbers.*none are there.*fit\.statistic/);
   const short = { gram: new MemorySource(new Map([[NAME, { shape: [4], values: new Float32Array(4) }]])) };
