@@ -26,19 +26,9 @@ export class ByteFile {
 
   /** @throws MoeError `no-such-file`, `not-readable` */
   static async open(path: string): Promise<ByteFile> {
-    let descriptor: number;
-    try {
-      descriptor = await openFile(path, READ);
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code;
-      if (code === "ENOENT")
-        throw new MoeError("no-such-file",
-          `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, {
-          cause,
-        });
-      throw new MoeError("not-readable",
-        `load: ${path} can not be opened (${code}); accepted is a readable file. Check its permissions.`, { cause });
-    }
+    const descriptor = await openFile(path, READ).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
     const stat = await statFile(descriptor);
     if (!stat.isFile()) {
       await closeFile(descriptor);
@@ -56,10 +46,13 @@ export class ByteFile {
    */
   async read(start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
     const bytes = into && into.length >= end - start ? into.subarray(0, end - start) : fresh(end - start);
-    const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, READ)));
+    const failed = (cause: unknown): never => {
+      throw unreadable(this.path, cause);
+    };
+    const descriptor = await (this.descriptor ?? this.hold(openFile(this.path, READ))).catch(failed);
     for (let filled = 0; filled < bytes.length;) {
       const length = Math.min(MAX_READ_BYTES, bytes.length - filled);
-      const { bytesRead } = await readFile(descriptor, bytes, filled, length, start + filled);
+      const { bytesRead } = await readFile(descriptor, bytes, filled, length, start + filled).catch(failed);
       if (bytesRead === 0)
         throw new FormatError("file-changed",
           `load: ${this.path} ends at byte ${start + filled}, it had ${this.sizeBytes} when it was opened; `
@@ -80,6 +73,19 @@ export class ByteFile {
     forgotten.register(this, descriptor, this);
     return (this.descriptor = descriptor);
   }
+}
+
+function unreadable(path: string, cause: unknown): MoeError {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT")
+    return new MoeError("no-such-file",
+      `load: ${path} is not there; accepted is a readable file. Check the path, or fetch the checkpoint again.`, {
+      cause,
+    });
+  return new MoeError("not-readable",
+    `load: ${path} can not be read (${code}); accepted is a readable file. ${
+      code === "EMFILE" ? "Let this process have more files open (ulimit -n)." : "Check its permissions and its disk."
+    }`, { cause });
 }
 
 /** Memory that nobody clears first, since all of it is read into, and that starts at a multiple of 8 bytes. */

@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MoeError, suggest } from "../errors.js";
 import { cannotWrite } from "../files/cannot-write.js";
+import { requireRoom } from "../files/require-room.js";
 import { expectedTensors } from "../model/expected-tensors.js";
 import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
 import type { Dtype } from "../tensor/formats/dtype.js";
 import { encode } from "../tensor/formats/index.js";
 import { trimHeap } from "../tensor/index.js";
 import { changesOf } from "./changed-layers.js";
+import { copyCompanions, namesIn } from "./companion-files.js";
 import { modelDtype, withDtype } from "./config-dtype.js";
 import { configText } from "./config-text.js";
 import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype } from "./disk-tensors.js";
@@ -76,10 +78,6 @@ export interface Saved {
 }
 /** written last, when all others are there */
 const OWN_FILES = ["moelab.json", "config.json"];
-const KEPT_FILES = new RegExp(
-  "^((tokenizer.*|added_tokens|special_tokens_map|vocab|merges|spiece|sentencepiece.*|generation_config|chat_template"
-    + "|preprocessor_config)\\.(json|txt|model|jinja)|(LICENSE|NOTICE).*)$",
-);
 
 /**
  * Writes a folder in the family's own names: safetensors, tokenizer files, a model card, moelab.json with provenance
@@ -124,17 +122,15 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
   const { next: part, folder: waiting } = journal.work;
   try {
     const resumedBytes = pieces.slice(0, journal.pieces).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    await requireRoom(part, bytesOf(all) - resumedBytes, { verb: "save" });
     await writePieces(part, all, pieces, journal, options);
-    if (options.filesFrom) {
-      for (const file of await readdir(options.filesFrom))
-        if (KEPT_FILES.test(file)) await copyFile(join(options.filesFrom, file), join(part, file));
-    }
+    if (options.filesFrom) await copyCompanions(options.filesFrom, part);
     await writeFile(join(part, "README.md"),
       modelCard({ name: basename(folder), before: options.config, after: written.model.spec, layout, layouts, leftOut,
         provenance: options.provenance ?? {} }));
     const text = configText(config,
       options.filesFrom && (await readFile(join(options.filesFrom, "config.json"), "utf8").catch(() => undefined)));
-    const names = (await readdir(part)).filter((name) => !OWN_FILES.includes(name));
+    const names = (await namesIn(part)).filter((name) => !OWN_FILES.includes(name));
     const files = await Promise.all(
       names.map(async (name) => ({ name, sizeBytes: (await stat(join(part, name))).size,
         sha256: await sha256(join(part, name)) })

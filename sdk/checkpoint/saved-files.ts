@@ -1,17 +1,21 @@
-import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "../parse-json.js";
+import { readText } from "../read-text.js";
+import { namesIn } from "./companion-files.js";
 
 /**
  * What in a folder is not of a save of moelab, in half a sentence; undefined if all is. moelab.json names what a save
  * wrote.
  */
 export async function foreignToSave(folder: string): Promise<string | undefined> {
-  const there = await readdir(folder).catch(() => undefined);
+  const there = await namesIn(folder).catch(() => undefined);
   if (!there) return "it is a file";
   if (there.length === 0) return undefined;
   let written: unknown;
   try {
-    written = JSON.parse(await readFile(join(folder, "moelab.json"), "utf8")).files;
+    const text = await readText(join(folder, "moelab.json"), { verb: "save", accepted: "what a save wrote",
+      maxBytes: 2 ** 30, code: "not-ours" });
+    written = (parseJson(text ?? "{}") as { files?: unknown } | null)?.files;
   } catch {
     // then nothing says that it is ours
   }

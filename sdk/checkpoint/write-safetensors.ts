@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MoeError } from "../errors.js";
+import { cannotWrite } from "../files/cannot-write.js";
 import { encodeHeader, layOut, type TensorToWrite } from "./safetensors-layout.js";
 
 export type { TensorToWrite };
@@ -18,6 +19,8 @@ export interface WriteOptions {
   metadata?: Record<string, string>;
   /** go on with the file of a writer that was cut off; default false */
   resume?: boolean;
+  /** who writes, for errors; default "save" */
+  verb?: string;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface WriteOptions {
  *
  * @param tensors every tensor of the file
  * @param data their bytes, little-endian, in any order
- * @throws MoeError `incomplete` if a tensor did not get its bytes, `disk-full`
+ * @throws MoeError `incomplete` if a tensor did not get its bytes, `disk-full`, `cannot-write`
  * @example await writeTensors("out.safetensors", [{ name: "a", dtype: "F32", shape: [2] }], [{ name: "a", bytes: new
  *   Uint8Array(8) }])
  */
@@ -36,12 +39,14 @@ export async function writeTensors(
   data: AsyncIterable<TensorData> | Iterable<TensorData>,
   options: WriteOptions = {},
 ): Promise<void> {
-  const writer = await TensorWriter.create(file, tensors, options);
+  let writer: TensorWriter | undefined;
   try {
+    writer = await TensorWriter.create(file, tensors, options);
     for await (const piece of data) await writer.write(piece);
     await writer.finish();
   } catch (error) {
-    await writer.abandon();
+    await writer?.abandon();
+    if (error instanceof Error && "syscall" in error) throw cannotWrite(options.verb ?? "save", file, error);
     throw error;
   }
 }
@@ -160,17 +165,10 @@ export class TensorWriter {
   }
 
   private async put(bytes: Uint8Array, position: number): Promise<void> {
-    try {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30),
-          position + done);
-        done += bytesWritten;
-      }
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
-      throw new MoeError("disk-full",
-        `save: the disk of ${this.file} is full; accepted is a disk with room for all of it. Free some space `
-          + "or choose another folder.", { cause });
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30),
+        position + done);
+      done += bytesWritten;
     }
   }
 }

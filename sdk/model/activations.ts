@@ -3,6 +3,7 @@ import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
+import { cannotWrite } from "../files/cannot-write.js";
 import { tf } from "../tensor/index.js";
 import type { MemoryBudget } from "./memory-budget.js";
 
@@ -92,7 +93,9 @@ class Scratch {
   private constructor(private readonly handle: FileHandle, private readonly folder: string) {}
 
   static async create(): Promise<Scratch> {
-    const folder = await mkdtemp(join(tmpdir(), "moelab-activations-"));
+    const folder = await mkdtemp(join(tmpdir(), "moelab-activations-")).catch((cause: unknown) => {
+      throw cannotWrite("sweep", tmpdir(), cause);
+    });
     try {
       const scratch = new Scratch(await open(join(folder, "scratch"), "wx+"), folder);
       // an open file can lose its name; where the system does not allow it, `close` removes it
@@ -112,7 +115,7 @@ class Scratch {
       for (let done = 0; done < bytes.length;)
         done += (await this.handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), at + done)).bytesWritten;
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cause;
+      if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") throw cannotWrite("sweep", tmpdir(), cause);
       throw new MoeError("disk-full",
         `sweep: the disk of ${tmpdir()} is full at ${this.end} bytes of activations; accepted is room for `
           + "all that { memory } does not hold. Free some space, set TMPDIR to another disk, or give fewer "

@@ -89,7 +89,7 @@ export class ProfileState implements SweepKeeper {
     const before = this.kept.data?.measured ?? [];
     const there = before.flatMap((each) => [fileOf(each), tensorsOf(each)]).filter((name) => this.kept.file(name));
     await this.kept.replace({ stack, layer, batches: batches.length, measured: [...before, ...this.fresh.keys()] }, {
-      [ACTIVATIONS]: (path) => writeTensors(path, infos, data()),
+      [ACTIVATIONS]: (path) => writeTensors(path, infos, data(), { verb: "profile" }),
       ...Object.fromEntries(there.map((name) => [name, true as const])),
       ...Object.fromEntries(
         [...this.fresh].flatMap(([each, { tensors, ...measured }]) => [[fileOf(each), (path: string) =>

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
 import { FormatError } from "../errors.js";
+import { requireRoom } from "../files/require-room.js";
 import { StateFolder } from "../files/state-folder.js";
 import { tf } from "../tensor/index.js";
 import type { TrainingPruning } from "./training-pruning.js";
@@ -49,6 +50,8 @@ export class KeptTraining {
       key: [key, begun.digest("hex")] });
     try {
       const training = new KeptTraining(kept, state);
+      const sizeBytes = KINDS.length * 4 * state.params.reduce((sum, { size }) => sum + size, 0);
+      await requireRoom(folder, sizeBytes, { verb: "train" }); // the state before stays until the next one is whole
       if (kept.data) await training.restore(kept.data);
       return training;
     } catch (error) {
@@ -70,11 +73,11 @@ export class KeptTraining {
     }
     const memory = state.pruning && Object.entries(await state.pruning.state());
     await this.kept.replace({ step, losses, timeMs }, {
-      [WEIGHTS]: (path) => writeTensors(path, infos, data()),
+      [WEIGHTS]: (path) => writeTensors(path, infos, data(), { verb: "train" }),
       ...(memory && {
         [PRUNING]: (path) =>
           writeTensors(path, memory.map(([name, { length }]) => ({ name, dtype: "F32", shape: [length] })),
-            memory.map(([name, values]) => ({ name, bytes: bytes(values) }))),
+            memory.map(([name, values]) => ({ name, bytes: bytes(values) })), { verb: "train" }),
       }),
     });
   }

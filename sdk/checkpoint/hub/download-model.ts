@@ -1,7 +1,8 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { mkdir, stat, statfs } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, MoeError } from "../../errors.js";
+import { requireRoom } from "../../files/require-room.js";
 import { parseJson } from "../../parse-json.js";
 import { chunksOf, downloadBlob } from "./download-blob.js";
 import type { HubEnvironment } from "./hub-environment.js";
@@ -237,18 +238,12 @@ async function fetchFiles(
 /** Says so before an hour of download, not after. */
 async function checkRoom(cache: ModelCache, missing: HubFile[]): Promise<void> {
   const folder = join(cache.blob("x"), "..");
-  await mkdir(folder, { recursive: true });
   let needBytes = 0;
   for (const { hash, sizeBytes } of missing) {
     const have = (await sizeOf(cache.blob(hash))) ?? (await sizeOf(`${cache.blob(hash)}.incomplete`)) ?? 0;
     needBytes += Math.max(0, sizeBytes - have);
   }
-  const { bavail, bsize } = await statfs(folder);
-  if (needBytes > bavail * bsize) {
-    throw new MoeError("disk-full",
-      `load: the model needs ${needBytes} more bytes and the disk of ${folder} has ${bavail * bsize}; `
-        + "accepted is room for all of it. Free some space, or set HF_HOME to another disk.");
-  }
+  await requireRoom(folder, needBytes, { verb: "load", otherwise: "set HF_HOME to another disk" });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
