@@ -46,7 +46,7 @@ function nameOf({ name }: Layout, { layer, expert }: Numbered): string {
 }
 
 /** Weights that changed models have and that no family needs to name: of constant experts, of routers. */
-const OWN = /\.experts\.\{e\}\.(value|blend)$|\.router\.(mix)$/;
+const OWN = /\.experts\.\{e\}\.(value|blend)$|\.router\.(mix|hidden|carry|temperature)$/;
 
 const layoutsByFamily = new WeakMap<Family, Map<string, Layout[]>>();
 

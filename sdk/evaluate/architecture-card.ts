@@ -1,5 +1,6 @@
 import { formatCount } from "../format.js";
 import { cost } from "../model/cost.js";
+import { seesLaterTokens } from "../model/router-spec.js";
 import { type ModelSpec, moeLayers } from "../model/spec.js";
 
 /** What a model is made of, as lines of name and value, from its specification alone. */
@@ -22,7 +23,9 @@ export function architectureCard(spec: ModelSpec): { name: string; value: string
         name: "shared expert width",
         value: each(moe.map(({ shared }) => shared?.width ?? "none")),
       }, { name: "router", value: each(moe.map(({ router }) =>
-        `${router.kind}${router.groups ? `, ${router.groups.keep} of ${router.groups.count} groups` : ""}`
+        [router.score?.kind ?? "linear", router.choose?.kind ?? "top", router.kind,
+          ...(router.groups ? [`${router.groups.keep} of ${router.groups.count} groups`] : []),
+          ...(seesLaterTokens(router) ? ["sees later tokens: not causal"] : [])].join(", ")
       )) }]
       : []), { name: "parameters",
     value: `${formatCount(parameters.total)}, ${formatCount(active.total)} active per token` }];

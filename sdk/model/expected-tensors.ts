@@ -2,6 +2,7 @@ import { attentionTensors } from "./attention/tensors.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
 import { formTensors } from "./form/forms.js";
 import type { NormSpec } from "./norm-spec.js";
+import type { RouterSpec } from "./router-spec.js";
 import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
 import { isFree, layerId } from "./spec.js";
 
@@ -95,9 +96,8 @@ function dense(name: string, spec: Pick<DenseFfnSpec, "width" | "gated" | "bias"
 
 function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
   const { mix } = spec.router;
-  const rows = mix?.inputs ?? spec.experts;
-  const all: ExpectedTensor[] = [{ name: "router", shape: [rows, D] }];
-  if (spec.router.bias) all.push({ name: "router.bias", shape: [rows], start: 0 });
+  const all = routerTensors(spec.experts, spec.router, D);
+  if (spec.router.bias) all.push({ name: "router.bias", shape: [mix?.inputs ?? spec.experts], start: 0 });
   if (mix) all.push({ name: "router.mix", shape: [spec.experts, mix.inputs] });
   if (spec.router.choiceBias) all.push({ name: "router.choiceBias", shape: [spec.experts], start: 0 });
   spec.slots.forEach((slot, index) => all.push(...expertTensors(`experts.${index}`, slot, spec, D)));
@@ -105,6 +105,17 @@ function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
   if (spec.shared) all.push(...dense("shared", spec.shared, D));
   if (spec.shared && spec.sharedGate) all.push({ name: "sharedGate", shape: [1, D] });
   return all;
+}
+
+/** The weights that a router's score is made of. @param E outputs @param D width of what it reads */
+function routerTensors(E: number, { score = { kind: "linear" }, mix }: RouterSpec, D: number): ExpectedTensor[] {
+  const carry = score.carry ? [{ name: "router.carry", shape: [E, E], start: 0 }] : [];
+  if (score.kind === "hash" || score.kind === "random") return carry;
+  const outputs = mix?.inputs ?? E;
+  if (score.kind === "linear") return [{ name: "router", shape: [outputs, D] }, ...carry];
+  const learned = score.kind === "cosine" && score.temperature === "learned";
+  return [{ name: "router.hidden", shape: [score.width, D] }, { name: "router", shape: [outputs, score.width] },
+    ...(learned ? [{ name: "router.temperature", shape: [1], start: 0.07 }] : []), ...carry];
 }
 
 /** The weights of one stored expert in its form. */

@@ -7,8 +7,9 @@ import { embed, finalNorm, head } from "./ends.js";
 import { layerPass } from "./layer-pass.js";
 import { keyMaskOf, type LayerCache, type Pass } from "./pass.js";
 import type { Resident } from "./resident.js";
+import { seesLaterTokens } from "./router-spec.js";
 import { checkSampling, draw, nextProbabilities, penalized, type Sampling, temperatureOf } from "./sampling.js";
-import type { ModelSpec } from "./spec.js";
+import { layerId, type ModelSpec } from "./spec.js";
 
 export interface GenerateOptions extends Sampling {
   /** tokens to add at most; default 32 */
@@ -62,6 +63,13 @@ export async function generate(
 
 /** A decoder that sees what comes after a token cannot continue a text. */
 function refuseTwoSided(spec: ModelSpec): void {
+  const choosing = spec.decoder.layers.findIndex(({ ffn }) => ffn?.kind === "moe" && seesLaterTokens(ffn.router));
+  if (choosing >= 0)
+    throw new MoeError("no-generation",
+      `generate: the router of ${
+        layerId("decoder", choosing)
+      } sees later tokens, which a text that grows does not have `
+        + "yet; accepted are causal routers. Use forward, or another choice.");
   if (spec.decoder.layers.every(({ attention }) => !attention || !("causal" in attention) || attention.causal)) return;
   throw new MoeError("no-generation",
     `generate: family "${spec.family}" sees tokens on both sides, it fills in masked tokens; accepted `
@@ -162,7 +170,7 @@ async function runOnce(
   extra: Partial<Pass>,
 ): Promise<Tensor> {
   const top = new Map([...(await resident.take("embedding")), ...(await resident.take("finalNorm"))]);
-  const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, capacity: true, ...extra };
+  const pass: Pass = { B: rows.B, T: rows.T, offset: 0, ids: rows.ids, real: rows.real, capacity: true, ...extra };
   const activations = new Activations(resident.budget);
   try {
     const traveller = { x: await activations.hold(tf.tidy(() => embed(rows, spec, top, stack, pass.offset))), pass };
@@ -175,7 +183,7 @@ async function runOnce(
   } finally {
     for (const end of ["embedding", "finalNorm"]) resident.release(end);
     await activations.close();
-    tf.dispose([pass.bias, extra.keyMask].filter((tensor) => tensor !== undefined));
+    tf.dispose([pass.bias, pass.carried, extra.keyMask].filter((tensor) => tensor !== undefined));
   }
 }
 

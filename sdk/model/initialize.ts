@@ -73,7 +73,7 @@ function begin(values: Float32Array, start: Start, shape: readonly number[], rng
 function variance({ name, shape }: ExpectedTensor, { width: D, head }: ModelSpec, gain: number): number {
   if (/(^|\.)(embed|position|tokenType)$/.test(name)) return head.tied && head.scale === 1 ? 1 / D : 1;
   if (name.endsWith("relativeBias")) return 0.01;
-  return name.endsWith("router") ? 1 / D : gain / shape[shape.length - 1];
+  return (name.endsWith("router") ? 1 : gain) / shape[shape.length - 1];
 }
 
 function cutNormal(rng: Rng): number {

@@ -89,7 +89,8 @@ async function expertsInGroups(
       const x = await traveller.x.read();
       const [y, choice, gates, sum] = tf.tidy(() => {
         const y = blockInput(x, layer, weights, "ffn");
-        const { choice, gates } = routeTokens(y, ffn, weights, traveller.pass);
+        // what it hands to the next router is handed over when the layer is done
+        const { choice, gates } = routeTokens(y, path, ffn, weights, { ...traveller.pass });
         return [tf.clone(y), choice, gates, tf.zerosLike(y)];
       });
       x.dispose();
@@ -128,8 +129,8 @@ async function expertsInGroups(
         await step({ activations, path, part: "ffn" }, batches[batch], batch, options, (x, pass) => {
           const own = seen(weights, pass);
           const y = blockInput(x, layer, own, "ffn");
-          return addBlock(x, y, finishMoe(y, path, routeTokens(y, ffn, own, pass), sum, ffn, own, pass), layer, own,
-            "ffn");
+          return addBlock(x, y, finishMoe(y, path, routeTokens(y, path, ffn, own, pass), sum, ffn, own, pass), layer,
+            own, "ffn");
         });
       } finally {
         sum.dispose();
@@ -158,15 +159,17 @@ async function step(
   const stream = (at: "in" | "mixed" | "out", x: Tensor) =>
     onSite && sites?.has("stream") && see({ site: "stream", at, x: x as Tensor2D });
   const [before, memory] = [await traveller.x.take(), await traveller.memory?.read()];
-  const bias = pass.bias;
+  const { bias, carried } = pass;
   try {
     Object.assign(pass, { memory: memory ?? pass.memory, look: onSite && sites && { sites, see } });
     if (part !== "ffn") stream("in", before);
     const after = tf.tidy(() => {
       const y = run(before, pass);
       if (pass.bias !== bias) tf.keep(pass.bias!);
+      if (pass.carried !== carried) tf.keep(pass.carried!);
       return y === before ? tf.clone(y) : y; // a layer without blocks gives its input back, which goes below
     });
+    if (pass.carried !== carried) carried?.dispose();
     await checkStream(path, after, pass.T, pass.real).catch((error: unknown) => {
       after.dispose();
       throw error;

@@ -18,6 +18,8 @@ export interface MoeRecord {
   weights: LayerWeights;
   /** of a layer that is larger than memory: its experts are read when they are asked for */
   experts?: ExpertReader;
+  /** [N] 0 for padding; absent: every row is a real token */
+  real?: Uint8Array;
   /** [N, D] */
   input: Tensor2D;
   /** [N, E] */
@@ -74,6 +76,10 @@ export interface Pass {
   T: number;
   /** position of the first token; above 0 while decoding with a cache */
   offset: number;
+  /** [N] token ids, for routers that choose by them */
+  ids?: Int32Array;
+  /** of routers that draw; default 0 */
+  seed?: number | string;
   real?: Uint8Array;
   /** [B, 1, 1, T] 0 or -1e9, for attention without a causal mask */
   keyMask?: Tensor;
@@ -82,6 +88,8 @@ export interface Pass {
   memoryMask?: Tensor;
   /** T5's bias [1, H, T, S], made by the layer that owns the table, used by the layers after it */
   bias?: Tensor;
+  /** logits [N, E] of the last router that carries them to the next */
+  carried?: Tensor;
   caches?: LayerCache[];
   /** false: no token is dropped over capacity */
   capacity: boolean;

@@ -1,20 +1,34 @@
+import type { Activation } from "../tensor/ops/activation.js";
+
+/**
+ * A router is three questions, each answered by files in model/router/: what is an expert's score (`score/`), who is
+ * chosen (`choose/`), what is a choice worth (`gate.ts`).
+ */
 export interface RouterSpec {
+  /** where the logits [N, E] come from; default a matrix: `{ kind: "linear" }` */
+  score?: RouterScore;
+  /** who is chosen by the worth below; default the K best: `{ kind: "top" }` */
+  choose?: RouterChoice;
   /**
-   * - `softmax`: over all logits, then the K largest
-   * - `sigmoid`: of each logit, then the K largest
-   * - `chosen-softmax`: the K largest logits, then a softmax over these
+   * what a choice is worth, its gate
+   * - `softmax`: over all logits
+   * - `sigmoid`, `relu`: of the logit
+   * - `chosen-softmax`: over the logits of the chosen
+   * - `one`: 1
    * - `sparsemixer`: one choice after the other; a gate is a softmax over the rivals within 2 `jitter` (relative) of
    *   the best
    */
-  kind: "softmax" | "sigmoid" | "chosen-softmax" | "sparsemixer";
-  /** K */
+  kind: "softmax" | "sigmoid" | "relu" | "chosen-softmax" | "one" | "sparsemixer";
+  /** K: most choices of a token; -1 stands where there are fewer */
   topK: number;
-  /** gates of the chosen are divided by their sum */
-  normalize: boolean;
+  /** gates are divided by their sum over the chosen, or over those of the chosen that give something (AdaMoE) */
+  normalize: boolean | "nonzero";
   /** by the p-norm instead of the sum */
   normalizeP?: number;
   scale: number;
   bias: boolean;
+  /** logits are divided by their standard deviation over the experts and multiplied by this (MoE++'s code) */
+  logitStd?: number;
   /** a learned number per expert, `router.choiceBias`, is added to the scores for the choice; gates leave it out */
   choiceBias?: boolean;
   /**
@@ -28,8 +42,11 @@ export interface RouterSpec {
   gates?: "output" | "input";
   /** multiplies the outputs of the experts beside the gates */
   outputScale?: number;
-  /** tokens per expert and sequence; later ones are dropped. 0: no limit */
-  capacity: number;
+  /**
+   * tokens per expert and sequence; later ones are dropped. 0: no limit. By kind: `factor` times the share of the
+   * tokens that an expert should get when free experts get 1 and the others `paid` (MoE++, equation 8, times K)
+   */
+  capacity: number | { factor: number; paid: number };
   /**
    * the E scores that are chosen from are mixed from those of the router's `inputs` outputs, by `router.mix` [E,
    * inputs], and may be negative (arXiv:2407.00945). Gates whose sum is not positive are 0 where they are normalised
@@ -53,4 +70,43 @@ export interface RouterSpec {
    * choices of a token that fall into one slot run once, with the sum of their gates: the same result for fewer FLOPs
    */
   combine?: boolean;
+}
+
+/**
+ * - `linear`: `router` [E, D] x
+ * - `mlp`: `router` [E, width] activation(`router.hidden` [width, D] x)
+ * - `cosine`: cosines of `router.hidden` [width, D] x with the rows of `router` [E, width], divided by a temperature,
+ *   which may be learned as `router.temperature` [1] (MoEC, arXiv:2207.09094)
+ * - `hash`: numbers that follow from the token's id alone (arXiv:2106.04426)
+ * - `random`: numbers drawn for each token, sequence or batch (THOR, arXiv:2110.04260); a pass draws by its seed
+ *
+ * `carry`: plus `router.carry` [E, E] times the logits of the router before in the stack, if there is one (MoE++).
+ * `frozen`: training leaves the router as it began (SMoE-Dropout, arXiv:2303.01610).
+ */
+export type RouterScore =
+  & { carry?: true; frozen?: true }
+  & (
+    | { kind: "linear" }
+    | { kind: "mlp"; width: number; activation: Activation | "tanh" }
+    | { kind: "cosine"; width: number; temperature: number | "learned" }
+    | { kind: "hash"; seed?: number }
+    | { kind: "random"; draw: "token" | "sequence" | "batch" }
+  );
+
+/**
+ * - `top`: the K best; those before them, `skip` in number, are left out (DeepSeekMoE, figure 4)
+ * - `top-p`: best first until their sum exceeds p, K at most (arXiv:2403.07652)
+ * - `threshold`: those above `at`, K at most (ReMoE, arXiv:2412.14711)
+ * - `by-expert`: every expert takes its `factor` T / E best tokens of a sequence of T (arXiv:2202.09368). Not causal:
+ *   whether a token is taken depends on later ones
+ */
+export type RouterChoice =
+  | { kind: "top"; skip?: number }
+  | { kind: "top-p"; p: number }
+  | { kind: "threshold"; at: number }
+  | { kind: "by-expert"; factor: number };
+
+/** Whether what a router says about a token depends on tokens after it. */
+export function seesLaterTokens({ choose, merge }: RouterSpec): boolean {
+  return choose?.kind === "by-expert" || merge === "sequence";
 }

@@ -3,7 +3,7 @@ import type { Activation } from "../tensor/ops/activation.js";
 import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentionSpec, LightningAttentionSpec,
   MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec, SoftmaxAttentionSpec } from "./attention-spec.js";
 import type { NormSpec } from "./norm-spec.js";
-import type { RouterSpec } from "./router-spec.js";
+import type { RouterChoice, RouterScore, RouterSpec } from "./router-spec.js";
 import type { DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec, PositionSpec,
   ResidualFactors, StackSpec } from "./spec.js";
 
@@ -36,13 +36,32 @@ const activation: Schema<Activation> = v.picklist(["relu", "silu", "gelu", "gelu
 const norm: Schema<NormSpec> = object({ kind: v.picklist(["rms", "layer"]), eps, offset: maybe(number),
   bias: maybe(flag) });
 
+const carries = { carry: maybe(v.literal(true)), frozen: maybe(v.literal(true)) };
+const score = v.variant("kind", [v.strictObject({ kind: v.literal("linear"), ...carries }),
+  v.strictObject({ kind: v.literal("mlp"), width: count, activation: v.union([activation, v.literal("tanh")]),
+    ...carries }),
+  v.strictObject({ kind: v.literal("cosine"), width: count,
+    temperature: v.union([v.pipe(number, v.gtValue(0)), v.literal("learned")]), ...carries }),
+  v.strictObject({ kind: v.literal("hash"), seed: maybe(whole), ...carries }),
+  v.strictObject({ kind: v.literal("random"), draw: v.picklist(["token", "sequence", "batch"]),
+    ...carries })]) as Schema<RouterScore>;
+const share = v.pipe(number, v.gtValue(0, "accepted is a number above 0"));
+const choice = kinds<RouterChoice>("kind", v.strictObject({ kind: v.literal("top"), skip: maybe(whole) }),
+  v.strictObject({ kind: v.literal("top-p"),
+    p: v.pipe(share, v.maxValue(1, "p is a sum of probabilities: accepted is above 0 and at most 1")) }),
+  v.strictObject({ kind: v.literal("threshold"), at: number }),
+  v.strictObject({ kind: v.literal("by-expert"), factor: share }));
+
 const router: Schema<RouterSpec> = object({
-  kind: v.picklist(["softmax", "sigmoid", "chosen-softmax", "sparsemixer"]),
+  score: maybe(score),
+  choose: maybe(choice),
+  kind: v.picklist(["softmax", "sigmoid", "relu", "chosen-softmax", "one", "sparsemixer"]),
   topK: count,
-  normalize: flag,
+  normalize: v.union([flag, v.literal("nonzero")]),
   normalizeP: maybe(number),
   scale: number,
   bias: flag,
+  logitStd: maybe(share),
   choiceBias: maybe(flag),
   groups: maybe(
     object<NonNullable<RouterSpec["groups"]>>({ count, keep: count, rank: v.picklist(["best", "best-two"]) }),
@@ -50,9 +69,9 @@ const router: Schema<RouterSpec> = object({
   jitter: maybe(number),
   gates: maybe(v.picklist(["output", "input"])),
   outputScale: maybe(number),
-  capacity: whole,
-  masked: maybe(list(whole)),
+  capacity: v.union([whole, v.strictObject({ factor: share, paid: share })]),
   mix: maybe(object<NonNullable<RouterSpec["mix"]>>({ inputs: count })),
+  masked: maybe(list(whole)),
   maskBy: maybe(v.literal("released-product")),
   skipBelow: maybe(number),
   merge: maybe(v.literal("sequence")),
@@ -128,13 +147,18 @@ const moe: Schema<MoeFfnSpec> = object({
   activation,
   gated: flag,
   bias: flag,
+  inputScale: maybe(number),
+  passes: maybe(flag),
   outputBias: maybe(flag),
   clamp: maybe(positive),
 });
 const wholeMoe = v.pipe(moe,
   v.check(({ experts, expertOf }) => expertOf.length === experts, "expertOf has a number for each router output"),
   v.check(({ slots, expertOf }) => expertOf.every((slot) => slot < slots.length), "expertOf names stored experts"),
-  v.check(({ experts, router: { topK } }) => topK <= experts, "topK is at most the number of router outputs"),
+  v.check(({ experts, router: { topK, choose } }) => topK + (choose?.kind === "top" ? choose.skip ?? 0 : 0) <= experts,
+    "topK is at most the number of router outputs"),
+  v.check(({ experts, router: { topK, choose } }) => choose?.kind !== "by-expert" || topK === experts,
+    "topK is the number of router outputs where experts choose"),
   v.check(({ experts, router: { masked } }) => !masked?.some((output) => output >= experts),
     "masked names router outputs"),
   v.check(

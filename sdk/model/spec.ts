@@ -12,7 +12,8 @@ import type { RouterSpec } from "./router-spec.js";
  *   {stack}layers.{l}.norm.{attention|cross|ffn}
  *   {stack}layers.{l}.attention.{q|k|v|o|…}, the full list per kind in attention/tensors.ts; .cross.{q|k|v|o}
  *   {stack}layers.{l}.ffn.{gate|up|down}
- * {stack}layers.{l}.router, .router.choiceBias, .router.mix, {stack}layers.{l}.experts.{slot}.{gate|up|down},
+ * {stack}layers.{l}.router, .router.{choiceBias|mix|hidden|carry|temperature},
+ * {stack}layers.{l}.experts.{slot}.{gate|up|down},
  * {stack}layers.{l}.expertsBias
  * {stack}layers.{l}.experts.{slot}.{value|blend} of constant experts
  *   {stack}layers.{l}.shared.{gate|up|down}, .sharedGate
@@ -116,6 +117,10 @@ export interface MoeFfnSpec {
   activation: Activation;
   gated: boolean;
   bias: boolean;
+  /** multiplies what all experts but shared ones read; the router reads x as it is (MoE++'s code: K) */
+  inputScale?: number;
+  /** a token keeps what its gates leave to 1 of itself: y = sum_i g_i E_i(x) + (1 - sum_i g_i) x (MoEC) */
+  passes?: boolean;
   /** one vector that is added to every token's output */
   outputBias?: boolean;
   /** gate and up are cut at +- this, and the hidden vector is gate sigmoid(1.702 gate) (up + 1): gpt-oss */

@@ -122,11 +122,13 @@ async function runStack(
     B: rows.B,
     T: rows.T,
     offset: 0,
+    ids: rows.ids,
     real: rows.real,
     keyMask: keyMaskOf(rows),
     capacity: options.capacity ?? true,
     memoryMask: extra(batch).memoryMask,
     bias: begun?.batches[batch].bias,
+    carried: begun?.batches[batch].carried,
   }));
   try {
     const inputs = begun ? begun.batches.map(({ x }) => x) : await embedded(sides, stack, spec, resident, activations);
@@ -148,7 +150,7 @@ async function runStack(
       });
       await options.onLayer?.(path);
       await options.state?.save({ stack, layer: index + 1,
-        batches: travellers.map(({ x, pass: { bias }, memory }) => ({ x, bias, memory })) });
+        batches: travellers.map(({ x, pass: { bias, carried }, memory }) => ({ x, bias, carried, memory })) });
       advance();
     }
     const outputs: Held[] = [];
@@ -170,7 +172,9 @@ async function runStack(
     }
     return outputs;
   } finally {
-    tf.dispose(passes.flatMap(({ bias, keyMask }) => [bias, keyMask].filter((tensor) => tensor !== undefined)));
+    tf.dispose(
+      passes.flatMap(({ bias, carried, keyMask }) => [bias, carried, keyMask].filter((tensor) => tensor !== undefined)),
+    );
   }
 }
 
@@ -197,7 +201,7 @@ async function embedded(
 export interface SweepPoint {
   stack: "encoder" | "decoder";
   layer: number;
-  batches: { x: Held; bias?: Tensor; memory?: Held }[];
+  batches: { x: Held; bias?: Tensor; carried?: Tensor; memory?: Held }[];
 }
 
 async function shown(tensor: Tensor, show: () => void | Promise<void>): Promise<void> {

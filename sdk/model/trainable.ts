@@ -61,14 +61,19 @@ export class Trainable {
    * Logits [N, V] of the decoder's rows; differentiable, to be called inside a tidy or a gradient.
    * No token is dropped over capacity.
    *
-   * @param probe see `Pass`
+   * @param how another spec with the same weights (fewer choices, other masks), the seed of routers that draw, and a
+   *   probe: see `Pass`
    */
-  logits(sides: { encoder?: Rows; decoder: Rows }, onMoe?: (record: MoeRecord) => void, probe?: Pass["probe"]): Tensor {
-    const { spec } = this;
+  logits(
+    sides: { encoder?: Rows; decoder: Rows },
+    onMoe?: (record: MoeRecord) => void,
+    { spec = this.spec, seed, probe }: { spec?: ModelSpec } & Pick<Pass, "seed" | "probe"> = {},
+  ): Tensor {
     const top = this.parts.get(TOP)!;
     const run = (stack: "encoder" | "decoder", rows: Rows, extra: Partial<Pass>): Tensor => {
-      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, real: rows.real, keyMask: keyMaskOf(rows), capacity: false,
-        probe, look: onMoe && { sites: MOE, see: (record) => record.site === "moe" && onMoe(record) }, ...extra };
+      const pass: Pass = { B: rows.B, T: rows.T, offset: 0, ids: rows.ids, seed, real: rows.real,
+        keyMask: keyMaskOf(rows), capacity: false, probe,
+        look: onMoe && { sites: MOE, see: (record) => record.site === "moe" && onMoe(record) }, ...extra };
       let x = embed(rows, spec, top, stack);
       spec[stack]!.layers.forEach((layer, index) => {
         x = runLayer(x, layer, this.parts.get(layerId(stack, index))!, pass, stack, index);
@@ -83,6 +88,13 @@ export class Trainable {
     }
     const logits = head(run("decoder", sides.decoder, extra), spec, top);
     return sides.decoder.places ? inGivenOrder(logits, sides.decoder) : logits;
+  }
+
+  /** Whether a variable is one that training leaves as it is: of a frozen router. */
+  isFrozen(name: string): boolean {
+    const [path, rest] = name.split(/\.(?=router(?:\.|$))/);
+    const layer = rest !== undefined && layersOf(this.spec).find((one) => one.path === path)?.layer;
+    return layer && layer.ffn?.kind === "moe" ? Boolean(layer.ffn.router.score?.frozen) : false;
   }
 
   /** The present weights as an independent copy in memory. */

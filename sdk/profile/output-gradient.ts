@@ -58,7 +58,9 @@ async function addSequence(model: Trainable, spec: ModelSpec, batch: TrainingBat
     const of = [...probes];
     const squared = tf.tidy(() => {
       const loss = () =>
-        tf.sum(crossEntropy(model.logits(sides, undefined, (id, made) => tf.add(made, probes.get(id)!)), labels));
+        tf.sum(
+          crossEntropy(model.logits(sides, undefined, { probe: (id, made) => tf.add(made, probes.get(id)!) }), labels),
+        );
       const { grads } = tf.variableGrads(loss as () => Scalar, of.map(([, probe]) => probe));
       return of.map(([, probe]) => tf.sum(tf.square(grads[probe.name] as Tensor), 0));
     });

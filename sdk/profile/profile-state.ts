@@ -62,7 +62,7 @@ export class ProfileState implements SweepKeeper {
       const point: SweepPoint = { stack: data.stack, layer: data.layer, batches: [] };
       for (let batch = 0; batch < data.batches; batch++) {
         point.batches.push({ x: (await hold(`x.${batch}`))!, memory: await hold(`memory.${batch}`),
-          bias: await read(`bias.${batch}`) });
+          bias: await read(`bias.${batch}`), carried: await read(`carried.${batch}`) });
       }
       return point;
     } finally {
@@ -72,10 +72,11 @@ export class ProfileState implements SweepKeeper {
 
   async save({ stack, layer, batches }: SweepPoint): Promise<void> {
     const parts: { name: string; shape: number[]; tensor(): Promise<Tensor> }[] = [];
-    for (const [batch, { x, bias, memory }] of batches.entries()) {
+    for (const [batch, { x, bias, carried, memory }] of batches.entries()) {
       for (const [kind, held] of [["x", x], ["memory", memory]] as const)
         if (held) parts.push({ name: `${kind}.${batch}`, shape: held.shape, tensor: () => held.read() });
-      if (bias) parts.push({ name: `bias.${batch}`, shape: bias.shape, tensor: async () => tf.clone(bias) });
+      for (const [kind, tensor] of [["bias", bias], ["carried", carried]] as const)
+        if (tensor) parts.push({ name: `${kind}.${batch}`, shape: tensor.shape, tensor: async () => tf.clone(tensor) });
     }
     const infos = parts.map(({ name, shape }) => ({ name, shape, dtype: "F32" as const }));
     async function* data() {

@@ -82,7 +82,7 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
   await ready();
   const { steps, lr, beta1 = 0.9, beta2 = 0.98, eps = 1e-6, decay = 0.01, warmup = 0, signal } = options;
   const rate = schedule(options.schedule ?? "linear", steps, warmup);
-  const trained = model.variables().filter(({ name }) => !options.frozen?.(name));
+  const trained = model.variables().filter(({ name }) => !model.isFrozen(name) && !options.frozen?.(name));
   const params = trained.map(({ variable }) => variable);
   const decays = trained.map(({ variable }) => (variable.rank >= 2 ? decay : 0));
   const zeros = () =>

@@ -5,9 +5,10 @@ import { denseBlock } from "../dense-block.js";
 import { type Bank, banksOf, type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
+import { mixedScores } from "../router/gate.js";
 import { route, type Routing } from "../router/route.js";
-import { mixedScores } from "../router/scores.js";
-import type { LayerId, MoeFfnSpec } from "../spec.js";
+import { score } from "../router/score/score.js";
+import { type ExpertSpec, isFree, type LayerId, type MoeFfnSpec } from "../spec.js";
 import { combineChoices } from "./combine-choices.js";
 import { freeExperts, runFree } from "./free-experts.js";
 import { routeSequences, runMerged } from "./merged-experts.js";
@@ -24,7 +25,7 @@ export interface RoutingWithLogits extends Routing {
  */
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
   const merge = spec.router.merge === "sequence";
-  const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, spec, weights, pass);
+  const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, layer, spec, weights, pass);
   const sums = banksOf(spec).map(
     (bank) => (merge
       ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
@@ -34,13 +35,23 @@ export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: L
   return finishMoe(x, layer, routing, sum, spec, weights, pass);
 }
 
-export function routeTokens(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): RoutingWithLogits {
-  const logits = linear(x, weights, "router") as Tensor2D;
-  const routing = route(logits, spec.router, pass, weights);
+export function routeTokens(
+  x: Tensor,
+  layer: LayerId,
+  spec: MoeFfnSpec,
+  weights: LayerWeights,
+  pass: Pass,
+): RoutingWithLogits {
+  const { experts, expertOf, slots, router } = spec;
+  const logits = score(x, layer, experts, router, weights, pass);
+  const outputs = (is: (slot: ExpertSpec | undefined) => boolean) =>
+    expertOf.flatMap((slot, output) => (is(slots[slot]) ? [output] : []));
+  const nothing = outputs((slot) => !slot || slot.form === "zero");
+  const free = outputs((slot) => !slot || isFree(slot));
   const mix = weights.get("router.mix");
   // who looks at logits sees one for each output
-  return { ...routing,
-    logits: mix ? tf.log(tf.maximum(mixedScores(logits, spec.router, mix), 1e-9)) as Tensor2D : logits };
+  return { ...route(logits, router, pass, weights, { nothing, free }),
+    logits: mix ? tf.log(tf.maximum(mixedScores(logits, router, mix), 1e-9)) as Tensor2D : logits };
 }
 
 /** Outputs of those of the chosen experts that are in a bank, weighted by the gates and added. */
@@ -52,6 +63,7 @@ export function runExperts(
   bank: Bank,
 ): Tensor {
   const stack = bankOf(bank, spec, weights);
+  x = expertInput(x, spec);
   if (spec.router.gates !== "input") {
     const chosen = { place: placeIn(bank, choice, spec), gates };
     const { place, gates: worth } = spec.router.combine ? combineChoices(chosen.place, chosen.gates) : chosen;
@@ -67,6 +79,10 @@ export function runExperts(
   );
 }
 
+function expertInput(x: Tensor, { inputScale }: MoeFfnSpec): Tensor {
+  return inputScale === undefined ? x : tf.mul(x, inputScale);
+}
+
 /** The block's output from the sum over its routed experts. */
 export function finishMoe(
   x: Tensor,
@@ -77,13 +93,14 @@ export function finishMoe(
   weights: LayerWeights,
   pass: Pass,
 ): Tensor {
-  const free = freeExperts(x, routing, spec, weights);
-  const all = free ? tf.add(sum, free) : sum;
+  const free = freeExperts(expertInput(x, spec), routing, spec, weights);
+  let all = free ? tf.add(sum, free) : sum;
+  if (spec.passes) all = tf.add(all, tf.mul(x, tf.sub(1, tf.sum(routing.gates, -1, true))));
   let routed = spec.router.outputScale === undefined ? all : tf.mul(all, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   if (pass.look?.sites.has("moe")) {
     const [input, output] = [x as Tensor2D, routed as Tensor2D];
-    pass.look.see({ site: "moe", layer, spec, weights, input, ...routing, output });
+    pass.look.see({ site: "moe", layer, spec, weights, real: pass.real, input, ...routing, output });
   }
   if (!spec.shared) return routed;
   const shared = denseBlock(x, spec.shared, weights, "shared");

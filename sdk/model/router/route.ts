@@ -1,8 +1,9 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
-import { oneHot, tf } from "../../tensor/index.js";
+import { tf } from "../../tensor/index.js";
 import type { Pass } from "../pass.js";
 import type { RouterSpec } from "../router-spec.js";
-import { choose } from "./scores.js";
+import { choose } from "./gate.js";
+import { capacities, within } from "./limit.js";
 
 /**
  * What `skipBelow` grants to rounding, relative: a gate's share of the first is measured from gates that were
@@ -19,6 +20,12 @@ export interface Routing {
   gates: Tensor2D;
 }
 
+/** Router outputs that cost next to nothing, and those of them that give nothing. */
+export interface FreeOutputs {
+  free: readonly number[];
+  nothing: readonly number[];
+}
+
 /**
  * Chooses K experts for every token from raw logits [N, E] by the router's rule (see `RouterSpec`). Padding chooses
  * nothing; beyond the capacity of an expert, later tokens of a sequence choose nothing. Ties go to the lower index.
@@ -30,23 +37,24 @@ export function route(
   spec: RouterSpec,
   pass: Pass,
   weights?: { get(name: string): Tensor | undefined },
+  { free, nothing }: FreeOutputs = { free: [], nothing: [] },
 ): Routing {
-  let { choice, gates } = choose(logits, spec, weights?.get("router.choiceBias"), weights?.get("router.mix"));
+  const mix = weights?.get("router.mix");
+  let { choice, gates } = choose(spec.logitStd === undefined ? logits : scaledTo(logits, spec.logitStd), spec, pass,
+    weights?.get("router.choiceBias"), mix);
+  const keep = (kept: Tensor) => [choice, gates] = [drop(choice, kept), tf.mul(gates, tf.cast(kept, "float32"))];
   if (spec.skipBelow !== undefined) {
     const first = tf.slice(gates, [0, 0], [gates.shape[0] as number, 1]);
-    const worth = tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow * (1 - ROUNDING))), "int32");
-    [choice, gates] = [drop(choice, worth), tf.mul(gates, tf.cast(worth, "float32"))];
+    keep(tf.cast(tf.greaterEqual(gates, tf.mul(first, spec.skipBelow * (1 - ROUNDING))), "int32"));
   }
+  if (spec.normalize === "nonzero") gates = tf.mul(gates, gives(choice, nothing));
   if (spec.normalize) gates = normalized(gates, spec);
   if (spec.scale !== 1) gates = tf.mul(gates, spec.scale);
-  if (pass.capacity && spec.capacity > 0)
-    [choice, gates] = limit(choice, gates, weights?.get("router.mix")?.shape[0] ?? logits.shape[1], spec.capacity,
-      pass);
-  if (pass.real) {
-    const real = tf.tensor2d(Int32Array.from(pass.real), [pass.B * pass.T, 1], "int32");
-    choice = drop(choice, real);
-    gates = tf.mul(gates, tf.cast(real, "float32"));
+  if (pass.capacity && spec.capacity !== 0) {
+    const [E, K] = [mix?.shape[0] ?? logits.shape[1], spec.topK];
+    keep(within(choice, capacities(spec.capacity, { T: pass.T, K, E, free }), pass));
   }
+  if (pass.real) keep(tf.tensor2d(Int32Array.from(pass.real), [pass.B * pass.T, 1], "int32"));
   return { choice: choice as Tensor2D, gates: gates as Tensor2D };
 }
 
@@ -62,16 +70,19 @@ function length(gates: Tensor, p: number): Tensor {
   return p === 1 ? tf.sum(gates, -1, true) : tf.pow(tf.sum(tf.pow(gates, p), -1, true), 1 / p);
 }
 
-/**
- * Position of each token in its expert's queue, per sequence; beyond the capacity the token is dropped (Switch, section
- * 2.2).
- */
-function limit(choice: Tensor, gates: Tensor, E: number, capacity: number, { B, T }: Pass): [Tensor, Tensor] {
-  const K = choice.shape[1] as number;
-  const chosen = tf.reshape(oneHot(choice, E), [B, T * K, E]);
-  const place = tf.sum(tf.mul(tf.cumsum(chosen, 1), chosen), -1);
-  const kept = tf.reshape(tf.cast(tf.lessEqual(place, capacity), "int32"), [B * T, K]);
-  return [drop(choice, kept), tf.mul(gates, tf.cast(kept, "float32"))];
+/** 0 where a choice [N, K] is one of these outputs, else 1 */
+function gives(choice: Tensor, nothing: readonly number[]): Tensor {
+  return nothing.reduce<Tensor>(
+    (kept, output) => tf.mul(kept, tf.cast(tf.notEqual(choice, tf.scalar(output, "int32")), "float32")),
+    tf.ones(choice.shape),
+  );
+}
+
+/** Rows over their standard deviation, times this (unbiased, as torch has it). */
+function scaledTo(logits: Tensor2D, deviation: number): Tensor2D {
+  const centred = tf.sub(logits, tf.mean(logits, -1, true));
+  const variance = tf.div(tf.sum(tf.square(centred), -1, true), logits.shape[1] - 1);
+  return tf.mul(tf.div(logits, tf.sqrt(variance)), deviation) as Tensor2D;
 }
 
 /** -1 where kept is 0 */
