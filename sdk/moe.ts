@@ -1,3 +1,6 @@
+import { readAdapter } from "./compose/adapter.js";
+import { combineAdapters } from "./compose/combine-adapters.js";
+import { saveAdapter } from "./compose/save-adapter.js";
 import { inspectModel, printedTable } from "./evaluate/index.js";
 import { publishedStudy } from "./experiment/published-study.js";
 import { defineMethod } from "./methods.js";
@@ -30,6 +33,11 @@ export const moe = {
   study: publishedStudy,
   /** a profile that `study.saveProfile` wrote, checked: `.profile({ from })` takes it */
   loadProfile,
+  /**
+   * LoRA adapters as peft has them: `const one = moe.adapters.combine([await moe.adapters.load("a"), …], { by: "ties",
+   * density: 0.5 })`, then `moe.load(base).adapt(one)`, or `moe.adapters.save(one, "both")`
+   */
+  adapters: { load: readAdapter, combine: combineAdapters, save: saveAdapter },
   /** all methods with their papers and options; `moe.methods("m-smoe")`: what its options may be */
   methods: methodList,
   tasks: listTasks,

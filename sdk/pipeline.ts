@@ -5,6 +5,7 @@ import type { OptionsOf } from "./method/options.js";
 import type { MethodsOf } from "./methods.js";
 import type { ModelSpec } from "./model/spec.js";
 import type { Plan } from "./plan/plan.js";
+import { type AdapterRef, adaptStage } from "./stages/adapt.js";
 import { applyStage, type ChangeOptions, changeStage, checkChange, planStage } from "./stages/change.js";
 import { type Arm, type CompareOptions, compareStage, type Comparison } from "./stages/compare.js";
 import { type CreateOptions, createStage } from "./stages/create.js";
@@ -55,6 +56,8 @@ export interface Loaded extends Anywhere {
   profile(options?: ProfileOptions): Profiled;
   /** Carries out a plan that was made for these very weights. */
   apply(plan: Plan, options?: MemoryOptions): ChangedUnmeasured;
+  /** Puts LoRA adapters (PEFT) on the model as it was loaded: a folder, or several that act together. */
+  adapt(adapters: AdapterRef | readonly AdapterRef[]): ChangedUnmeasured;
   /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
   train(options?: TrainStageOptions): ChangedUnmeasured;
   /** Copies each feed-forward block of a dense model into experts: `{ experts: 8, topK: 2 }`. */
@@ -151,6 +154,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
   apply(plan?: Plan, options?: MemoryOptions) {
     return this.next(["apply", options], (study) => applyStage(study, plan, options));
+  }
+  adapt(adapters: AdapterRef | readonly AdapterRef[]) {
+    return this.next(["adapt", adapters], (study) => adaptStage(study, adapters));
   }
   upcycle(options: UpcycleStageOptions) {
     return this.next(["upcycle", options], (study) => upcycleStage(study, options));

@@ -11,6 +11,7 @@ const sdk = fileURLToPath(new URL("../sdk", import.meta.url));
 const floors: readonly (readonly string[])[] = [["errors.ts"], ["parse-json.ts", "parsed.ts", "read-text.ts",
   "package-file.ts", "format.ts"], ["files"], ["tensor", "statistics"], ["model", "text"], ["match"], ["checkpoint"], [
   "plan",
+  "compose",
 ], ["profile", "train"], ["method"], ["merge", "prune", "compress", "route", "view"], ["evaluate", "methods.ts"], [
   "stages",
 ], ["pipeline.ts"], ["experiment"], ["cli"], ["moe.ts"], ["index.ts"]];
