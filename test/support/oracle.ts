@@ -13,11 +13,11 @@ import { MemoryWeights } from "./memory-weights.js";
 import { shared } from "./shared.js";
 
 /** One oracle: the JSON and all tensors of `fixtures/oracles/<folder>/<name>`, or undefined where it is not there. */
-export async function oracle(folder: string, name: string) {
+export async function oracle(folder: string, name: string, beside = name) {
   const base = shared(`fixtures/oracles/${folder}/${name}.json`);
   if (!base) return undefined;
   const json = JSON.parse(readFileSync(base, "utf8"));
-  const store = await openTensors(base.replace(/json$/, "safetensors"));
+  const store = await openTensors(base.replace(/[^/]+$/, `${beside}.safetensors`));
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const tensor of store.names())
     tensors.set(tensor, { shape: store.info(tensor).shape, values: await store.values(tensor) });

@@ -43,6 +43,8 @@ export interface Fitter {
   check?(want: Want, shape: readonly [out: number, input: number]): void;
   /** shape of the statistic that it reads for a matrix of this shape, as Gram matrices of inputs are [in, in] */
   statistic?(shape: readonly [out: number, input: number], want: Want): readonly number[];
+  /** the statistic may have fewer rows, as samples of inputs have */
+  upTo?: true;
   /** @param weight the fitter's own: it may write there */
   fit(weight: Float32Array, shape: readonly [out: number, input: number], want: Want, seen: Seen): Promise<Fitted>;
   work(shape: readonly [out: number, input: number], want: Want): FitWork;

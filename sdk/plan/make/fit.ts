@@ -72,7 +72,11 @@ async function find({ of, part, by, want, statistic }: Fit, bench: Bench): Promi
   const fitter = fitterNamed(by);
   const shape = bench.infos(of).get(part)!.shape as [number, number];
   const size = sizeOf(fitter.statistic?.(shape, want) ?? shape);
-  return fitter.fit(await bench.part(of, part), shape, want, { statistic: () => read(statistic, part, bench, size) });
+  const fits = (length: number) =>
+    length === size || fitter.upTo === true && 0 < length && length < size && length % shape[1] === 0;
+  return fitter.fit(await bench.part(of, part), shape, want, {
+    statistic: () => read(statistic, part, bench, size, fits),
+  });
 }
 
 /** A packed weight as its numbers are read. */
@@ -86,11 +90,17 @@ function packedInfo(format: NumberFormat, shape: [number, number]): TensorInfo {
 }
 
 /** @throws MoeError `tensors-missing` */
-async function read(statistic: Same | undefined, part: Part, bench: Bench, size: number): Promise<Float32Array> {
+async function read(
+  statistic: Same | undefined,
+  part: Part,
+  bench: Bench,
+  size: number,
+  fits: (length: number) => boolean,
+): Promise<Float32Array> {
   const source = statistic && bench.source(statistic);
   const name = statistic?.names[part] ?? "a matrix";
   const found = source?.has(name) ? await source.values(name) : undefined;
-  if (found?.length === size) return found;
+  if (found && fits(found.length)) return found;
   throw new MoeError("tensors-missing",
     `apply: to fit ${name} ${size} numbers of what was measured about it are read, `
       + `${found ? `${found.length} are there` : "none are there"}; accepted are those of this weight. Name them in `

@@ -13,7 +13,7 @@ export interface InputNorms {
   meanAbs: number[];
 }
 
-/** Measures `InputNorms` of matrices by their names. */
+/** Measures `InputNorms` of matrices by their names; the norms also stand beside the profile, for fitters. */
 export function inputNormsObserver(choice: WeightChoice = "all"): MergeableObserver<InputNorms> {
   const sums = new Sums();
   return {
@@ -35,6 +35,12 @@ export function inputNormsObserver(choice: WeightChoice = "all"): MergeableObser
         return { tokens, norms: Array.from(sum("squares"), Math.sqrt),
           meanAbs: Array.from(sum("absolute"), (total) => total / tokens) };
       }),
+    tensors: () =>
+      new Map(
+        Object.entries(
+          sums.map((sum) => ({ shape: [sum("squares").length], values: Float32Array.from(sum("squares"), Math.sqrt) })),
+        ),
+      ),
     merge: (other) => sums.merge(other.sums!),
   };
 }

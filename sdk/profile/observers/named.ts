@@ -72,7 +72,7 @@ export function needsExperts(statistic: string): boolean {
 
 /** Whether a statistic is too large for a profile and stands beside it. */
 export function standsBeside(statistic: string): boolean {
-  return /^(gram\.inputs|inputs\.\d+|attentionReceived|gradients|fisher)/.test(statistic);
+  return /^(gram\.inputs|inputNorms|inputs\.\d+|attentionReceived|gradients|fisher)/.test(statistic);
 }
 
 /**

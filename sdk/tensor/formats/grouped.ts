@@ -16,6 +16,8 @@ export interface Grouped {
   zeros?: Float32Array;
   /** [in] the group of each input; absent: they follow one another */
   order?: Int32Array;
+  /** [in] what each column was multiplied by; absent: 1 */
+  inputs?: Float32Array;
 }
 
 /** Groups of a row. @throws MoeError `bad-format` for bits or a group that it cannot have */
@@ -33,7 +35,7 @@ const middle = (bits: number) => (bits === 1 ? 0.5 : 2 ** (bits - 1));
 
 /** (code - zero) * scale, in float64 and rounded once; one bit: ± scale. */
 export function groupedValues(
-  { codes, scales, zeros, order }: Grouped,
+  { codes, scales, zeros, order, inputs }: Grouped,
   shape: readonly number[],
   format: GroupedFormat,
 ): Float32Array {
@@ -44,7 +46,7 @@ export function groupedValues(
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
       const place = row * groups + (order ? order[column] : Math.floor(column / width));
-      values[at] = (codes[at] - (zeros ? zeros[place] : zero)) * twice * scales[place];
+      values[at] = (codes[at] - (zeros ? zeros[place] : zero)) * twice * scales[place] / (inputs ? inputs[column] : 1);
     }
   }
   return values;
@@ -100,7 +102,9 @@ export function nearestGrouped(
 /** The code whose number is nearest, for fitters that go column by column. */
 export function nearestCode(value: number, scale: number, zero: number | undefined, bits: number): number {
   if (bits === 1 && zero === undefined) return value < 0 ? 0 : 1;
-  const code = roundHalfEven((scale === 0 ? 0 : value / scale) + (zero ?? 2 ** (bits - 1)));
+  // a quotient of float32, so that the largest of a symmetric group is the tie that it is elsewhere
+  const steps = scale === 0 ? 0 : Math.fround(value / scale), middle = zero ?? 2 ** (bits - 1);
+  const code = Number.isInteger(middle) ? roundHalfEven(steps) + middle : roundHalfEven(steps + middle);
   return Math.min(2 ** bits - 1, Math.max(0, code));
 }
 
@@ -120,7 +124,7 @@ export function packGrouped(numbers: Grouped, shape: readonly number[], format: 
   const [, columns] = matrixShape(shape);
   const { bits, zero } = format;
   const groups = groupsOf(format, columns), top = 2 ** bits - 1;
-  const { codes, scales, zeros, order } = numbers;
+  const { codes, scales, zeros, order, inputs } = numbers;
   if (codes.some((code) => code > top)) throw notEncodable(`codes above ${top}`, `0 to ${top} for ${bits} bits`);
   if (!scales.every(Number.isFinite)) throw notEncodable("a scale that is no finite number", "finite scales");
   const parts: Parts<Uint8Array> = { codes: packBits(codes, bits, columns), scales: encode(scales, format.scales) };
@@ -130,6 +134,7 @@ export function packGrouped(numbers: Grouped, shape: readonly number[], format: 
       throw notEncodable("a zero that is no code", `whole numbers from 0 to ${top}`);
     parts.zeros = packBits(Uint8Array.from(zeros!), bits, groups);
   }
+  if (format.inputs) parts.inputs = encode(inputs ?? new Float32Array(columns).fill(1), format.scales);
   if (format.order) parts.order = encode(Float32Array.from(order ?? naturalOrder(format, columns)), "I32");
   return parts;
 }
@@ -164,8 +169,11 @@ export function unpackGrouped(
   if (zeros) requireScales(zeros, "zero");
   const order = format.order ? Int32Array.from(decode(parts.order, "I32")) : undefined;
   if (order) requireOrder(order, groups);
+  const inputs = format.inputs ? decode(parts.inputs, dtype) : undefined;
+  if (inputs) requireScales(inputs, "input");
+  if (inputs?.includes(0)) throw badParts("the number of an input is 0", "numbers other than 0");
   return { codes: unpackBits(own("codes", Math.ceil(columns * bits / 8)), bits, columns), scales,
-    ...(zeros && { zeros }), ...(order && { order }) };
+    ...(zeros && { zeros }), ...(order && { order }), ...(inputs && { inputs }) };
 }
 
 /** @throws FormatError `packed` */
@@ -188,7 +196,7 @@ function naturalOrder({ group }: GroupedFormat, columns: number): Int32Array {
 export const grouped: Codec<GroupedFormat> = {
   parts(format, shape) {
     const [rows, columns] = matrixShape(shape);
-    const groups = groupsOf(format, columns), { bits, zero, scales, order } = format;
+    const groups = groupsOf(format, columns), { bits, zero, scales, order, inputs } = format;
     const scaled = { dtype: scales, shape: [rows, groups] };
     return {
       codes: { dtype: "U8", shape: [rows, Math.ceil(columns * bits / 8)] },
@@ -196,6 +204,7 @@ export const grouped: Codec<GroupedFormat> = {
       ...(zero === "real" && { zeros: scaled }),
       ...(zero === "integer" && { zeros: { dtype: "U8", shape: [rows, Math.ceil(groups * bits / 8)] } }),
       ...(order && { order: { dtype: "I32", shape: [columns] } }),
+      ...(inputs && { inputs: { dtype: scales, shape: [columns] } }),
     };
   },
   encode: (values, shape, format) => packGrouped(nearestGrouped(values, shape, format), shape, format),

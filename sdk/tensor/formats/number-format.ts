@@ -22,7 +22,8 @@ export type NumberFormat =
  * Integers of `bits`, one scale for each `group` inputs of a row (0: the whole row): w = (code - zero) * scale.
  * `zero` "none": codes are signed and stored plus 2^(bits-1), but one bit is a sign, w = ± scale; "integer": the zero
  * has as many bits as a code; "real": it is a number like the scales. `order`: groups of a row need not be
- * neighbours, each input says its group (GPTQ's act-order).
+ * neighbours, each input says its group (GPTQ's act-order). `inputs`: each input has a number that its column was
+ * multiplied by before, and is divided by again (AWQ's scales).
  */
 export interface GroupedFormat {
   kind: "grouped";
@@ -31,6 +32,7 @@ export interface GroupedFormat {
   zero: "none" | "integer" | "real";
   scales: "F16" | "BF16" | "F32";
   order?: true;
+  inputs?: true;
 }
 
 /**
@@ -71,7 +73,7 @@ export interface ScaledFormat {
   codes: "F8_E4M3" | "F8_E5M2";
 }
 
-/** The tensors of a packed weight, by suffix: "codes", "scales", "zeros", "order", "mask", "values". */
+/** The tensors of a packed weight, by suffix: "codes", "scales", "zeros", "order", "inputs", "mask", "values". */
 export type Parts<T> = Record<string, T>;
 
 /** Rows of the first axis. */
