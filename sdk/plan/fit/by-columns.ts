@@ -98,8 +98,8 @@ function carry(to: Float64Array, error: Float64Array, share: number): void {
 }
 
 /**
- * The upper triangle U with U^T U = A^-1: the inverse of R with A = R R^T, R upper, which is a Cholesky factor read from
- * the other end.
+ * The upper triangle U with U^T U = A^-1: the inverse of R with A = R R^T, R upper, which is a Cholesky factor read
+ * from the other end.
  */
 function inverseRoot(n: number, a: (i: number, j: number) => number): Float64Array {
   const turned = new Float64Array(n * n);

@@ -21,9 +21,9 @@ export interface GptqOptions {
 }
 
 /**
- * GPTQ (arXiv:2210.17323): rounds column by column and lets later columns make up for the error. Scales are those of the
- * numbers that the matrix has when its group begins: what the same block carried to them is not in there yet, as in the
- * released code.
+ * GPTQ (arXiv:2210.17323): rounds column by column and lets later columns make up for the error. Scales are those of
+ * the numbers that the matrix has when its group begins: what the same block carried to them is not in there yet, as
+ * in the released code.
  *
  * @param gram [in, in] sum of x x^T over the inputs
  */

@@ -27,7 +27,7 @@ export function smallest(size: number, count: number, score: (i: number) => numb
   return Array.from({ length: size }, (_, i) => i).sort((a, b) => scores[a] - scores[b] || a - b).slice(0, count);
 }
 
-/** The score of which as many are smaller as the share says: weights up to it go. Infinity below all for a share of 0. */
+/** The score that as many others are below as the share says: weights up to it go. */
 export function thresholdOf(scores: Float32Array | Float64Array, share: number): number {
   return scores.slice().sort()[Math.min(scores.length - 1, Math.floor(scores.length * share))];
 }

@@ -13,8 +13,9 @@ export interface SparseGptOptions extends Sparsity {
 }
 
 /**
- * SparseGPT (arXiv:2301.00774): zeros, and other weights that make up for them. A weight counts w^2 / U_jj^2 with U the
- * root of the inverse Gram matrix; of a block of columns the smallest go, of n:m those of a row when their group begins.
+ * SparseGPT (arXiv:2301.00774): zeros, and other weights that make up for them. A weight counts w^2 / U_jj^2 with U
+ * the root of the inverse Gram matrix; of a block of columns the smallest go, of n:m those of a row when their group
+ * begins.
  *
  * @param grid what stays is rounded to it in passing; default: not
  */
