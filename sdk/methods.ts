@@ -8,11 +8,14 @@ import { meo } from "./merge/meo.js";
 import { redirect } from "./merge/redirect.js";
 import { repair } from "./merge/repair.js";
 import { zipit } from "./merge/zipit.js";
+import { isVersion1 } from "./method/changes.js";
+import type { Lab } from "./method/lab.js";
 import type { Kind, Method, OwnMethod } from "./method/method.js";
 import { type Options, type OptionsOf, readOptions } from "./method/options.js";
 import type { Plan } from "./plan/plan.js";
 import type { Profile } from "./profile/profile.js";
 import type { Statistic } from "./profile/statistic.js";
+import { eep } from "./prune/eep.js";
 import { frequency } from "./prune/frequency.js";
 import { naee } from "./prune/naee.js";
 import { reap } from "./prune/reap.js";
@@ -20,7 +23,7 @@ import { taskSpecific } from "./prune/task-specific.js";
 import { dynamicSkipping } from "./route/dynamic-skipping.js";
 
 const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
-  naee, lowRankSparse, svdCompression, dynamicSkipping] as const;
+  naee, eep, lowRankSparse, svdCompression, dynamicSkipping] as const;
 const defined = new Map<string, Method>();
 
 type BuiltIn = (typeof builtIn)[number];
@@ -81,13 +84,28 @@ export function statisticsFor<M extends Method>({ needs = [], ...method }: M, gi
 /**
  * Runs a method on a profile, after its options were checked.
  *
+ * @param lab for methods that try: a chain has one
  * @throws MoeError what `readOptions` and the method throw
  * @example await planWith(mSmoe, profile, { keep: 0.25 })
  */
-export async function planWith<M extends Method>(method: M, profile: Profile, given: OptionsOf<M>): Promise<Plan> {
+export async function planWith<M extends Method>(
+  method: M,
+  profile: Profile,
+  given: OptionsOf<M>,
+  lab?: Lab,
+): Promise<Plan> {
   const { name, baselineOf: paper = method.paper } = method;
   const options = given as Record<string, unknown>;
-  const changes = await method.plan(profile, readOptions(method, options));
-  return { version: 1, for: profile.model.fingerprint, method: name, ...(paper && { paper }), options: { ...options },
-    ...changes };
+  const changes = await method.plan(profile, readOptions(method, options), lab ?? noLab(name));
+  return { version: isVersion1(changes) ? 1 : 2, for: profile.model.fingerprint, method: name, ...(paper && { paper }),
+    options: { ...options }, ...changes };
+}
+
+/** A lab in which nothing can be tried. */
+function noLab(method: string): Lab {
+  return new Proxy({} as Lab, { get() {
+    throw new MoeError("needs-a-lab",
+      `plan: ${method} tries candidates on a model and its data, and was given a profile alone; accepted is a chain, `
+        + `whose study has both. Use .plan({ method: "${method}" }) after .profile().`);
+  } });
 }

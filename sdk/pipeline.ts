@@ -30,7 +30,7 @@ export type Named<K extends Kind> = keyof MethodsOf<K> | (string & {}) | Method;
 
 /** The method and its own options; those of a method of your own that is named are checked when it is looked up. */
 export type OptionsFor<K extends Kind, M> =
-  & { method: M; signal?: AbortSignal }
+  & { method: M; signal?: AbortSignal; state?: string }
   & MemoryOptions
   & Looked<MethodsOf<K>, M>;
 type Looked<Methods, M> = M extends keyof Methods ? Methods[M] : OptionsOf<M>;

@@ -12,9 +12,8 @@ const floors: readonly (readonly string[])[] = [["errors.ts"], ["parse-json.ts",
   "package-file.ts", "format.ts"], ["files"], ["tensor", "statistics"], ["model", "text"], ["match"], ["checkpoint"], [
   "plan",
   "compose",
-], ["profile", "train"], ["method"], ["merge", "prune", "compress", "route", "view"], ["evaluate", "methods.ts"], [
-  "stages",
-], ["pipeline.ts"], ["experiment"], ["cli"], ["moe.ts"], ["index.ts"]];
+], ["profile", "train"], ["method"], ["search"], ["merge", "prune", "compress", "route", "view"], ["evaluate",
+  "methods.ts"], ["stages"], ["pipeline.ts"], ["experiment"], ["cli"], ["moe.ts"], ["index.ts"]];
 const longest = { lines: 300, characters: 120 };
 
 const files = readdirSync(sdk, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).sort();

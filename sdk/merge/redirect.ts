@@ -14,6 +14,6 @@ export const redirect = method({
   about: "the groups of m-smoe, but the leader in place of the mean: the control for averaging",
   options,
   needs: ({ similarity }) => similarityNeeds(similarity),
-  plan: (profile, given) =>
-    mSmoe.plan(profile, { ...given, result: "leader", weights: "frequency", align: "none", alignTo: "first" }),
+  plan: (profile, given, lab) =>
+    mSmoe.plan(profile, { ...given, result: "leader", weights: "frequency", align: "none", alignTo: "first" }, lab),
 });

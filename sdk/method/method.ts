@@ -1,13 +1,14 @@
 import type { LayerId, ModelSpec } from "../model/spec.js";
 import type { WeightSource } from "../model/weight-source.js";
-import type { LayerPlan, Plan } from "../plan/plan.js";
+import type { LayerPlan } from "../plan/plan.js";
 import type { MergeableObserver, Observer } from "../profile/observer.js";
 import type { Profile } from "../profile/profile.js";
 import type { Statistic } from "../profile/statistic.js";
+import type { Changes } from "./changes.js";
+import type { Lab } from "./lab.js";
 import type { Filled, Options } from "./options.js";
 
-/** What changes; `planWith` adds who says so, for which weights, and with which options. */
-export type Changes = Omit<Plan, "version" | "for" | "method" | "paper" | "options">;
+export type { Changes };
 
 /** Which verb of the chain a method belongs to. */
 export type Kind = "merge" | "prune" | "compress" | "route";
@@ -49,7 +50,8 @@ export interface Method<O = any> {
     options: O,
     model: { spec: ModelSpec; sweep: SweepChanged },
   ): Promise<Record<string, Record<LayerId, unknown>>>;
-  plan(profile: Profile, options: O): Changes | Promise<Changes>;
+  /** Pure where it does not ask the lab. */
+  plan(profile: Profile, options: O, lab: Lab): Changes | Promise<Changes>;
 }
 
 /** A method whose options have the types of its table. */

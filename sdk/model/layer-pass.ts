@@ -69,7 +69,8 @@ async function expertsInGroups(
   { sites, onSite, experts }: LayerPassOptions,
 ): Promise<void> {
   const { ffn } = layer;
-  const { budget, source } = resident;
+  const { budget } = resident;
+  const source = resident.sourceOf(path);
   const groups = expertGroups(ffn, D, budget.groupBytes);
   const read = async (at: number) => {
     budget.use(budget.groupBytes);

@@ -3,8 +3,8 @@ import { tf } from "../tensor/index.js";
 import { type Batch, inGivenOrder } from "./batch.js";
 import { generate, type GenerateOptions } from "./generate.js";
 import { MemoryBudget } from "./memory-budget.js";
-import { Resident } from "./resident.js";
-import { type LayerId, layerIds, type ModelSpec } from "./spec.js";
+import { BorrowedLayers, Resident } from "./resident.js";
+import { type LayerId, layerId, layerIds, type ModelSpec } from "./spec.js";
 import { sweep, type SweepOptions } from "./sweep.js";
 import type { WeightSource } from "./weight-source.js";
 
@@ -111,11 +111,31 @@ export class Model {
     return generate(this.spec, this.resident, prompt, options);
   }
 
+  /**
+   * The sweep of this model with some layers of others in place of its own, such as variants of it that a search tries.
+   * Nothing is read that one of them holds, and nothing is changed.
+   */
+  sweepWith(others: ReadonlyMap<LayerId, Model>, batches: Batch[], options: SweepOptions = {}): Promise<void> {
+    const spec = { ...this.spec };
+    for (const stack of ["encoder", "decoder"] as const) {
+      const own = this.spec[stack];
+      const layers = own?.layers.map((layer, at) => others.get(layerId(stack, at))?.spec[stack]!.layers[at] ?? layer);
+      if (own) spec[stack] = { ...own, layers: layers! };
+    }
+    const residents = new Map([...others].map(([id, { resident }]) => [id, resident]));
+    return sweep(spec, new BorrowedLayers(spec, this.resident, residents), batches, options);
+  }
+
   /** Whether weights do not stay: every pass reads what the memory does not hold once more. */
   get streams(): boolean {
     if (!this.memory.keep) return true;
     const paths = [...layerIds(this.spec), "embedding", "finalNorm", "head"];
     return paths.reduce((sum, path) => sum + this.resident.sizeBytes(path), 0) > this.memory.bytes;
+  }
+
+  /** Bytes of a layer on the device. */
+  layerBytes(layer: LayerId): number {
+    return this.resident.sizeBytes(layer);
   }
 
   /** Gives back the device memory that is not in use at this moment. */

@@ -55,6 +55,11 @@ export class Resident {
     });
   }
 
+  /** Where the weights of a layer are read. */
+  sourceOf(_path: string): WeightSource {
+    return this.source;
+  }
+
   /** Bytes of a layer or an end on the device. */
   sizeBytes(path: string): number {
     let sizeBytes = this.sizes.get(path);
@@ -108,6 +113,30 @@ export class Resident {
   private async readAll(path: string): Promise<LayerWeights> {
     if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
     return readWeights(this.source, endTensors(this.spec, path).map(({ name }) => name));
+  }
+}
+
+/** The weights of a model with some layers of others, which stay with those. */
+export class BorrowedLayers extends Resident {
+  constructor(spec: ModelSpec, private readonly own: Resident, private readonly others: ReadonlyMap<string, Resident>) {
+    super(spec, own.source, own.budget);
+  }
+
+  override take(path: string): Promise<LayerWeights> {
+    return this.of(path).take(path);
+  }
+  override release(path: string): void {
+    this.of(path).release(path);
+  }
+  override sourceOf(path: string): WeightSource {
+    return this.of(path).source;
+  }
+  override sizeBytes(path: string): number {
+    return this.of(path).sizeBytes(path);
+  }
+
+  private of(path: string): Resident {
+    return this.others.get(path) ?? this.own;
   }
 }
 

@@ -13,6 +13,7 @@ import { checkProfile } from "../profile/profile-file.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
 import type { Statistic } from "../profile/statistic.js";
+import { type LabOptions, StudyLab } from "./lab.js";
 import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { observe } from "./observe.js";
@@ -24,6 +25,8 @@ export interface ChangeOptions extends MemoryOptions {
   // an intersection: a plain string would swallow the names that an editor offers
   method: (string & {}) | Method;
   signal?: AbortSignal;
+  /** of a method that searches: keeps the scores that were paid for in this folder, and goes on from there */
+  state?: string;
   [option: string]: unknown;
 }
 
@@ -34,7 +37,7 @@ export interface ChangeOptions extends MemoryOptions {
  * @throws MoeError `unknown-method`, and what `readOptions` throws
  */
 export function checkChange(
-  { method: named, signal: _, memory: __, ...own }: ChangeOptions,
+  { method: named, signal: _, memory: __, state: ___, ...own }: ChangeOptions,
   kind?: Kind,
 ): { method: Method; own: Record<string, unknown>; read: Record<string, unknown> } {
   const method = typeof named === "string" ? methodNamed(named, kind) : named;
@@ -53,11 +56,25 @@ export async function planStage(given: StudyState, options: ChangeOptions, kind?
   const profile = method.measure
     ? added(second, await method.measure(second, read, { spec: study.model.spec, sweep: sweepChanged(study, signal) }))
     : second;
-  const plan = await planWith(method, profile, own);
+  const plan = await inLab({ ...study, profile, tensors }, { signal, state: options.state, method: method.name,
+    options: read }, (lab) => planWith(method, profile, own, lab));
   const warning = starvedWarning(profile, [...statisticsFor(method, own), ...seen.map(({ name }) => name)]);
   return { ...study, profile, tensors, plan, evaluation: undefined,
     warnings: [...new Set([...(study.warnings ?? []), ...(warning ? [warning] : [])])],
     steps: [...study.steps, { stage: "plan", options: { method: method.name, ...own }, plan, ...took() }] };
+}
+
+/** Plans with what can be tried on the study's model and data, and gives back what that took. */
+async function inLab(study: StudyState, about: LabOptions, plan: (lab: StudyLab) => Promise<Plan>): Promise<Plan> {
+  const lab = new StudyLab(study, about);
+  try {
+    const made = await plan(lab);
+    await lab.close();
+    return made;
+  } catch (error) {
+    await lab.close(error);
+    throw error;
+  }
 }
 
 /**

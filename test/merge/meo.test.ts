@@ -86,6 +86,7 @@ test("for a task: the experts of the largest gate mass, in proportion to it", ()
   const plan = meo.plan(
     { model: { fingerprint: "f" }, layers: { "layers.0": { experts: 4, gateMass: mass } } } as never,
     { keep: 3, level: "task" },
+    undefined as never,
   ) as { layers: Record<string, { slots: { from: { expert: number; weight: number }[] }[] }> };
   assert.equal(plan.layers["layers.0"].slots, [{ from: [{ expert: 1, weight: 6 / 11 }, { expert: 3, weight: 3 / 11 }, {
     expert: 2,
