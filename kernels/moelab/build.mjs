@@ -2,6 +2,7 @@
 // pages,
 // and the types that cells are checked against.
 import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -34,27 +35,28 @@ export default async function buildKernel() {
     metafile: true,
     logLevel: "warning",
   });
-  const kernel = await build({
+  const common = { bundle: true, platform: "node", target: "node20", packages: "external", external: ["#*"],
+    metafile: true, sourcemap: true, logLevel: "warning" };
+  const threads = build({
+    ...common,
     entryPoints: {
       main: "kernels/moelab/main.ts",
       server: "kernels/moelab/server/thread.ts",
-      language: "kernels/moelab/language/thread.ts",
       "module-hooks": "kernels/moelab/runner/module-hooks.ts",
     },
     outdir: "dist/kernel",
-    bundle: true,
-    platform: "node",
-    target: "node20",
     format: "esm",
-    packages: "external",
-    external: ["#*"],
-    metafile: true,
-    alias: { typescript: "./kernels/moelab/language/fast-typescript.ts" },
-    sourcemap: true,
-    logLevel: "warning",
+  });
+  // Node writes snapshots of scripts alone
+  const language = build({
+    ...common,
+    entryPoints: ["kernels/moelab/language/thread.ts"],
+    outfile: "dist/kernel/language.cjs",
+    format: "iife",
+    alias: { typescript: "./kernels/moelab/language/typescript.ts" },
   });
   if (!existsSync(`${TYPES}/web.d.ts`)) buildNodeTypes(); // a build without types still has these
-  return [await page, kernel];
+  return Promise.all([page, threads, language]);
 }
 
 /** Writes the types of Node and of moelab, each as one file; moelab's must have been built. */
@@ -62,6 +64,8 @@ export function buildKernelTypes() {
   buildNodeTypes();
   const isNode = ({ fileName }) => /\/node_modules\/(@types\/node|undici-types)\//.test(fileName);
   write("moelab", rollUp([resolve("dist/types/sdk/index.d.ts")], OPTIONS, isNode));
+  // so that the first kernel is as fast as any; where that fails, kernels start without
+  spawnSync(process.execPath, ["dist/kernel/language.cjs", "prepare"], { stdio: "inherit" });
 }
 
 function buildNodeTypes() {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { takeOverDescriptors, tellTerminal } from "./native-output.js";
 import { cellRuns } from "./runner/context.js";
 import { Runner } from "./runner/runner.js";
@@ -24,15 +24,17 @@ if (!connectionFile) {
 const connection = JSON.parse(readFileSync(connectionFile, "utf8"));
 
 const { terminal, readers } = takeOverDescriptors();
-const { port1, port2 } = new MessageChannel();
-// V8 lets garbage grow in proportion to what a thread may use at most: these are no bounds that a notebook meets
-const language = thread("language.js", { port: port2, folder: process.cwd(), home }, port2, {
-  maxOldGenerationSizeMb: 1024,
-  maxYoungGenerationSizeMb: 12,
+const server = new Worker(new URL("server.js", import.meta.url), {
+  workerData: { connection, kernel: dirname(fileURLToPath(import.meta.url)), folder: process.cwd(), home, version,
+    typescriptVersion, cellRuns, terminal, readers },
+  execArgv: [...process.execArgv, "--no-warnings"],
+  // V8 lets garbage grow in proportion to what a thread may use at most: these are no bounds that a notebook meets
+  resourceLimits: { maxOldGenerationSizeMb: 2000, maxYoungGenerationSizeMb: 6 },
 });
-const server = thread("server.js", { connection, language: port1, version, typescriptVersion, cellRuns, terminal,
-  readers }, port1, { maxOldGenerationSizeMb: 2000, maxYoungGenerationSizeMb: 6 });
-language.unref();
+server.on("error", (error) => {
+  tellTerminal(terminal, `kernel: server.js failed: ${error.stack}\n`);
+  process.kill(process.pid, "SIGKILL");
+});
 
 const runner = new Runner(process.cwd(), home, new URL(".", import.meta.url).href,
   (message: ToServer) => server.postMessage(message));
@@ -51,16 +53,6 @@ function end(): void {
   } finally {
     process.kill(process.pid, "SIGKILL");
   }
-}
-
-function thread(file: string, workerData: object, port: MessagePort, resourceLimits?: ResourceLimits): Worker {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData, transferList: [port as never], resourceLimits,
-    execArgv: [...process.execArgv, "--no-warnings"] });
-  worker.on("error", (error) => {
-    tellTerminal(terminal, `kernel: ${file} failed: ${error.stack}\n`);
-    process.kill(process.pid, "SIGKILL");
-  });
-  return worker;
 }
 
 function packageFolder(start: string): string {

@@ -1,9 +1,13 @@
-import type { MessagePort } from "node:worker_threads";
+/** What messages go through: a port of a thread, or the channel to a process. */
+export interface Port {
+  on(type: "message", listener: (message: any) => void): unknown;
+  postMessage(message: unknown): void;
+}
 
 /** Calls the methods of an object that lives in another thread; calls are answered in order. */
 export function remote<
   T extends object,
->(port: MessagePort): {
+>(port: Port): {
   [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
 } {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
@@ -24,7 +28,7 @@ export function remote<
 }
 
 /** The other end of `remote`. */
-export function serve(port: MessagePort, target: object): void {
+export function serve(port: Port, target: object): void {
   const methods = target as Record<string, (...args: unknown[]) => unknown>;
   port.on("message", async ({ id, method, args }: { id: number; method: string; args: unknown[] }) => {
     try {

@@ -1,5 +1,4 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 
 /** Memory that holds nothing, above which moving what is left together is worth a tenth of a second. */
 const MUCH_WASTE_BYTES = 12e6;
@@ -29,7 +28,8 @@ let collect: (() => void) | undefined;
 
 function exposed(): () => void {
   setFlagsFromString("--expose-gc");
-  const found = runInNewContext("gc") as () => void;
+  // loaded here, since it cannot be part of a snapshot
+  const found = process.getBuiltinModule("node:vm").runInNewContext("gc") as () => void;
   setFlagsFromString("--no-expose-gc");
   return found;
 }

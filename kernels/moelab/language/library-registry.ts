@@ -6,11 +6,15 @@ import ts from "typescript";
  * mention one would make the next that does parse it again, which for moelab's types takes a second.
  * Their comments, half of the work, are left out until somebody asks for them: see `attachComments`.
  *
+ * @param libraries those that were parsed, by path
  * @param isLibrary whether a file never changes while the notebook runs
  */
-export function libraryRegistry(folder: string, isLibrary: (file: string) => boolean): ts.DocumentRegistry {
+export function libraryRegistry(
+  folder: string,
+  libraries: Map<string, ts.SourceFile>,
+  isLibrary: (file: string) => boolean,
+): ts.DocumentRegistry {
   const registry = ts.createDocumentRegistry(true, folder);
-  const libraries = new Map<string, ts.SourceFile>();
   const library: ts.DocumentRegistry["acquireDocumentWithKey"] = (
     file,
     path,

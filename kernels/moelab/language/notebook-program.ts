@@ -2,11 +2,11 @@ import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import ts from "typescript";
 import { borrowedPackages } from "../borrowed-packages.js";
-import { compilerOptions, hasNodeTypes, libraries } from "./compiler-options.js";
+import { compilerOptions, hasNodeTypes } from "./compiler-options.js";
 import { declaredNames, exportedNames, type NameKind } from "./declared-names.js";
+import { Libraries } from "./libraries.js";
 import { libraryRegistry } from "./library-registry.js";
 import { plainType } from "./plain-type.js";
-import { RolledUpTypes } from "./rolled-up-types.js";
 
 const CELL_FILE = /^__cell_(\d+|next)__\.ts$/;
 
@@ -49,16 +49,18 @@ export class NotebookProgram {
    * @param folder the notebook's
    * @param home folder of the moelab package
    * @param globals declarations that every cell sees
+   * @param prepared the libraries, with Node's types, where they were used before
    */
-  constructor(readonly folder: string, private readonly home: string, globals: string) {
+  constructor(readonly folder: string, private readonly home: string, globals: string, prepared?: Libraries) {
     this.options = compilerOptions(folder, home);
     const globalsFile = join(folder, "__moelab_globals__.d.ts");
     this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(),
       global: true });
     this.current = join(folder, "__cell_next__.ts");
-    const types = new RolledUpTypes(join(home, "dist/kernel/types"), libraries(), !hasNodeTypes(folder, home));
-    const isLibrary = (file: string) => types.has(file) || file.includes("/node_modules/");
-    this.service = ts.createLanguageService(this.host(types), libraryRegistry(folder, isLibrary));
+    const hasOwn = hasNodeTypes(folder, home);
+    const libraries = prepared && !hasOwn ? prepared : new Libraries(home, !hasOwn);
+    const isLibrary = (file: string) => libraries.types.has(file) || file.includes("/node_modules/");
+    this.service = ts.createLanguageService(this.host(libraries), libraryRegistry(folder, libraries.parsed, isLibrary));
   }
 
   /** The program of the module that was opened last. */
@@ -181,10 +183,11 @@ export class NotebookProgram {
     for (const file of this.files.keys()) if (file !== this.current && !live.has(file)) this.files.delete(file);
   }
 
-  private host(types: RolledUpTypes): ts.LanguageServiceHost {
+  private host({ types, parsed }: Libraries): ts.LanguageServiceHost {
     const { folder, files, options } = this;
     const resolutions = ts.createModuleResolutionCache(folder, (name) => name, options);
-    const readFile = (file: string) => files.get(file)?.text ?? types.text(file) ?? ts.sys.readFile(file);
+    const readFile = (file: string) =>
+      files.get(file)?.text ?? parsed.get(file)?.text ?? types.text(file) ?? ts.sys.readFile(file);
     const fileExists = (file: string) => files.has(file) || types.has(file) || ts.sys.fileExists(file);
     const isBorrowed = borrowedPackages(this.home);
     const version = (file: string) => files.get(file)?.version ?? (types.has(file) ? "0" : diskVersion(file));

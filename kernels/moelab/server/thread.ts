@@ -1,7 +1,7 @@
 // The server thread: everything that a front end sees of the kernel. It runs no line of a cell, so heartbeat,
 // kernel_info,
 // completion, interrupt and shutdown answer while a cell computes or blocks.
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { type TakenDescriptors, tellTerminal } from "../native-output.js";
 import { remote } from "../rpc.js";
 import type { LanguageService, ToRunner, ToServer } from "../threads.js";
@@ -12,6 +12,7 @@ import { Comms } from "./comms.js";
 import { Executions } from "./executions.js";
 import { History } from "./history.js";
 import { kernelInfo } from "./kernel-info.js";
+import { startLanguage } from "./language-process.js";
 import { NativeStreams } from "./native-streams.js";
 import { Publisher } from "./publisher.js";
 import { checkedContent } from "./request-fields.js";
@@ -20,7 +21,11 @@ import { Stopper } from "./stopper.js";
 
 export interface ServerData extends TakenDescriptors {
   connection: Connection;
-  language: MessagePort;
+  /** folder of the built kernel */
+  kernel: string;
+  /** the notebook's */
+  folder: string;
+  home: string;
   version: string;
   typescriptVersion: string;
   /** 1 while code of a cell runs in the main thread */
@@ -31,11 +36,11 @@ export interface ServerData extends TakenDescriptors {
 const EXIT_GRACE_MS = 250;
 const MAX_MATCHES = 1000;
 
-const { connection, language: languagePort, version, typescriptVersion, cellRuns, terminal, readers } =
+const { connection, kernel, folder, home, version, typescriptVersion, cellRuns, terminal, readers } =
   workerData as ServerData;
 const runner = parentPort!;
 const toRunner = (message: ToRunner) => runner.postMessage(message);
-const language = remote<LanguageService>(languagePort);
+const language = remote<LanguageService>(startLanguage(kernel, { folder, home }, terminal));
 const wire = new Wire(connection.key);
 const sockets = await bindSockets(connection, wire, (channel, message) => {
   receive(channel, message).catch((error: Error) =>
