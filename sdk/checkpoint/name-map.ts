@@ -111,7 +111,7 @@ interface Disk {
   names(): Iterable<string>;
   has(name: string): boolean;
   own?(name: string): string;
-  info(name: string): { shape: number[] };
+  info(name: string): { shape: number[]; format?: unknown };
 }
 
 /**
@@ -174,7 +174,12 @@ function finder(family: Family, disk: Disk): (canonical: string) => Layout[] | s
       if (name === undefined || !disk.has(name)) continue;
       kind.last = at;
       const own = disk.own?.(name) ?? name;
-      return layouts.filter(({ name }) => name === layouts[at].name).map((layout) => ({ ...layout, name: own }));
+      // packers hold every matrix as a linear layer has it, where GPT-2's own are [in, out]
+      const { shape, format } = disk.info(own);
+      const turned = format && shape.length === 2 ? { transpose: false } : {};
+      return layouts.filter(({ name }) => name === layouts[at].name).map((layout) => ({ ...layout, ...turned,
+        name: own })
+      );
     }
     return layouts[0] ? nameOf(layouts[0], numbered) : "no name in the family file";
   };

@@ -5,10 +5,11 @@ import { Model } from "../model/model.js";
 import type { ModelSpec } from "../model/spec.js";
 import { withChanges } from "./changed-layers.js";
 import { CheckpointSource } from "./checkpoint-source.js";
-import { type BlockSize, dequantized } from "./dequantized.js";
 import { underFamilyNames } from "./family-names.js";
 import { type Family, familyOf, specFromConfig } from "./family.js";
 import { mapNames } from "./name-map.js";
+import { packedStore } from "./packed-store.js";
+import type { Settings } from "./packed/layout.js";
 import type { Place } from "./place.js";
 import { readConfig } from "./read-config.js";
 import { openTensors } from "./safetensors.js";
@@ -56,45 +57,58 @@ export async function openPlaces(folder: string, config: Record<string, unknown>
   const base = await specFromConfig(config, asked);
   const said = config.moelab === undefined || asked.storesSpec ? base : withChanges(base, config.moelab);
   const family = withTiedNames(said, asked);
-  const read = dequantized(await openTensors(folder), blockSize(config));
-  const { store, notes } = underFamilyNames(read, said, family);
+  const settings = (config.quantization_config ?? {}) as Settings;
+  const files = await openTensors(folder);
+  const notes: string[] = [];
   try {
+    const read = await packedStore(files, settings);
+    const { store, notes: renamed } = underFamilyNames(read.store, said, family);
+    notes.push(...read.notes, ...renamed);
     const tied = await tiedWeights(said, family, store);
-    refuseScaled(store);
-    return { spec: tied.spec, family, store, places: mapNames(tied.spec, family, store),
-      notes: [...notes, ...tied.notes] };
+    const places = mapNames(tied.spec, family, store);
+    refuseBareCodes(store, places.values());
+    return { spec: tied.spec, family, store, places, notes: [...notes, ...tied.notes] };
   } catch (error) {
-    await read.close();
-    if (!(error instanceof MoeError) || notes.length === 0) throw error;
-    throw new MoeError(error.code, [error.message, ...notes].join(" "), { cause: error });
+    await files.close();
+    const said = [...notes, ...unreadMethod(settings)];
+    if (!(error instanceof MoeError) || said.length === 0) throw error;
+    throw new MoeError(error.code, [error.message, ...said].join(" "), { cause: error });
   }
+}
+
+/** Quantisations that the layouts of `packed/` come from. */
+const METHODS = ["compressed-tensors", "gptq", "awq", "bitsandbytes", "hqq", "fp8", "fbgemm_fp8", "mxfp4", "modelopt"];
+
+/** A sentence about a quantisation that nobody here reads. */
+function unreadMethod({ quant_method: method }: { quant_method?: unknown }): string[] {
+  if (method === undefined || METHODS.includes(String(method))) return [];
+  return [
+    `config.json says quant_method ${JSON.stringify(method)}; read are ${METHODS.join(", ")}. Convert it to one `
+    + "of these, or load it unquantised.",
+  ];
 }
 
 /** Codes that are read without their scales would be another model: no "unused" of a family file makes them right. */
-function refuseScaled(store: TensorStore): void {
-  for (const scale of store.names()) {
-    const codes = scale.replace(/_scale(_inv|_2)?$/, "");
-    if (codes === scale || !store.has(codes)) continue;
-    const { dtype, shape } = store.info(codes);
-    if (["F64", "F32", "F16", "BF16"].includes(dtype)) continue;
-    throw new FormatError("quantized",
-      `load: ${codes} is ${dtype} [${shape}] with scales ${scale} [${
-        store.info(scale).shape
-      }]; accepted are fp8 with one `
-        + "scale per block (weight_scale_inv) and MXFP4. Load the checkpoint in bfloat16, or convert it: without its "
-        + "scales the model would be another.");
+function refuseBareCodes(store: TensorStore, places: Iterable<Place>): void {
+  const codes = new Map<string, string>(), read = new Set<string>();
+  for (const { name } of places) {
+    read.add(name);
+    const { dtype, format } = store.info(name);
+    if (!format && !["F64", "F32", "F16", "BF16"].includes(dtype)) codes.set(name.replace(/\.weight$/, ""), name);
   }
-}
-
-/** Rows and columns that share a scale in an fp8 checkpoint. @throws FormatError `bad-config` */
-function blockSize({ quantization_config: quantization }: Record<string, unknown>): BlockSize | undefined {
-  const size = (quantization as { weight_block_size?: unknown } | null | undefined)?.weight_block_size ?? undefined;
-  if (size === undefined) return undefined;
-  const isPair = Array.isArray(size) && size.length === 2
-    && size.every((length) => Number.isInteger(length) && length >= 1);
-  if (!isPair)
-    throw new FormatError("bad-config",
-      `load: quantization_config.weight_block_size is ${JSON.stringify(size)} in config.json; accepted are `
-        + "two whole numbers from 1. Fetch the file again.");
-  return size as unknown as BlockSize;
+  if (codes.size === 0) return;
+  for (const beside of store.names()) {
+    if (read.has(beside)) continue;
+    const owner = [/[._][^._]+$/, /(?:_[a-z0-9]+)+$/i, /\.weight[._].*$/, /\.[^.]+$/].map((ending) =>
+      beside.replace(ending, "")
+    ).find((base) => codes.has(base));
+    if (owner === undefined) continue;
+    const [code, by] = [store.info(codes.get(owner)!), store.info(beside)];
+    throw new FormatError("quantized",
+      `load: ${
+        codes.get(owner)
+      } is ${code.dtype} [${code.shape}] beside ${beside}, ${by.dtype} [${by.shape}]; accepted `
+        + "are codes with scales whose name ends with _scale or _scale_inv, and the packings of docs/checkpoints.md. "
+        + "Load the checkpoint in bfloat16, or convert it: without its scales the model would be another.");
+  }
 }

@@ -6,7 +6,7 @@ export interface TensorInfo {
   dtype: Dtype;
   shape: number[];
   sizeBytes: number;
-  /** of a packed weight: what its parts are; `dtype` is then what its numbers are read as */
+  /** how it is packed; absent: plain numbers of `dtype`. `sizeBytes` counts scales, zeros and masks, too */
   format?: NumberFormat;
 }
 

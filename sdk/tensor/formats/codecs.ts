@@ -2,10 +2,15 @@ import { MoeError, suggest } from "../../errors.js";
 import { decode } from "./decode.js";
 import { dtypeSizeBytes } from "./dtype-size.js";
 import { encode } from "./encode.js";
+import { tableFloats } from "./float-tables.js";
 import { grouped } from "./grouped.js";
 import { matrixRows, matrixShape } from "./matrix-shape.js";
+import { mxfp4 } from "./mxfp4.js";
 import type { Codec, NumberFormat, Parts } from "./number-format.js";
+import { nvfp4 } from "./nvfp4.js";
+import { scaledFloats } from "./scaled-floats.js";
 import { sparse } from "./sparse.js";
+import { ternary } from "./ternary.js";
 
 /** What plain numbers are, in the same words. */
 const plain: Codec<Extract<NumberFormat, { kind: "plain" }>> = {
@@ -17,12 +22,22 @@ const plain: Codec<Extract<NumberFormat, { kind: "plain" }>> = {
   },
 };
 
-const codecs: Partial<{ [K in NumberFormat["kind"]]: Codec<Extract<NumberFormat, { kind: K }>> }> = { plain, grouped,
-  sparse };
+/** ggml's blocks are read by `ggml/`. */
+const codecs: { [K in Exclude<NumberFormat["kind"], "ggml">]: Codec<Extract<NumberFormat, { kind: K }>> } = {
+  plain,
+  grouped,
+  sparse,
+  ternary,
+  nf4: tableFloats,
+  fp4: tableFloats,
+  "fp8-blocks": scaledFloats,
+  mxfp4,
+  nvfp4,
+} as never;
 
 /** @throws MoeError `bad-format` for a kind that there is not */
 export function codecOf<F extends NumberFormat>(format: F): Codec<F> {
-  if (Object.hasOwn(codecs, format.kind)) return codecs[format.kind] as unknown as Codec<F>;
+  if (Object.hasOwn(codecs, format.kind)) return codecs[format.kind as "plain"] as unknown as Codec<F>;
   throw new MoeError("bad-format",
     `format: the kind is "${format.kind}". ${suggest(format.kind, Object.keys(codecs))}`);
 }

@@ -2,8 +2,8 @@ import { packBits, unpackBits } from "./bits.js";
 import { decode } from "./decode.js";
 import { encode } from "./encode.js";
 import { roundHalfEven } from "./int4.js";
-import { badFormat, badParts, matrixRows, matrixShape, notEncodable, requireBytes,
-  requireFinite } from "./matrix-shape.js";
+import { badFormat, badParts, matrixRows, matrixShape, notEncodable, requireBytes, requireFinite,
+  requireScales } from "./matrix-shape.js";
 import type { Codec, GroupedFormat, Parts, Rows } from "./number-format.js";
 
 /** A grouped weight [out, in] unpacked: one code a number, so that fitters and other layouts work with it. */
@@ -47,6 +47,9 @@ export function groupedValues(
     for (let column = 0; column < columns; column++, at++) {
       const place = row * groups + (order ? order[column] : Math.floor(column / width));
       values[at] = (codes[at] - (zeros ? zeros[place] : zero)) * twice * scales[place] / (inputs ? inputs[column] : 1);
+      if (scales[place] === 0 && codes[at] !== (zeros ? zeros[place] : zero) && twice === 1)
+        throw badParts(`the scale of row ${row}, group ${place - row * groups} is 0 and its codes are not`,
+          "scales other than 0");
     }
   }
   return values;
@@ -174,12 +177,6 @@ export function unpackGrouped(
   if (inputs?.includes(0)) throw badParts("the number of an input is 0", "numbers other than 0");
   return { codes: unpackBits(own("codes", Math.ceil(columns * bits / 8)), bits, columns), scales,
     ...(zeros && { zeros }), ...(order && { order }), ...(inputs && { inputs }) };
-}
-
-/** @throws FormatError `packed` */
-export function requireScales(scales: Float32Array, what = "scale"): void {
-  const at = scales.findIndex((scale) => !Number.isFinite(scale));
-  if (at >= 0) throw badParts(`${what} ${at} is ${scales[at]}`, "finite numbers");
 }
 
 /** @throws FormatError `packed` for an input of a group that is not there */

@@ -41,3 +41,9 @@ export function requireBytes(parts: Record<string, Uint8Array>, lengths: Record<
     if (seen !== length) throw badParts(`"${part}" has ${seen ?? "no"} bytes`, `${length}`);
   }
 }
+
+/** @throws FormatError `packed` for scales that no finite numbers have */
+export function requireScales(scales: Float32Array, what = "scale"): void {
+  const at = scales.findIndex((scale) => !Number.isFinite(scale));
+  if (at >= 0) throw badParts(`${what} ${at} is ${scales[at]}`, "finite numbers");
+}

@@ -1,7 +1,10 @@
 import { FormatError } from "../../errors.js";
+import { badFormat, matrixRows, matrixShape, notEncodable } from "./matrix-shape.js";
+import type { Codec } from "./number-format.js";
 
-/** the sixteen 4-bit floats: sign, two bits of exponent, one of mantissa */
+/** the sixteen 4-bit floats E2M1: sign, two bits of exponent, one of mantissa */
 const NUMBERS = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6];
+export const e2m1 = Float32Array.from(NUMBERS);
 const BLOCK = 32;
 const BLOCK_BYTES = BLOCK / 2;
 
@@ -52,7 +55,7 @@ export function encodeMxfp4(values: Float32Array): { blocks: Uint8Array; scales:
     const exponent = largest === 0 ? -127 : Math.max(-127, exponentOf(largest) - 2);
     scales[b] = exponent + 127;
     for (let i = 0; i < BLOCK; i++) {
-      blocks[b * BLOCK_BYTES + (i >> 1)] |= nearestCode(block[i] / 2 ** exponent) << (4 * (i & 1));
+      blocks[b * BLOCK_BYTES + (i >> 1)] |= nearestE2m1(block[i] / 2 ** exponent) << (4 * (i & 1));
     }
   }
   return { blocks, scales };
@@ -64,7 +67,8 @@ function exponentOf(x: number): number {
   return 2 ** guess > x ? guess - 1 : 2 ** (guess + 1) <= x ? guess + 1 : guess;
 }
 
-function nearestCode(x: number): number {
+/** The code of E2M1 that is nearest, ties to the even one. */
+export function nearestE2m1(x: number): number {
   const magnitude = Math.abs(x);
   let code = 0;
   while (code < 7 && (magnitude > middle(code) || (magnitude === middle(code) && code % 2 === 1))) code++;
@@ -75,3 +79,24 @@ function nearestCode(x: number): number {
 function middle(code: number): number {
   return (NUMBERS[code] + NUMBERS[code + 1]) / 2;
 }
+
+/** Blocks of a row's 32 numbers. */
+export const mxfp4: Codec<{ kind: "mxfp4" }> = {
+  parts(_, shape) {
+    const columns = matrixShape(shape)[1];
+    if (columns % BLOCK !== 0) throw badFormat(`MXFP4 of ${columns} inputs`, "a multiple of 32");
+    const blocks = [...shape.slice(0, -1), columns / BLOCK];
+    return { codes: { dtype: "U8", shape: [...blocks, BLOCK_BYTES] }, scales: { dtype: "U8", shape: blocks } };
+  },
+  encode(values, shape, format) {
+    mxfp4.parts(format, shape);
+    if (!values.every(Number.isFinite)) throw notEncodable("a number is not finite", "finite numbers");
+    const { blocks, scales } = encodeMxfp4(values);
+    return { codes: blocks, scales };
+  },
+  decode({ codes, scales }, shape, _, rows) {
+    const { start, end } = matrixRows(shape, rows), each = matrixShape(shape)[1] / BLOCK;
+    return decodeMxfp4(codes.subarray(start * each * BLOCK_BYTES, end * each * BLOCK_BYTES),
+      scales.subarray(start * each, end * each));
+  },
+};
