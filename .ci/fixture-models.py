@@ -42,6 +42,8 @@ MROPE = dict(mrope_section=[1, 1, 2], mrope_interleaved=True)
 QWEN_VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, in_channels=3, patch_size=2, temporal_patch_size=1, spatial_merge_size=1,
                    out_hidden_size=32, num_position_embeddings=4, hidden_act="gelu_pytorch_tanh", initializer_range=0.02)
 
+GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=2.0, logits_scaling=1.5, residual_multiplier=0.7, rms_norm_eps=1e-6, pad_token_id=0)
+
 FAMILIES = {
     "mellum": Family(
         "MellumForCausalLM", moe={"MellumTopKRouter": "topk"}, block=("MellumSparseMoeBlock",), seed=71,
@@ -96,6 +98,27 @@ FAMILIES = {
                        later("qwen3_5_moe_text", "", theta=1e7, rope=dict(partial_rotary_factor=0.5, mrope_section=[1, 1, 0], mrope_interleaved=True),
                              tie_word_embeddings=GONE, **QWEN3_5), image_token_id=90, video_token_id=91, vision_start_token_id=92, vision_end_token_id=93),
         note="the same behind model.language_model."),
+    "granitemoehybrid": Family(
+        "GraniteMoeHybridForCausalLM", moe={"GraniteMoeHybridTopKRouter": "topk"}, block=("GraniteMoeHybridMoE",), seed=79,
+        config=decoder("granitemoehybrid", "GraniteMoeHybridForCausalLM", num_hidden_layers=3, intermediate_size=12, shared_intermediate_size=20,
+                       num_local_experts=6, num_experts_per_tok=2, layer_types=["mamba", "attention", "mamba"], position_embedding_type="nope", mamba_n_heads=4,
+                       mamba_n_groups=2, mamba_d_state=6, mamba_d_head=16, mamba_d_conv=4, mamba_expand=2, mamba_chunk_size=8, mamba_conv_bias=True,
+                       mamba_proj_bias=False, time_step_limit=[0.0, float("inf")], tie_word_embeddings=True, **GRANITE),
+        note="Mamba-2 layers with one attention layer without positions, experts beside a shared one"),
+    "granitemoehybrid_dense": Family(
+        "GraniteMoeHybridForCausalLM", seed=80,
+        config=decoder("granitemoehybrid", "GraniteMoeHybridForCausalLM", intermediate_size=12, shared_intermediate_size=20, num_local_experts=0,
+                       num_experts_per_tok=0, layer_types=["attention", "attention"], position_embedding_type="rope", mamba_n_heads=8,
+                       tie_word_embeddings=True, **GRANITE),
+        note="an all-attention size without experts, rotary positions"),
+    "nemotron_h": Family(
+        "NemotronHForCausalLM", moe={"NemotronHTopkRouter": "topk"}, block=("NemotronHMoE",), stacks=[Stack("model.layers", "model.norm_f")], seed=81,
+        config=decoder("nemotron_h", "NemotronHForCausalLM", num_hidden_layers=5, hybrid_override_pattern="ME*-E", head_dim=8, hidden_act=GONE, rms_norm_eps=GONE,
+                       rope_theta=GONE, layer_norm_epsilon=1e-5, mamba_num_heads=6, mamba_head_dim=8, n_groups=2, ssm_state_size=4, conv_kernel=4, chunk_size=8,
+                       use_conv_bias=True, use_bias=False, mamba_proj_bias=False, mamba_hidden_act="silu", mlp_hidden_act="relu2", mlp_bias=False,
+                       attention_bias=False, time_step_min=0.001, time_step_max=0.1, time_step_limit=[0.0, float("inf")], n_routed_experts=8, n_shared_experts=1,
+                       moe_shared_expert_intermediate_size=20, moe_latent_size=24, routed_scaling_factor=2.5, pad_token_id=0, **DEEPSEEK),
+        note="one block a layer: Mamba-2, attention without positions, squared ReLU experts without gate behind a latent projection"),
 }
 
 

@@ -10,8 +10,8 @@ const MAX_SLOTS = 1_000_000;
  */
 const MAX_LENGTH = 2 ** 31;
 
-const ATTENTION_LENGTHS = ["heads", "kvHeads", "headDim", "kvRank", "nopeDim", "ropeDim", "valueDim", "inner", "kernel",
-  "state", "stepRank", "keyHeads", "valueHeads", "keyDim", "window", "chunk"];
+const ATTENTION_LENGTHS = ["heads", "kvHeads", "headDim", "kvRank", "nopeDim", "ropeDim", "valueDim", "inner", "groups",
+  "kernel", "state", "stepRank", "keyHeads", "valueHeads", "keyDim", "window", "chunk"];
 
 /**
  * Checks the numbers of a spec that came from a configuration, before anything is made of them.
@@ -64,6 +64,8 @@ function checkAttention(
   if (attention.kind === "softmax" && attention.heads % attention.kvHeads > 0)
     throw badConfig(spec, `${attention.heads} heads share ${attention.kvHeads} keys`,
       "a number of heads that is a multiple of the keys'");
+  if (attention.kind === "mamba-2" && attention.heads % attention.groups > 0)
+    throw badConfig(spec, `${attention.heads} heads stand in ${attention.groups} groups`, "groups of one size");
 }
 
 function checkRouter({ experts, router }: MoeFfnSpec, spec: ModelSpec): void {

@@ -201,6 +201,7 @@ function completeMoe(ffn: MoeFfnSpec & { width?: number }): void {
 /** Activation functions by the names that configurations use. */
 const ACTIVATIONS: Record<string, Activation> = {
   relu: "relu",
+  relu2: "relu-squared",
   silu: "silu",
   swish: "silu",
   gelu: "gelu",
@@ -241,11 +242,16 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A null in config.json means the same as an absent key. */
+/**
+ * A null in config.json means the same as an absent key, and so does an infinite limit, which transformers 5 writes as
+ * `{ "__float__": "Infinity" }`.
+ */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (!isObject(value)) return value;
+  if (typeof value.__float__ === "string") return null;
   return Object.fromEntries(
-    Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]),
+    Object.entries(value).map(([key, item]) => [key, withoutNulls(item)]).filter(([, item]) => item !== null),
   );
 }

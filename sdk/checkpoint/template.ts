@@ -15,7 +15,7 @@ const MAX_STEPS = 100_000;
  * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key
  *   out
  * - an expression may refuse a configuration with `$error("what was seen; what is accepted")`
- * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys
+ * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys; alone, it may have no result
  * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
  * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
  */
@@ -47,7 +47,8 @@ export async function fill(
   const { $use, ...own } = node;
   const base = $use === undefined
     ? {}
-    : ((await fill(definitions[$use as string], config, definitions, bindings)) as object);
+    : ((await fill(definitions[$use as string], config, definitions, bindings)) as object | undefined);
+  if (base === undefined && Object.keys(own).length === 0) return undefined;
   const filled: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(own)) {
     const result = await fill(value, config, definitions, bindings);

@@ -3,7 +3,7 @@ import type { RouterSpec } from "./router-spec.js";
 
 /** Ways to mix tokens; one file each in attention/. */
 export type AttentionSpec = SoftmaxAttentionSpec | LatentAttentionSpec | LightningAttentionSpec | DeltaAttentionSpec
-  | RoutedHeadsSpec | ConvolutionSpec | MambaSpec;
+  | RoutedHeadsSpec | ConvolutionSpec | MambaSpec | Mamba2Spec;
 
 export interface SoftmaxAttentionSpec {
   kind: "softmax";
@@ -118,6 +118,23 @@ export interface MambaSpec {
   activation: Activation;
   bias: { in: boolean; convolution: boolean };
   eps?: number;
+}
+
+/** State space duality, arXiv:2405.21060: one decay per head; B and C are shared by the heads of a group. */
+export interface Mamba2Spec {
+  kind: "mamba-2";
+  heads: number;
+  headDim: number;
+  groups: number;
+  /** numbers that a channel remembers */
+  state: number;
+  kernel: number;
+  activation: Activation;
+  bias: { in: boolean; convolution: boolean };
+  /** of the norm of the gated output, over each group's channels */
+  eps: number;
+  /** steps are cut here */
+  step?: { least: number; most?: number };
 }
 
 export interface RotarySpec {

@@ -4,7 +4,7 @@ import { formTensors } from "./form/forms.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterSpec } from "./router-spec.js";
 import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
-import { isFree, layerId } from "./spec.js";
+import { isFree, latentWidth, layerId } from "./spec.js";
 
 /**
  * Every weight that a spec needs, by canonical name, in running order. Loading, saving, creating and counting
@@ -101,7 +101,14 @@ function moe(spec: MoeFfnSpec, D: number): ExpectedTensor[] {
   if (mix) all.push({ name: "router.mix", shape: [spec.experts, mix.inputs] });
   if (spec.router.choiceBias) all.push({ name: "router.choiceBias", shape: [spec.experts], start: 0 });
   spec.slots.forEach((slot, index) => all.push(...expertTensors(`experts.${index}`, slot, spec, D)));
-  if (spec.outputBias) all.push({ name: "expertsBias", shape: [D], start: 0 });
+  if (spec.outputBias) all.push({ name: "expertsBias", shape: [latentWidth(spec, D)], start: 0 });
+  if (spec.latent) {
+    const { width, bias } = spec.latent;
+    for (const [name, shape] of [["latentDown", [width, D]], ["latentUp", [D, width]]] as [string, number[]][]) {
+      all.push({ name, shape });
+      if (bias) all.push({ name: `${name}.bias`, shape: [shape[0]], start: 0 });
+    }
+  }
   if (spec.shared) all.push(...dense("shared", spec.shared, D));
   if (spec.shared && spec.sharedGate) all.push({ name: "sharedGate", shape: [1, D] });
   return all;
@@ -118,8 +125,9 @@ function routerTensors(E: number, { score = { kind: "linear" }, mix }: RouterSpe
     ...(learned ? [{ name: "router.temperature", shape: [1], start: 0.07 }] : []), ...carry];
 }
 
-/** The weights of one stored expert in its form. */
-export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, D: number): ExpectedTensor[] {
+/** The weights of one stored expert in its form. @param width of the model */
+export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, width: number): ExpectedTensor[] {
+  const D = latentWidth(spec, width);
   if (isFree(slot)) {
     if (slot.form !== "constant") return [];
     return [{ name: `${name}.value`, shape: [D], start: 0 },

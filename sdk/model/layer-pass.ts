@@ -2,7 +2,7 @@ import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { tf, trimHeap } from "../tensor/index.js";
 import type { Activations, Held } from "./activations.js";
 import { LoadedExperts } from "./expert/loaded-experts.js";
-import { finishMoe, routeTokens, runExperts } from "./expert/moe-block.js";
+import { finishMoe, forExperts, routeTokens, runExperts } from "./expert/moe-block.js";
 import { checkStream } from "./finite.js";
 import { disposeWeights, expertGroups, type LayerWeights, readBank, readPlain } from "./layer-weights.js";
 import type { Pass, PassRecord, Site } from "./pass.js";
@@ -92,7 +92,8 @@ async function expertsInGroups(
         const y = blockInput(x, layer, weights, "ffn");
         // what it hands to the next router is handed over when the layer is done
         const { choice, gates } = routeTokens(y, path, ffn, weights, { ...traveller.pass });
-        return [tf.clone(y), choice, gates, tf.zerosLike(y)];
+        const read = forExperts(y, ffn, weights);
+        return [tf.clone(read), choice, gates, tf.zerosLike(read)];
       });
       x.dispose();
       routed.push({ y: await activations.hold(y), choice: await activations.hold(choice),
@@ -130,8 +131,9 @@ async function expertsInGroups(
         await step({ activations, path, part: "ffn" }, batches[batch], batch, options, (x, pass) => {
           const own = seen(weights, pass);
           const y = blockInput(x, layer, own, "ffn");
-          return addBlock(x, y, finishMoe(y, path, routeTokens(y, path, ffn, own, pass), sum, ffn, own, pass), layer,
-            own, "ffn");
+          const routing = routeTokens(y, path, ffn, own, pass);
+          const made = finishMoe(y, forExperts(y, ffn, own), path, routing, sum, ffn, own, pass);
+          return addBlock(x, y, made, layer, own, "ffn");
         });
       } finally {
         sum.dispose();

@@ -3,7 +3,7 @@ import { fillTensor } from "../tensor/filling.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
 import { readRemainder, withWholeRemainder } from "./form/low-rank-sparse.js";
 import { putNumbers, putWeight, readWeight } from "./read-weight.js";
-import { type ExpertSpec, isFree, type LayerSpec, type MoeFfnSpec } from "./spec.js";
+import { type ExpertSpec, isFree, latentWidth, type LayerSpec, type MoeFfnSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
 /**
@@ -41,7 +41,7 @@ export function banksOf(ffn: MoeFfnSpec): Bank[] {
 export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
   return banksOf(ffn).flatMap((bank) => {
     const oneBytes = 4
-      * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], D), ffn, D).reduce(
+      * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], latentWidth(ffn, D)), ffn, D).reduce(
         (sum, { shape }) => sum + size(shape),
         0,
       );
@@ -73,12 +73,14 @@ function plainLayout(layer: LayerSpec, D: number) {
 }
 
 function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
-  return expertTensors("", withWholeRemainder(ffn.slots[slots[0]], D), ffn, D).map(({ name, shape }) => ({
-    key: `${key}${name}`,
-    from: slots.map((slot) => `experts.${slot}${name}`),
-    shape: [slots.length, ...shape],
-    stacked: true,
-  }));
+  return expertTensors("", withWholeRemainder(ffn.slots[slots[0]], latentWidth(ffn, D)), ffn, D).map(
+    ({ name, shape }) => ({
+      key: `${key}${name}`,
+      from: slots.map((slot) => `experts.${slot}${name}`),
+      shape: [slots.length, ...shape],
+      stacked: true,
+    })
+  );
 }
 
 /** Reads one layer. The caller disposes it with `disposeWeights`. */

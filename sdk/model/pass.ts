@@ -20,7 +20,7 @@ export interface MoeRecord {
   experts?: ExpertReader;
   /** [N] 0 for padding; absent: every row is a real token */
   real?: Uint8Array;
-  /** [N, D] */
+  /** [N, D] what the experts read */
   input: Tensor2D;
   /** [N, E] */
   logits: Tensor2D;
@@ -28,7 +28,7 @@ export interface MoeRecord {
   choice: Tensor2D;
   /** [N, K] */
   gates: Tensor2D;
-  /** [N, D] output of the routed experts, without shared ones */
+  /** [N, D] what the routed experts give, without shared ones; in a latent layer both have its width */
   output: Tensor2D;
 }
 

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import type { Activation } from "../tensor/ops/activation.js";
 import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentionSpec, LightningAttentionSpec,
-  MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec, SoftmaxAttentionSpec } from "./attention-spec.js";
+  Mamba2Spec, MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec,
+  SoftmaxAttentionSpec } from "./attention-spec.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterChoice, RouterScore, RouterSpec } from "./router-spec.js";
 import type { DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec, PositionSpec,
@@ -31,7 +32,7 @@ const flag = v.boolean();
 const eps = v.pipe(number, v.minValue(0));
 const list = <T>(item: Schema<T>, most = MAX_EXPERTS) => v.pipe(v.array(item), v.maxLength(most));
 
-const activation: Schema<Activation> = v.picklist(["relu", "silu", "gelu", "gelu-tanh"]);
+const activation: Schema<Activation> = v.picklist(["relu", "relu-squared", "silu", "gelu", "gelu-tanh"]);
 
 const norm: Schema<NormSpec> = object({ kind: v.picklist(["rms", "layer"]), eps, offset: maybe(number),
   bias: maybe(flag) });
@@ -126,7 +127,10 @@ const attention = kinds<AttentionSpec>("kind", softmax,
     scale: number, causal: flag, rotary, router }),
   object<ConvolutionSpec>({ kind: v.literal("convolution"), kernel: count, bias: flag }),
   object<MambaSpec>({ kind: v.literal("mamba"), inner: count, state: count, kernel: count, stepRank: count, activation,
-    bias: object<MambaSpec["bias"]>({ in: flag, convolution: flag }), eps: maybe(eps) }));
+    bias: object<MambaSpec["bias"]>({ in: flag, convolution: flag }), eps: maybe(eps) }),
+  object<Mamba2Spec>({ kind: v.literal("mamba-2"), heads: count, headDim: count, groups: count, state: count,
+    kernel: count, activation, bias: object<Mamba2Spec["bias"]>({ in: flag, convolution: flag }), eps,
+    step: maybe(object<NonNullable<Mamba2Spec["step"]>>({ least: number, most: maybe(number) })) }));
 
 const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: count, activation, gated: flag,
   bias: flag });
@@ -151,6 +155,7 @@ const moe: Schema<MoeFfnSpec> = object({
   passes: maybe(flag),
   outputBias: maybe(flag),
   clamp: maybe(positive),
+  latent: maybe(object<NonNullable<MoeFfnSpec["latent"]>>({ width: count, bias: flag })),
 });
 const wholeMoe = v.pipe(moe,
   v.check(({ experts, expertOf }) => expertOf.length === experts, "expertOf has a number for each router output"),

@@ -14,7 +14,7 @@ import type { RouterSpec } from "./router-spec.js";
  *   {stack}layers.{l}.ffn.{gate|up|down}
  * {stack}layers.{l}.router, .router.{choiceBias|mix|hidden|carry|temperature},
  * {stack}layers.{l}.experts.{slot}.{gate|up|down},
- * {stack}layers.{l}.expertsBias
+ * {stack}layers.{l}.expertsBias, {stack}layers.{l}.{latentDown|latentUp}
  * {stack}layers.{l}.experts.{slot}.{value|blend} of constant experts
  *   {stack}layers.{l}.shared.{gate|up|down}, .sharedGate
  * Matrices are [out, in], as PyTorch stores them; a bias has the suffix `.bias`.
@@ -125,6 +125,16 @@ export interface MoeFfnSpec {
   outputBias?: boolean;
   /** gate and up are cut at +- this, and the hidden vector is gate sigmoid(1.702 gate) (up + 1): gpt-oss */
   clamp?: number;
+  /**
+   * experts read `latentDown` x and give what `latentUp` [D, width] brings back to the stream; router and shared
+   * experts read x (Nemotron 3)
+   */
+  latent?: { width: number; bias: boolean };
+}
+
+/** Length of the vectors that experts read and give. @param D model width */
+export function latentWidth({ latent }: Pick<MoeFfnSpec, "latent">, D: number): number {
+  return latent?.width ?? D;
 }
 
 /** How one expert is stored. `width` is F. */

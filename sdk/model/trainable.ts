@@ -8,7 +8,7 @@ import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } f
 import { MemorySource } from "./memory-source.js";
 import { keyMaskOf, type MoeRecord, type Pass, type Site } from "./pass.js";
 import { runLayer } from "./run-layer.js";
-import { layerId, type ModelSpec, moeLayers } from "./spec.js";
+import { latentWidth, layerId, type ModelSpec, moeLayers } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
 const MOE: ReadonlySet<Site> = new Set<Site>(["moe"]);
@@ -18,7 +18,8 @@ const TOP = "";
 function withWholeRemainders(spec: ModelSpec): ModelSpec {
   if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse"))) return spec;
   const whole = structuredClone(spec);
-  for (const { ffn } of moeLayers(whole)) ffn.slots = ffn.slots.map((slot) => withWholeRemainder(slot, spec.width));
+  for (const { ffn } of moeLayers(whole))
+    ffn.slots = ffn.slots.map((slot) => withWholeRemainder(slot, latentWidth(ffn, spec.width)));
   return whole;
 }
 

@@ -55,7 +55,8 @@ export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGr
 
 /** Any other name is a way to mix tokens and counts as attention. */
 const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cross: "attention", ffn: "dense",
-  shared: "shared", sharedGate: "shared", expertsBias: "experts", router: "routers" };
+  shared: "shared", sharedGate: "shared", expertsBias: "experts", latentDown: "experts", latentUp: "experts",
+  router: "routers" };
 
 /** A weight by its canonical name in the layer: vectors and tables are added, matrices multiply. */
 function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"], { attention }: LayerSpec): WeightGroup {

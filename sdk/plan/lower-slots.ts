@@ -2,7 +2,7 @@ import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
 import { type Patch, patched } from "../model/patch.js";
 import type { RouterSpec } from "../model/router-spec.js";
-import type { ExpertSpec, LayerId, LayerSpec, MoeFfnSpec } from "../model/spec.js";
+import { type ExpertSpec, latentWidth, type LayerId, type LayerSpec, type MoeFfnSpec } from "../model/spec.js";
 import type { RowBudget } from "./kept-rows.js";
 import type { LayerPlan, RouterPlan, SlotRecipe, SlotSource, SourceName } from "./plan.js";
 import type { Axes, Made, Matched, Recipe, WeightName } from "./recipe.js";
@@ -76,7 +76,8 @@ class LayerSlots {
   constructor(private readonly id: LayerId, private readonly ffn: MoeFfnSpec, private readonly sources: Sources) {}
 
   lower(recipe: SlotRecipe, name: WeightName): { slot: ExpertSpec; parts: [string, Made][] } {
-    const { ffn, sources: { width: D, budget } } = this;
+    const { ffn, sources: { width, budget } } = this;
+    const D = latentWidth(ffn, width);
     const [first] = recipe.from;
     const slot = this.stored(first);
     const { align, form } = recipe;

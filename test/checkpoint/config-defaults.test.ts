@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withDefaults } from "../../sdk/checkpoint/config-defaults.js";
+import { withoutBareWords } from "../../sdk/checkpoint/config-text.js";
 import { specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
 import type { ModelSpec } from "../../sdk/model/spec.js";
@@ -9,7 +10,7 @@ import { logitsAsReported } from "../support/altered-fixture.js";
 import { fixture } from "../support/shared.js";
 
 type Config = Record<string, unknown>;
-const json = (path: string) => JSON.parse(readFileSync(fixture(path), "utf8"));
+const json = (path: string) => JSON.parse(withoutBareWords(readFileSync(fixture(path), "utf8")));
 const outcome = (config: Config): Promise<ModelSpec | string> =>
   specFromConfig(config).catch((error: { code?: string }) => error.code ?? String(error));
 
@@ -32,7 +33,7 @@ for (const [name, keys] of Object.entries(absent)) {
       const without = structuredClone(config);
       const path = key.split(".");
       delete path.slice(0, -1).reduce((object, part) => object[part] as Config, without)[path.at(-1)!];
-      assert.equal(await outcome(without), await outcome({ ...complete, ...changed }), `without ${key}`);
+      assert.equal(await outcome(without), await outcome({ ...complete, ...changed }), `${name} without ${key}`);
       compared++;
     }
     assert.ok(compared > 5);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { withoutBareWords } from "../../sdk/checkpoint/config-text.js";
 import { familyOf, listFamilies, specFromConfig } from "../../sdk/checkpoint/family.js";
 import { explainer } from "../../sdk/checkpoint/name-map.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
@@ -9,7 +10,7 @@ import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { fixture } from "../support/shared.js";
 
 const configOf = (name: string, file = "config.json") =>
-  JSON.parse(readFileSync(fixture(`models/${name}/${file}`), "utf8"));
+  JSON.parse(withoutBareWords(readFileSync(fixture(`models/${name}/${file}`), "utf8")));
 const size = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
 for (const name of readdirSync(fixture("models"))) {

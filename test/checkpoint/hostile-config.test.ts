@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withoutBareWords } from "../../sdk/checkpoint/config-text.js";
 import { specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { readConfig } from "../../sdk/checkpoint/read-config.js";
@@ -18,7 +19,8 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 type Config = Record<string, unknown>;
 const names = readdirSync(fixture("models"));
-const configOf = (name: string) => JSON.parse(readFileSync(fixture(`models/${name}/config.json`), "utf8")) as Config;
+const configOf = (name: string) =>
+  JSON.parse(withoutBareWords(readFileSync(fixture(`models/${name}/config.json`), "utf8"))) as Config;
 
 const hostile = fc.constantFrom<unknown>(1e9, 1e15, 1e308, -1, 0, 0.5, 7, "x", "", "1e9", "relu", null, true, false, [],
   {}, [1e9], ["sliding_attention"], [[[[]]]], { type: "yarn" }, { type: "longrope" }, { factor: -1, type: "dynamic" });

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { specFromConfig } from "../../sdk/checkpoint/family.js";
+import { readConfig } from "../../sdk/checkpoint/read-config.js";
 import { initialize } from "../../sdk/model/initialize.js";
 import { Trainable } from "../../sdk/model/trainable.js";
 import { ready, Rng, tf } from "../../sdk/tensor/index.js";
@@ -12,10 +12,10 @@ await ready();
 
 // one family for each kind of block, router and norm place
 for (const name of ["gpt_oss", "deepseek_v3", "llama4_text", "minimax", "qwen3_next", "jetmoe", "lfm2_moe", "jamba",
-  "phimoe", "bert"]) {
+  "phimoe", "bert", "qwen3_5_moe", "granitemoehybrid", "nemotron_h"]) {
   test(`${name}: every weight that a token meets has a gradient, and it lowers the loss`, () =>
     noLeaks(async () => {
-      const spec = await specFromConfig(JSON.parse(readFileSync(fixture(`models/${name}/config.json`), "utf8")));
+      const spec = await specFromConfig(await readConfig(fixture(`models/${name}`)));
       const model = await Trainable.from(spec, initialize(spec, new Rng(7)));
       const ids = Int32Array.from({ length: 24 }, (_, i) => (i * 37) % 90);
       const rows = { decoder: { B: 2, T: 12, ids } };

@@ -41,7 +41,7 @@ async function seen(model: Model): Promise<Map<string, Float32Array>> {
 }
 
 for (const name of ["olmoe_bf16", "switch_transformers", "gpt_oss", "llama4_text", "deepseek_v3", "phimoe", "jamba",
-  "nllb_moe"]) {
+  "nllb_moe", "nemotron_h"]) {
   test(`${name}: experts in groups and activations in a file give what the whole gives`, () =>
     noLeaks(async () => {
       const opened = await openModel(fixture(`models/${name}`));

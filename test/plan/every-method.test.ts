@@ -14,6 +14,9 @@ const data = {
     labels: [[5, 6, 9, 7], [7, 8, 4, 5]] }],
   mixtral: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]],
     labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
+  // experts behind a latent projection
+  nemotron_h: [{ ids: [[4, 5, 6, 7, 8, 9, 10, 11], [11, 3, 9, 8, 7, 6, 5, 4]],
+    labels: [[5, 6, 7, 8, 9, 10, 11, 3], [3, 9, 8, 7, 6, 5, 4, 5]] }],
 };
 
 /** sequences can be merged where tokens see later ones */

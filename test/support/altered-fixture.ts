@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { type OpenedModel, openModel } from "../../sdk/checkpoint/open-model.js";
+import { readConfig } from "../../sdk/checkpoint/read-config.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { writeTensors } from "../../sdk/checkpoint/write-safetensors.js";
 import { reference, tensorClose } from "./reference.js";
@@ -51,7 +52,7 @@ export async function withAltered<T>(
   run: (opened: OpenedModel) => Promise<T>,
   reconfigure: (config: object) => object = (config) => config,
 ): Promise<T> {
-  const config = JSON.parse(await readFile(fixture(`models/${name}/config.json`), "utf8")) as object;
+  const config = await readConfig(fixture(`models/${name}`));
   return withFolder(change(await storedTensors(fixture(`models/${name}`))), JSON.stringify(reconfigure(config)),
     async (folder) => {
       const opened = await openModel(folder);

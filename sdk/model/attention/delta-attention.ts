@@ -6,6 +6,7 @@ import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { remember } from "./cache.js";
 import { causalConvolution } from "./causal-convolution.js";
+import { repeatHeads } from "./heads.js";
 
 /**
  * Gated DeltaNet: a state per head fades, forgets what the present key would recall, and stores the present value.
@@ -26,8 +27,8 @@ export function deltaAttention(
   const { qkv, z, b, a } = projections(x, spec, weights, B, T);
   const mixed = causalConvolution(qkv, weights, "attention.convolution", cache);
   const [q1, k1, v1] = tf.split(activate(mixed, spec.activation), [G * keyDim, G * keyDim, H * valueDim], 2);
-  const q = tf.mul(everyValueHead(unit(q1, spec), perKey), Math.pow(keyDim, -0.5));
-  const k = everyValueHead(unit(k1, spec), perKey);
+  const q = tf.mul(repeatHeads(unit(q1, spec), perKey), Math.pow(keyDim, -0.5));
+  const k = repeatHeads(unit(k1, spec), perKey);
   const v = tf.reshape(v1, [B, T, H, valueDim]);
   const store = tf.sigmoid(b);
   const fade = tf.exp(
@@ -74,10 +75,4 @@ function unit(x: Tensor, { keyHeads, keyDim }: DeltaAttentionSpec): Tensor {
   const [B, T] = x.shape as [number, number];
   const y = tf.reshape(x, [B, T, keyHeads, keyDim]);
   return tf.mul(y, tf.rsqrt(tf.add(tf.sum(tf.square(y), 3, true), 1e-6)));
-}
-
-/** [B, T, G, d] -> [B, T, G n, d], each head n times in a row */
-function everyValueHead(x: Tensor, n: number): Tensor {
-  const [B, T, G, d] = x.shape as [number, number, number, number];
-  return tf.reshape(tf.concat(Array.from({ length: n }, () => tf.reshape(x, [B * T * G, 1, d])), 1), [B, T, G * n, d]);
 }

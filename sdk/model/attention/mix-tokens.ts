@@ -5,6 +5,7 @@ import type { LayerCache, Pass } from "../pass.js";
 import { deltaAttention } from "./delta-attention.js";
 import { latentAttention } from "./latent-attention.js";
 import { lightningAttention } from "./lightning-attention.js";
+import { mamba2 } from "./mamba-2.js";
 import { mamba } from "./mamba.js";
 import { routedHeads } from "./routed-heads.js";
 import { shortConvolution } from "./short-convolution.js";
@@ -33,5 +34,7 @@ export function mixTokens(
       return shortConvolution(x, weights, pass, cache);
     case "mamba":
       return mamba(x, spec, weights, pass, cache);
+    case "mamba-2":
+      return mamba2(x, spec, weights, pass, cache);
   }
 }

@@ -74,6 +74,12 @@ const byKind: { [K in AttentionSpec["kind"]]: (spec: Extract<AttentionSpec, { ki
       ? []
       : [["stepNorm", [stepRank], 1], ["bNorm", [state], 1], ["cNorm", [state], 1]] as Entry[]), ["logDecay", [inner,
     state], 0], ["skip", [inner], 1], ["out", [D, inner], bias.in]],
+  "mamba-2": ({ heads: H, headDim, groups, state, kernel, bias }, D) => {
+    const inner = H * headDim, mixed = inner + 2 * groups * state;
+    return [["in", [inner + mixed + H, D], bias.in], ["convolution", [mixed, kernel], bias.convolution], ["stepBias", [
+      H,
+    ], 1], ["logDecay", [H], 0], ["skip", [H], 1], ["norm", [inner], 1], ["out", [D, inner], bias.in]];
+  },
 };
 
 /** A norm that is stored around zero starts there. */

@@ -26,13 +26,19 @@ export interface RoutingWithLogits extends Routing {
 export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: LayerWeights, pass: Pass): Tensor {
   const merge = spec.router.merge === "sequence";
   const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, layer, spec, weights, pass);
+  const read = forExperts(x, spec, weights);
   const sums = banksOf(spec).map(
     (bank) => (merge
-      ? runMerged(x, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
-      : runExperts(x, routing, spec, weights, bank))
+      ? runMerged(read, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
+      : runExperts(read, routing, spec, weights, bank))
   );
-  const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(x);
-  return finishMoe(x, layer, routing, sum, spec, weights, pass);
+  const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(read);
+  return finishMoe(x, read, layer, routing, sum, spec, weights, pass);
+}
+
+/** What the experts read of the block's input. */
+export function forExperts(x: Tensor, spec: MoeFfnSpec, weights: LayerWeights): Tensor {
+  return spec.latent ? linear(x, weights, "latentDown") : x;
 }
 
 export function routeTokens(
@@ -83,9 +89,10 @@ function expertInput(x: Tensor, { inputScale }: MoeFfnSpec): Tensor {
   return inputScale === undefined ? x : tf.mul(x, inputScale);
 }
 
-/** The block's output from the sum over its routed experts. */
+/** The block's output from the sum over its routed experts. @param read what they read of its input x */
 export function finishMoe(
   x: Tensor,
+  read: Tensor,
   layer: LayerId,
   routing: RoutingWithLogits,
   sum: Tensor,
@@ -93,15 +100,16 @@ export function finishMoe(
   weights: LayerWeights,
   pass: Pass,
 ): Tensor {
-  const free = freeExperts(expertInput(x, spec), routing, spec, weights);
+  const free = freeExperts(expertInput(read, spec), routing, spec, weights);
   let all = free ? tf.add(sum, free) : sum;
-  if (spec.passes) all = tf.add(all, tf.mul(x, tf.sub(1, tf.sum(routing.gates, -1, true))));
+  if (spec.passes) all = tf.add(all, tf.mul(read, tf.sub(1, tf.sum(routing.gates, -1, true))));
   let routed = spec.router.outputScale === undefined ? all : tf.mul(all, spec.router.outputScale);
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   if (pass.look?.sites.has("moe")) {
-    const [input, output] = [x as Tensor2D, routed as Tensor2D];
+    const [input, output] = [read as Tensor2D, routed as Tensor2D];
     pass.look.see({ site: "moe", layer, spec, weights, real: pass.real, input, ...routing, output });
   }
+  if (spec.latent) routed = linear(routed, weights, "latentUp");
   if (!spec.shared) return routed;
   const shared = denseBlock(x, spec.shared, weights, "shared");
   return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);

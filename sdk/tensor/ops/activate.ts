@@ -4,8 +4,8 @@ import type { Activation } from "./activation.js";
 import { withGradient } from "./with-gradient.js";
 
 /**
- * The activation functions of feed-forward blocks: "silu" is x * sigmoid(x), "gelu" the exact one (by erf),
- * "gelu-tanh" its approximation by tanh.
+ * The activation functions of feed-forward blocks: "relu-squared" is max(x, 0)^2 (arXiv:2109.08668), "silu"
+ * x * sigmoid(x), "gelu" the exact one (by erf), "gelu-tanh" its approximation by tanh.
  */
 export function activate(x: Tensor, activation: Activation): Tensor {
   return tf.tidy(() => functions[activation](x));
@@ -13,6 +13,7 @@ export function activate(x: Tensor, activation: Activation): Tensor {
 
 const functions: Record<Activation, (x: Tensor) => Tensor> = {
   relu: (x) => tf.relu(x),
+  "relu-squared": (x) => tf.square(tf.relu(x)),
   silu: (x) => silu(x),
   gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
   "gelu-tanh": (x) => {

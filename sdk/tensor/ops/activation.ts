@@ -1,1 +1,1 @@
-export type Activation = "relu" | "silu" | "gelu" | "gelu-tanh";
+export type Activation = "relu" | "relu-squared" | "silu" | "gelu" | "gelu-tanh";

@@ -13,7 +13,7 @@ export const dtypes = { float32: 0, int32: 1, bool: 2, float64: 3, int64: 4, bfl
 
 /** The numbers of activations, in the order of `activate` in native/elementwise.h. */
 export const activations = { linear: 0, relu: 1, relu6: 2, elu: 3, sigmoid: 4, leakyrelu: 5, prelu: 6, silu: 7, gelu: 8,
-  "gelu-tanh": 9 } as const;
+  "gelu-tanh": 9, "relu-squared": 10 } as const;
 
 export type UnaryName = "abs" | "acos" | "acosh" | "asin" | "asinh" | "atan" | "atanh" | "ceil" | "cos" | "cosh" | "elu"
   | "erf" | "exp" | "expm1" | "floor" | "isfinite" | "isinf" | "isnan" | "log" | "log1p" | "logical_not" | "neg"

@@ -39,9 +39,11 @@ const cases: Case[] = [["products, transposed", [[3, 4], [5, 4]], (a, b) => tf.m
   (x) => tf.cumsum(x, 1, true, true)], ["cumulative products", [[3, 4]], (x) => tf.cumprod(x, 1)], ["straight-through",
   [[3, 4]], (x) => straightThrough(tf.round(x), x)], ["safe softmax", [[3, 7]], (x) => safeSoftmax(x)], ["log-sum-exp",
   [[3, 7]], (x) => logSumExp(x)], ["cross-entropy", [[4, 6]], (x) => crossEntropy(x, ids([3, -1, 0, 5]))],
-  ...(["relu", "silu", "gelu", "gelu-tanh"] as const).map((name): Case => [name, [[4, 5]], (x) => activation(x, name)]),
-  ["root mean square norm", [[3, 5, 8], [8]], (x, gain) => rmsNorm(x, gain, 1e-6)], ["layer norm", [[4, 8], [8], [8]],
-  (x, gain, bias) => layerNorm(x, gain, bias, 1e-5)], ["rotary embedding", [[1, 2, 3, 5]],
+  ...(["relu", "relu-squared", "silu", "gelu", "gelu-tanh"] as const).map(
+    (name): Case => [name, [[4, 5]], (x) => activation(x, name)]
+  ), ["root mean square norm", [[3, 5, 8], [8]], (x, gain) => rmsNorm(x, gain, 1e-6)], ["layer norm", [[4, 8], [8], [
+  8,
+]], (x, gain, bias) => layerNorm(x, gain, bias, 1e-5)], ["rotary embedding", [[1, 2, 3, 5]],
   (x) => rotate(x, angles(Math.cos), angles(Math.sin), { interleaved: false })], ["causal attention with grouped heads",
   [[1, 4, 3, 8], [1, 2, 3, 8], [1, 2, 3, 8]], (q, k, v) => attention(q, k, v, { scale: 0.4, causal: true })], [
   "attention with a mask",

@@ -115,11 +115,12 @@ for (const backend of testedBackends) {
   test("activate", async () => {
     const x = tf.tensor1d([-2, -0.5, 0, 1, 3]);
     tensorClose(activate(x, "relu"), [0, 0, 0, 1, 3], 0);
+    tensorClose(activate(x, "relu-squared"), [0, 0, 0, 1, 9], 0);
     // torch.nn.functional silu, gelu and gelu(approximate="tanh") of the same numbers
     tensorClose(activate(x, "silu"), [-0.23840584, -0.18877033, 0, 0.7310586, 2.8577224], 1e-6);
     tensorClose(activate(x, "gelu"), [-0.04550027, -0.15426877, 0, 0.8413447, 2.9959502], 2e-6);
     tensorClose(activate(x, "gelu-tanh"), [-0.04540229, -0.15428598, 0, 0.841192, 2.9963627], 1e-6);
-    for (const name of ["relu", "silu", "gelu", "gelu-tanh"] as const) {
+    for (const name of ["relu", "relu-squared", "silu", "gelu", "gelu-tanh"] as const) {
       await gradientCheck((x) => activate(x, name), [tf.tensor1d([-2, -0.5, 0.3, 1, 3])], 1e-2);
     }
   });

@@ -141,7 +141,7 @@ onTorch("experts: any shape, gating, biases, activation, skipped choices", async
     D: fc.integer({ min: 1, max: 5 }),
     gated: fc.boolean(),
     biased: fc.boolean(),
-    activation: fc.constantFrom("relu", "silu", "gelu", "gelu-tanh"),
+    activation: fc.constantFrom("relu", "relu-squared", "silu", "gelu", "gelu-tanh"),
     seed: fc.integer({ min: 1, max: 1e6 }),
   });
   await fc.assert(fc.asyncProperty(setting, async ({ N, K, S, F, D, gated, biased, activation, seed }) => {

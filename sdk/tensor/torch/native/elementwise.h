@@ -76,6 +76,7 @@ static Tensor activate(const Tensor& x, int64_t which, double alpha, const std::
     case 7: return at::silu(x);
     case 8: return at::gelu(x, "none");
     case 9: return at::gelu(x, "tanh");
+    case 10: return at::square(at::relu(x));
   }
   TORCH_CHECK(false, "no activation has the number ", which);
 }
@@ -88,6 +89,7 @@ static Tensor activateGrad(const Tensor& dy, const Tensor& x, int64_t which) {
     case 7: return at::silu_backward(dy, x);
     case 8: return at::gelu_backward(dy, x, "none");
     case 9: return at::gelu_backward(dy, x, "tanh");
+    case 10: return at::mul(dy, at::mul(at::relu(x), 2));
   }
   TORCH_CHECK(false, "no gradient for the activation with the number ", which);
 }
