@@ -105,6 +105,10 @@ class DryRun implements Tally {
     this.last = numbers;
   }
 
+  landed(): number {
+    return this.last;
+  }
+
   add({ numbers = 0, multiplies = 0, pairings = 0, assignments = [], decompositions = [] }: Partial<Work>): void {
     this.work.numbers += numbers;
     this.work.multiplies += multiplies;

@@ -10,7 +10,7 @@ import type { TensorInfo } from "../../sdk/model/weight-source.js";
 import { create, from, load } from "../../sdk/pipeline.js";
 import { forecast } from "../../sdk/plan/forecast.js";
 import { methodList } from "../../sdk/stages/method-list.js";
-import { engineInfo, ready, Rng } from "../../sdk/tensor/index.js";
+import { ready, Rng } from "../../sdk/tensor/index.js";
 import { heldBy } from "../support/held-memory.js";
 
 // The most that apply holds while every weight is made, in tensors and in arrays, beside what was forecast.
@@ -137,10 +137,6 @@ for (const [kind, dtype, some] of [["gated", undefined, variants], ["plain", und
     wide: some === few ? undefined : await base(kind, wide, dtype) };
   for (const [name, options] of some) {
     const [profiled, { D, F }] = options.rank ? [bases.wide!, wide] : [bases.usual, sizes];
-    if (kind === "gated" && dtype === "BF16" && options.rank && engineInfo().backend === "torch") {
-      console.log(`skip: ${name} of bfloat16 experts in files: on torch 9.6 matrices are held where 8.3 are said`);
-      continue;
-    }
     const inMatrices = (bytes: number) => (bytes / 4 / F / D).toFixed(2);
     test(`${kind}, ${dtype ?? "in memory"}: ${name} ${JSON.stringify(options)}`, async () => {
       const study = await from(profiled).plan({ method: name, ...options,

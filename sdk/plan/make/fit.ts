@@ -42,12 +42,15 @@ export const fit: Maker<Fit> = {
   work(recipe, tally) {
     const { of, part, by, want, statistic } = recipe;
     const own = tally.part(of, part);
-    const shape = tally.infos(of).get(part)!.shape as [number, number];
+    const { dtype, shape: lengths } = tally.infos(of).get(part)!;
+    const shape = lengths as [number, number];
+    // bytes of float32 are the numbers themselves
+    const bytes = dtype === "F32" ? 0 : tally.landed();
     const fitter = fitterNamed(by);
     const read = statistic ? sizeOf(fitter.statistic?.(shape, want) ?? shape) : 0;
     const { holds, ...computed }: FitWork = fitter.work(shape, want);
     tally.hold(read);
-    tally.pass(holds);
+    tally.pass(bytes + holds);
     tally.add({ ...computed, numbers: sizeOf(shape) + read });
     tally.hold(sizeOfAll(tally.infos(recipe)));
     tally.free(own + read);

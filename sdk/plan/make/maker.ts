@@ -49,6 +49,8 @@ export interface Tally {
   pass(numbers: number): void;
   /** Bytes arrive from a file, in numbers of four; `beside` those that came last, which are held until then. */
   land(numbers: number, beside: boolean): void;
+  /** of what came last from a file, which is held until something comes again */
+  landed(): number;
   add(work: Partial<Omit<Work, "peakBytes">>): void;
   /** whether this order is known by now; from then on it is */
   ordered(recipe: Matched): boolean;
