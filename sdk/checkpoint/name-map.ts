@@ -1,14 +1,15 @@
 import { MoeError } from "../errors.js";
 import { type ExpectedTensor } from "../model/expected-tensor.js";
 import { expectedTensors } from "../model/expected-tensors.js";
+import { formSuffixes } from "../model/form/forms.js";
 import type { ModelSpec } from "../model/spec.js";
 import { otherExpertLayouts } from "./expert-layouts.js";
 import type { Family } from "./family.js";
 import { type Layout, type Place, placeOf } from "./place.js";
 
 /**
- * The layouts a canonical weight may have on disk, best first. Layer and expert numbers are carried over; the factors
- * of a low-rank-sparse matrix follow the name of the matrix; each name is also tried behind the family's other
+ * The layouts a canonical weight may have on disk, best first. Layer and expert numbers are carried over; what
+ * stands in the place of a matrix follows its name; each name is also tried behind the family's other
  * prefixes.
  */
 export function diskLayouts(canonical: string, family: Family): Layout[] {
@@ -59,8 +60,17 @@ function layoutsOf(pattern: string, family: Family): Layout[] {
   return layouts;
 }
 
+/** What of a form is a matrix like its own, and lies on disk as that one would. */
+const MATRICES = new Set(["", ".u", ".v", ".s"]);
+
+/** What follows the name of a matrix in that of a tensor of its form; "" of a weight that is itself. */
+function factorOf(pattern: string, { names }: Family): string {
+  if (pattern in names || pattern.endsWith(".bias")) return "";
+  return formSuffixes.find((suffix) => pattern.endsWith(suffix)) ?? "";
+}
+
 function makeLayouts(pattern: string, family: Family): Layout[] {
-  const factor = pattern.match(/(?<=\.(?:gate|up|down))\.(?:u|v|s|s\.rows)$/)?.[0] ?? "";
+  const factor = factorOf(pattern, family);
   const whole = pattern.slice(0, pattern.length - factor.length);
   if (family.storesSpec) return [{ name: pattern }];
   if (OWN.test(pattern) && !(pattern in family.names)) return [{ name: `moelab.${pattern}` }];
@@ -75,7 +85,7 @@ function makeLayouts(pattern: string, family: Family): Layout[] {
   return layouts.flatMap((layout) =>
     behindPrefixes(layout.name, family).map((name) => {
       if (factor && layout.expert) return { name: name + apart };
-      return factor === ".s.rows" ? { name: name + factor } : { ...layout, name: name + factor };
+      return MATRICES.has(factor) ? { ...layout, name: name + factor } : { name: name + factor };
     })
   );
 }

@@ -1,7 +1,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
-import { readRemainder } from "../model/form/low-rank-sparse.js";
+import type { Shape } from "../model/form/form.js";
+import { wholeValues } from "../model/form/forms.js";
+import type { MatrixForm } from "../model/form/matrix-form.js";
 import { type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { tf } from "../tensor/index.js";
@@ -37,14 +39,15 @@ export function plainExperts({ spec, weights }: SpecAndWeights, shared: "copy" |
       );
     const width = Math.max(...ffn.slots.map((slot) => slot.width));
     open.forEach((output, index) => {
+      const slot = ffn.expertOf[output], stored = ffn.slots[slot];
       for (const { name, shape } of expertTensors("", { form: "dense", width }, ffn, spec.width)) {
-        const slot = ffn.expertOf[output];
         const from = `${id}.experts.${slot}${name}`;
-        changed.set(`${id}.experts.${index}${name}`, slot < 0 || ffn.slots[slot].form === "zero"
+        const form = stored?.form === "dense" ? stored.maps?.[name.slice(1) as "up"] : undefined;
+        changed.set(`${id}.experts.${index}${name}`, !stored || stored.form === "zero"
           ? { zeros: shape }
-          : ffn.slots[slot].form === "dense" || shape.length === 1
-          ? { from }
-          : { factors: from, shape });
+          : form
+          ? { from, form, shape: shape as [number, number] }
+          : { from });
       }
     });
     ffn.experts = open.length;
@@ -101,7 +104,7 @@ export function notExportable(what: string, todo: string): MoeError {
 }
 
 /** How a weight of the plain model comes about; every other weight is the model's own. */
-type Origin = { from: string } | { from: string; rows: number[] } | { factors: string; shape: number[] } | {
+type Origin = { from: string } | { from: string; rows: number[] } | { from: string; form: MatrixForm; shape: Shape } | {
   zeros: number[];
 };
 
@@ -121,7 +124,7 @@ class PlainWeights implements WeightSource {
     const origin = this.changed.get(name);
     if (!origin) return this.model.info(name);
     if ("zeros" in origin) return { dtype: this.someDtype(name), shape: origin.zeros, sizeBytes: 0 };
-    if ("factors" in origin) return { ...this.model.info(`${origin.factors}.u`), shape: origin.shape };
+    if ("form" in origin) return { dtype: this.someDtype(name), shape: [...origin.shape], sizeBytes: 0 };
     const info = this.model.info(origin.from);
     return "rows" in origin
       ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)],
@@ -136,14 +139,16 @@ class PlainWeights implements WeightSource {
   bytes(name: string, rows?: { start: number; end: number }, into?: Uint8Array): Promise<Uint8Array> | undefined {
     const origin = this.changed.get(name);
     if (!origin) return this.model.bytes?.(name, rows, into);
-    return "from" in origin && !("rows" in origin) ? this.model.bytes?.(origin.from, rows, into) : undefined;
+    return "from" in origin && !("rows" in origin) && !("form" in origin)
+      ? this.model.bytes?.(origin.from, rows, into)
+      : undefined;
   }
 
   async values(name: string): Promise<Float32Array> {
     const origin = this.changed.get(name);
     if (!origin) return this.model.values(name);
     if ("zeros" in origin) return new Float32Array(origin.zeros.reduce((product, length) => product * length, 1));
-    if ("factors" in origin) return this.product(origin.factors, origin.shape);
+    if ("form" in origin) return this.whole(origin.from, origin.form, origin.shape);
     const values = await this.model.values(origin.from);
     if (!("rows" in origin)) return values;
     const width = values.length / this.model.info(origin.from).shape[0];
@@ -165,14 +170,10 @@ class PlainWeights implements WeightSource {
     return this.model.close();
   }
 
-  /** U V + S */
-  private async product(matrix: string, shape: number[]): Promise<Float32Array> {
-    const [u, v, s] = [await this.model.read(`${matrix}.u`), await this.model.read(`${matrix}.v`),
-      tf.tensor(await readRemainder(this.model, `${matrix}.s`, shape), shape)];
-    const sum = tf.tidy(() => tf.add(tf.matMul(u as tf.Tensor2D, v as tf.Tensor2D), s));
-    const values = (await sum.data()) as Float32Array;
-    tf.dispose([u, v, s, sum]);
-    return values;
+  private async whole(name: string, form: MatrixForm, shape: Shape): Promise<Float32Array> {
+    const values = await wholeValues(this.model, name, form, shape);
+    if (values) return values;
+    throw notExportable(`${name} has the form "${form.form}", which is no matrix`, "Save with { layout: \"moelab\" }");
   }
 
   /** An expert of zeros has the number format of its layer's router. */

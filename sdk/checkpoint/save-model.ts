@@ -223,8 +223,9 @@ function tensorsOf(
         + `${unknown.slice(0, 5).join(", ")}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ""}, `
         + `which its architecture does not name; accepted are the ${expected.size} tensors of the `
         + "architecture. Save with the spec that belongs to the weights.");
+  const whole = new Set(expectedTensors(spec).filter(({ index }) => index).map(({ name }) => name));
   return diskTensors(spec, family, (name) => {
-    if (name.endsWith(".s.rows")) return "I32";
+    if (whole.has(name)) return "I32";
     const own = storedDtype(weights.info(name), modelDtype(config));
     return dtype && own !== dtype && staysFloat32(name, family, dtype) ? "F32" : dtype ?? own;
   }, original);

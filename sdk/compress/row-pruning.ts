@@ -2,7 +2,7 @@ import type { StepSeen, TrainingPruning } from "../train/training-pruning.js";
 import { RowPruner, type RowPrunerOptions } from "./row-pruner.js";
 
 /**
- * Drops rows of the sparse remainders of a low-rank-sparse model while it is trained: the second stage of MC-SMoE
+ * Drops rows of the sparse remainders of a factored model while it is trained: the second stage of MC-SMoE
  * (arXiv:2310.01334, section 3.3), for `train({ pruning })`. The model goes in with whole remainders.
  *
  * @example await train(trainable, { steps: 2000, …, pruning: new RowPruning({ steps: 2000, keep: 0.1, start: 80,

@@ -1,12 +1,13 @@
 import type { Plan } from "../plan/plan.js";
+import { isFactored } from "../plan/slot-form.js";
 
 /**
  * The plan with whole remainders in place of cut ones, from which training decides which rows go; undefined when there
- * is nothing to decide: no low-rank-sparse slot, rows that the plan names, or shares that differ.
+ * is nothing to decide: no slot of factors, rows that the plan names, or shares that differ.
  */
 export function wholeRemainderPlan(plan?: Plan): { plan: Plan; keep: number } | undefined {
   const forms = Object.values(plan?.layers ?? {}).flatMap(({ slots }) => slots ?? []).flatMap(
-    ({ form }) => (form?.form === "low-rank-sparse" ? [form] : [])
+    ({ form }) => (isFactored(form) ? [form] : [])
   );
   const [first] = forms;
   if (!first || first.keep === 0 || first.keep === 1 || forms.some(({ keep, rows }) => rows || keep !== first.keep))
@@ -14,9 +15,7 @@ export function wholeRemainderPlan(plan?: Plan): { plan: Plan; keep: number } | 
   const layers = Object.fromEntries(Object.entries(plan!.layers).map(([id, layer]) => [id, {
     ...layer,
     ...(layer.slots && {
-      slots: layer.slots.map(
-        (slot) => (slot.form?.form === "low-rank-sparse" ? { ...slot, form: { ...slot.form, keep: 1 } } : slot)
-      ),
+      slots: layer.slots.map((slot) => (isFactored(slot.form) ? { ...slot, form: { ...slot.form, keep: 1 } } : slot)),
     }),
   }]));
   return { plan: { ...plan!, layers }, keep: first.keep };

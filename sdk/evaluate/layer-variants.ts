@@ -3,6 +3,7 @@ import { Model } from "../model/model.js";
 import { type LayerId, layerIds, type ModelSpec } from "../model/spec.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { applyPlan } from "../plan/apply.js";
+import { isFactored } from "../plan/slot-form.js";
 import { MadeWeights } from "./made-weights.js";
 
 /** A model's layers, changed in one way or another: each variant is made once, and weights of it are shared by name. */
@@ -83,7 +84,7 @@ function byLayer(changes: Changes, spec: ModelSpec): Map<LayerId, Changes> | und
   if (Object.keys(rest).length > 0) return undefined;
   const own = Object.values(layers).flatMap(({ slots }) => slots ?? []);
   // rows that rounding takes from one matrix are given to the next one, in another layer perhaps
-  if (own.some(({ form }) => form?.form === "low-rank-sparse")) return undefined;
+  if (own.some(({ form }) => isFactored(form))) return undefined;
   const ids = layerIds(spec);
   const tables = (["encoder", "decoder"] as const).flatMap((stack) => spec[stack]?.layers ?? []).some(({ attention }) =>
     attention?.kind === "softmax" && attention.relative?.own

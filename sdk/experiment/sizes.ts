@@ -2,13 +2,14 @@ import * as v from "valibot";
 import { specFromConfig } from "../checkpoint/family.js";
 import { MoeError, suggest } from "../errors.js";
 import { type Cost, cost } from "../model/cost.js";
-import { moeLayers } from "../model/spec.js";
+import { withForms } from "../model/form/low-rank-sparse.js";
+import { type ExpertSpec, moeLayers } from "../model/spec.js";
 import { upcycledSpec } from "../model/upcycle.js";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const Slot = v.variant("form", [v.strictObject({ form: v.literal("dense"), width: count }),
-  v.strictObject({ form: v.literal("low-rank-sparse"), width: count, rank: count,
-    rows: v.record(v.string(), v.number()) })]);
+/** The numbers of rows may be means over many experts. */
+const Slot = v.pipe(v.looseObject({ form: v.string(), width: count }),
+  v.transform((slot) => withForms(slot) as ExpertSpec));
 
 /** Architectures of the paper's own size, which are counted and never run. */
 export const SizesSchema = v.strictObject({

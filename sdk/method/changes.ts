@@ -1,4 +1,5 @@
 import type { Plan } from "../plan/plan.js";
+import { isFactored } from "../plan/slot-form.js";
 
 /** What changes; `planWith` adds who says so, for which weights, and with which options. */
 export type Changes = Omit<Plan, "version" | "for" | "method" | "paper" | "options">;
@@ -8,6 +9,6 @@ export function isVersion1({ layers, ...rest }: Changes): boolean {
   return Object.keys(rest).length === 0
     && Object.values(layers).every(({ drop, slots, router = {}, ...further }) =>
       !Array.isArray(drop) && !("spec" in further) && !("spec" in router) && !("mix" in router)
-      && (slots ?? []).every(({ form }) => !form || form.form === "dense" || form.form === "low-rank-sparse")
+      && (slots ?? []).every(({ form }) => !form || form.form === "dense" || isFactored(form))
     );
 }

@@ -1,6 +1,7 @@
 import { attentionTensors } from "./attention/tensors.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
 import { formTensors } from "./form/forms.js";
+import type { MatrixForm } from "./form/matrix-form.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterSpec } from "./router-spec.js";
 import type { DenseFfnSpec, ExpertSpec, LayerSpec, ModelSpec, MoeFfnSpec } from "./spec.js";
@@ -83,12 +84,18 @@ function norm(name: string, spec: NormSpec, D: number): ExpectedTensor[] {
 }
 
 /** gate, up [F, D] and down [D, F] of a feed-forward block or an expert. */
-function dense(name: string, spec: Pick<DenseFfnSpec, "width" | "gated" | "bias">, D: number): ExpectedTensor[] {
+function dense(
+  name: string,
+  spec: Pick<DenseFfnSpec, "width" | "gated" | "bias">,
+  D: number,
+  maps: Readonly<Record<string, MatrixForm>> = {},
+): ExpectedTensor[] {
   const F = spec.width;
   const all: ExpectedTensor[] = [];
   for (const [part, shape] of [...(spec.gated ? [["gate", [F, D]]] : []), ["up", [F, D]], ["down", [D, F]]] as [string,
-    number[]][]) {
-    all.push({ name: `${name}.${part}`, shape });
+    [number, number]][]) {
+    const stored = maps[part] ? formTensors(maps[part], shape) : [{ name: "", shape }];
+    all.push(...stored.map((tensor) => ({ ...tensor, name: `${name}.${part}${tensor.name}` })));
     if (spec.bias) all.push({ name: `${name}.${part}.bias`, shape: [shape[0]], start: 0 });
   }
   return all;
@@ -133,13 +140,5 @@ export function expertTensors(name: string, slot: ExpertSpec, spec: MoeFfnSpec, 
     return [{ name: `${name}.value`, shape: [D], start: 0 },
       ...(slot.blend ? [{ name: `${name}.blend`, shape: [2, D] }] : [])];
   }
-  const plain = dense(name, { width: slot.width, gated: spec.gated, bias: spec.bias }, D);
-  if (slot.form === "dense") return plain;
-  return plain.flatMap(({ name: part, shape, start }) => {
-    if (shape.length === 1) return [{ name: part, shape, start }];
-    const rows = slot.rows[part.slice(part.lastIndexOf(".") + 1)] ?? 0;
-    return formTensors({ form: slot.form, rank: slot.rank, rows }, shape as [number, number]).map(
-      ({ name, ...tensor }) => ({ ...tensor, name: part + name })
-    );
-  });
+  return dense(name, { width: slot.width, gated: spec.gated, bias: spec.bias }, D, slot.maps);
 }

@@ -33,7 +33,7 @@ export function initialize(spec: ModelSpec, rng: Rng, how: number | Initializer 
     const own = typeof how === "number" ? undefined : startOf(name, how);
     if (own !== undefined) begin(values, own, shape, rng.fork(name));
     else if (start !== undefined) values.fill(start);
-    else if (name.endsWith(".s.rows")) values.forEach((_, row) => (values[row] = row));
+    else if (tensor.index) values.forEach((_, row) => (values[row] = row));
     else if (typeof how === "number") {
       const deviation = Math.sqrt(variance(tensor, spec, how));
       const draws = rng.fork(name);

@@ -1,9 +1,12 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { fillTensor } from "../tensor/filling.js";
+import type { ExpectedTensor } from "./expected-tensor.js";
 import { expertTensors, layerTensors } from "./expected-tensors.js";
-import { readRemainder, withWholeRemainder } from "./form/low-rank-sparse.js";
+import { expertShape } from "./form/formed-matrices.js";
+import { heldForm } from "./form/forms.js";
+import { readRemainder } from "./form/low-rank-sparse.js";
 import { putNumbers, putWeight, readWeight } from "./read-weight.js";
-import { type ExpertSpec, isFree, latentWidth, type LayerSpec, type MoeFfnSpec } from "./spec.js";
+import { type DenseExpertSpec, isFree, latentWidth, type LayerSpec, type MoeFfnSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
 /**
@@ -15,72 +18,83 @@ export type LayerWeights = Map<string, Tensor> & {
   onInput?(name: string, x: Tensor): void;
 };
 
-/** Experts that run as one stacked operation. */
+/** Experts that run as one stacked operation; `expert` is each of them, its matrices as they lie on the device. */
 export interface Bank {
   key: string;
-  form: ExpertSpec["form"];
+  expert: DenseExpertSpec;
   slots: number[];
 }
 
-/** The stored experts of a layer, grouped by form and size; free experts are in no bank. */
-export function banksOf(ffn: MoeFfnSpec): Bank[] {
-  const banks = new Map<string, Bank>();
+/**
+ * The stored experts of a layer, grouped by form and size; free experts are in no bank.
+ *
+ * @param D model width
+ */
+export function banksOf(ffn: Pick<MoeFfnSpec, "slots" | "latent">, D: number): Bank[] {
+  const found = new Map<string, Bank>();
   ffn.slots.forEach((slot, index) => {
     if (isFree(slot)) return;
-    const kind = `${slot.form} ${slot.width} ${slot.form === "low-rank-sparse" ? slot.rank : ""}`;
-    const bank = banks.get(kind) ?? { key: `bank.${banks.size}`, form: slot.form, slots: [] };
+    const expert = heldExpert(slot, latentWidth(ffn, D));
+    const kind = expert.maps ? JSON.stringify(expert) : String(expert.width);
+    const bank = found.get(kind) ?? { key: `bank.${found.size}`, expert, slots: [] };
     bank.slots.push(index);
-    banks.set(kind, bank);
+    found.set(kind, bank);
   });
-  return [...banks.values()];
+  return [...found.values()];
+}
+
+function heldExpert(slot: DenseExpertSpec, D: number): DenseExpertSpec {
+  if (!slot.maps) return slot;
+  return { ...slot,
+    maps: Object.fromEntries(
+      Object.entries(slot.maps).map(([matrix, form]) => [matrix, heldForm(form, expertShape(matrix, slot.width, D))]),
+    ) };
 }
 
 /**
  * Banks of some experts each, so that a group takes at most `sizeBytes` on the device, or is one expert that is larger.
  */
 export function expertGroups(ffn: MoeFfnSpec, D: number, sizeBytes: number): Bank[] {
-  return banksOf(ffn).flatMap((bank) => {
-    const oneBytes = 4
-      * expertTensors("", withWholeRemainder(ffn.slots[bank.slots[0]], latentWidth(ffn, D)), ffn, D).reduce(
-        (sum, { shape }) => sum + size(shape),
-        0,
-      );
+  return banksOf(ffn, D).flatMap((bank) => {
+    const oneBytes = 4 * expertTensors("", bank.expert, ffn, D).reduce((sum, { shape }) => sum + size(shape), 0);
     const count = Math.max(1, Math.floor(sizeBytes / oneBytes));
     return Array.from({ length: Math.ceil(bank.slots.length / count) },
       (_, at) => ({ ...bank, slots: bank.slots.slice(at * count, (at + 1) * count) }));
   });
 }
 
-/** Which canonical names (without the layer's path) make up each resident tensor, and its shape. */
-export function layoutOf(
-  layer: LayerSpec,
-  D: number,
-): { key: string; from: string[]; shape: number[]; stacked: boolean }[] {
-  const { ffn } = layer;
-  return [...plainLayout(layer, D),
-    ...(ffn?.kind === "moe" ? banksOf(ffn).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
+/** Which canonical names (without the layer's path) make up a resident tensor, and its shape. */
+export interface Layout extends Omit<ExpectedTensor, "name"> {
+  key: string;
+  from: string[];
+  stacked: boolean;
 }
 
-function plainLayout(layer: LayerSpec, D: number) {
-  const banked = new Set(layer.ffn?.kind === "moe" ? banksOf(layer.ffn).flatMap(({ slots }) => slots) : []);
+export function layoutOf(layer: LayerSpec, D: number): Layout[] {
+  const { ffn } = layer;
+  return [...plainLayout(layer, D),
+    ...(ffn?.kind === "moe" ? banksOf(ffn, D).flatMap((bank) => bankLayout(bank, ffn, D)) : [])];
+}
+
+function plainLayout(layer: LayerSpec, D: number): Layout[] {
+  const banked = new Set(layer.ffn?.kind === "moe" ? banksOf(layer.ffn, D).flatMap(({ slots }) => slots) : []);
   const inBank = (name: string) => name.startsWith("experts.") && banked.has(Number(name.split(".")[1]));
-  return layerTensors(layer, D).filter(({ name }) => !inBank(name)).map(({ name, shape }) => ({
+  return layerTensors(layer, D).filter(({ name }) => !inBank(name)).map(({ name, ...tensor }) => ({
+    ...tensor,
     key: name,
     from: [name],
-    shape,
     stacked: false,
   }));
 }
 
-function bankLayout({ key, slots }: Bank, ffn: MoeFfnSpec, D: number) {
-  return expertTensors("", withWholeRemainder(ffn.slots[slots[0]], latentWidth(ffn, D)), ffn, D).map(
-    ({ name, shape }) => ({
-      key: `${key}${name}`,
-      from: slots.map((slot) => `experts.${slot}${name}`),
-      shape: [slots.length, ...shape],
-      stacked: true,
-    })
-  );
+function bankLayout({ key, expert, slots }: Bank, ffn: MoeFfnSpec, D: number): Layout[] {
+  return expertTensors("", expert, ffn, D).map(({ name, shape, ...tensor }) => ({
+    ...tensor,
+    key: `${key}${name}`,
+    from: slots.map((slot) => `experts.${slot}${name}`),
+    shape: [slots.length, ...shape],
+    stacked: true,
+  }));
 }
 
 /** Reads one layer. The caller disposes it with `disposeWeights`. */
@@ -93,7 +107,7 @@ export async function readLayer(
   const weights = await readPlain(source, path, layer, D);
   try {
     if (layer.ffn?.kind === "moe") {
-      for (const bank of banksOf(layer.ffn))
+      for (const bank of banksOf(layer.ffn, D))
         for (const [key, tensor] of await readBank(source, path, layer.ffn, bank, D)) weights.set(key, tensor);
     }
     return weights;
@@ -132,9 +146,9 @@ export async function readBank(
   const stacks = layout.map(({ shape }) => fillTensor(shape));
   try {
     for (let at = 0; at < bank.slots.length; at++) {
-      await Promise.all(layout.map(async ({ from, shape }, part) => {
+      await Promise.all(layout.map(async ({ from, shape, scattered }, part) => {
         const [name, start] = [`${path}.${from[at]}`, at * size(shape.slice(1))];
-        if (from[at].endsWith(".s"))
+        if (scattered)
           putNumbers(name, shape.slice(1), await readRemainder(source, name, shape.slice(1)), stacks[part], start);
         else await putWeight(source, name, stacks[part], start);
       }));

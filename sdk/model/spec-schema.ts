@@ -3,10 +3,12 @@ import type { Activation } from "../tensor/ops/activation.js";
 import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentionSpec, LightningAttentionSpec,
   Mamba2Spec, MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec,
   SoftmaxAttentionSpec } from "./attention-spec.js";
+import { lowRankSparse, withForms } from "./form/low-rank-sparse.js";
+import type { MatrixForm } from "./form/matrix-form.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterChoice, RouterScore, RouterSpec } from "./router-spec.js";
-import type { DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec, PositionSpec,
-  ResidualFactors, StackSpec } from "./spec.js";
+import type { DenseExpertSpec, DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec,
+  PositionSpec, ResidualFactors, StackSpec } from "./spec.js";
 
 // The one schema of specs, for what comes from families, from users, from plans and from files. The compiler holds it
 // to the interfaces: a key that either side lacks is an error.
@@ -135,10 +137,16 @@ const attention = kinds<AttentionSpec>("kind", softmax,
 const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: count, activation, gated: flag,
   bias: flag });
 
-const expert = kinds<ExpertSpec>("form", v.strictObject({ form: v.literal("dense"), width: count }),
-  v.strictObject({ form: v.literal("low-rank-sparse"), width: count, rank: whole, rows: v.record(v.string(), whole) }),
-  v.strictObject({ form: v.picklist(["zero", "copy"]), width: whole }),
-  v.strictObject({ form: v.literal("constant"), width: whole, blend: maybe(flag) }));
+const matrixForm = kinds<MatrixForm>("form",
+  v.strictObject({ form: v.literal(lowRankSparse.form), rank: whole, rows: whole }));
+
+/** Also as it was said before matrices had forms. */
+const expert: Schema<ExpertSpec> = v.pipe(v.unknown(), v.transform(withForms),
+  kinds<ExpertSpec>("form",
+    object<DenseExpertSpec>({ form: v.literal("dense"), width: count,
+      maps: maybe(v.strictObject({ up: maybe(matrixForm), gate: maybe(matrixForm), down: maybe(matrixForm) })) }),
+    v.strictObject({ form: v.picklist(["zero", "copy"]), width: whole }),
+    v.strictObject({ form: v.literal("constant"), width: whole, blend: maybe(flag) })));
 
 const moe: Schema<MoeFfnSpec> = object({
   kind: v.literal("moe"),

@@ -1,5 +1,6 @@
 import type { Activation } from "../tensor/ops/activation.js";
 import type { AttentionSpec, SoftmaxAttentionSpec } from "./attention-spec.js";
+import type { MatrixForm } from "./form/matrix-form.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterSpec } from "./router-spec.js";
 /**
@@ -137,12 +138,15 @@ export function latentWidth({ latent }: Pick<MoeFfnSpec, "latent">, D: number): 
   return latent?.width ?? D;
 }
 
-/** How one expert is stored. `width` is F. */
-export type ExpertSpec =
-  | { form: "dense"; width: number }
-  | { form: "low-rank-sparse"; width: number; rank: number; /** kept rows of the sparse remainder, per matrix */
-    rows: Record<string, number> }
-  | FreeExpertSpec;
+/** How one expert is stored. */
+export type ExpertSpec = DenseExpertSpec | FreeExpertSpec;
+
+/** An expert with hidden neurons: `width` is F. `maps`: forms of its matrices; one that is absent is itself. */
+export interface DenseExpertSpec {
+  form: "dense";
+  width: number;
+  maps?: Partial<Record<"up" | "gate" | "down", MatrixForm>>;
+}
 
 /**
  * An expert without hidden neurons: "zero" gives nothing, "copy" its input x, "constant" a vector v, which is stored as

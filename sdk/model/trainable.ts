@@ -3,33 +3,25 @@ import { tf } from "../tensor/index.js";
 import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
-import { withWholeRemainder } from "./form/low-rank-sparse.js";
+import { withHeldForms } from "./form/formed-matrices.js";
 import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import { MemorySource } from "./memory-source.js";
 import { keyMaskOf, type MoeRecord, type Pass, type Site } from "./pass.js";
 import { runLayer } from "./run-layer.js";
-import { latentWidth, layerId, type ModelSpec, moeLayers } from "./spec.js";
+import { layerId, type ModelSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
 
 const MOE: ReadonlySet<Site> = new Set<Site>(["moe"]);
 /** path of the weights outside the layers */
 const TOP = "";
 
-function withWholeRemainders(spec: ModelSpec): ModelSpec {
-  if (!moeLayers(spec).some(({ ffn }) => ffn.slots.some(({ form }) => form === "low-rank-sparse"))) return spec;
-  const whole = structuredClone(spec);
-  for (const { ffn } of moeLayers(whole))
-    ffn.slots = ffn.slots.map((slot) => withWholeRemainder(slot, latentWidth(ffn, spec.width)));
-  return whole;
-}
-
 /** A model whose weights are variables on the device, for training. Experts of a layer are one stacked variable. */
 export class Trainable {
   private constructor(readonly spec: ModelSpec, private readonly parts: Map<string, LayerWeights>) {}
 
-  /** Remainders of low-rank-sparse experts are whole while they are trained, and so `trainable.spec` has them. */
+  /** Matrices are in the forms in which they lie on the device, and so `trainable.spec` has them. */
   static async from(given: ModelSpec, source: WeightSource): Promise<Trainable> {
-    const spec = withWholeRemainders(given);
+    const spec = withHeldForms(given);
     const parts = new Map<string, LayerWeights>();
     const hold = (weights: LayerWeights): LayerWeights => {
       for (const [key, tensor] of weights) {

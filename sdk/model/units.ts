@@ -1,4 +1,4 @@
-import { type DenseFfnSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
+import { type DenseFfnSpec, isFree, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
 
 /** "layers.3.experts.5", "layers.2.attention.heads", "layers.0.ffn" */
 export type UnitName = string;
@@ -61,7 +61,7 @@ function neuronsOf(id: string, { ffn }: LayerSpec): OfLayer[] {
   if (!ffn) return [];
   if (ffn.kind === "dense") return [neurons(`${id}.ffn`, ffn, (ffn, width) => ({ ...ffn, width } as DenseFfnSpec))];
   const stored = ffn.slots.flatMap((slot, at) =>
-    slot.form !== "dense" ? [] : [neurons(`${id}.experts.${at}`, { ...ffn, width: slot.width }, (ffn, width) => {
+    isFree(slot) || slot.maps ? [] : [neurons(`${id}.experts.${at}`, { ...ffn, width: slot.width }, (ffn, width) => {
       const { slots, ...rest } = ffn as MoeFfnSpec;
       return { ...rest, slots: slots.map((slot, index) => (index === at ? { ...slot, width } : slot)) };
     })]

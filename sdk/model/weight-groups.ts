@@ -110,8 +110,8 @@ function expertGroup(
 }
 
 function isAlike(slot: ExpertSpec, other: ExpertSpec): boolean {
-  return slot.form === other.form && slot.form !== "low-rank-sparse" && slot.form !== "constant"
-    && slot.width === other.width;
+  if (slot.form !== other.form || slot.form === "constant" || slot.width !== other.width) return false;
+  return slot === other || !("maps" in slot) && !("maps" in other);
 }
 
 /** How often a token runs each slot, on average. */

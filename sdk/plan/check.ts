@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import { MoeError, suggest } from "../errors.js";
-import { type LayerId, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../model/spec.js";
+import { type ExpertSpec, isFree, type LayerId, layerId, type LayerSpec, type ModelSpec,
+  type MoeFfnSpec } from "../model/spec.js";
 import { parsed } from "../parsed.js";
 import { lower } from "./lower.js";
 import { droppedBlocks, patchedLayer } from "./patched-layer.js";
 import type { LayerPlan, Plan, SourceName } from "./plan.js";
+import { slotForm } from "./slot-form.js";
 
 /** Far above any model that exists; a plan beyond them is a mistake or an attack. */
 export const planLimits = {
@@ -14,7 +16,6 @@ export const planLimits = {
   experts: 1 << 20,
   /** hidden neurons of an expert */
   width: 1 << 20,
-  rank: 1 << 16,
   /** characters of a name */
   name: 1024,
 };
@@ -22,18 +23,7 @@ export const planLimits = {
 const name = v.pipe(v.string(), v.maxLength(planLimits.name));
 const index = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(planLimits.experts));
 const list = <T extends v.GenericSchema>(item: T, most: number) => v.pipe(v.array(item), v.maxLength(most));
-const share = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1));
 const neurons = list(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(planLimits.width)), planLimits.width);
-
-const form = v.variant("form", [v.strictObject({ form: v.picklist(["dense", "zero", "copy"]) }), v.strictObject({
-  form: v.literal("constant"),
-  value: v.pipe(v.array(v.pipe(v.number(), v.finite())), v.maxLength(planLimits.width)),
-}), v.strictObject({
-  form: v.literal("low-rank-sparse"),
-  rank: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(planLimits.rank)),
-  keep: share,
-  rows: v.optional(v.record(v.picklist(["up", "gate", "down"]), neurons)),
-})]);
 
 const alignment = v.strictObject({
   by: v.picklist(["weights", "activations"]),
@@ -53,7 +43,7 @@ const slot = {
   align: v.optional(alignment),
   zip: v.optional(v.union([v.literal("weights"), v.record(v.pipe(v.string(), v.regex(/^\d{1,7}$/)), neurons)])),
   zipBy: v.optional(v.literal("mean")),
-  form: v.optional(form),
+  form: v.optional(slotForm),
 };
 const slots = <T extends v.GenericSchema>(source: T) =>
   v.optional(
@@ -169,8 +159,13 @@ function checkSequenceMerge(id: string, { slots }: LayerPlan, { attention, ffn }
       `plan: ${id} merges experts for each sequence, but its tokens may not see later ones; accepted is a `
         + `layer without a causal mask. Use { level: "task" }, or exclude the layer.`);
   const stored = (ffn as MoeFfnSpec).slots;
-  if (!slots && new Set(stored.map((slot) => `${slot.form} ${slot.width}`)).size > 1)
+  if (!slots && new Set(stored.map(kindOf)).size > 1)
     throw bad(`${id} merges experts of unequal form or width`);
+}
+
+function kindOf(slot: ExpertSpec): string {
+  const forms = isFree(slot) ? [] : Object.entries(slot.maps ?? {}).map(([matrix, { form }]) => `${matrix} ${form}`);
+  return [slot.form, slot.width, ...forms].join();
 }
 
 function checkSlots(id: LayerId, { slots, expertOf, router }: LayerPlan, ffn: MoeFfnSpec, before?: MoeFfnSpec): void {

@@ -1,11 +1,14 @@
 import { MoeError } from "../errors.js";
 import { expertTensors } from "../model/expected-tensors.js";
+import { expertShape } from "../model/form/formed-matrices.js";
+import { formTensors } from "../model/form/forms.js";
 import { type Patch, patched } from "../model/patch.js";
 import type { RouterSpec } from "../model/router-spec.js";
-import { type ExpertSpec, latentWidth, type LayerId, type LayerSpec, type MoeFfnSpec } from "../model/spec.js";
+import { type ExpertSpec, isFree, latentWidth, type LayerId, type LayerSpec, type MoeFfnSpec } from "../model/spec.js";
 import type { RowBudget } from "./kept-rows.js";
 import type { LayerPlan, RouterPlan, SlotRecipe, SlotSource, SourceName } from "./plan.js";
-import type { Axes, Made, Matched, Recipe, WeightName } from "./recipe.js";
+import type { Axes, Made, Matched, Recipe, Same, WeightName } from "./recipe.js";
+import { factorsOf, isFactored } from "./slot-form.js";
 
 /** Neurons lie along the rows of up, gate and their biases, along the columns of down; the bias of down has none. */
 const NEURONS: Axes = { up: 0, down: 1, gate: 0, "up.bias": 0, "gate.bias": 0 };
@@ -97,7 +100,7 @@ class LayerSlots {
       );
     const alone = recipe.from.length === 1 && first.weight === 1 && !recipe.elementwise && !recipe.zip
       && (!align || this.key(this.reference(recipe)) === this.key(first));
-    if (alone && (!align || slot.form === "dense") && (!form || form.form === slot.form && form.form === "dense")) {
+    if (alone && (!align || isPlain(slot)) && (!form || form.form === "dense" && isPlain(slot))) {
       // others may be brought into the order of this one, and then it is read for them as well
       const aligned = align && !align.permutations && align.to === "first";
       return { slot: structuredClone(slot),
@@ -111,24 +114,21 @@ class LayerSlots {
     const parts = this.suffixes(dense).map(
       (part): [string, Made] => [part, { of: made ?? this.source(first, undefined, [part]), part }]
     );
-    if (form?.form !== "low-rank-sparse") return { slot: dense, parts };
-    const rows: Record<string, number> = {};
-    for (const matrix of ffn.gated ? ["up", "gate", "down"] : ["up", "down"]) {
-      const [out, columns] = matrix === "down" ? [D, slot.width] : [slot.width, D];
-      rows[matrix] = form.rows?.[matrix]?.length ?? budget.take(out, columns, form.keep);
-    }
-    const factored: ExpertSpec = { form: "low-rank-sparse", width: slot.width, rank: form.rank, rows };
-    const fitted = new Map(
-      parts.filter(([part]) => part in rows).map(
-        ([part, made]): [string, Recipe] => [part, { make: "fit", ...made, by: "svd",
-          want: { form: { form: form.form, rank: form.rank, rows: rows[part] },
-            options: { ...(form.rows?.[part] && { rows: form.rows[part] }) } } }]
+    if (!isFactored(form)) return { slot: dense, parts };
+    // what rounding takes from one matrix is given to the next, in this order
+    const wants = Object.fromEntries(
+      (ffn.gated ? ["up", "gate", "down"] : ["up", "down"]).map(
+        (matrix) => [matrix, factorsOf(form, matrix, expertShape(matrix, slot.width, D), budget)]
       ),
     );
-    return { slot: factored, parts: this.suffixes(factored).map((part): [string, Made] => {
-      const fit = fitted.get(part.split(".")[0]);
-      return [part, fit && !part.endsWith(".bias") ? { of: fit, part } : parts.find(([name]) => name === part)![1]];
-    }) };
+    const factored = parts.flatMap(([part, made]): [string, Made][] => {
+      if (part.endsWith(".bias")) return [[part, made]];
+      const shape = expertShape(part, slot.width, D);
+      const of: Recipe = { make: "fit", ...made, by: "svd", want: wants[part] };
+      return formTensors(wants[part].form, shape).map(({ name }) => [part + name, { of, part: part + name }]);
+    });
+    const maps = Object.fromEntries(Object.entries(wants).map(([matrix, { form }]) => [matrix, form]));
+    return { slot: { ...dense, maps }, parts: factored };
   }
 
   private made(recipe: SlotRecipe): Recipe {
@@ -185,10 +185,23 @@ class LayerSlots {
     const suffixes = only ?? this.suffixes({ form: "dense", width: this.stored(source).width });
     const path = source.block ?? `experts.${this.slotOf(source)}`;
     const names = Object.fromEntries(suffixes.map((part) => [part, `${this.id}.${path}.${part}`]));
-    const same: Recipe = { make: "same", names, ...(tensors && { tensors }), ...(model && { model }) };
+    const forms = this.forms(source, suffixes);
+    const same: Recipe = { make: "same", names, ...(forms && { forms }), ...(tensors && { tensors }),
+      ...(model && { model }) };
     if (!neurons) return same;
     const [start, end] = neurons;
     return { make: "take", of: same, axes: NEURONS, at: Array.from({ length: end - start }, (_, at) => start + at) };
+  }
+
+  /** Of the matrices that are read whole and stored in a form. */
+  private forms(source: SlotSource, suffixes: readonly string[]): Same["forms"] {
+    const stored = this.stored(source);
+    if (isFree(stored) || !stored.maps) return undefined;
+    const formed = Object.entries(stored.maps).filter(([part]) => suffixes.includes(part)).map(([part, form]) =>
+      [part, { form,
+        shape: expertShape(part, stored.width, latentWidth(this.experts(source.model), this.sources.width)) }] as const
+    );
+    return formed.length > 0 ? Object.fromEntries(formed) : undefined;
   }
 
   /** How a source is stored. */
@@ -227,6 +240,10 @@ class LayerSlots {
   private suffixes(slot: ExpertSpec): string[] {
     return expertTensors("", slot, this.ffn, this.sources.width).map(({ name }) => name.slice(1));
   }
+}
+
+function isPlain(slot: ExpertSpec): boolean {
+  return !isFree(slot) && !slot.maps;
 }
 
 function nameOf({ expert, block, model }: SlotSource): string {

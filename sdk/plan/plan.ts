@@ -4,6 +4,7 @@ import type { LayerId, LayerSpec } from "../model/spec.js";
 import type { UnitName } from "../model/units.js";
 import type { NumberFormat } from "../tensor/formats/number-format.js";
 import type { WeightName } from "./recipe.js";
+import type { SlotForm } from "./slot-form.js";
 
 /**
  * What is to be done to a model, per layer; plain JSON. A layer that is absent stays as it is.
@@ -105,7 +106,7 @@ export interface SlotRecipe {
    */
   zipBy?: "mean";
   /** how the result is stored; absent: as the first source */
-  form?: RecipeForm;
+  form?: SlotForm;
 }
 
 /**
@@ -118,19 +119,6 @@ export type SlotSource =
     | { expert: number; block?: undefined; neurons?: undefined }
     | { expert?: undefined; block: "ffn" | "shared"; neurons?: [start: number, end: number] }
   );
-
-/**
- * `keep`: share of the remainder's rows that stay; `rows`: which ones, per matrix ("up", "gate", "down"); absent: those
- * of the largest norm.
- * Free experts take nothing from their sources: "constant" gives the vector `value` [D] for every token, "copy" its
- * input, "zero" nothing.
- */
-export type RecipeForm = { form: "zero" | "copy" } | { form: "constant"; value: number[] } | { form: "dense" } | {
-  form: "low-rank-sparse";
-  rank: number;
-  keep: number;
-  rows?: Record<string, number[]>;
-};
 
 /**
  * `to: "first"`: the first expert of the layer; `to: "leader"`: the first source of the recipe; `to: "lowest"`: its

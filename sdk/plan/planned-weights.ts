@@ -108,7 +108,7 @@ export class PlannedWeights implements WeightSource {
   /** The original's weight that this one is, where nothing has to be made or kept. */
   private stored(name: string): string | undefined {
     const { of, part } = this.recipe(name);
-    if (of.make !== "same" || of.tensors || of.model || this.bench.shared(of)) return undefined;
+    if (of.make !== "same" || of.tensors || of.model || of.forms?.[part] || this.bench.shared(of)) return undefined;
     return this.original.has(of.names[part]) ? of.names[part] : undefined;
   }
 

@@ -1,3 +1,5 @@
+import type { Shape } from "../model/form/form.js";
+import type { MatrixForm } from "../model/form/matrix-form.js";
 import type { Want } from "./fit/fitter.js";
 
 /** Name of a weight, e.g. "layers.3.experts.5.up". */
@@ -13,10 +15,11 @@ export type Part = string;
  */
 export type Recipe = Same | Take | Sum | Matched | Combine | Fill | Fit;
 
-/** As they are. A matrix that the source stores in another form is made whole. */
+/** As they are; a matrix that the source has in a form is made whole. */
 export interface Same {
   make: "same";
   names: Readonly<Record<Part, WeightName>>;
+  forms?: Readonly<Record<Part, { form: MatrixForm; shape: Shape }>>;
   /** further tensors given to apply, or a further model, in place of the model */
   tensors?: string;
   model?: string;

@@ -43,7 +43,7 @@ export function totalOf(works: readonly RecipeWork[]): Work {
 
 /** Whether a weight is read from the model as it always was. */
 export function isUntouched(name: WeightName, { of, part }: Made): boolean {
-  return of.make === "same" && !of.tensors && !of.model && of.names[part] === name;
+  return of.make === "same" && !of.tensors && !of.model && !of.forms?.[part] && of.names[part] === name;
 }
 
 function noWork(): Work {

@@ -29,10 +29,10 @@ export async function withSensitivity(
     const slots: { total: number; entries: number }[] = [];
     for (const [slot, form] of ffn.slots.entries()) {
       let [total, entries] = [0, 0];
-      for (const { name } of expertTensors(`${id}.experts.${slot}`, form, ffn, model.spec.width)) {
-        if (name.endsWith(".s.rows")) continue;
+      for (const { name, index, scattered } of expertTensors(`${id}.experts.${slot}`, form, ffn, model.spec.width)) {
+        if (index) continue;
         const gradient = await gradients.values(name);
-        const weight = name.endsWith(".s")
+        const weight = scattered
           ? await readRemainder(model.weights, name, gradients.info(name).shape)
           : await model.weights.values(name);
         weight.forEach((value, i) => {

@@ -7,7 +7,7 @@ export type DistillOptions = TuneOptions;
 /**
  * Recovers a changed model: task loss plus `alpha` times the KL divergence from the model as it was loaded, routers
  * frozen,
- * no dropout. Section 3.2 of arXiv:2310.01334 and its code. After `.compress({ method: "low-rank-sparse" })` the rows
+ * no dropout. Section 3.2 of arXiv:2310.01334 and its code. After a `.compress` into factors the rows
  * of
  * the remainders go on the way, by importance, as in section 3.3.
  */

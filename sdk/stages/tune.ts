@@ -4,7 +4,7 @@ import { RowPruning } from "../compress/row-pruning.js";
 import { wholeRemainderPlan } from "../compress/whole-remainder-plan.js";
 import { MoeError } from "../errors.js";
 import { type TrainingBatch } from "../model/batch.js";
-import { withoutZeroRows } from "../model/form/low-rank-sparse.js";
+import { withSettledForms } from "../model/form/formed-matrices.js";
 import { Model } from "../model/model.js";
 import { type SpecAndWeights } from "../model/spec-and-weights.js";
 import { Trainable } from "../model/trainable.js";
@@ -106,7 +106,7 @@ export async function tuned(
       onStep: ({ loss }) => bar.advance(1, `loss ${loss.toFixed(3)}`),
     });
     bar.done();
-    const trained = await withoutZeroRows({ spec: trainable.spec, weights: await trainable.snapshot() });
+    const trained = await withSettledForms({ spec: trainable.spec, weights: await trainable.snapshot() });
     const { spec, plan, weights } = experts
       ? await withoutExperts(trained, experts, options.prune!)
       : { ...trained, plan: study.plan };

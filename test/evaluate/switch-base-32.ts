@@ -51,6 +51,8 @@ export function dense(count: number): ExpertSpec[] {
 
 /** Rank 32 and one row in ten: a mean over many experts, so the kept rows are not whole. */
 export function compressed(count: number): ExpertSpec[] {
+  const form = "low-rank-sparse";
   return Array.from({ length: count },
-    () => ({ form: "low-rank-sparse", width: 3072, rank: 32, rows: { up: 307.2, down: 76.8 } }));
+    () => ({ form: "dense", width: 3072,
+      maps: { up: { form, rank: 32, rows: 307.2 }, down: { form, rank: 32, rows: 76.8 } } }));
 }

@@ -70,7 +70,8 @@ function fairseq(slots: number, form: "dense" | "low-rank-sparse"): ModelSpec {
   const norm = { kind: "layer", eps: 1e-5, bias: true } as const;
   const slot = form === "dense"
     ? { form, width: 3072 }
-    : { form, width: 3072, rank: 32, rows: { up: 307.2, down: 76.8 } };
+    : { form: "dense" as const, width: 3072,
+      maps: { up: { form, rank: 32, rows: 307.2 }, down: { form, rank: 32, rows: 76.8 } } };
   return {
     family: "fairseq",
     vocab: 51200,

@@ -23,7 +23,7 @@ const source = {
 } as unknown as WeightSource;
 const ffn = { kind: "moe", experts: E, gated: false,
   slots: Array.from({ length: E }, () => ({ form: "dense", width: F })), shared: undefined } as unknown as MoeFfnSpec;
-const bank = { key: "bank.0", form: "dense" as const, slots: [0, 1, 2] };
+const bank = { key: "bank.0", expert: ffn.slots[0] as { form: "dense"; width: number }, slots: [0, 1, 2] };
 
 /**
  * Numbers in float arrays that are made anew while `work` runs, and those that the native engine takes over from

@@ -9,7 +9,7 @@ import { planWith } from "../../sdk/methods.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
 import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
-import { moeLayers } from "../../sdk/model/spec.js";
+import { isFree, moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import type { Plan, SlotRecipe } from "../../sdk/plan/plan.js";
 import { frequency } from "../../sdk/prune/frequency.js";
@@ -155,7 +155,8 @@ test("low rank + sparse: with every row the weights are what they were; the kept
     let [kept, all] = [0, 0];
     for (const { id, ffn } of moeLayers(sparse.spec)) {
       for (const [index, slot] of ffn.slots.entries()) {
-        for (const [matrix, said] of Object.entries(slot.form === "low-rank-sparse" ? slot.rows : {})) {
+        for (const [matrix, form] of Object.entries(isFree(slot) ? {} : slot.maps ?? {})) {
+          const said = form.rows;
           const name = `${id}.experts.${index}.${matrix}`;
           const [out, width] = shapeOf(sparse, name);
           assert.is(nonZeroRows(await remainder(sparse, name), width).length, said, name);

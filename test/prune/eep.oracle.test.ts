@@ -53,7 +53,7 @@ if (path) {
           if (store.has(expected)) close(made[ours]!.values, await store.values(expected), 1e-6, expected);
         }
         const held = await readWeights(weights, ["router", ...(ffn.router.mix ? ["router.mix"] : [])], `${id}.`);
-        for (const bank of banksOf(ffn))
+        for (const bank of banksOf(ffn, spec.width))
           for (const [key, tensor] of await readBank(weights, id, ffn, bank, spec.width)) held.set(key, tensor);
         const { shape, values } = await read(`${id}.input`);
         const x = tf.tensor2d(values, shape as [number, number]);

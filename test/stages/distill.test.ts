@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
-import { type ExpertSpec, moeLayers } from "../../sdk/model/spec.js";
+import { type DenseExpertSpec, moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import type { Study } from "../../sdk/stages/study.js";
 import { rejects } from "../support/rejects.js";
@@ -23,7 +23,7 @@ async function rowsOf(study: Study): Promise<{ said: number; found: number; of: 
   const all = [];
   for (const { id, ffn } of moeLayers(study.model.spec)) {
     for (const [index, slot] of ffn.slots.entries()) {
-      for (const [matrix, said] of Object.entries((slot as ExpertSpec & { rows: Record<string, number> }).rows)) {
+      for (const [matrix, { rows: said }] of Object.entries((slot as DenseExpertSpec).maps!)) {
         const name = `${id}.experts.${index}.${matrix}`;
         const [of, width] = [study.model.weights.info(`${name}.u`).shape[0],
           study.model.weights.info(`${name}.v`).shape[1]];

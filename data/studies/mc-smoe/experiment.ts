@@ -1,5 +1,6 @@
 import { cost, type TaskResult, taskResult } from "../../../sdk/evaluate/index.js";
 import type { Bench, Experiment, Job, Unit } from "../../../sdk/experiment/experiment.js";
+import { isLowRankSparse } from "../../../sdk/model/form/low-rank-sparse.js";
 import type { Model } from "../../../sdk/model/model.js";
 import { moeLayers } from "../../../sdk/model/spec.js";
 import { changeStage } from "../../../sdk/stages/change.js";
@@ -125,11 +126,10 @@ const seeded = new Set(["m-smoe", "averaging", "zipit", "repair", "git-rebasin"]
 /** Rows of the remainders that are left of each stored expert of a layer, over its matrices (figure 5). */
 function keptRows({ spec }: Model): Record<string, number[]> {
   const factored = moeLayers(spec).map(({ id, ffn }) =>
-    [id, ffn.slots.flatMap((slot) => (slot.form === "low-rank-sparse"
-      ? [Object.values(slot.rows).reduce((sum, rows) =>
-        sum + rows, 0)]
-      : [])
-    )] as const
+    [id, ffn.slots.flatMap((slot) => {
+      const forms = slot.form === "dense" ? Object.values(slot.maps ?? {}) : [];
+      return forms.length > 0 ? [forms.reduce((sum, form) => sum + (isLowRankSparse(form) ? form.rows : 0), 0)] : [];
+    })] as const
   );
   return Object.fromEntries(factored.filter(([, rows]) => rows.length > 0));
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { RowPruning } from "../../../sdk/compress/row-pruning.js";
 import { type TrainingBatch } from "../../../sdk/model/batch.js";
-import { withoutZeroRows } from "../../../sdk/model/form/low-rank-sparse.js";
+import { withSettledForms } from "../../../sdk/model/form/formed-matrices.js";
 import { Model } from "../../../sdk/model/model.js";
 import { Trainable } from "../../../sdk/model/trainable.js";
 import { EagerPruning } from "../../../sdk/prune/eager-pruning.js";
@@ -68,6 +68,6 @@ export async function recover(
   const weights = await trainable.snapshot();
   rows?.dispose();
   trainable.dispose();
-  const made = await withoutZeroRows({ spec: trainable.spec, weights });
+  const made = await withSettledForms({ spec: trainable.spec, weights });
   return new Model(`${model.id}+recovered`, made.spec, made.weights);
 }

@@ -49,7 +49,7 @@ export class LoadedExperts implements ExpertReader {
 
   /** a bank of its own; none for a free expert */
   private bank(slot: number) {
-    const bank = banksOf(this.of.ffn).find(({ slots }) => slots.includes(slot));
+    const bank = banksOf(this.of.ffn, this.of.D).find(({ slots }) => slots.includes(slot));
     return bank && { ...bank, slots: [slot] };
   }
 

@@ -1,7 +1,9 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { type ExpertBank, experts, tf } from "../../tensor/index.js";
-import { hidden as hiddenOf } from "../../tensor/ops/experts/hidden.js";
+import { unit } from "../../tensor/ops/experts/hidden.js";
 import { denseBlock } from "../dense-block.js";
+import { expertShape } from "../form/formed-matrices.js";
+import { applyForm, hasWhole, wholeOf } from "../form/forms.js";
 import { type Bank, banksOf, type LayerWeights, weight } from "../layer-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
@@ -27,9 +29,10 @@ export function moeBlock(x: Tensor, layer: LayerId, spec: MoeFfnSpec, weights: L
   const merge = spec.router.merge === "sequence";
   const routing = merge ? routeSequences(x, spec, weights, pass) : routeTokens(x, layer, spec, weights, pass);
   const read = forExperts(x, spec, weights);
-  const sums = banksOf(spec).map(
+  const width = read.shape[1] as number;
+  const sums = banksOf(spec, width).map(
     (bank) => (merge
-      ? runMerged(read, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights), pass)
+      ? runMerged(read, placeIn(bank, routing.choice, spec), routing.gates, bankOf(bank, spec, weights, width), pass)
       : runExperts(read, routing, spec, weights, bank))
   );
   const sum = sums.length ? (sums.length === 1 ? sums[0] : tf.addN(sums)) : tf.zerosLike(read);
@@ -68,8 +71,10 @@ export function runExperts(
   weights: LayerWeights,
   bank: Bank,
 ): Tensor {
-  const stack = bankOf(bank, spec, weights);
   x = expertInput(x, spec);
+  if (!Object.values(bank.expert.maps ?? {}).every(hasWhole))
+    return oneByOne(x, { choice, gates }, spec, weights, bank);
+  const stack = bankOf(bank, spec, weights, x.shape[1] as number);
   if (spec.router.gates !== "input") {
     const chosen = { place: placeIn(bank, choice, spec), gates };
     const { place, gates: worth } = spec.router.combine ? combineChoices(chosen.place, chosen.gates) : chosen;
@@ -87,6 +92,18 @@ export function runExperts(
 
 function expertInput(x: Tensor, { inputScale }: MoeFfnSpec): Tensor {
   return inputScale === undefined ? x : tf.mul(x, inputScale);
+}
+
+/** Experts that have no matrices to be stacked: each computes all tokens, weighted by what they chose of it. */
+function oneByOne(x: Tensor, { choice, gates }: Routing, spec: MoeFfnSpec, weights: LayerWeights, bank: Bank): Tensor {
+  const place = placeIn(bank, choice, spec);
+  return tf.addN(bank.slots.map((slot, at) => {
+    const chosen = tf.cast(tf.equal(place, tf.scalar(at, "int32")), "float32");
+    const worth = tf.sum(tf.mul(chosen, gates), -1, true);
+    const { run } = singleExpert(slot, spec, weights, bank);
+    if (spec.router.gates !== "input") return tf.mul(worth, run(x));
+    return tf.mul(tf.sum(chosen, -1, true), run(tf.mul(x, worth)));
+  }));
 }
 
 /** The block's output from the sum over its routed experts. @param read what they read of its input x */
@@ -115,12 +132,12 @@ export function finishMoe(
   return tf.add(routed, spec.sharedGate ? tf.mul(tf.sigmoid(linear(x, weights, "sharedGate")), shared) : shared);
 }
 
-/** The stacked matrices of a bank; a low-rank-sparse expert is U V + S (MC-SMoE, section 3.3). */
-export function bankOf({ key, form }: Bank, spec: MoeFfnSpec, weights: LayerWeights): ExpertBank {
-  const matrix = (part: string): Tensor => {
-    if (form === "dense") return weight(weights, `${key}.${part}`);
-    const [u, v, s] = ["u", "v", "s"].map((factor) => weight(weights, `${key}.${part}.${factor}`));
-    return tf.add(tf.matMul(u as never, v as never), s);
+/** The stacked matrices of a bank. */
+export function bankOf({ key, expert }: Bank, spec: MoeFfnSpec, weights: LayerWeights, D: number): ExpertBank {
+  const matrix = (part: "up" | "gate" | "down"): Tensor => {
+    const name = `${key}.${part}`, form = expert.maps?.[part];
+    if (!form) return weight(weights, name);
+    return wholeOf(form, (suffix) => weight(weights, name + suffix), expertShape(part, expert.width, D))!;
   };
   return {
     up: matrix("up"),
@@ -145,29 +162,33 @@ export function singleExpert(
   slot: number,
   spec: MoeFfnSpec,
   weights: LayerWeights,
-  bank = banksOf(spec).find(({ slots }) => slots.includes(slot)),
+  bank?: Bank,
 ): { hidden(x: Tensor): Tensor2D; run(x: Tensor): Tensor2D } {
-  const at = bank?.slots.indexOf(slot) ?? -1;
-  const pick = (stack:
-    | Tensor
-    | undefined) => (stack
-      ? tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0])
-      : undefined);
-  const times = (x: Tensor, stack: Tensor, bias?: Tensor) => {
-    const product = tf.matMul(x as never, pick(stack) as never, false, true) as Tensor;
-    return bias ? tf.add(product, pick(bias) as Tensor) : product;
-  };
-  const hidden = (x: Tensor) =>
-    tf.tidy(() => {
-      const all = bankOf(bank as Bank, spec, weights);
-      return hiddenOf((weight, bias) => times(x, weight, bias), all) as Tensor2D;
-    });
-  if (!bank)
-    return { hidden: (x) => tf.zeros([x.shape[0] as number, spec.slots[slot].width]),
+  const stored = spec.slots[slot];
+  if (isFree(stored))
+    return { hidden: (x) => tf.zeros([x.shape[0] as number, stored.width]),
       run: (x) => runFree(x, slot, spec, weights) as Tensor2D };
-  return { hidden, run: (x) =>
+  const hidden = (x: Tensor, { project } = slotOf(slot, spec, weights, x.shape[1]!, bank)) =>
+    tf.tidy(() => unit(project("up", x), spec.gated ? project("gate", x) : undefined, spec) as Tensor2D);
+  return { hidden: (x) => hidden(x), run: (x) =>
     tf.tidy(() => {
-      const all = bankOf(bank, spec, weights);
-      return times(hidden(x), all.down, all.downBias) as Tensor2D;
+      const own = slotOf(slot, spec, weights, x.shape[1]!, bank);
+      return own.project("down", hidden(x, own)) as Tensor2D;
     }) };
+}
+
+/** The products with the matrices of one expert of a bank. @param D model width */
+function slotOf(slot: number, spec: MoeFfnSpec, weights: LayerWeights, D: number, given?: Bank) {
+  const { key, expert, slots } = given ?? banksOf(spec, D).find(({ slots }) => slots.includes(slot))!;
+  const at = slots.indexOf(slot);
+  const pick = (stack: Tensor) =>
+    tf.squeeze(tf.slice(stack, [at, ...stack.shape.slice(1).map(() => 0)], [1, ...stack.shape.slice(1)]), [0]);
+  return { project(part: "up" | "gate" | "down", x: Tensor): Tensor {
+    const name = `${key}.${part}`, form = expert.maps?.[part], bias = weights.get(`${name}.bias`);
+    const held = (suffix: string) => pick(weight(weights, name + suffix));
+    const product = form
+      ? applyForm(x, form, held, expertShape(part, expert.width, D))
+      : tf.matMul(x as Tensor2D, held("") as Tensor2D, false, true);
+    return bias ? tf.add(product, pick(bias)) : product;
+  } };
 }

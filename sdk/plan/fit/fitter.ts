@@ -1,4 +1,4 @@
-import type { MatrixForm } from "../../model/form/form.js";
+import type { MatrixForm } from "../../model/form/matrix-form.js";
 import type { NumberFormat, Parts } from "../../tensor/formats/number-format.js";
 
 /** What a fitter is asked for. */

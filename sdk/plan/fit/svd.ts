@@ -1,5 +1,5 @@
 import { MoeError } from "../../errors.js";
-import { cutRows } from "../../model/form/low-rank-sparse.js";
+import { cutRows, isLowRankSparse, lowRankSparse } from "../../model/form/low-rank-sparse.js";
 import { factorise, largestRows } from "../../tensor/linalg/factorise.js";
 import type { Fitter, Want } from "./fitter.js";
 
@@ -29,8 +29,8 @@ export const svd: Fitter = {
 };
 
 function factors({ form, options }: Want): { rank: number; rows: number; named?: readonly number[] } {
-  if (form?.form === "low-rank-sparse") return { ...form, named: options.rows as readonly number[] | undefined };
+  if (isLowRankSparse(form)) return { ...form, named: options.rows as readonly number[] | undefined };
   throw new MoeError("bad-plan",
-    `plan: singular values give factors, it asks for ${form?.form ?? "a matrix"}; accepted is { form: `
-      + `"low-rank-sparse", rank, rows }. Say it.`);
+    `plan: singular values give factors, it asks for ${form ? "another form" : "a matrix"}; accepted is { form: `
+      + `"${lowRankSparse.form}", rank, rows }. Say it.`);
 }

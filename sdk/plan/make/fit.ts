@@ -19,8 +19,8 @@ export const fit: Maker<Fit> = {
     if (!want.form) return new Map([[part, storedAs(stored, shape)]]);
     return new Map(
       formTensors(want.form, shape).map(
-        ({ name, shape }) => [part + name,
-          name.endsWith(".rows") ? { dtype: "I32", shape, sizeBytes: 4 * shape[0] } : storedAs(stored, shape)]
+        ({ name, shape, index }) => [part + name,
+          index ? { dtype: "I32", shape, sizeBytes: 4 * shape[0] } : storedAs(stored, shape)]
       ),
     );
   },

@@ -1,23 +1,27 @@
-import { wholeInfo, wholeValues } from "../../model/form/low-rank-sparse.js";
+import { MoeError } from "../../errors.js";
+import { formTensors, wholeValues } from "../../model/form/forms.js";
+import type { WeightSource } from "../../model/weight-source.js";
 import type { Part, Same } from "../recipe.js";
-import { type Maker, sizeOf, storedAs } from "./maker.js";
+import { type Described, type Maker, sizeOf, storedAs } from "./maker.js";
 
 /** Reads weights; the matrices of one expert at the same time. */
 export const same: Maker<Same> = {
-  infos({ names, ...from }, _, sourceOf) {
-    const source = sourceOf({ names, ...from });
-    return new Map(Object.entries(names).map(([part, name]) => {
-      if (source.has(name)) return [part, source.info(name)];
-      const { shape, ...info } = wholeInfo(source, name);
-      return [part, storedAs({ shape, ...info }, shape)];
+  infos(recipe, _, sourceOf) {
+    const source = sourceOf(recipe);
+    return new Map(Object.entries(recipe.names).map(([part, name]) => {
+      const stored = formOf(recipe, part, source);
+      if (!stored) return [part, source.info(name)];
+      const [first] = formTensors(stored.form, stored.shape);
+      return [part, storedAs(source.info(name + first.name), stored.shape)];
     }));
   },
 
   async values(recipe, bench, only) {
     const source = bench.source(recipe);
-    const read = chosen(Object.entries(recipe.names), only).map(async ([part, name]) =>
-      [part, await (source.has(name) ? source.values(name) : wholeValues(source, name))] as const
-    );
+    const read = chosen(Object.entries(recipe.names), only).map(async ([part, name]) => {
+      const stored = formOf(recipe, part, source);
+      return [part, await (stored ? whole(source, name, stored) : source.values(name))] as const;
+    });
     return new Map(await Promise.all(read));
   },
 
@@ -33,6 +37,21 @@ export const same: Maker<Same> = {
     }
   },
 };
+
+type Formed = NonNullable<Same["forms"]>[Part];
+
+/** The form of a matrix that is to be made whole; what is beside the weights may have it whole. */
+function formOf({ names, forms, tensors }: Omit<Same, "make">, part: Part, source: Described): Formed | undefined {
+  return forms?.[part] && !(tensors && source.has(names[part])) ? forms[part] : undefined;
+}
+
+async function whole(source: WeightSource, name: string, { form, shape }: Formed): Promise<Float32Array> {
+  const values = await wholeValues(source, name, form, shape);
+  if (values) return values;
+  throw new MoeError("bad-plan",
+    `plan: it reads ${name}, which has the form "${form.form}" and is no matrix; accepted are weights that are one, or `
+      + "have a form that stands for one. Leave it as it is.");
+}
 
 function chosen<T>(parts: [Part, T][], only?: Part): [Part, T][] {
   return only === undefined ? parts : parts.filter(([part]) => part === only);

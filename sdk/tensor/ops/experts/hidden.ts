@@ -12,9 +12,17 @@ export function hidden(
   into: (weight: Tensor, bias?: Tensor) => Tensor,
   { up, upBias, gate, gateBias, activation, clamp }: ExpertBank,
 ): Tensor {
-  if (!gate) return activate(into(up, upBias), activation);
-  if (clamp !== undefined) return clampedUnit(into(gate, gateBias), into(up, upBias), clamp);
-  return tf.mul(activate(into(gate, gateBias), activation), into(up, upBias));
+  return unit(into(up, upBias), gate && into(gate, gateBias), { activation, clamp });
+}
+
+/** What goes into `down`, from what came out of up and, in a gated expert, gate. */
+export function unit(
+  up: Tensor,
+  gate: Tensor | undefined,
+  { activation, clamp }: Pick<ExpertBank, "activation" | "clamp">,
+): Tensor {
+  if (!gate) return activate(up, activation);
+  return clamp !== undefined ? clampedUnit(gate, up, clamp) : tf.mul(activate(gate, activation), up);
 }
 
 /** gate sigmoid(1.702 gate) (up + 1) of inputs cut at +- limit; the gate only from above. */
