@@ -22,7 +22,8 @@ export interface CompiledCell {
   map: string;
 }
 
-export type Compilation = { ok: true; cell: CompiledCell } | { ok: false; error: ErrorReport };
+/** `note`: a line that the user is to see beside the cell's output */
+export type Compilation = { ok: true; cell: CompiledCell; note?: string } | { ok: false; error: ErrorReport };
 
 export interface CompletionResult {
   matches: { text: string; kind: string }[];

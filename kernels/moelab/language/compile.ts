@@ -9,8 +9,11 @@ export class Compiler {
   private readonly diagnostics: Diagnostics;
   /** declares what the cell that was compiled last declares */
   private declare?: () => void;
+  /** told once, with the first cell that passes */
+  private note?: string;
 
   constructor(private readonly notebook: NotebookProgram) {
+    this.note = notebook.note;
     this.diagnostics = new Diagnostics(notebook);
   }
 
@@ -21,7 +24,9 @@ export class Compiler {
     const error = this.diagnostics.check(file, code);
     if (error) return { ok: false, error };
     this.declare = this.notebook.prepare();
-    return { ok: true, cell: this.emit(file, code) };
+    const { note } = this;
+    this.note = undefined;
+    return { ok: true, cell: this.emit(file, code), note };
   }
 
   /** The cell that was compiled last starts to run. */

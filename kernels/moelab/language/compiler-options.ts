@@ -1,28 +1,26 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
-
-const STRICTNESS = ["strict", "noImplicitAny", "strictNullChecks", "strictFunctionTypes",
-  "strictPropertyInitialization", "useUnknownInCatchVariables", "noUncheckedIndexedAccess",
-  "exactOptionalPropertyTypes"] as const;
+import { projectOptions } from "../project-options.js";
 
 /**
- * How cells are checked and compiled. A `tsconfig.json` beside the notebook sets how strictly; nothing else is taken
- * from it.
+ * How cells are checked and compiled, by what a `tsconfig.json` beside the notebook says about it.
  *
  * @param folder the notebook's
  * @param home folder of the moelab package, which brings Node's types
+ * @returns also what of the project's options is not taken, in a line for the user
  */
-export function compilerOptions(folder: string, home: string): ts.CompilerOptions {
-  return {
+export function compilerOptions(folder: string, home: string): { options: ts.CompilerOptions; note?: string } {
+  const project = projectOptions(ts, folder);
+  const types = (project.options.types ?? []).filter((name) => name !== "node");
+  const options: ts.CompilerOptions = {
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     moduleDetection: ts.ModuleDetectionKind.Force,
     customConditions: ["node"],
     // decorators and `using` are lowered; everything up to ES2024 runs as it is written
     target: ts.ScriptTarget.ES2024,
-    types: hasNodeTypes(folder, home) ? ["node"] : [],
     typeRoots: [join(folder, "node_modules/@types"), dirname(nodeTypesFolder(home))],
     allowImportingTsExtensions: true,
     allowJs: true,
@@ -35,8 +33,10 @@ export function compilerOptions(folder: string, home: string): ts.CompilerOption
     sourceMap: true,
     noImplicitAny: false,
     strict: false,
-    ...strictness(folder),
+    ...project.options,
+    types: hasNodeTypes(folder, home) ? ["node", ...types] : types,
   };
+  return { options, note: project.note };
 }
 
 /** Whether a notebook has types of Node that are not moelab's: they are preferred. */
@@ -72,13 +72,4 @@ const LATER: [name: string, isThere: boolean][] = [
 /** Only what the running Node has: a method that is missing should be a type error, not a surprise. */
 export function libraries(): string[] {
   return ["lib.es2023.d.ts", ...LATER.filter(([, isThere]) => isThere).map(([name]) => `lib.${name}.d.ts`)];
-}
-
-function strictness(folder: string): ts.CompilerOptions {
-  const file = join(folder, "tsconfig.json");
-  if (!existsSync(file)) return {};
-  const options = ts.parseConfigFileTextToJson(file, readFileSync(file, "utf8")).config?.compilerOptions ?? {};
-  return Object.fromEntries(
-    STRICTNESS.filter((name) => typeof options[name] === "boolean").map((name) => [name, options[name]]),
-  );
 }

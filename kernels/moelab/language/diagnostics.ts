@@ -39,7 +39,7 @@ export class Diagnostics {
   private localFiles(program: ts.Program): ts.Diagnostic[] {
     const local = program.getSourceFiles().filter((each) =>
       !each.isDeclarationFile && !this.notebook.isCell(each.fileName)
-      && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]s$/.test(each.fileName)
+      && !program.isSourceFileFromExternalLibrary(each) && /\.[mc]?[jt]sx?$/.test(each.fileName)
     );
     const state = local.map((each) => `${each.fileName}\0${(each as ts.SourceFile & { version?: string }).version}`)
       .join("\0");
@@ -130,7 +130,7 @@ function jsxReport(code: string): ErrorReport | undefined {
   if (!found) return undefined;
   const { line, character } = file.getLineAndCharacterOfPosition(found.getStart(file));
   const evalue = `cell: JSX was seen at ${line + 1}:${character + 1}; accepted is TypeScript without JSX. Build `
-    + "elements by function calls, or HTML as a string with display().";
+    + "elements by function calls, HTML as a string with display(), or import a .tsx file (jsx in tsconfig.json).";
   return { ename: "SyntaxError", evalue,
     traceback: [`${RED}SyntaxError${PLAIN}: ${evalue}`, "", `    ${code.split("\n")[line]}`,
       `    ${" ".repeat(character)}${RED}~${PLAIN}`] };

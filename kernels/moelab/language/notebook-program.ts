@@ -39,6 +39,8 @@ interface Owner {
 export class NotebookProgram {
   readonly service: ts.LanguageService;
   readonly options: ts.CompilerOptions;
+  /** what of the project's tsconfig.json is not taken */
+  readonly note?: string;
   private readonly files = new Map<string, CellModule>();
   private readonly owners = new Map<string, Owner>();
   private readonly current: string;
@@ -52,7 +54,7 @@ export class NotebookProgram {
    * @param prepared the libraries, with Node's types, where they were used before
    */
   constructor(readonly folder: string, private readonly home: string, globals: string, prepared?: Libraries) {
-    this.options = compilerOptions(folder, home);
+    ({ options: this.options, note: this.note } = compilerOptions(folder, home));
     const globalsFile = join(folder, "__moelab_globals__.d.ts");
     this.files.set(globalsFile, { text: globals, version: "0", number: 0, gives: new Map(), uses: new Set(),
       global: true });
@@ -217,7 +219,7 @@ export class NotebookProgram {
       return lent && types.standIn(lent);
     };
     const resolveTypes = (name: string, from: string): ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations =>
-      name === "node" && options.types?.length === 0
+      name === "node" && !options.types?.includes("node")
         ? { resolvedTypeReferenceDirective: { primary: true, resolvedFileName: types.nodeShim } }
         : ts.resolveTypeReferenceDirective(name, from, options, disk);
     const host = {

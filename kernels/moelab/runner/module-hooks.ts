@@ -2,32 +2,39 @@
 // and
 // moelab for notebooks that lie where it is not installed.
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
-import { createRequire, type InitializeHook, type LoadHook, type ResolveHook } from "node:module";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire, type InitializeHook, isBuiltin, type LoadHook, type ResolveHook } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { MessagePort } from "node:worker_threads";
 import type TypeScript from "typescript";
 import { borrowedPackages } from "../borrowed-packages.js";
+import { projectOptions } from "../project-options.js";
 
 let home = "";
+let folder = "";
 let port: MessagePort;
 let isBorrowed: (specifier: string) => boolean;
 let typescript: typeof TypeScript | undefined;
 
-export const initialize: InitializeHook<{ port: MessagePort; home: string }> = (data) => {
-  ({ home, port } = data);
+export const initialize: InitializeHook<{ port: MessagePort; home: string; folder: string }> = (data) => {
+  ({ home, folder, port } = data);
   isBorrowed = borrowedPackages(home);
 };
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
+  const local = (file: string) => {
+    const url = `${pathToFileURL(file).href}?v=${versionOf(file)}`;
+    if (/\.json$/.test(file))
+      return { url, format: "json" as const, importAttributes: { type: "json" }, shortCircuit: true };
+    return /\.([mc]?ts|[jt]sx)$/.test(file) ? { url, format: formatOf(file), shortCircuit: true } : next(url, context);
+  };
   if (/^(\.\.?\/|\/|file:)/.test(specifier)) {
     const file = localFile(new URL(specifier, context.parentURL).href);
-    if (file === undefined || isForeign(file)) return next(specifier, context);
-    const url = `${pathToFileURL(file).href}?v=${versionOf(file)}`;
-    if (/\.json$/.test(file)) return { url, format: "json", importAttributes: { type: "json" }, shortCircuit: true };
-    return /\.[mc]?tsx?$/.test(file) ? { url, format: formatOf(file), shortCircuit: true } : next(url, context);
+    return file === undefined || isForeign(file) ? next(specifier, context) : local(file);
   }
+  const file = mapped(specifier, context.parentURL);
+  if (file) return local(file);
   try {
     return await next(specifier, context);
   } catch (error) {
@@ -38,16 +45,18 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
 
 export const load: LoadHook = async (url, context, next) => {
   const file = url.startsWith("file:") ? fileURLToPath(url.split("?")[0]!) : "";
-  if (/\.[jt]sx$/.test(file))
-    throw new SyntaxError(
-      `import: ${file} holds JSX; accepted are .ts, .mts, .js, .mjs, .cjs and .json. Move what the `
-        + "notebook needs into one of these.",
-    );
-  if (!/\.[mc]?ts$/.test(file) || isForeign(file)) return next(url, context);
+  if (!/\.([mc]?ts|[jt]sx)$/.test(file) || isForeign(file)) return next(url, context);
   const ts = loadTypeScript();
+  const { jsx, ...options } = project();
+  if (/\.[jt]sx$/.test(file) && jsx === undefined)
+    throw new SyntaxError(
+      `import: ${file} holds JSX; accepted is that where a tsconfig.json beside the notebook sets jsx. Set it, to `
+        + "\"react-jsx\" for instance, or move what the notebook needs into a .ts file.",
+    );
   const { outputText, sourceMapText } = ts.transpileModule(readFileSync(file, "utf8"), {
     fileName: file,
-    compilerOptions: { module: file.endsWith(".cts") ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
+    compilerOptions: { ...options, module: file.endsWith(".cts") ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
+      jsx: jsx === ts.JsxEmit.Preserve || jsx === ts.JsxEmit.ReactNative ? ts.JsxEmit.React : jsx,
       target: ts.ScriptTarget.ES2022, sourceMap: true },
   });
   port.postMessage({ url, map: sourceMapText });
@@ -61,9 +70,32 @@ function formatOf(file: string): "module" | "commonjs" {
 /** `./x` and `./x.js` may mean x.ts, as they do in TypeScript. */
 function localFile(url: string): string | undefined {
   const path = fileURLToPath(url.split("?")[0]!);
-  const sibling = path.replace(/\.([mc]?)js$/, ".$1ts");
-  return [path, sibling, `${path}.ts`, `${path}.mts`, `${path}.js`, `${path}.mjs`, join(path, "index.ts"),
-    join(path, "index.js")].find(isFile);
+  const sibling = path.replace(/\.([mc]?)js(x?)$/, ".$1ts$2");
+  return [path, sibling, path.replace(/\.js$/, ".tsx"), `${path}.ts`, `${path}.tsx`, `${path}.mts`, `${path}.js`,
+    `${path}.jsx`, `${path}.mjs`, join(path, "index.ts"), join(path, "index.tsx"), join(path, "index.js")].find(isFile);
+}
+
+let read: TypeScript.CompilerOptions | undefined;
+
+/** What the project's tsconfig.json says; a restart reads it again, as for the check. */
+function project(): TypeScript.CompilerOptions {
+  return (read ??= existsSync(join(folder, "tsconfig.json")) ? projectOptions(loadTypeScript(), folder).options : {});
+}
+
+/** The local file that `paths` or `baseUrl` of the project's tsconfig.json mean by a name. */
+function mapped(specifier: string, parent = ""): string | undefined {
+  const from = parent.startsWith("file:") ? fileURLToPath(parent.split("?")[0]!) : "";
+  if (!from || isForeign(from) || isBuiltin(specifier)) return undefined;
+  const options = project();
+  if (!options.paths && !options.baseUrl) return undefined;
+  const ts = loadTypeScript();
+  const found =
+    ts.resolveModuleName(specifier, from, { ...options, resolveJsonModule: true, allowJs: true,
+      moduleResolution: ts.ModuleResolutionKind.Bundler }, ts.sys).resolvedModule;
+  const file = found && !found.isExternalLibraryImport && !/\.d\.[mc]?ts$/.test(found.resolvedFileName)
+    ? found.resolvedFileName
+    : undefined;
+  return file && !isForeign(file) ? file : undefined;
 }
 
 function isFile(path: string): boolean {
@@ -92,13 +124,15 @@ function versionOf(file: string): string {
 }
 
 function importsOf(file: string): string[] {
-  if (!/\.[mc]?[jt]s$/.test(file)) return [];
+  if (!/\.[mc]?[jt]sx?$/.test(file)) return [];
   const modified = statSync(file).mtimeMs;
   const known = imports.get(file);
   if (known?.modified === modified) return known.files;
   const { importedFiles } = loadTypeScript().preProcessFile(readFileSync(file, "utf8"), true, true);
-  const files = importedFiles.map(
-    ({ fileName }) => (/^\.\.?\//.test(fileName) ? localFile(new URL(fileName, pathToFileURL(file)).href) : undefined)
+  const files = importedFiles.map(({ fileName }) =>
+    /^\.\.?\//.test(fileName)
+      ? localFile(new URL(fileName, pathToFileURL(file)).href)
+      : mapped(fileName, pathToFileURL(file).href)
   ).filter((found) => found !== undefined);
   imports.set(file, { modified, files });
   return files;

@@ -29,7 +29,7 @@ export class Modules {
   constructor(private readonly folder: string, home: string) {
     const { port1, port2 } = new MessageChannel();
     readModuleMaps(port1);
-    register("./module-hooks.js", import.meta.url, { data: { port: port2, home }, transferList: [port2] });
+    register("./module-hooks.js", import.meta.url, { data: { port: port2, home, folder }, transferList: [port2] });
     const filename = join(folder, "notebook.ts");
     this.require = borrowing(createRequire(join(folder, "notebook.js")), home);
     this.module = Object.assign(new Module(filename), { id: ".", filename, paths: this.require.resolve.paths("x") ?? [],
@@ -52,7 +52,8 @@ export class Modules {
     const caller: { stack?: string } = {};
     Error.captureStackTrace(caller, Modules.prototype.import);
     try {
-      return this.commonJs(await this.load(specifier, options));
+      const loaded = await this.load(specifier, options);
+      return specifier.endsWith(".json") ? named(loaded.default) : this.commonJs(loaded);
     } catch (error) {
       throw this.atCell(error, caller);
     } finally {
@@ -158,7 +159,11 @@ function isLocal(specifier: string): boolean {
 }
 
 function json(file: string): Namespace {
-  const value = JSON.parse(readFileSync(file, "utf8"));
+  return named(JSON.parse(readFileSync(file, "utf8")));
+}
+
+/** What TypeScript gives of a JSON file: its value, and the properties of an object by name. */
+function named(value: unknown): Namespace {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? { ...value, default: value }
     : { default: value };

@@ -138,6 +138,8 @@ export class Executions {
     const compilation = await Promise.race([this.links.compile(code, number), stopped]);
     if (!compilation || execution.interrupted) return { status: "error", ...INTERRUPTED };
     if (!compilation.ok) return { status: "error", ...compilation.error };
+    if (compilation.note)
+      this.links.publish("stream", execution.request.header, { name: "stderr", text: `${compilation.note}\n` });
     return new Promise((settle) => {
       execution.settle = settle;
       this.links.run({ key: execution.key, number, source: code, compiled: compilation.cell, allowInput });
