@@ -4,6 +4,11 @@ import { saveAdapter } from "./compose/save-adapter.js";
 import { inspectModel, printedTable } from "./evaluate/index.js";
 import { publishedStudy } from "./experiment/published-study.js";
 import { defineMethod } from "./methods.js";
+import { readTrace } from "./offload/convert-trace.js";
+import { allOfNextLayer, gateLookahead, lookaheadRecall } from "./offload/predict.js";
+import { replay } from "./offload/replay.js";
+import { simulate } from "./offload/simulate.js";
+import { saveTrace } from "./offload/trace-file.js";
 import { create, from, load } from "./pipeline.js";
 import { loadPlan } from "./plan/plan-file.js";
 import { loadProfile } from "./profile/profile-file.js";
@@ -38,6 +43,11 @@ export const moe = {
    * density: 0.5 })`, then `moe.load(base).adapt(one)`, or `moe.adapters.save(one, "both")`
    */
   adapters: { load: readAdapter, combine: combineAdapters, save: saveAdapter },
+  /**
+   * routing traces, of `.trace()` or of other engines: `const trace = await moe.traces.load("run.trace.json")`, then
+   * `moe.traces.replay(trace, { policy: "lru", slots: 12 }).totals`, or `simulate` with what loads and experts cost
+   */
+  traces: { load: readTrace, save: saveTrace, replay, simulate, gateLookahead, allOfNextLayer, lookaheadRecall },
   /** all methods with their papers and options; `moe.methods("m-smoe")`: what its options may be */
   methods: methodList,
   tasks: listTasks,

@@ -4,6 +4,7 @@ import type { Kind, Method } from "./method/method.js";
 import type { OptionsOf } from "./method/options.js";
 import type { MethodsOf } from "./methods.js";
 import type { ModelSpec } from "./model/spec.js";
+import type { RoutingTrace } from "./offload/trace.js";
 import type { Plan } from "./plan/plan.js";
 import { type AdapterRef, adaptStage } from "./stages/adapt.js";
 import { applyStage, type ChangeOptions, changeStage, checkChange, planStage } from "./stages/change.js";
@@ -21,6 +22,7 @@ import { saveStage, type SaveStageOptions } from "./stages/save.js";
 import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./stages/stage-memory.js";
 import { type StudyState } from "./stages/study-state.js";
 import { Study } from "./stages/study.js";
+import { type TraceOptions, traceStage } from "./stages/trace.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import { upcycleStage, type UpcycleStageOptions } from "./stages/upcycle.js";
 import { DISPLAY, type MimeBundle } from "./view/displayable.js";
@@ -46,6 +48,8 @@ export interface Anywhere extends PromiseLike<Study> {
   memory(options?: StageMemoryOptions): Promise<MemoryForecast>;
   /** Writes the model as it is now to a new folder that `moe.load` opens again. */
   save(folder: string, options?: SaveStageOptions): Promise<Saved>;
+  /** Records which experts the model chooses, token by token: what policies of offloading are tried on. */
+  trace(options?: TraceOptions): Promise<RoutingTrace>;
   /** Continues text, several texts or a conversation with the model as it is now; see `Study.generate`. */
   generate(prompt: Prompt, options?: GenerateTextOptions): Promise<Generation>;
 }
@@ -182,6 +186,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
   async save(folder: string, options?: SaveStageOptions) {
     return saveStage(await this.settled(), folder, options);
+  }
+  async trace(options?: TraceOptions) {
+    return traceStage(await this.settled(), options);
   }
   async generate(prompt: Prompt, options?: GenerateTextOptions) {
     return generateStage(await this.settled(), prompt, options);

@@ -41,7 +41,7 @@ function complaints(code: string): string[] {
   );
 }
 
-for (const page of ["README.md", "docs/training.md", "docs/generation.md", "CONTRIBUTING.md"]) {
+for (const page of ["README.md", "docs/training.md", "docs/generation.md", "docs/offloading.md", "CONTRIBUTING.md"]) {
   test(`${page}: compiles and runs as it is printed`, () => {
     const code = moduleOf(page);
     assert.equal(complaints(code), []);

@@ -12,6 +12,7 @@ const floors: readonly (readonly string[])[] = [["errors.ts"], ["parse-json.ts",
   "package-file.ts", "format.ts"], ["files"], ["tensor", "statistics"], ["model", "text"], ["match"], ["checkpoint"], [
   "plan",
   "compose",
+  "offload",
 ], ["profile", "train"], ["method"], ["search"], ["merge", "prune", "compress", "route", "view"], ["evaluate",
   "methods.ts"], ["stages"], ["pipeline.ts"], ["experiment"], ["cli"], ["moe.ts"], ["index.ts"]];
 const longest = { lines: 300, characters: 120 };

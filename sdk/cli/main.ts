@@ -13,6 +13,7 @@ const commands: Record<string, Entry> = {
   new: { description: "make a notebook from a template", load: () => import("./new.js") },
   clean: { description: "strip what changes with every run from notebooks", load: () => import("./clean.js") },
   study: { description: "run, resume and judge studies of papers", load: () => import("./study.js") },
+  trace: { description: "what routing traces hold", load: () => import("./trace.js") },
   lab: { description: "open JupyterLab on the notebooks", load: () => import("./lab.js") },
   doctor: { description: "what computes here, how fast, and what would make it better",
     load: () => import("./doctor.js") },

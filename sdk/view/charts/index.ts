@@ -5,5 +5,6 @@ export * from "./interval-forest.js";
 export * from "./loss-curve.js";
 export * from "./quality-size.js";
 export * from "./stable-rank-change.js";
+export * from "./timeline.js";
 export * from "./usage-heat-map.js";
 export * from "./verdict-grid.js";
