@@ -1,4 +1,6 @@
 import { lowRankSparse, svdCompression } from "./compress/low-rank-sparse.js";
+import { awq, gptq, nearest } from "./compress/quantize.js";
+import { magnitude, sparsegpt, wanda } from "./compress/sparsify.js";
 import { MoeError, suggest } from "./errors.js";
 import { averaging } from "./merge/averaging.js";
 import { gitRebasin } from "./merge/git-rebasin.js";
@@ -23,7 +25,7 @@ import { taskSpecific } from "./prune/task-specific.js";
 import { dynamicSkipping } from "./route/dynamic-skipping.js";
 
 const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
-  naee, eep, lowRankSparse, svdCompression, dynamicSkipping] as const;
+  naee, eep, lowRankSparse, svdCompression, nearest, gptq, awq, magnitude, wanda, sparsegpt, dynamicSkipping] as const;
 const defined = new Map<string, Method>();
 
 type BuiltIn = (typeof builtIn)[number];

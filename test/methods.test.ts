@@ -133,8 +133,10 @@ test("every method is listed with a paper or a reason, and what it needs can be 
   const list = methodList();
   assert.ok(list.length >= 10);
   for (const { name, about } of list) assert.ok(about && about.length > 20, name);
-  const given = (name: string, base: string) => ({ ...(methodNamed(name).options?.rank ? { rank: 2 } : { keep: 0.5 }),
-    ...(name === "hc-smoe" && { base }) });
+  const given = (name: string, base: string) => {
+    const takes = methodNamed(name).options ?? {};
+    return { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(name === "hc-smoe" && { base }) };
+  };
   for (const { name } of list) {
     for (const base of ["mean-output", "router-logits", "weight"]) {
       const { observers } = measurements(statisticsFor(methodNamed(name), given(name, base)), nanoMoe());

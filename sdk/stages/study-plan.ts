@@ -15,18 +15,23 @@ import { Tabular } from "../view/tabular.js";
  * await study.plan.save("a.json") // moe.loadPlan("a.json") reads it again
  */
 export class StudyPlan extends Tabular implements Plan {
-  readonly version = 1;
+  readonly version: Plan["version"];
   readonly for: string;
   readonly method: string;
   readonly paper?: string;
   readonly options: Record<string, unknown>;
   readonly layers: Record<LayerId, LayerPlan>;
+  readonly sources?: Plan["sources"];
+  readonly units?: Plan["units"];
+  readonly weights?: Plan["weights"];
   readonly #profile?: Profile;
 
   constructor(plan: Plan, profile?: Profile) {
     super();
-    ({ for: this.for, method: this.method, options: this.options, layers: this.layers } = plan);
-    if (plan.paper !== undefined) this.paper = plan.paper;
+    ({ version: this.version, for: this.for, method: this.method, options: this.options, layers: this.layers } = plan);
+    const { paper, sources, units, weights } = plan;
+    Object.assign(this, { ...(paper !== undefined && { paper }), ...(sources && { sources }), ...(units && { units }),
+      ...(weights && { weights }) });
     this.#profile = profile?.model.fingerprint === plan.for ? profile : undefined;
   }
 
@@ -40,8 +45,9 @@ export class StudyPlan extends Tabular implements Plan {
     return savePlan(path, this);
   }
 
-  /** What becomes of each layer. */
+  /** What becomes of each layer; of a plan that changes weights alone, what becomes of these. */
   table(): Table {
+    if (this.weights && Object.keys(this.layers).length === 0) return this.weightTable(this.weights);
     const rows = Object.entries(this.layers).map(([layer, { slots, expertOf, router, drop }]) => ({
       layer,
       stored: slots?.length,
@@ -52,6 +58,25 @@ export class StudyPlan extends Tabular implements Plan {
       drop: drop ?? "",
     }));
     return table(rows, { title: `Plan of ${this.method}, ${rows.length} layers` });
+  }
+
+  private weightTable(weights: NonNullable<Plan["weights"]>): Table {
+    const rows = new Map<string, { weights: string; by: string; stored: string; count: number }>();
+    for (const [name, { fit, format }] of Object.entries(weights)) {
+      const kind = name.replace(/\.\d+\./g, ".*.");
+      const by = fit?.by ?? (format ? "nearest" : "sum");
+      const stored = !format
+        ? "as before"
+        : format.kind === "grouped"
+        ? `${format.bits} bits${format.group ? ` by ${format.group}` : ""}`
+        : format.kind === "sparse" && format.of
+        ? format.of.join(" of ")
+        : format.kind;
+      const row = { weights: kind, by, stored, count: 0 };
+      const key = JSON.stringify(row);
+      rows.set(key, { ...row, count: (rows.get(key)?.count ?? 0) + 1 });
+    }
+    return table([...rows.values()], { title: `Plan of ${this.method}, ${Object.keys(weights).length} weights` });
   }
 
   override async [DISPLAY](): Promise<MimeBundle> {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { methodNamed } from "../../sdk/methods.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { load } from "../../sdk/pipeline.js";
@@ -30,13 +31,10 @@ for (const [family, batches] of Object.entries(data)) {
   for (const { name, kind } of methodList()) {
     if (kind === undefined || (family === "switch_transformers" && name === "dynamic-skipping")) continue; // one expert a token: nothing to skip
     test(`${family}: ${name}`, async () => {
+      const takes = methodNamed(name).options ?? {};
       const options = name === "meo"
         ? await meoOptions(family)
-        : kind === "compress"
-        ? { rank: 2 }
-        : kind === "route"
-        ? {}
-        : { keep: 0.5 };
+        : { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(takes.group && { group: 0 }) };
       const chain = load(fixture(`models/${family}`)).profile({ data: batches as never });
       const study = await (chain[kind] as unknown as (options: object) => typeof chain).call(chain, { method: name,
         ...options });

@@ -169,8 +169,8 @@ function outputError(one: Float32Array, other: Float32Array, [out, width]: Shape
 
 /** Statistic: a sample of the inputs [up to `rows`, in]. Options: `AwqOptions`; scales need a format with `inputs`. */
 export const awq: Fitter = {
-  check(want, shape) {
-    const { zero, bits } = groupedOf("awq", want, shape);
+  check(want) {
+    const { zero, bits } = groupedOf("awq", want);
     if (zero === "real" || bits === 1)
       throw badFit("awq", "the format is of another kind", "2 bits or more, zero not real");
     checkOptions("awq", want.options, { rows: isWhole, steps: isWhole, clip: isFlag, duo: isFlag });
@@ -178,7 +178,7 @@ export const awq: Fitter = {
   statistic: ([, width], { options: { rows = 512 } }) => [rows as number, width],
   upTo: true,
   async fit(weight, shape, want, seen) {
-    const format = groupedOf("awq", want, shape);
+    const format = groupedOf("awq", want);
     return {
       codes: packGrouped(awqGrouped(weight, shape, await seen.statistic(), format, want.options as AwqOptions), shape,
         format),

@@ -1,5 +1,4 @@
 import { MoeError, suggest } from "../../errors.js";
-import { codecOf } from "../../tensor/formats/codecs.js";
 import type { GroupedFormat } from "../../tensor/formats/number-format.js";
 import type { Want } from "./fitter.js";
 
@@ -35,11 +34,10 @@ export function checkOptions(by: string, options: Want["options"], accepted: Rea
   }
 }
 
-/** The format of integers that is asked for. @throws MoeError `bad-plan` where it is none or does not fit the matrix */
-export function groupedOf(by: string, { format, keep, form }: Want, shape: readonly number[]): GroupedFormat {
+/** The format of integers that is asked for. @throws MoeError `bad-plan` where it is none */
+export function groupedOf(by: string, { format, keep, form }: Want): GroupedFormat {
   if (format?.kind !== "grouped" || keep || form)
     throw badFit(by, `the format is "${format?.kind ?? "plain"}"`, "{ format: { kind: \"grouped\", bits, group, … } }");
-  codecOf(format).parts(format, shape);
   return format;
 }
 

@@ -75,8 +75,8 @@ const accepted = { block: isWhole, damping: from0, actOrder: isFlag, staticGroup
 
 /** Statistic: the Gram matrix of the inputs [in, in]. Options: `GptqOptions`. */
 export const gptq: Fitter = {
-  check(want, shape) {
-    const format = groupedOf("gptq", want, shape);
+  check(want) {
+    const format = groupedOf("gptq", want);
     checkOptions("gptq", want.options, accepted);
     const { actOrder, staticGroups } = want.options as GptqOptions;
     const needsOrder = actOrder === true && !staticGroups && format.group > 0;
@@ -86,7 +86,7 @@ export const gptq: Fitter = {
   },
   statistic: ([, width]) => [width, width],
   async fit(weight, shape, want, seen) {
-    const format = groupedOf("gptq", want, shape);
+    const format = groupedOf("gptq", want);
     const found = gptqCodes(weight, shape, await seen.statistic(), format, want.options as GptqOptions);
     return { codes: packGrouped(found, shape, format) };
   },
