@@ -79,7 +79,7 @@ async function find(store: TensorStore, settings: Settings) {
 }
 
 /** Names that something else may end with: without the other tensors they are plain. */
-const COMMON = new Set(["_scale", "_scale_inv", "_blocks", ".absmax"]);
+const COMMON = new Set(["_scale", "_scale_inv", "_blocks", ".absmax", ".scale"]);
 
 function layoutOf(store: TensorStore, base: string, key: string, name: string, settings: Settings): Layout | undefined {
   const all = layouts.filter((layout) => layout.key === key);

@@ -113,7 +113,8 @@ function parseEntry<F extends SizedFile>(name: string, text: string, dataStart: 
   if (end < start) throw fault(`data_offsets [${offsets}] that end before they begin`, "begin <= end");
   // every factor is a safe integer: a product past 2^53 is inexact but never small again, unless a 0 follows
   const sizeBytes = shape.reduce((product, length) => product * length, elementBytes);
-  if (!Number.isSafeInteger(sizeBytes)) throw fault(`shape [${shape}], whose size overflows`, "at most 2^53 bytes");
+  if (!Number.isSafeInteger(Math.ceil(sizeBytes)))
+    throw fault(`shape [${shape}], whose size overflows`, "at most 2^53 bytes");
   if (sizeBytes !== end - start) {
     throw fault(
       `shape [${shape}] of ${dtype}, which needs ${sizeBytes} bytes, and data_offsets that hold ${end - start}`,

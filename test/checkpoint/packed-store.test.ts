@@ -137,4 +137,34 @@ test("blocks without their scales are plain tensors, and scales of another shape
   await store.close();
 });
 
+test("fp8 with a scale per tensor, row, matrix of a stack, or power of two; integers with a zero", async () => {
+  const codes = (name: string, ...shape: number[]) => ({ name, dtype: "F8_E4M3" as const, shape,
+    bytes: noise(shape.reduce((a, b) => a * b, 1), 9).map((code) => code & 0xbf) });
+  const scale = (name: string, shape: number[], ...values: number[]) => ({ name, dtype: "F32" as const, shape,
+    bytes: f32(values) });
+  const store = await stored([codes("a.weight", 3, 4), scale("a.weight_scale", [], 2), scale("a.input_scale", [], 9),
+    codes("b.weight", 3, 4), scale("b.weight_scale", [3], 1, 2, 4), codes("c.gate_up_proj", 2, 3, 4),
+    scale("c.gate_up_proj_scale", [2, 3, 1], 1, 2, 3, 4, 5, 6), codes("d.weight", 2, 4), { name: "d.scale",
+    dtype: "F8_E8M0" as const, shape: [2, 2], bytes: Uint8Array.of(127, 128, 129, 130) }, { name: "e.weight",
+    dtype: "I8" as const, shape: [2, 2], bytes: Uint8Array.of(1, 2, 255, 4) }, scale("e.weight_scale", [2, 1], 2, 0.5),
+    { name: "e.weight_zero_point", dtype: "I8" as const, shape: [2, 1], bytes: Uint8Array.of(1, 2) },
+    scale("l.self_attn.k_scale", [1], 1)]);
+  const { store: view, notes } = await packedStore(store, { weight_block_size: [1, 2] });
+  assert.equal([...view.names()].sort(), ["a.weight", "b.weight", "c.gate_up_proj", "d.weight", "e.weight"]);
+  assert.match(notes.join(), /load: 2 tensors about the quantisation of activations/);
+  const times = async (name: string, of: (at: number) => number) => {
+    const plain = await store.values(name), width = view.info(name).shape.slice(1).reduce((a, b) => a * b, 1);
+    assert.equal(await view.values(name), plain.map((value, at) => value * of(at)), name);
+    assert.equal(await view.values(name, { start: 1, end: 2 }),
+      plain.map((value, at) => value * of(at)).slice(width, 2 * width), `${name} row`);
+  };
+  await times("a.weight", () => 2);
+  await times("b.weight", (at) => 2 ** Math.floor(at / 4));
+  await times("c.gate_up_proj", (at) => 1 + Math.floor(at / 4));
+  await times("d.weight", (at) => 2 ** Math.floor(at / 2));
+  assert.equal([...await view.values("e.weight")], [0, 2, -1.5, 1]);
+  assert.equal(view.info("e.weight").format, { kind: "grouped", bits: 8, group: 0, zero: "integer", scales: "F32" });
+  await view.close();
+});
+
 test.run();

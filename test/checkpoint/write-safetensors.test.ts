@@ -28,7 +28,8 @@ function bytesOf({ name, dtype, shape }: TensorToWrite): Uint8Array {
 const dataOf = (tensors: TensorToWrite[]) => tensors.map((each) => ({ name: each.name, bytes: bytesOf(each) }));
 
 test("what is written is read", async () => {
-  const dtypes = Object.keys(dtypeSizeBytes) as Dtype[];
+  // what takes less than a byte is read alone
+  const dtypes = (Object.keys(dtypeSizeBytes) as Dtype[]).filter((dtype) => dtypeSizeBytes[dtype]! >= 1);
   const anyTensor = fc.record({ name: fc.string({ unit: "grapheme" }), dtype: fc.constantFrom(...dtypes),
     shape: fc.array(fc.nat(4), { maxLength: 3 }) });
   const file = join(folder, "a.safetensors");

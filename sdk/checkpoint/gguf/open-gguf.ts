@@ -52,10 +52,10 @@ async function parse(path: string): ReturnType<typeof gguf> {
 function entryOf({ name, shape, dtype: type, offset }: GGUFTensorInfo, dataStart: number, file: ByteFile): Entry {
   const where = `tensor ${JSON.stringify(name)}`;
   const dtype = GGMLQuantizationType[type] as Dtype;
-  const block = Object.hasOwn(blockFormats, dtype) ? blockFormats[dtype as keyof typeof blockFormats] : undefined;
+  const block = Object.hasOwn(blockFormats, dtype) ? blockFormats[dtype] : undefined;
   const elementBytes = dtypeSizeBytes[dtype];
   if (!block && elementBytes === undefined) {
-    const accepted = "F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K";
+    const accepted = `F32, F16, BF16, ${Object.keys(blockFormats).join(", ")}`;
     throw refuse(file.path, `${where} is stored as ${dtype ?? `type ${type}`}`, accepted);
   }
   const lengths = shape.map(Number).reverse();
@@ -103,9 +103,7 @@ function storeOf(file: ByteFile, entries: ReadonlyMap<string, Entry>, config: Re
     async values(name, rows) {
       const { dtype, rowBytes } = entry(name);
       const part = await bytes(name, rows && { start: rows.start * rowBytes, end: rows.end * rowBytes });
-      return Object.hasOwn(blockFormats, dtype)
-        ? decodeBlocks(part, blockFormats[dtype as keyof typeof blockFormats])
-        : decode(part, dtype);
+      return Object.hasOwn(blockFormats, dtype) ? decodeBlocks(part, blockFormats[dtype]) : decode(part, dtype);
     },
     close: () => file.close(),
   };

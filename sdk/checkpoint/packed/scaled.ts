@@ -28,14 +28,14 @@ function blockSize({ weight_block_size: size, config_groups: groups }: Settings)
 }
 
 /** Codes with scales that are multiplied by, in any block that divides the matrix. */
-function scaled(tensors: Parts<TensorInfo>, key: string, settings: Settings): PackedWeight {
-  const { shape, dtype: codes } = tensors[""], { shape: stored, dtype } = tensors[key];
+function scaled(tensors: Parts<TensorInfo>, key: string, settings: Settings, code = ""): PackedWeight {
+  const { shape, dtype: codes } = tensors[code], { shape: stored, dtype } = tensors[key];
   const fail = (accepted: string) =>
     bad(`the codes are ${codes} [${shape}] and ${key} is ${dtype} [${stored}]`, accepted);
   if (shape.length < 2 || !CODES.includes(codes) || !SCALES.includes(dtype))
     throw fail("a matrix of F8_E4M3, F8_E5M2 or I8 with float scales");
   const scale = alignedScale(stored, shape.length), said = blockSize(settings);
-  const asked = key === "_scale_inv" ? said ?? [128, 128] : said;
+  const asked = key !== "_scale" ? said ?? [128, 128] : said;
   // the last two axes may have blocks; axes before them have one scale for all, or one each
   const lengths = shape.map((length, axis) => {
     if (scale[axis] === 1) return Math.max(1, length);
@@ -63,9 +63,9 @@ function scaled(tensors: Parts<TensorInfo>, key: string, settings: Settings): Pa
     shape: [...shape],
     format,
     byRows: { unit: matrices || whole ? 1 : height,
-      parts: whole ? [""] : ["", key, ...(zeros ? ["_zero_point"] : [])] },
+      parts: whole ? [code] : [code, key, ...(zeros ? ["_zero_point"] : [])] },
     values(bytes, part) {
-      const values = decode(bytes[""], codes);
+      const values = decode(bytes[code], codes);
       const scales = decode(bytes[key], dtype === "U8" ? "F8_E8M0" : dtype);
       requireScales(scales);
       const across = Math.ceil(columns / width), down = Math.ceil((matrices ? rows : part[0]) / height);
@@ -111,4 +111,14 @@ export const blockScaled: Layout = {
   parts: ["", "_scale_inv"],
   optional: [],
   describe: (tensors, settings) => scaled(tensors, "_scale_inv", settings),
+};
+
+/** DeepSeek's own names: `X.scale` beside `X.weight`. */
+export const scaleBeside: Layout = {
+  ...blockScaled,
+  key: ".scale",
+  weight: ".weight",
+  parts: [".weight", ".scale"],
+  accepts: (tensors) => CODES.includes(tensors[".weight"].dtype),
+  describe: (tensors, settings) => scaled(tensors, ".scale", settings, ".weight"),
 };

@@ -1,7 +1,8 @@
 import { FormatError } from "../../errors.js";
 import { decodeBf16 } from "./bf16.js";
+import { unpackBits } from "./bits.js";
 import type { Dtype } from "./dtype.js";
-import { codeTable, f16, f8e4m3, f8e5m2 } from "./float-format.js";
+import { codeTable, f16, f4e2m1, f6e2m3, f6e3m2, f8e4m3, f8e4m3fnuz, f8e5m2, f8e5m2fnuz } from "./float-format.js";
 import { decodeInt64 } from "./int64.js";
 import { decodeMxfp4 } from "./mxfp4.js";
 import { decodeNatively } from "./native-decode.js";
@@ -28,6 +29,21 @@ export function decode(bytes: Uint8Array, dtype: Dtype): Float32Array {
       return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e4m3));
     case "F8_E5M2":
       return decodeNatively(bytes, dtype) ?? lookUp(bytes, codeTable(f8e5m2));
+    case "F8_E4M3FNUZ":
+      return lookUp(bytes, codeTable(f8e4m3fnuz));
+    case "F8_E5M2FNUZ":
+      return lookUp(bytes, codeTable(f8e5m2fnuz));
+    case "F8_E8M0": // a power of two; 255 is NaN
+      return Float32Array.from(bytes, (code) => (code === 255 ? NaN : 2 ** (code - 127)));
+    case "F4":
+      return lookUp(unpackBits(bytes, 4, 2 * bytes.length), codeTable(f4e2m1));
+    case "F6_E2M3":
+    case "F6_E3M2":
+      return lookUp(unpackBits(wholeElements(bytes, dtype, 3), 6, bytes.length / 3 * 4),
+        codeTable(dtype === "F6_E2M3" ? f6e2m3 : f6e3m2));
+    case "C64":
+      throw new FormatError("complex",
+        "decode: the numbers are complex (C64); accepted are real ones. Convert the tensor to F32 or BF16.");
     case "I64":
       return decodeInt64(elements(bytes, dtype, BigInt64Array));
     case "U64":

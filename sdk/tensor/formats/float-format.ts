@@ -1,6 +1,6 @@
-/** A float of 8 or 16 bits: sign, exponent, mantissa from the highest bit down. */
+/** A float of at most 16 bits: sign, exponent, mantissa from the highest bit down. */
 export interface FloatFormat {
-  bits: 8 | 16;
+  bits: 4 | 6 | 8 | 16;
   mantissaBits: number;
   bias: number;
   /** code of the largest finite number */
@@ -16,6 +16,14 @@ export const f8e5m2: FloatFormat = { bits: 8, mantissaBits: 2, bias: 15, largest
 /** the "fn" form: no infinities, and the top exponent holds numbers */
 export const f8e4m3: FloatFormat = { bits: 8, mantissaBits: 3, bias: 7, largest: 0x7e, nan: 0x7f };
 
+/** without infinity and -0, whose code is the only NaN */
+export const f8e4m3fnuz: FloatFormat = { bits: 8, mantissaBits: 3, bias: 8, largest: 0x7f, nan: 0x80 };
+export const f8e5m2fnuz: FloatFormat = { bits: 8, mantissaBits: 2, bias: 16, largest: 0x7f, nan: 0x80 };
+/** of the Open Compute Project's microscaling: every code is a number */
+export const f4e2m1: FloatFormat = { bits: 4, mantissaBits: 1, bias: 1, largest: 7, nan: 16 };
+export const f6e2m3: FloatFormat = { bits: 6, mantissaBits: 3, bias: 1, largest: 31, nan: 64 };
+export const f6e3m2: FloatFormat = { bits: 6, mantissaBits: 2, bias: 3, largest: 31, nan: 64 };
+
 const tables = new Map<FloatFormat, Float32Array>();
 
 /** The number of every code of a format. */
@@ -28,7 +36,8 @@ export function codeTable(format: FloatFormat): Float32Array {
   return table;
 }
 
-function numberOf(code: number, { bits, mantissaBits, bias, largest, infinity }: FloatFormat): number {
+function numberOf(code: number, { bits, mantissaBits, bias, largest, infinity, nan }: FloatFormat): number {
+  if (code === nan) return NaN;
   const signBit = 2 ** (bits - 1);
   const sign = code & signBit ? -1 : 1;
   const magnitude = code & (signBit - 1);

@@ -110,4 +110,19 @@ test("bytes that are cut short are refused", () => {
   assert.throws(() => decode(new Uint8Array(7), "F32"), /7 bytes of F32; accepted is a multiple of 4/);
 });
 
+test("formats of MX and AMD that only readers know", () => {
+  const numbers = (dtype: Dtype, ...codes: number[]) => [...decode(Uint8Array.from(codes), dtype)];
+  // values of torch 2.15: float8_e8m0fnu, float8_e4m3fnuz, float8_e5m2fnuz; tables of the OCP specification
+  assert.equal(numbers("F8_E8M0", 0, 127, 130), [2 ** -127, 1, 8]);
+  assert.ok(Number.isNaN(numbers("F8_E8M0", 255)[0]));
+  assert.equal(numbers("F8_E4M3FNUZ", 0x40, 0x7f, 0x01, 0xc0), [1, 240, 2 ** -10, -1]);
+  assert.ok(Number.isNaN(numbers("F8_E4M3FNUZ", 0x80)[0]));
+  assert.equal(numbers("F8_E5M2FNUZ", 0x40, 0x7f, 0x01), [1, 57344, 2 ** -17]);
+  assert.equal(numbers("F4", 0x71, 0xf0), [0.5, 6, 0, -6]);
+  assert.equal(numbers("F6_E2M3", 0x1f, 0, 0), [7.5, 0, 0, 0]);
+  assert.equal(numbers("F6_E3M2", 0x1f, 0, 0x80), [28, 0, 0, -0]);
+  assert.throws(() => numbers("C64", 0, 0, 0, 0, 0, 0, 0, 0), /complex/);
+  assert.throws(() => numbers("F6_E3M2", 0, 0), /2 bytes of F6_E3M2; accepted is a multiple of 3/);
+});
+
 test.run();
