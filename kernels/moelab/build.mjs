@@ -37,8 +37,13 @@ export default async function buildKernel() {
   });
   const common = { bundle: true, platform: "node", target: "node20", packages: "external", external: ["#*"],
     metafile: true, sourcemap: true, logLevel: "warning" };
+  // a cell that sets one of these to something else does not take it from the kernel
+  const globals =
+    "const { Array, Atomics, Buffer, Error, JSON, Map, Math, Number, Object, Promise, Proxy, Reflect, RegExp, "
+    + "Set, SharedArrayBuffer, String, Symbol, SyntaxError, URL, WeakMap, WeakSet, performance, process } = globalThis;";
   const threads = build({
     ...common,
+    banner: { js: globals },
     entryPoints: {
       main: "kernels/moelab/main.ts",
       server: "kernels/moelab/server/thread.ts",

@@ -34,7 +34,15 @@ export function serve(port: Port, target: object): void {
     try {
       port.postMessage({ id, value: await methods[method]!(...args) });
     } catch (error) {
-      port.postMessage({ id, error: String((error as Error)?.stack ?? error) });
+      port.postMessage({ id, error: isTooDeep(error) ? TOO_DEEP : String((error as Error)?.stack ?? error) });
     }
   });
+}
+
+const TOO_DEEP =
+  "cell: it is nested too deeply to be read; accepted are some hundreds of levels of brackets. Write it in "
+  + "parts, or read such data from a file.";
+
+function isTooDeep(error: unknown): boolean {
+  return error instanceof RangeError && /call stack/.test(error.message);
 }

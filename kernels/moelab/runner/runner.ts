@@ -54,10 +54,19 @@ export class Runner {
     this.host.install();
     new StandardInput(() => this.host.input(), () => this.running !== undefined, (error) => this.fail(error)).install();
     showWarnings();
-    process.on("uncaughtException",
-      (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()));
-    process.on("unhandledRejection", (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)));
-    process.on("SIGINT", () => this.interrupt());
+    this.listen();
+  }
+
+  private readonly listeners: Record<string, (...args: any[]) => void> = {
+    uncaughtException: (error) => this.stray("Uncaught exception", error, throwerOf(error) ?? currentCell()),
+    unhandledRejection: (error, promise) => this.stray("Unhandled rejection", error, ownerOf(promise)),
+    SIGINT: () => this.interrupt(),
+  };
+
+  /** A cell may have removed all listeners: without these the next stray error would end the kernel. */
+  private listen(): void {
+    for (const [event, listener] of Object.entries(this.listeners))
+      if (!process.listeners(event as NodeJS.Signals).includes(listener)) process.on(event, listener);
   }
 
   receive(message: ToRunner): void {
@@ -168,6 +177,7 @@ export class Runner {
     if (this.running?.cell !== cell) return;
     const { report } = this.running;
     this.running = undefined;
+    this.listen();
     this.streams.end(cell);
     this.post({ type: report, key: cell.key, outcome });
   }
@@ -200,7 +210,9 @@ export class Runner {
   private stray(title: string, error: unknown, cell = this.latest): void {
     if (error instanceof KernelInterrupt) return;
     this.post({ type: "stream", key: cell?.key ?? 0, name: "stderr",
-      text: `${title}: ${errorReport(error).traceback.join("\n")}\n` });
+      text: `${title}${cell?.number ? ` in cell [${cell.number}]` : ""}: ${
+        errorReport(error).traceback.join("\n")
+      }\n` });
   }
 }
 
