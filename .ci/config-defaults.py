@@ -57,7 +57,7 @@ def plain(value):
 
 def defaults_of(model_type, keys):
     config = CONFIG_MAPPING[SAME_CLASS.get(model_type, model_type)]()
-    text = config.get_text_config() if hasattr(config, "text_config") else config
+    text = config.get_text_config()
     kind = type(text)
     result = {}
     for key in sorted(keys - {"rope_parameters", "default_theta"}):

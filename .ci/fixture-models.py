@@ -42,6 +42,8 @@ MROPE = dict(mrope_section=[1, 1, 2], mrope_interleaved=True)
 QWEN_VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, in_channels=3, patch_size=2, temporal_patch_size=1, spatial_merge_size=1,
                    out_hidden_size=32, num_position_embeddings=4, hidden_act="gelu_pytorch_tanh", initializer_range=0.02)
 
+DSA = {**DEEPSEEK, **dict(q_lora_rank=12, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, attention_bias=False, index_topk=48,
+                          index_head_dim=8, index_n_heads=2, topk_group=1)}
 GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=2.0, logits_scaling=1.5, residual_multiplier=0.7, rms_norm_eps=1e-6, pad_token_id=0)
 
 FAMILIES = {
@@ -119,6 +121,38 @@ FAMILIES = {
                        attention_bias=False, time_step_min=0.001, time_step_max=0.1, time_step_limit=[0.0, float("inf")], n_routed_experts=8, n_shared_experts=1,
                        moe_shared_expert_intermediate_size=20, moe_latent_size=24, routed_scaling_factor=2.5, pad_token_id=0, **DEEPSEEK),
         note="one block a layer: Mamba-2, attention without positions, squared ReLU experts without gate behind a latent projection"),
+    "deepseek_v32": Family(
+        "DeepseekV32ForCausalLM", moe={"DeepseekV32TopkRouter": "topk"}, block=("DeepseekV32MoE",), seed=82,
+        config=decoder("deepseek_v32", "DeepseekV32ForCausalLM", num_hidden_layers=3, num_key_value_heads=4, first_k_dense_replace=1, n_routed_experts=8,
+                       n_shared_experts=1, routed_scaling_factor=2.5, rope_scaling=dict(make_models.DEEPSEEK_YARN), **{**DSA, "n_group": 2}),
+        note="DeepSeek-V3 whose sparse index chooses all tokens of texts up to index_topk"),
+    "glm_moe_dsa": Family(
+        "GlmMoeDsaForCausalLM", moe={"GlmMoeDsaTopkRouter": "topk"}, block=("GlmMoeDsaMoE",), seed=83,
+        config=later("glm_moe_dsa", "GlmMoeDsaForCausalLM", num_hidden_layers=3, num_key_value_heads=4, mlp_layer_types=SPARSE, n_routed_experts=8,
+                     indexer_types=["full", "shared", "full"], n_shared_experts=1, routed_scaling_factor=2.5, **DSA),
+        note="the same, layers that share an index"),
+    "flint": Family(
+        "FlintForCausalLM", moe={"FlintTopKRouter": "topk"}, block=("FlintSparseMoeBlock",), seed=84,
+        config=later("flint", "FlintForCausalLM", num_hidden_layers=3, **QWEN3, norm_topk_prob=True, shared_expert_intermediate_size=20, sliding_window=8,
+                     mlp_only_layers=[0], decoder_sparse_step=1, layer_types=["full_attention", "sliding_attention", "full_attention"]),
+        note="sigmoid router without bias, sinks, positions in window layers alone, a shared expert without gate"),
+    "aria": Family(
+        "AriaForConditionalGeneration", moe={"AriaTextTopKRouter": "topk"}, block=("AriaTextMoELayer",), stacks=WRAPPED, seed=85,
+        config=wrapped("aria", "AriaForConditionalGeneration",
+                       dict(model_type="idefics3_vision", hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=4, patch_size=2),
+                       decoder("aria_text", "", intermediate_size=12, moe_num_experts=6, moe_topk=2, moe_num_shared_experts=2, mlp_bias=False,
+                               attention_bias=False, tie_word_embeddings=GONE, pad_token_id=0), projector_patch_to_query_dict={"4": 2}, image_token_index=9),
+        note="top-2 then softmax, two shared experts as one, experts fused as fc1 and fc2 [E, in, out]"),
+    "qwen3_omni_moe_thinker": Family(
+        "Qwen3OmniMoeThinkerForConditionalGeneration", moe={"Qwen3OmniMoeThinkerTextTopKRouter": "topk"}, block=("Qwen3OmniMoeThinkerTextSparseMoeBlock",),
+        stacks=WRAPPED, seed=86,
+        config={**wrapped("qwen3_omni_moe_thinker", "Qwen3OmniMoeThinkerForConditionalGeneration", {**QWEN_VISION, "deepstack_visual_indexes": [0]},
+                          decoder("qwen3_omni_moe_text", "", **QWEN3, norm_topk_prob=True, rope_theta=1000000, mlp_only_layers=[], decoder_sparse_step=1,
+                                  tie_word_embeddings=GONE, rope_scaling=dict(rope_type="default", **MROPE))),
+                "vision_start_token_id": 92, "vision_end_token_id": 93, "image_token_id": 90, "video_token_id": 91, "audio_token_id": 89,
+                "audio_config": dict(encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=8, d_model=8, num_mel_bins=8, max_source_positions=8,
+                                     n_window=2, output_dim=32, downsample_hidden_size=4, n_window_infer=4, conv_chunksize=4, num_hidden_layers=1)},
+        note="text as Qwen3-MoE beside vision and audio towers"),
 }
 
 

@@ -182,7 +182,11 @@ export async function initializerFromConfig(
 
 /** The part of config.json that counts, with the defaults of its class and without nulls. */
 async function wholeConfig(config: Record<string, unknown>, family: Family): Promise<Record<string, unknown>> {
-  const part = (family.config ? await fill(family.config, config, {}, {}) : config) as Record<string, unknown>;
+  const part = (family.config ? await fill(family.config, config, {}, {}) : config) ?? config;
+  if (!isObject(part))
+    throw new MoeError("bad-config",
+      `load: ${family.config!.slice(1)} is ${JSON.stringify(part).slice(0, 80)} in config.json; accepted is an object. `
+        + "Check the configuration.");
   // of a multi-modal model the outer class has the head: its word counts, and where it has none its default
   const { tie_word_embeddings: _, ...inner } = part;
   const tie = config.tie_word_embeddings === undefined ? {} : { tie_word_embeddings: config.tie_word_embeddings };

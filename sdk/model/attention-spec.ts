@@ -59,6 +59,11 @@ export interface LatentAttentionSpec {
   eps: number;
   bias: { q: boolean; kv: boolean; o: boolean };
   rotary: RotarySpec;
+  /**
+   * a sparse index beside the block chooses this many tokens: of no more it chooses all, which is what runs; longer
+   * texts are refused (DeepSeek-V3.2, arXiv:2512.02556)
+   */
+  tokens?: number;
 }
 
 /** Linear attention whose memory fades by exp(-slope) per token, one slope per head. MiniMax-01, section 2.2. */

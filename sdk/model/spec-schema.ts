@@ -120,7 +120,7 @@ const softmax: Schema<SoftmaxAttentionSpec> = object({
 const attention = kinds<AttentionSpec>("kind", softmax,
   object<LatentAttentionSpec>({ kind: v.literal("latent"), heads: count, qRank: whole, kvRank: count, nopeDim: count,
     ropeDim: count, valueDim: count, scale: number, causal: flag, eps,
-    bias: object<LatentAttentionSpec["bias"]>({ q: flag, kv: flag, o: flag }), rotary }),
+    bias: object<LatentAttentionSpec["bias"]>({ q: flag, kv: flag, o: flag }), rotary, tokens: maybe(count) }),
   object<LightningAttentionSpec>({ kind: v.literal("lightning"), heads: count, headDim: count, decay: number,
     activation, eps }),
   object<DeltaAttentionSpec>({ kind: v.literal("delta"), keyHeads: count, valueHeads: count, keyDim: count,

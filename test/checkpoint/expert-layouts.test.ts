@@ -52,7 +52,8 @@ function stacked(name: string, parts: Stored[], how: "first-axis" | "rows" = "fi
 for (
   const name of ["deepseek_v2", "deepseek_v2_lite", "deepseek_v3", "dots1", "ernie4_5_moe", "glm4_moe", "granitemoe",
     "exaone_moe", "glm4v_moe", "hunyuan_v1_moe", "hy_v3", "jamba", "lfm2_moe", "mellum", "minimax", "mixtral",
-    "mixtral_sharded", "olmoe", "phimoe", "qwen2_moe", "qwen3_5_moe_text", "qwen3_moe", "qwen3_next"]
+    "mixtral_sharded", "olmoe", "phimoe", "qwen2_moe", "qwen3_5_moe_text", "qwen3_moe", "qwen3_next",
+    "qwen3_omni_moe_thinker"]
 ) {
   test(`${name}: experts fused as transformers 5 writes them`, () =>
     withAltered(name, (all) => {

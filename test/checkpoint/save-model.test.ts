@@ -57,7 +57,7 @@ async function logits(model: Model): Promise<Float32Array> {
 
 for (const name of ["mixtral", "gpt_oss", "dbrx", "granitemoe", "deepseek_v2_lite", "olmoe_bf16", "switch_transformers",
   "ernie4_5_moe", "mellum", "qwen3_vl_moe", "exaone_moe", "hy_v3", "granitemoe_swa", "glm4v_moe", "qwen3_5_moe",
-  "qwen3_5_moe_text", "granitemoehybrid", "nemotron_h"]) {
+  "qwen3_5_moe_text", "granitemoehybrid", "nemotron_h", "glm_moe_dsa", "flint", "aria", "qwen3_omni_moe_thinker"]) {
   test(`${name}: unchanged, its tensors are the original's, byte by byte`, async () => {
     const opened = await openModel(fixture(`models/${name}`));
     await saveModel(join(folder, "out"), opened.model, options(opened));

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { MoeError } from "../../errors.js";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
 import type { LatentAttentionSpec } from "../attention-spec.js";
 import { type LayerWeights, weight } from "../layer-weights.js";
@@ -13,6 +14,8 @@ import { showAttention } from "./show-attention.js";
  * Multi-head latent attention: the stream is narrowed to one short vector per token, from which keys and values of
  * all heads are made; rotary channels stand apart, and those of the key are shared by all heads.
  * DeepSeek-V2, arXiv:2405.04434, equations 9 to 19. x [N, D] -> [N, D].
+ *
+ * @throws MoeError `too-many-tokens` beyond what a sparse index would choose
  */
 export function latentAttention(
   x: Tensor,
@@ -22,6 +25,12 @@ export function latentAttention(
   cache?: LayerCache,
 ): Tensor {
   const { B, T } = pass;
+  if (spec.tokens !== undefined && pass.offset + T > spec.tokens)
+    throw new MoeError("too-many-tokens",
+      `forward: a text has ${pass.offset + T} tokens, and from ${
+        spec.tokens + 1
+      } on a sparse index chooses which of them `
+        + `this model sees; accepted are texts of at most ${spec.tokens}, which it sees whole. Give shorter texts.`);
   const { heads: H, nopeDim, ropeDim, valueDim, kvRank } = spec;
   const norm = (y: Tensor, part: string) => rmsNorm(y, weight(weights, `attention.${part}`), spec.eps);
 
