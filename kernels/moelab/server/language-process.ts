@@ -27,6 +27,7 @@ export function startLanguage(kernel: string, data: LanguageData, terminal: numb
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     serialization: "advanced",
     detached: true, // an interrupt, from here or from a terminal, does not mean it
+    windowsHide: true,
     env: environment(),
   });
   return link(child, () => {
@@ -70,7 +71,9 @@ function startThread(kernel: string, workerData: LanguageData, failed: (text: st
   worker.on("error", (error) => failed(String(error.stack)));
   worker.unref();
   setTimeout(
-    () => spawn(process.execPath, [file, "prepare"], { stdio: "ignore", detached: true }).on("error", () => {}).unref(),
+    () =>
+      spawn(process.execPath, [file, "prepare"], { stdio: "ignore", detached: true, windowsHide: true }).on("error",
+        () => {}).unref(),
     PREPARE_AFTER_MS,
   ).unref();
   return worker;
