@@ -4,6 +4,7 @@ import { type Patch, patchBetween, patched } from "../model/patch.js";
 import { layerSchema } from "../model/spec-schema.js";
 import { type LayerId, layerId, type LayerSpec, type ModelSpec } from "../model/spec.js";
 import { parsed } from "../parsed.js";
+import type { NumberFormat } from "../tensor/formats/number-format.js";
 
 /**
  * How a model that moelab changed differs from what its Hugging Face configuration says: stored under `moelab` in
@@ -12,10 +13,13 @@ import { parsed } from "../parsed.js";
 export interface StoredChanges {
   version: 2;
   layers: Record<LayerId, Patch<LayerSpec>>;
+  /** how packed weights are stored, by their names on disk or beginnings of these; "" for all others */
+  formats?: Record<string, NumberFormat>;
 }
 
 const Patches = v.record(v.pipe(v.string(), v.regex(/^(encoder\.)?layers\.\d{1,5}$/)), v.looseObject({}));
-const Version2 = v.strictObject({ version: v.literal(2), layers: Patches });
+const Version2 = v.strictObject({ version: v.literal(2), layers: Patches,
+  formats: v.optional(v.record(v.string(), v.looseObject({ kind: v.string() }))) });
 /** as folders were written before: parts of the MoE block and of its router side by side, and blocks that are gone */
 const Version1 = v.strictObject({ version: v.literal(1), layers: Patches });
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { MoeError, suggest } from "../errors.js";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import type { Dtype } from "../tensor/formats/dtype.js";
+import type { Parts } from "../tensor/formats/number-format.js";
 import { tf } from "../tensor/index.js";
 import { ownRows, type Place, readBlock } from "./place.js";
 import type { Range, TensorStore } from "./tensor-store.js";
@@ -36,7 +37,18 @@ export class CheckpointSource implements WeightSource {
     const { name: disk, shape } = this.place(name);
     const whole = this.store.info(disk);
     const share = size(shape) / (size(whole.shape) || 1);
-    return { dtype: whole.dtype, shape, sizeBytes: Math.round(whole.sizeBytes * share) };
+    const format = this.stored(name) && whole.format;
+    return { dtype: whole.dtype, shape, sizeBytes: Math.round(whole.sizeBytes * share), ...(format && { format }) };
+  }
+
+  parts(name: string): Promise<Parts<Uint8Array>> | undefined {
+    return this.stored(name)?.();
+  }
+
+  /** Reads the parts of a weight that is a packed tensor of its own. */
+  private stored(name: string): (() => Promise<Parts<Uint8Array>>) | undefined {
+    const { name: disk, rows, pick } = this.place(name);
+    return rows || pick ? undefined : this.store.parts?.(disk);
   }
 
   /**

@@ -32,18 +32,24 @@ export interface DiskTensor {
  *
  * @param dtypeOf number format on disk of a weight
  * @param original the checkpoint that the model came from; absent for a new model
+ * @param packed weights that are written otherwise (`packedTensors`)
  */
 export function diskTensors(
   spec: ModelSpec,
   family: Family,
   dtypeOf: (canonical: string) => Dtype,
   original?: Disk,
+  packed: ReadonlySet<string> = new Set(),
 ): DiskTensor[] {
   const tensors = new Map<string, DiskTensor>();
   const placed = placer(spec);
   const choose = chooser(family, placed, original);
+  // beside packed experts no other of their kind is in a fused tensor
+  const apart = new Set([...packed].map(kindOf));
   for (const tensor of expectedTensors(spec)) {
-    let place = placed(tensor, choose(tensor));
+    if (packed.has(tensor.name)) continue;
+    const alone = apart.has(kindOf(tensor.name)) && tensor.name.includes(".experts.");
+    let place = placed(tensor, alone ? { name: ownName(tensor.name, family) } : choose(tensor));
     // two weights that were read from one tensor may differ by now: the second gets a tensor of its own
     const own = !place.rows && !place.pick && tensors.has(place.name)
       ? diskLayouts(tensor.name, family).find(({ name }) => !tensors.has(name))
@@ -56,6 +62,17 @@ export function diskTensors(
     tensors.set(place.name, held);
   }
   return [...tensors.values()];
+}
+
+const kindOf = (canonical: string) => canonical.replace(/\d+/g, "*");
+
+/** The first name on disk that is a weight's alone. @throws MoeError `not-exportable` */
+export function ownName(canonical: string, family: Family): string {
+  const layout = diskLayouts(canonical, family).find(({ expert, stack }) => !expert && !stack);
+  if (layout) return layout.name;
+  throw new MoeError("not-exportable",
+    `save: ${canonical} is packed, and family "${family.family}" has no name for it alone; accepted are plain numbers `
+      + "there. Save with { format: \"plain\" }.");
 }
 
 /** Some bytes of a tensor that are made together. */
@@ -159,7 +176,7 @@ function chooser(
   const known = new Map<string, number>();
   return (tensor) => {
     const layouts = diskLayouts(tensor.name, family);
-    const pattern = tensor.name.replace(/\d+/g, "*");
+    const pattern = kindOf(tensor.name);
     let found = original ? layouts.findIndex(({ name }) => original.has(name)) : -1;
     if (found >= 0) {
       const { name, expert } = layouts[found];
@@ -182,7 +199,7 @@ function chooser(
  * computed before.
  */
 export function storedDtype(info: TensorInfo, modelDtype: Dtype): Dtype {
-  return ["F64", "F32", "F16", "BF16"].includes(info.dtype) ? info.dtype : modelDtype;
+  return !info.format && ["F64", "F32", "F16", "BF16"].includes(info.dtype) ? info.dtype : modelDtype;
 }
 
 export function size(shape: readonly number[]): number {

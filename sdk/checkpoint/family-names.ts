@@ -89,6 +89,7 @@ function renamed(store: TensorStore, names: ReadonlyMap<string, string>): Tensor
     info: (name) => store.info(own(name)),
     bytes: (name, range?: Range, into?: Uint8Array) => store.bytes(own(name), range, into),
     values: (name, rows?: Range) => store.values(own(name), rows),
+    parts: (name) => store.parts?.(own(name)),
     close: () => store.close(),
   };
 }

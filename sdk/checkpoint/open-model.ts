@@ -57,7 +57,8 @@ export async function openPlaces(folder: string, config: Record<string, unknown>
   const base = await specFromConfig(config, asked);
   const said = config.moelab === undefined || asked.storesSpec ? base : withChanges(base, config.moelab);
   const family = withTiedNames(said, asked);
-  const settings = (config.quantization_config ?? {}) as Settings;
+  const formats = (config.moelab as { formats?: unknown } | null | undefined)?.formats;
+  const settings = { ...(config.quantization_config ?? {}), ...(formats ? { formats } : {}) } as Settings;
   const files = await openTensors(folder);
   const notes: string[] = [];
   try {

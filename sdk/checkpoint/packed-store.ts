@@ -58,7 +58,7 @@ async function find(store: TensorStore, settings: Settings) {
       if (store.has(base + ending)) names.set(ending, store.own?.(base + ending) ?? base + ending);
     const tensors = infosOf(store, names);
     const weight = await named(shownName, layout, () =>
-      layout.describe(tensors, settings, (ending) => store.bytes(names.get(ending)!)));
+      layout.describe(tensors, settings, (ending) => store.bytes(names.get(ending)!), shownName));
     weights.set(shownName, { layout, names, weight });
     for (const part of names.values()) hidden.add(part);
     for (const ending of layout.beside ?? []) {
@@ -79,7 +79,7 @@ async function find(store: TensorStore, settings: Settings) {
 }
 
 /** Names that something else may end with: without the other tensors they are plain. */
-const COMMON = new Set(["_scale", "_scale_inv", "_blocks", ".absmax", ".scale"]);
+const COMMON = new Set(["_scale", "_scale_inv", "_blocks", ".absmax", ".scale", ".shape"]);
 
 function layoutOf(store: TensorStore, base: string, key: string, name: string, settings: Settings): Layout | undefined {
   const all = layouts.filter((layout) => layout.key === key);
@@ -134,6 +134,17 @@ function shown(store: TensorStore, weights: ReadonlyMap<string, Packed>, hidden:
     bytes(name, range, into) {
       const packed = weights.get(name);
       return packed ? joinedBytes(store, sizesOf(store, packed), range) : store.bytes(name, range, into);
+    },
+    parts(name) {
+      const packed = weights.get(name);
+      if (!packed) return store.parts?.(name);
+      const { layout, names, weight: { parts } } = packed;
+      return parts && (() =>
+        named(name, layout, async () => {
+          const bytes: Parts<Uint8Array> = {};
+          for (const [ending, tensor] of names) bytes[ending] = await store.bytes(tensor);
+          return parts(bytes);
+        }));
     },
     values(name, rows) {
       const packed = weights.get(name);

@@ -6,6 +6,7 @@ import { wholeValues } from "../model/form/forms.js";
 import type { MatrixForm } from "../model/form/matrix-form.js";
 import { type LayerId, type ModelSpec, type MoeFfnSpec, moeLayers } from "../model/spec.js";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
+import type { Parts } from "../tensor/formats/number-format.js";
 import { tf } from "../tensor/index.js";
 
 /** A model to be written. */
@@ -125,11 +126,17 @@ class PlainWeights implements WeightSource {
     if (!origin) return this.model.info(name);
     if ("zeros" in origin) return { dtype: this.someDtype(name), shape: origin.zeros, sizeBytes: 0 };
     if ("form" in origin) return { dtype: this.someDtype(name), shape: [...origin.shape], sizeBytes: 0 };
-    const info = this.model.info(origin.from);
+    const { format, ...info } = this.model.info(origin.from);
     return "rows" in origin
       ? { ...info, shape: [origin.rows.length, ...info.shape.slice(1)],
         sizeBytes: (info.sizeBytes / info.shape[0]) * origin.rows.length }
-      : info;
+      : { ...info, ...(format && { format }) };
+  }
+
+  parts(name: string): Promise<Parts<Uint8Array>> | undefined {
+    const origin = this.changed.get(name);
+    if (!origin) return this.model.parts?.(name);
+    return "from" in origin && !("rows" in origin) && !("form" in origin) ? this.model.parts?.(origin.from) : undefined;
   }
 
   rows(name: string, rows: { start: number; end: number }): Promise<Float32Array> | undefined {

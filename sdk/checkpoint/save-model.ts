@@ -18,6 +18,8 @@ import { type DiskTensor, diskTensors, type Piece, piecesOf, size, storedDtype }
 import { type Family, familyOf, specFromConfig } from "./family.js";
 import { modelCard } from "./model-card.js";
 import { explainer, staysFloat32 } from "./name-map.js";
+import { packedConfig, type PackedDisk, packedPieces, packedTensors } from "./packed-tensors.js";
+import { packerNamed, type SaveFormat } from "./packers/packers.js";
 import { plainConfig } from "./plain-config.js";
 import { notExportable, plainExperts, type SpecAndWeights } from "./plain-experts.js";
 import { SaveJournal } from "./save-journal.js";
@@ -45,6 +47,11 @@ export interface SaveOptions {
    * What the family keeps in float32 (a router's choice bias) stays so, unless it is stored in this format already
    */
   dtype?: Extract<Dtype, "F32" | "F16" | "BF16">;
+  /**
+   * for whom weights that a plan has packed are written (`SaveFormat`). Default `moelab` in that layout, unless `dtype`
+   * says which floats to write; otherwise `plain`
+   */
+  format?: SaveFormat;
   /** a file of weights holds at most this, or one tensor that is larger; default 5 GB */
   maxShardBytes?: number;
   /** folder whose tokenizer and generation files are copied, and whose config.json tells 7.0 from 7 */
@@ -101,10 +108,14 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
   const family = options.family ?? familyOf(read);
   const plain = await withoutTie(read, model.spec, family);
   const written = await inLayout(layout, model, plain, family);
-  const config = withDtype(written.config, options.dtype);
-  const tensors = tensorsOf(written.model, config, family, options);
+  const format = options.format ?? (layout === "moelab" && !options.dtype ? "moelab" : "plain");
+  const packer = packerNamed(format);
+  const packed = format === "plain" ? [] : packedTensors(written.model.spec, written.model.weights, family, format);
+  const before = withDtype(written.config, options.dtype);
+  const tensors = tensorsOf(written.model, before, family, options, packed);
+  const config = { ...before, ...packedConfig(before, format, packed, tensors) };
   const { copied, leftOut } = unrun(model, family, layout, options);
-  const all = [...tensors, ...copied];
+  const all = [...tensors, ...packed.flatMap((weight) => Object.values(weight.tensors)), ...copied];
   const layouts = { [layout]: bytesOf(all) } as Saved["layouts"];
   for (const other of LAYOUTS)
     layouts[other] ??= await inLayout(other, model, plain, family).then(
@@ -113,6 +124,7 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
     );
 
   const pieces = [...piecesOf(tensors, written.model.weights),
+    ...(packer ? packedPieces(packed, written.model.weights, packer) : []),
     ...copied.map((tensor) => verbatim(tensor, options.original!))];
   const key = createHash("sha256").update(
     JSON.stringify([await model.weights.fingerprint(), layout, config, options.maxShardBytes,
@@ -214,6 +226,7 @@ function tensorsOf(
   config: Record<string, unknown>,
   family: Family,
   { dtype, original }: SaveOptions,
+  packed: readonly PackedDisk[] = [],
 ): DiskTensor[] {
   const expected = new Set(expectedTensors(spec).map(({ name }) => name));
   const unknown = [...weights.names()].filter((name) => !expected.has(name));
@@ -228,7 +241,7 @@ function tensorsOf(
     if (whole.has(name)) return "I32";
     const own = storedDtype(weights.info(name), modelDtype(config));
     return dtype && own !== dtype && staysFloat32(name, family, dtype) ? "F32" : dtype ?? own;
-  }, original);
+  }, original, new Set(packed.map(({ canonical }) => canonical)));
 }
 
 /**
@@ -246,10 +259,9 @@ function unrun(
   for (const name of original?.names() ?? []) {
     const kind = explain(name);
     if (kind === undefined || kind === "copy") continue;
-    const { dtype, shape } = original!.info(name);
+    const { dtype, shape, format } = original!.info(name);
     if (kind === "beyond" && layout === "pruned") leftOut.push(name);
-    else copied.push({ name, dtype: dtypeSizeBytes[dtype] && !original!.has(`${name}_scale_inv`) ? dtype : "BF16",
-        shape, parts: [] });
+    else copied.push({ name, dtype: dtypeSizeBytes[dtype] && !format ? dtype : "BF16", shape, parts: [] });
   }
   return { copied, leftOut };
 }

@@ -1,4 +1,5 @@
 import type { TensorInfo } from "../model/weight-source.js";
+import type { Parts } from "../tensor/formats/number-format.js";
 
 /** A half-open range: `end` is not part of it. */
 export interface Range {
@@ -21,6 +22,8 @@ export interface TensorStore {
   bytes(name: string, range?: Range, into?: Uint8Array): Promise<Uint8Array>;
   /** Numbers as float32. @param rows of the first axis: only their bytes are read */
   values(name: string, rows?: Range): Promise<Float32Array>;
+  /** reads a packed weight's parts as its format's codec has them; undefined where they cannot be had */
+  parts?(name: string): (() => Promise<Parts<Uint8Array>>) | undefined;
   /** `__metadata__` of the file, of all files together if the checkpoint is sharded */
   readonly metadata: Readonly<Record<string, string>>;
   /** bytes read so far by name: what a way of working costs */

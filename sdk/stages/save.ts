@@ -6,7 +6,8 @@ import { progress } from "../view/progress.js";
 import type { StudyState } from "./study-state.js";
 import { tasksOf } from "./tasks-of.js";
 
-export type SaveStageOptions = Pick<SaveOptions, "dtype" | "layout" | "maxShardBytes" | "overwrite" | "signal">;
+export type SaveStageOptions = Pick<SaveOptions,
+  "dtype" | "layout" | "format" | "maxShardBytes" | "overwrite" | "signal">;
 
 /**
  * Writes the model as it is now, with where it comes from, to a new folder that `moe.load` opens again; with the layout

@@ -1,7 +1,7 @@
 import { decode } from "../../tensor/formats/decode.js";
-import { groupedValues } from "../../tensor/formats/grouped.js";
 import { requireScales } from "../../tensor/formats/matrix-shape.js";
 import type { GroupedFormat } from "../../tensor/formats/number-format.js";
+import { ofGroups } from "./grouped-weight.js";
 import { bad, FLOATS, type Layout, requireShape } from "./layout.js";
 import { turned, words } from "./words.js";
 
@@ -33,13 +33,13 @@ export const awq: Layout = {
     return {
       shape: [outputs, inputs],
       format,
-      values(bytes, shape) {
+      ...ofGroups([outputs, inputs], format, (bytes) => {
         const factors = decode(bytes[".scales"], scales);
         requireScales(factors);
         const codes = (part: string) => turned(outputCodes(words(bytes[part])), outputs);
-        return groupedValues({ codes: codes(".qweight"), scales: turned(factors, outputs),
-          zeros: Float32Array.from(codes(".qzeros")) }, shape, format);
-      },
+        return { codes: codes(".qweight"), scales: turned(factors, outputs),
+          zeros: Float32Array.from(codes(".qzeros")) };
+      }),
     };
   },
 };

@@ -1,9 +1,10 @@
 import { unpackBits } from "../../tensor/formats/bits.js";
 import { decode } from "../../tensor/formats/decode.js";
 import type { Dtype } from "../../tensor/formats/dtype.js";
-import { groupedValues, requireOrder } from "../../tensor/formats/grouped.js";
+import { requireOrder } from "../../tensor/formats/grouped.js";
 import { requireScales } from "../../tensor/formats/matrix-shape.js";
 import type { GroupedFormat } from "../../tensor/formats/number-format.js";
+import { ofGroups } from "./grouped-weight.js";
 import { bad, FLOATS, type Layout, requireShape, type Settings } from "./layout.js";
 import { turned, words } from "./words.js";
 
@@ -53,17 +54,16 @@ export const gptq: Layout = {
     return {
       shape: [outputs, inputs],
       format,
-      values(bytes, shape) {
+      ...ofGroups([outputs, inputs], format, (bytes) => {
         const zeros = words(bytes[".qzeros"]).slice();
         if (!second) { for (let at = 0; at < zeros.length; at++) zeros[at] += one; }
         const unpacked = unpackBits(new Uint8Array(zeros.buffer), bits, outputs);
         if (!second && !one) unpacked.forEach((code, at) => unpacked[at] = (code + 1) & (2 ** bits - 1));
         const factors = decode(bytes[".scales"], scales as Dtype);
         requireScales(factors);
-        return groupedValues({ codes: columnCodes(words(bytes[".qweight"]), outputs, inputs, bits),
-          scales: turned(factors, outputs), zeros: Float32Array.from(turned(unpacked, outputs)),
-          ...(order && { order }) }, shape, format);
-      },
+        return { codes: columnCodes(words(bytes[".qweight"]), outputs, inputs, bits), scales: turned(factors, outputs),
+          zeros: Float32Array.from(turned(unpacked, outputs)), ...(order && { order }) };
+      }),
     };
   },
 };

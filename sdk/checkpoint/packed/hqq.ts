@@ -1,7 +1,7 @@
 import { decode } from "../../tensor/formats/decode.js";
-import { groupedValues } from "../../tensor/formats/grouped.js";
 import { requireScales } from "../../tensor/formats/matrix-shape.js";
 import type { GroupedFormat } from "../../tensor/formats/number-format.js";
+import { ofGroups } from "./grouped-weight.js";
 import { bad, FLOATS, type Layout, requireShape } from "./layout.js";
 import { words } from "./words.js";
 
@@ -37,7 +37,7 @@ export const hqq: Layout = {
     return {
       shape: [rows, columns],
       format,
-      values(bytes, shape) {
+      ...ofGroups([rows, columns], format, (bytes) => {
         const packed = wide ? words(bytes[".W_q"]) : bytes[".W_q"];
         const codes = new Uint8Array(parts * packed.length), mask = 2 ** bits - 1;
         for (let part = 0; part < parts; part++) {
@@ -47,8 +47,8 @@ export const hqq: Layout = {
         const [scales, zeros] = [".scale", ".zero"].map((part) => decode(bytes[part], dtype));
         requireScales(scales);
         requireScales(zeros, "zero");
-        return groupedValues({ codes, scales, zeros }, shape, format);
-      },
+        return { codes, scales, zeros };
+      }),
     };
   },
 };

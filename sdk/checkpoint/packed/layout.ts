@@ -2,7 +2,7 @@ import { FormatError } from "../../errors.js";
 import type { TensorInfo } from "../../model/weight-source.js";
 import type { NumberFormat, Parts } from "../../tensor/formats/number-format.js";
 
-/** `quantization_config` of config.json; {} where there is none. */
+/** `quantization_config` of config.json, with `formats` of its `moelab` entry; {} where there are none. */
 export type Settings = Readonly<Record<string, unknown>>;
 
 /**
@@ -27,12 +27,14 @@ export interface Layout {
   /**
    * @param tensors those that there are, by their endings
    * @param read all bytes of one, for what shapes do not say
+   * @param name of the weight
    * @throws what `bad` gives
    */
   describe(
     tensors: Parts<TensorInfo>,
     settings: Settings,
     read: (ending: string) => Promise<Uint8Array>,
+    name: string,
   ): PackedWeight | Promise<PackedWeight>;
 }
 
@@ -46,6 +48,8 @@ export interface PackedWeight {
    * @param shape of the weight, or of these rows of it
    */
   values(bytes: Parts<Uint8Array>, shape: readonly number[]): Float32Array;
+  /** the whole as the parts of the format's codec, where they are the same codes and scales */
+  parts?(bytes: Parts<Uint8Array>): Parts<Uint8Array>;
 }
 
 /** A fault of a packed weight; who reads it knows its name. */

@@ -1,8 +1,9 @@
 import { unpackBits } from "../../tensor/formats/bits.js";
 import { decode } from "../../tensor/formats/decode.js";
-import { groupedValues, requireOrder } from "../../tensor/formats/grouped.js";
+import { requireOrder } from "../../tensor/formats/grouped.js";
 import { requireScales } from "../../tensor/formats/matrix-shape.js";
 import type { GroupedFormat } from "../../tensor/formats/number-format.js";
+import { ofGroups } from "./grouped-weight.js";
 import { bad, FLOATS, type Layout, requireShape, type Settings } from "./layout.js";
 import { turned, words } from "./words.js";
 
@@ -80,16 +81,16 @@ export const packQuantized: Layout = {
       shape: [outputs, inputs],
       format,
       ...(!isZero && { byRows: { unit: 1, parts: [".weight_packed", ".weight_scale"] } }),
-      values(bytes, shape) {
+      ...ofGroups([outputs, inputs], format, (bytes) => {
         const factors = decode(bytes[".weight_scale"], scales);
         requireScales(factors);
         // zeros lie [words, groups]: one run of bits a group
         const zeros = isZero
           && codesOf(bytesOf(turned(words(bytes[".weight_zero_point"]), groups)), outputs, bits,
             packing(outputs, tensors[".weight_zero_point"].shape[0], bits)!);
-        return groupedValues({ codes: codesOf(bytes[".weight_packed"], inputs, bits, packed), scales: factors,
-          ...(zeros && { zeros: Float32Array.from(turned(zeros, outputs)) }), ...(order && { order }) }, shape, format);
-      },
+        return { codes: codesOf(bytes[".weight_packed"], inputs, bits, packed), scales: factors,
+          ...(zeros && { zeros: Float32Array.from(turned(zeros, outputs)) }), ...(order && { order }) };
+      }),
     };
   },
 };

@@ -24,6 +24,7 @@ export const sparseBitmask: Layout = {
     const format: SparseFormat = { kind: "sparse", values: dtype as SparseFormat["values"],
       ...(halves ? { of: [2, 4] as const } : { count: stored[0] }) };
     return { shape: [rows, inputs], format, ...(halves && { byRows: { unit: 1, parts: [".compressed", ".bitmask"] } }),
+      parts: (bytes) => ({ mask: bytes[".bitmask"], values: bytes[".compressed"] }),
       values: (bytes, shape) =>
         sparse.decode({ mask: bytes[".bitmask"], values: bytes[".compressed"] }, shape, format) };
   },
