@@ -1,6 +1,8 @@
 import { readAdapter } from "./compose/adapter.js";
 import { combineAdapters } from "./compose/combine-adapters.js";
 import { saveAdapter } from "./compose/save-adapter.js";
+import { loadUpdate, saveUpdate } from "./compose/update-file.js";
+import type { Update, UpdateOptions } from "./compose/update.js";
 import { inspectModel, printedTable } from "./evaluate/index.js";
 import { publishedStudy } from "./experiment/published-study.js";
 import { defineMethod } from "./methods.js";
@@ -15,6 +17,7 @@ import { loadProfile } from "./profile/profile-file.js";
 import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
 import { methodList } from "./stages/method-list.js";
 import type { Study } from "./stages/study.js";
+import { updateOf } from "./stages/update.js";
 import { ready } from "./tensor/index.js";
 import { listTasks, loadTask } from "./text/index.js";
 import { charts, display, kernelHost, type Table, table } from "./view/index.js";
@@ -43,6 +46,15 @@ export const moe = {
    * density: 0.5 })`, then `moe.load(base).adapt(one)`, or `moe.adapters.save(one, "both")`
    */
   adapters: { load: readAdapter, combine: combineAdapters, save: saveAdapter },
+  /**
+   * what training changed, made small: `const small = await moe.updates.of(study, { by: "compeft", density: 0.05 })`,
+   * `moe.updates.save(small, "task.update")`, `moe.load(base).adapt(await moe.updates.load("task.update", study))`
+   */
+  updates: {
+    of: (study: Study, options: UpdateOptions): Promise<Update> => updateOf(study.state, options),
+    save: saveUpdate,
+    load: (path: string, base: Study): Promise<Update> => loadUpdate(path, (base.state.base ?? base.original).weights),
+  },
   /**
    * routing traces, of `.trace()` or of other engines: `const trace = await moe.traces.load("run.trace.json")`, then
    * `moe.traces.replay(trace, { policy: "lru", slots: 12 }).totals`, or `simulate` with what loads and experts cost

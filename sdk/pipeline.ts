@@ -25,6 +25,7 @@ import { Study } from "./stages/study.js";
 import { type TraceOptions, traceStage } from "./stages/trace.js";
 import { trainStage, type TrainStageOptions } from "./stages/train.js";
 import { upcycleStage, type UpcycleStageOptions } from "./stages/upcycle.js";
+import { updateStage, type UpdateStageOptions } from "./stages/update.js";
 import { DISPLAY, type MimeBundle } from "./view/displayable.js";
 
 /** A method of a verb by its name, or one of your own. */
@@ -72,6 +73,8 @@ export interface Loaded extends Anywhere {
 export interface ChangedUnmeasured extends Loaded {
   /** Fine-tunes with the model as loaded as teacher. */
   distill(options?: DistillOptions): ChangedUnmeasured;
+  /** Keeps of what training changed only a small update: `{ by: "compeft", density: 0.05, alpha: [1, 2, 4] }`. */
+  update(options: UpdateStageOptions): ChangedUnmeasured;
 }
 
 /**
@@ -110,6 +113,8 @@ export interface Changed extends Profiled {
   distill(options?: DistillOptions): Changed;
   /** Trains on without a teacher. */
   train(options?: TrainStageOptions): Changed;
+  /** Keeps of what training changed only a small update: see `ChangedUnmeasured.update`. */
+  update(options: UpdateStageOptions): ChangedUnmeasured;
 }
 
 export interface Evaluated extends PromiseLike<Study> {
@@ -158,6 +163,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
   apply(plan?: Plan, options?: MemoryOptions) {
     return this.next(["apply", options], (study) => applyStage(study, plan, options));
+  }
+  update(options: UpdateStageOptions) {
+    return this.next(["update", options], (study) => updateStage(study, options));
   }
   adapt(adapters: AdapterRef | readonly AdapterRef[]) {
     return this.next(["adapt", adapters], (study) => adaptStage(study, adapters));

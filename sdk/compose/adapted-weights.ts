@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import type { TensorInfo, WeightSource } from "../model/weight-source.js";
 import { decode, encode } from "../tensor/formats/index.js";
 import { tf } from "../tensor/index.js";
-import type { Adapter } from "./adapter.js";
 import type { Addition } from "./place-adapter.js";
 
 /**
@@ -14,11 +13,10 @@ import type { Addition } from "./place-adapter.js";
 export class AdaptedWeights implements WeightSource {
   private digest?: Promise<string>;
 
-  /** @param additions of each adapter in turn, by canonical name */
+  /** @param layers what each adapter or update does in turn, by canonical name, and what tells it from others */
   constructor(
     private readonly base: WeightSource,
-    private readonly adapters: readonly Adapter[],
-    private readonly additions: readonly ReadonlyMap<string, Addition>[],
+    private readonly layers: readonly { additions: ReadonlyMap<string, Addition>; digest: string }[],
   ) {}
 
   names(): Iterable<string> {
@@ -31,7 +29,7 @@ export class AdaptedWeights implements WeightSource {
     return this.base.info(name);
   }
   private changed(name: string): boolean {
-    return this.additions.some((of) => of.has(name));
+    return this.layers.some(({ additions }) => additions.has(name));
   }
 
   async read(name: string): Promise<Tensor> {
@@ -49,7 +47,7 @@ export class AdaptedWeights implements WeightSource {
   private async made(name: string): Promise<Float32Array> {
     const base = await this.base.values(name);
     let values = base;
-    for (const addition of this.additions.map((of) => of.get(name))) {
+    for (const addition of this.layers.map(({ additions }) => additions.get(name))) {
       if (!addition) continue;
       if (addition.whole) values = await addition.whole();
       if (addition.rows) {
@@ -86,16 +84,7 @@ export class AdaptedWeights implements WeightSource {
   fingerprint(): Promise<string> {
     return (this.digest ??= (async () => {
       const hash = createHash("sha256").update(await this.base.fingerprint());
-      const add = (name: string, ...numbers: (ArrayLike<number> | undefined)[]) => {
-        hash.update(`${name} `);
-        for (const values of numbers) if (values) hash.update(Buffer.from(Float64Array.from(values).buffer));
-      };
-      for (const { modules, whole, rows } of this.adapters) {
-        for (const [name, { a, b, scale, magnitude, bias }] of modules)
-          add(name, a.data, b.data, [scale], magnitude, bias);
-        for (const [name, { values }] of whole) add(name, values);
-        for (const [name, { at, values }] of rows) add(name, at, values);
-      }
+      for (const { digest } of this.layers) hash.update(digest);
       return hash.digest("hex");
     })());
   }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { openTensors } from "../checkpoint/safetensors.js";
 import type { TensorStore } from "../checkpoint/tensor-store.js";
@@ -161,4 +162,17 @@ export function productOf({ a, b, rank }: AdapterModule): { shape: number[]; val
       values.set(row, (e * out + o) * inner);
     }
   return { shape: experts === 1 ? [out, inner] : [experts, out, inner], values };
+}
+
+/** What tells an adapter from others: sha256 over its numbers. */
+export function digestOf({ modules, whole, rows }: Adapter): string {
+  const hash = createHash("sha256");
+  const add = (name: string, ...numbers: (ArrayLike<number> | undefined)[]) => {
+    hash.update(`${name} `);
+    for (const values of numbers) if (values) hash.update(Buffer.from(Float64Array.from(values).buffer));
+  };
+  for (const [name, { a, b, scale, magnitude, bias }] of modules) add(name, a.data, b.data, [scale], magnitude, bias);
+  for (const [name, { values }] of whole) add(name, values);
+  for (const [name, { at, values }] of rows) add(name, at, values);
+  return hash.digest("hex");
 }

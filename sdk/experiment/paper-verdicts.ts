@@ -1,4 +1,5 @@
 import { printedPaper } from "../evaluate/index.js";
+import { expectedBits } from "../tensor/formats/golomb.js";
 import { ALL_TASKS, type JudgedCell, together } from "./judge.js";
 import { sizeOf } from "./sizes.js";
 import type { StudyFile } from "./study-file.js";
@@ -41,6 +42,12 @@ export async function paperVerdicts(file: StudyFile, cells: readonly JudgedCell[
             })`,
             own.note,
           ].filter(Boolean).join(". ") });
+      } else if ("density" in own) {
+        const bits = expectedBits(own.density), found = own.read === "bits" ? bits : 16 / bits;
+        const near = Math.abs(found - value) <= own.within * Math.abs(value);
+        rows.push({ ...row, verdict: near ? "reproduced" : "refuted",
+          by: [`counted from the code: ${Number(found.toPrecision(3))} ${unit} at ${100 * own.density} % density`,
+            own.note].filter(Boolean).join(". ") });
       } else {
         const names = [own.size].flat();
         const [one, other] = await Promise.all(names.map(async (name) => {

@@ -10,7 +10,8 @@ import { SizesSchema } from "./sizes.js";
 const text = v.pipe(v.string(), v.nonEmpty());
 const Options = v.record(v.string(), v.unknown());
 /** Verbs of the chain; their options are the chain's own. */
-export const VERBS = ["upcycle", "profile", "merge", "prune", "compress", "route", "train", "distill"] as const;
+export const VERBS = ["upcycle", "profile", "merge", "prune", "compress", "route", "train", "distill",
+  "update"] as const;
 export type Verb = (typeof VERBS)[number];
 
 const oneOf = (names: readonly string[]) =>
@@ -77,6 +78,9 @@ const PaperClaim = v.union([
     per: v.optional(v.number(), 1),
     note: v.optional(text),
   }),
+  /** what a share of signs and Golomb-coded places takes: bits a parameter, or how often that goes into 16 bits */
+  v.strictObject({ claim: v.number(), density: v.number(), read: v.picklist(["bits", "factor"]), within: v.number(),
+    note: v.optional(text) }),
 ]);
 
 const Table = v.strictObject({

@@ -1,18 +1,20 @@
+import { createHash } from "node:crypto";
 import { familyOf } from "../checkpoint/family.js";
 import { AdaptedWeights } from "../compose/adapted-weights.js";
-import { type Adapter, readAdapter } from "../compose/adapter.js";
-import { placeAdapter } from "../compose/place-adapter.js";
+import { type Adapter, digestOf, readAdapter } from "../compose/adapter.js";
+import { type Addition, placeAdapter } from "../compose/place-adapter.js";
+import type { Update } from "../compose/update.js";
 import { MoeError } from "../errors.js";
 import { Model } from "../model/model.js";
 import { measureStage } from "./measure-stage.js";
 import type { StudyState } from "./study-state.js";
 
-/** A folder that peft wrote, or an adapter that was read or combined. */
-export type AdapterRef = string | Adapter;
+/** A folder that peft wrote, an adapter that was read or combined, or a small update of the model. */
+export type AdapterRef = string | Adapter | Update;
 
 /**
- * Puts LoRA adapters on the model as it was loaded; several act together, in their order. The weights are made when
- * they are read, so what is saved is the merged model.
+ * Puts LoRA adapters or updates on the model as it was loaded; several act together, in their order. The weights are
+ * made when they are read, so what is saved is the merged model.
  *
  * @throws MoeError `wrong-order` after a change, `no-adapter`; FormatError `bad-adapter`
  */
@@ -26,13 +28,27 @@ export async function adaptStage(study: StudyState, given: AdapterRef | readonly
         + "right after it was loaded. Call .adapt() before.");
   if (refs.length === 0)
     throw new MoeError("no-adapter", "adapt: there is no adapter; accepted is at least one. Give a folder.");
-  const family = opened.family ?? familyOf(opened.config);
-  const adapters: Adapter[] = [];
-  for (const ref of refs) adapters.push(typeof ref === "string" ? await readAdapter(ref) : ref);
-  const weights = new AdaptedWeights(model.weights, adapters,
-    adapters.map((adapter) => placeAdapter(adapter, model.spec, family)));
-  const names = adapters.map(({ id }) => id);
-  const adapted = new Model(`${model.id}+${names.join("+")}`, model.spec, weights, model);
+  const layers = [], names: string[] = [];
+  for (const ref of refs) {
+    const one = typeof ref === "string" ? await readAdapter(ref) : ref;
+    names.push("modules" in one ? one.id : one.by);
+    layers.push(
+      "modules" in one
+        ? { additions: placeAdapter(one, model.spec, opened.family ?? familyOf(opened.config)), digest: digestOf(one) }
+        : updateLayer(one),
+    );
+  }
+  const adapted = new Model(`${model.id}+${names.join("+")}`, model.spec, new AdaptedWeights(model.weights, layers),
+    model);
   return { ...study, model: adapted, profile: undefined, calibration: undefined, plan: undefined, evaluation: undefined,
     steps: [...study.steps, { stage: "adapt", options: { adapters: names }, ...took() }] };
+}
+
+/** An update as what it does to each weight. */
+export function updateLayer({ tensors }: Update): { additions: Map<string, Addition>; digest: string } {
+  const hash = createHash("sha256");
+  for (const [name, { values }] of tensors)
+    hash.update(`${name} `).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  return { digest: hash.digest("hex"),
+    additions: new Map([...tensors].map(([name, { values }]) => [name, { delta: async () => values }])) };
 }

@@ -25,6 +25,8 @@ export interface StudyState {
   model: Model;
   /** the model as it was loaded: what every change is compared with */
   original: Model;
+  /** what training began from, where it made a new `original`: what an update is counted from */
+  base?: Model;
   opened: Opened;
   /** the model that the plan was carried out on, if training did not go on since */
   before?: Model;

@@ -17,6 +17,6 @@ export async function trainStage(study: StudyState, options: TrainStageOptions =
   const trained = await tuned(study, "train", { clip: 1, ...options, steps: options.steps ?? 300,
     lr: options.lr ?? 1e-3, alpha: options.alpha ?? 0, routers: options.routers ?? true });
   return study.model === study.original && !options.prune
-    ? { ...trained, original: trained.model, profile: undefined, plan: undefined }
+    ? { ...trained, base: study.base ?? study.original, original: trained.model, profile: undefined, plan: undefined }
     : trained;
 }

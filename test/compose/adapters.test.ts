@@ -9,7 +9,7 @@ import { openModel } from "../../sdk/checkpoint/open-model.js";
 import { ownRows, readBlock } from "../../sdk/checkpoint/place.js";
 import { openTensors, type TensorStore } from "../../sdk/checkpoint/safetensors.js";
 import { AdaptedWeights } from "../../sdk/compose/adapted-weights.js";
-import { type Adapter, productOf, readAdapter } from "../../sdk/compose/adapter.js";
+import { type Adapter, digestOf, productOf, readAdapter } from "../../sdk/compose/adapter.js";
 import { type Combination, combineAdapters, type Masks } from "../../sdk/compose/combine-adapters.js";
 import { placeAdapter } from "../../sdk/compose/place-adapter.js";
 import { saveAdapter } from "../../sdk/compose/save-adapter.js";
@@ -53,8 +53,8 @@ else {
     prefix = "merged.",
   ): Promise<void> {
     const { model, store, family } = await openModel(fixture(`models/${base}`));
-    const additions = adapters.map((adapter) => placeAdapter(adapter, model.spec, family));
-    const weights = new AdaptedWeights(model.weights, adapters, additions);
+    const weights = new AdaptedWeights(model.weights,
+      adapters.map((adapter) => ({ additions: placeAdapter(adapter, model.spec, family), digest: digestOf(adapter) })));
     const left = new Set([...expected.names()].filter((name) => name.startsWith(prefix)));
     const of = {
       values: (name: string, rows?: { start: number; end: number }) => expected.values(prefix + name, rows),
