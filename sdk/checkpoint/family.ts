@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { Initializer } from "../model/initialize.js";
 import { specSchema } from "../model/spec-schema.js";
@@ -109,14 +109,25 @@ export function readFamily(path: string): Family {
   return whole;
 }
 
+let own: { paths: string; families: Family[] } = { paths: "", families: [] };
+
+/** What `MOELAB_FAMILIES` names, as `moelab run --family FILE` sets it: paths, separated as in PATH. */
+function ownFamilies(): Family[] {
+  const paths = process.env.MOELAB_FAMILIES ?? "";
+  if (own.paths !== paths) own = { paths, families: paths.split(delimiter).filter(Boolean).map(readFamily) };
+  return own.families;
+}
+
 /**
- * The family that a configuration belongs to, by its `model_type`.
+ * The family that a configuration belongs to, by its `model_type`: of one's own files (`MOELAB_FAMILIES`) first, then
+ * of the bundled ones.
  * @throws MoeError `unknown-family` listing what is known and what a family file must say
  */
 export function familyOf(config: Record<string, unknown>): Family {
-  const found = listFamilies().find((family) => family.modelTypes.includes(config.model_type as string));
+  const all = [...ownFamilies(), ...listFamilies()];
+  const found = all.find((family) => family.modelTypes.includes(config.model_type as string));
   if (found) return found;
-  const known = listFamilies().flatMap((family) => family.modelTypes).join(", ");
+  const known = all.flatMap((family) => family.modelTypes).join(", ");
   const text = isObject(config.text_config) ? config.text_config : {};
   const recognised =
     ["architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_experts", "num_local_experts",

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findKernel } from "../../kernels/headless/kernel-spec.js";
 import { type Notebook, readNotebook, writeNotebook } from "../../kernels/headless/notebook.js";
@@ -22,6 +22,7 @@ interface RunOptions {
   kernel?: string;
   allowErrors?: boolean;
   jobs: number;
+  family: string[];
 }
 
 export const command = new Command("run").argument("<notebooks...>", "paths of .ipynb files").option(
@@ -35,9 +36,10 @@ export const command = new Command("run").argument("<notebooks...>", "paths of .
     "kernel name, or path of a kernel.json (default: moelab for TypeScript, else the notebook's)").option(
     "--allow-errors",
     "run on after a cell has failed",
-  ).option("--jobs <n>", "notebooks that run at the same time", positive, Math.min(2, availableParallelism())).action(
-    run,
-  );
+  ).option("--family <file>",
+    "your own family file: moe.load in the notebooks opens its model types by it; may be repeated",
+    (file: string, files: string[]) => [...files, resolve(file)], []).option("--jobs <n>",
+    "notebooks that run at the same time", positive, Math.min(2, availableParallelism())).action(run);
 
 async function run(notebooks: string[], options: RunOptions): Promise<void> {
   const stop = new AbortController();
@@ -68,6 +70,7 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
   } catch (error) {
     throw cannotWrite("run", options.out, error);
   }
+  await takeFamilies(options.family);
   let failed = false;
   const worker = async () => {
     for (let job = jobs.shift(); job && !stop.signal.aborted; job = jobs.shift())
@@ -76,6 +79,14 @@ async function run(notebooks: string[], options: RunOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.jobs }, worker));
   if (stop.signal.aborted) process.exitCode = 130;
   else if (failed) process.exitCode = 1;
+}
+
+/** Checks family files and shows them to the kernels, which have this process's environment. */
+async function takeFamilies(files: string[]): Promise<void> {
+  if (files.length === 0) return;
+  const { readFamily } = await import("../checkpoint/family.js");
+  files.forEach(readFamily);
+  process.env.MOELAB_FAMILIES = [...files, process.env.MOELAB_FAMILIES].filter(Boolean).join(delimiter);
 }
 
 /** @returns whether all cells ran */

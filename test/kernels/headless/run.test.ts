@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,6 +61,24 @@ test("a failing cell ends with 1 and is named with its line; the notebook is kep
   assert.is(thrown.status, 1);
   assert.match(thrown.stderr, /cell 3, line 3 failed: RangeError: deep/);
   assert.not.match(textOf("out/throws.ipynb"), /not reached/);
+});
+
+test("notebooks load by a family file of one's own", () => {
+  const mixtral = fileURLToPath(new URL("../../fixtures/models/mixtral", import.meta.url));
+  const config = JSON.parse(readFileSync(join(mixtral, "config.json"), "utf8"));
+  mkdirSync(join(folder, "own"));
+  cpSync(join(mixtral, "model.safetensors"), join(folder, "own/model.safetensors"));
+  writeFileSync(join(folder, "own/config.json"), JSON.stringify({ ...config, model_type: "own_moe" }));
+  writeFileSync(join(folder, "own.json"),
+    JSON.stringify({ family: "own", modelTypes: ["own_moe"], extends: "mixtral" }));
+  notebook("own.ipynb", "import { moe } from 'moelab';\n(await moe.load('./own')).model.spec.family");
+  const without = moelab("run", "own.ipynb", "--out", "out");
+  assert.is(without.status, 1);
+  assert.match(without.stderr, /model_type is "own_moe"/);
+  const { status, stderr } = moelab("run", "own.ipynb", "--out", "out", "--family", "own.json");
+  assert.is(status, 0, stderr);
+  assert.match(textOf("out/own.ipynb"), /'own'/);
+  assert.match(moelab("run", "own.ipynb", "--out", "out", "--family", "none.json").stderr, /none\.json cannot be read/);
 });
 
 test("a cell over its time is interrupted", () => {
