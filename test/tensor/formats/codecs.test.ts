@@ -154,4 +154,62 @@ test("what a format cannot be, cannot hold, or has not written is one clear erro
     /marks 4 of 4 inputs/);
 });
 
+/** Parts of a codec come back as they are, are as large as said, and rows are rows of the whole. */
+function holds(format: NumberFormat, shape: number[], values: Float32Array, exact: boolean): Float32Array {
+  const codec = codecOf(format), parts = codec.encode(values, shape, format);
+  const own = codec.settled?.(format, parts) ?? format;
+  assert.equal(sizesOf(parts),
+    Object.fromEntries(
+      Object.entries(codec.parts(own, shape)).map(([part, { dtype, shape: lengths }]) => [part, lengths.reduce((a, b) =>
+        a * b, dtypeSizeBytes[dtype]!)]
+      ),
+    ), format.kind);
+  const restored = codec.decode(parts, shape, own);
+  if (exact) assert.equal(restored, values, format.kind);
+  const width = values.length / shape[0];
+  assert.equal(codec.decode(parts, shape, own, { start: 1, end: 2 }), restored.slice(width, 2 * width), format.kind);
+  return restored;
+}
+
+test("nf4, fp4, mxfp4, nvfp4 and scaled fp8: numbers of the format are exact, others near", () => {
+  const values = noise(3 * 64, 5);
+  for (const format of [{ kind: "nf4", block: 64 }, { kind: "fp4", block: 32 }, { kind: "mxfp4" }, { kind: "nvfp4" }, {
+    kind: "fp8-blocks",
+    rows: 2,
+    columns: 32,
+    codes: "F8_E4M3",
+  }, { kind: "fp8-blocks", rows: 1, columns: 0, codes: "F8_E5M2" }] as NumberFormat[]) {
+    const restored = holds(format, [3, 64], values, false);
+    const worst = restored.reduce((most, value, at) => Math.max(most, Math.abs(value - values[at])), 0);
+    // half of the widest gap of a table; MXFP4 cuts what is beyond 6 of 8 (section 6.3 of its specification)
+    assert.ok(worst < (format.kind === "mxfp4" ? 0.25 : 0.17), `${JSON.stringify(format)}: ${worst}`);
+    assert.ok(worst > 0);
+    // blocks of the same largest numbers have the same scales: what is rounded once is rounded
+    if (format.kind !== "nvfp4") assert.equal(roundTo(restored, [3, 64], format), restored, format.kind);
+  }
+});
+
+test("ternary: masks and Golomb-coded gaps, any density, any length", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 1, max: 60 }), fc.nat(),
+      fc.constantFrom(0.01, 0.2, 0.9), (rows, columns, seed, density) => {
+      const values = noise(rows * columns, seed + 1).map((x) => (Math.abs(x) < density ? Math.sign(x) * 0.75 : 0));
+      for (const positions of ["masks", "golomb"] as const)
+        holds({ kind: "ternary", positions }, [rows, columns], values, true);
+    }),
+  );
+  // one in a hundred: some 8 bits each, a fifth of masks (arXiv:2311.13171, section 3)
+  const sparse = noise(100_000, 3).map((x) => (Math.abs(x) < 0.01 ? 1 : 0));
+  const kept = sparse.reduce((sum, x) => sum + x, 0), format = { kind: "ternary", positions: "golomb" } as const;
+  const bits = 8 * codecOf(format).encode(sparse, [10, 10_000], format).codes.length / kept;
+  assert.ok(bits > 7.5 && bits < 10, `${bits}`);
+  assert.match(thrown(() => codecOf(format).encode(Float32Array.of(1, 2), [1, 2], format)).message, /number 0 is 1/);
+  const at = { kind: "ternary", positions: "golomb", bytes: 3 } as const;
+  assert.match(
+    thrown(() => codecOf(at).decode({ codes: Uint8Array.of(0, 0xf7, 0), scales: new Uint8Array(4) }, [1, 4], at))
+      .message,
+    /a gap leads to number \d+ of 4/,
+  );
+});
+
 test.run();
