@@ -1,3 +1,4 @@
+export * from "./architectures/index.js";
 export { specFromConfig } from "./checkpoint/family.js";
 export { openModel } from "./checkpoint/open-model.js";
 export { RowPruning } from "./compress/row-pruning.js";
@@ -18,7 +19,6 @@ export { type Changed, type ChangedUnmeasured, create, type Evaluated, from, loa
   type Profiled } from "./pipeline.js";
 export { loadPlan } from "./plan/plan-file.js";
 export type { LayerPlan, Plan, RouterPlan, SlotRecipe } from "./plan/plan.js";
-export { effectiveExperts } from "./profile/effective-experts.js";
 export { loadProfile } from "./profile/profile-file.js";
 export { type LayerProfile, type Profile, usage } from "./profile/profile.js";
 export { EagerPruning } from "./prune/eager-pruning.js";
@@ -28,6 +28,7 @@ export type { Evaluation, TaskScore } from "./stages/evaluation.js";
 export { methodList } from "./stages/method-list.js";
 export { StudyPlan } from "./stages/study-plan.js";
 export { Study } from "./stages/study.js";
+export { effectiveExperts } from "./statistics/effective-experts.js";
 export { asBfloat16, asFloat64, engineInfo, float64Data, ready, Rng, tf } from "./tensor/index.js";
 export { baselines, DOMAINS, domainTexts, listCorpora, listTasks, loadCorpus, loadTask, loadTokenizer,
   zeroShotTasks } from "./text/index.js";

@@ -76,7 +76,7 @@ for (const task of trial ? [] : teachers)
 
 async function pretrain(): Promise<void> {
   const trainable = await Trainable.from(spec, initialize(spec, new Rng(`nano-switch weights ${seed}`)));
-  const result: TrainResult = { losses: [], steps: 0, timeMs: 0 };
+  const result: TrainResult = { losses: [], checks: [], load: {}, collapsed: [], steps: 0, timeMs: 0 };
   for (const [index, { mixture, items, ...options }] of phases.entries()) {
     const name = `nano-switch.${index + 1}`;
     const batch = (step: number): TrainingBatch => {

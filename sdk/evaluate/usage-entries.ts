@@ -1,4 +1,4 @@
-import { effectiveExperts } from "../profile/effective-experts.js";
+import { effectiveExperts } from "../statistics/effective-experts.js";
 import { mean } from "../statistics/mean.js";
 import type { StudyEntry, StudyResults } from "./study-results.js";
 

@@ -1,5 +1,5 @@
 import { mean, type StudyResults } from "../evaluate/index.js";
-import { effectiveExperts } from "../profile/effective-experts.js";
+import { effectiveExperts } from "../statistics/effective-experts.js";
 import { type Chart, charts, type Table, table } from "../view/index.js";
 
 /**

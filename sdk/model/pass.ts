@@ -20,6 +20,8 @@ export interface MoeRecord {
   experts?: ExpertReader;
   /** [N] 0 for padding; absent: every row is a real token */
   real?: Uint8Array;
+  /** B: sequences, each N / B rows long */
+  rows?: number;
   /** [N, D] what the experts read */
   input: Tensor2D;
   /** [N, E] */

@@ -5,6 +5,7 @@ import { initialize } from "../model/initialize.js";
 import { Model } from "../model/model.js";
 import { specSchema } from "../model/spec-schema.js";
 import type { ModelSpec } from "../model/spec.js";
+import { type ExpertsOptions, withExperts } from "../model/with-experts.js";
 import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
 import { Rng } from "../tensor/index.js";
@@ -45,17 +46,19 @@ function plain(architecture: Record<string, unknown>): Record<string, unknown> {
  * Begins with a new model of random weights.
  *
  * @param architecture a Hugging Face configuration (`vocab_size` may be left to the tokenizer), or a ModelSpec
- *   (saved with it, a folder opens in moelab alone)
+ *   (saved with it, a folder opens in moelab alone). Beside either, `experts`, `router`, `shared`, `every` put experts
+ *   in place of the feed-forward blocks: see `ExpertsOptions`
  * @throws MoeError `bad-architecture`, `unknown-family`
  */
 export async function createStage(
-  architecture: Record<string, unknown> | ModelSpec,
+  architecture: (Record<string, unknown> | ModelSpec) & Partial<ExpertsOptions>,
   options: CreateOptions = {},
 ): Promise<StudyState> {
   const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);
-  const config = "model_type" in architecture ? { ...plain(architecture) } : undefined;
+  const { experts, router, shared, every, passes, inputScale, ...base } = architecture as Record<string, unknown>;
+  const config = "model_type" in architecture ? { ...plain(base) } : undefined;
   if (!config && !("decoder" in architecture)) {
     throw new MoeError("bad-architecture",
       `create: the architecture has ${Object.keys(architecture).slice(0, 5).join(", ") || "nothing"}; `
@@ -63,11 +66,13 @@ export async function createStage(
         + "them.");
   }
   if (config && config.vocab_size === undefined && folder) config.vocab_size = (await loadTokenizer(folder)).size;
-  const spec = config
-    ? await specFromConfig(config)
-    : parsed(specSchema, architecture, (why) => new MoeError("bad-architecture", `create: in the ModelSpec ${why}`));
+  const bad = (why: string) => new MoeError("bad-architecture", `create: in the ModelSpec ${why}`);
+  const said = config ? await specFromConfig(config) : parsed(specSchema, base, bad);
+  const own = experts !== undefined || router !== undefined;
+  const wanted = { experts: experts ?? [{}], router, shared, every, passes, inputScale } as ExpertsOptions;
+  const spec = own ? parsed(specSchema, withExperts(said, wanted), bad) : said;
   const how = gain ?? (config && await initializerFromConfig(config));
   const model = new Model(options.id ?? spec.family, spec, initialize(spec, new Rng(`create ${seed}`), how));
-  return { model, original: model, opened: { model, folder, config: config ?? {} },
+  return { model, original: model, opened: { model, folder, config: config && !own ? config : {} },
     steps: [{ stage: "create", options: { architecture, seed, ...options }, ...took() }] };
 }

@@ -4,6 +4,7 @@ import type { Model } from "../model/model.js";
 import type { WeightSource } from "../model/weight-source.js";
 import type { Plan } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
+import type { TrainResult } from "../train/train.js";
 import type { Evaluation } from "./evaluation.js";
 
 /** One thing that was done to the model, with what repeats it. */
@@ -11,6 +12,8 @@ export interface Step {
   stage: string;
   options: Record<string, unknown>;
   plan?: Plan;
+  /** of a stage that trains */
+  training?: Pick<TrainResult, "losses" | "checks" | "load" | "collapsed">;
   timeMs: number;
   /**
    * most bytes of tensors at a time while the stage ran, those of models included; absent where the back end does not

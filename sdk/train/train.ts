@@ -1,18 +1,21 @@
-import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { MoeError } from "../errors.js";
 import type { TrainingBatch } from "../model/batch.js";
-import { flattenBatch } from "../model/batch.js";
 import type { MoeRecord } from "../model/pass.js";
-import type { LayerId } from "../model/spec.js";
+import type { LayerId, ModelSpec } from "../model/spec.js";
 import type { Trainable } from "../model/trainable.js";
-import { adamW, crossEntropy, ready, tf } from "../tensor/index.js";
-import { distillationLoss, type DistillationOptions } from "./distillation-loss.js";
-import { balanceLoss, routerZLoss } from "./router-losses.js";
+import { adamW, oneHot, ready, tf } from "../tensor/index.js";
+import { collapsedLayers, type Load } from "./collapse.js";
+import type { DistillationOptions } from "./distillation-loss.js";
+import { microBatches } from "./micro-batches.js";
+import { notFinite } from "./not-finite.js";
+import type { TrainingRule } from "./rules/training-rule.js";
 import { schedule, type ScheduleName } from "./schedule.js";
+import { type LossOptions, stepLoss } from "./step-loss.js";
 import type { TrainingPruning } from "./training-pruning.js";
 import { KeptTraining, type TrainingState } from "./training-state.js";
 
-export interface TrainOptions {
+export interface TrainOptions extends LossOptions {
   steps: number;
   /** the batch of step 1, 2, …; a function of the step alone, so that a resumed run sees the same data */
   batch(step: number): TrainingBatch | Promise<TrainingBatch>;
@@ -27,12 +30,8 @@ export interface TrainOptions {
   decay?: number;
   /** largest norm of all gradients together; default no limit */
   clip?: number;
-  /** weight of the load-balance loss, summed over MoE layers */
-  balance?: number;
-  /** weight of the router z-loss, summed over MoE layers */
-  zLoss?: number;
-  /** "example": every sequence has weight 1/B whatever its length; "token" (default): every asked token the same */
-  weighting?: "token" | "example";
+  /** parts that a batch is taken in, one after the other, so that it needs less memory; default 1 */
+  accumulate?: number;
   /** variables that stay as they are, by name, e.g. (name) => name.endsWith(".router") */
   frozen?(name: string): boolean;
   /** adds `alpha` times the distance to these logits [N, V] of the teacher for the batch of a step */
@@ -44,6 +43,13 @@ export interface TrainOptions {
     countPadding?: boolean } & DistillationOptions;
   /** takes weights or experts away after each optimiser step: `RowPruning`, `EagerPruning` */
   pruning?: TrainingPruning;
+  /** what the forward pass of a step does otherwise: fewer choices, experts that are left out */
+  rules?: readonly TrainingRule[];
+  /**
+   * measures a loss every so many steps and at the last; training ends early when it has not fallen for `patience`
+   * measurements (default never)
+   */
+  check?: { every: number; loss(model: Trainable): Promise<number>; patience?: number };
   /** after every optimiser step */
   onStep?(report: StepReport): void | Promise<void>;
   /**
@@ -62,14 +68,25 @@ export interface StepReport {
   lr: number;
   timeMs: number;
   tokens: number;
+  /** of every tenth step and the last: how often each router output was chosen */
+  load?: Load;
 }
 
 /** Loss of each step, resumed ones included. */
 export interface TrainResult {
   losses: number[];
+  /** how many were taken; fewer than asked where `check` ended the run */
   steps: number;
   timeMs: number;
+  checks: { step: number; loss: number }[];
+  /** what routers chose in the last steps that were looked at */
+  load: Load;
+  /** layers whose routers send nearly every token to the same experts */
+  collapsed: LayerId[];
 }
+
+/** routers are looked at every so many steps */
+const LOOK = 10;
 
 /**
  * Trains in place with AdamW. The same seed of data and weights on the same back end gives the same losses,
@@ -87,133 +104,150 @@ export async function train(model: Trainable, options: TrainOptions): Promise<Tr
   const decays = trained.map(({ variable }) => (variable.rank >= 2 ? decay : 0));
   const zeros = () =>
     params.map((param) => tf.tidy(() => tf.variable(tf.zerosLike(param) as never, false) as Variable));
-  const state: TrainingState = { step: 0, losses: [], timeMs: 0, names: trained.map(({ name }) => name), params,
-    first: zeros(), second: zeros(), pruning: options.pruning };
+  const state: TrainingState = { step: 0, losses: [], checks: [], timeMs: 0, names: trained.map(({ name }) => name),
+    params, first: zeros(), second: zeros(), pruning: options.pruning };
   let kept: KeptTraining | undefined;
+  let load: Load = {};
   try {
     if (options.state) kept = await KeptTraining.open(options.state.folder, state, keyOf(model, options));
-    while (state.step < steps) {
+    while (state.step < steps && !isStale(state.checks, options.check?.patience)) {
       if (signal?.aborted)
         throw new MoeError("aborted", `train: stopped after step ${state.step} of ${steps} at the caller's request.`);
       const started = performance.now();
       const step = state.step + 1;
       const batch = await options.batch(step);
-      const teacher = await options.distill?.teacher(step, batch);
-      const choices = new Map() as Choices;
-      const read: Record<string, Tensor> = {};
-      const loss = tf.tidy(() => {
-        const { value, grads } = tf.variableGrads(() => lossOf(model, batch, teacher, options, choices), params);
-        for (const { name, variable } of trained)
-          if (options.pruning?.reads(name))
-            read[name] = tf.keep(tf.clone(grads[variable.name] ?? tf.zerosLike(variable)));
-        adamW(params, params.map((param) => grads[param.name] ?? null), state.first, state.second, step, {
-          lr: lr * rate(step),
-          beta1,
-          beta2,
-          eps,
-          decay: decays,
-          clip: options.clip,
-        });
-        return value;
-      });
-      teacher?.dispose();
-      const [value] = await loss.data();
-      loss.dispose();
-      if (!Number.isFinite(value))
-        throw new MoeError("diverged",
-          `train: the loss is ${value} at step ${step}; lower the learning rate (${lr}) or clip the gradients.`);
-      if (options.pruning)
-        await prune(options.pruning, step, trained, read, choices);
+      const spec = (options.rules ?? []).reduce((spec, rule) => rule.before(step, steps, spec), model.spec);
+      const looks = options.pruning?.countsChoices || step % LOOK === 0 || step === steps;
+      const { value, norm, gradients, counts } = await differentiate(model, batch, { ...options, step, spec, params,
+        looks });
+      const named = trained.map(({ name, variable }, i) => ({ name, variable, gradient: gradients[i] ?? undefined }));
+      try {
+        if (!Number.isFinite(value) || !Number.isFinite(norm)) {
+          if (step > 1) await kept?.save();
+          throw await notFinite(model, { step, loss: value, lr, batch, spec, seed: `${step}`,
+            saved: step > 1 ? options.state?.folder : undefined }, named);
+        }
+        tf.tidy(() =>
+          adamW(params, gradients, state.first, state.second, step, { lr: lr * rate(step), beta1, beta2, eps,
+            decay: decays, clip: options.clip })
+        );
+        if (options.pruning) await prune(options.pruning, step, named, counts);
+      } finally {
+        tf.dispose(gradients.filter((gradient) => gradient !== null) as Tensor[]);
+      }
+      // of the last tenth of the run all that was seen counts
+      if (looks) load = step > 0.9 * steps + LOOK ? added(load, counts) : counts;
       state.step = step;
       state.losses.push(value);
       state.timeMs += performance.now() - started;
+      if (options.check && (step % options.check.every === 0 || step === steps))
+        state.checks.push({ step, loss: await options.check.loss(model) });
       await options.onStep?.({ step, steps, loss: value, lr: lr * rate(step), timeMs: performance.now() - started,
-        tokens: tokensOf(batch) });
+        tokens: tokensOf(batch), ...(looks && { load }) });
       if (kept && (step % options.state!.every === 0 || step === steps)) await kept.save();
     }
-    return { losses: state.losses, steps, timeMs: state.timeMs };
+    return { losses: state.losses, steps: state.step, timeMs: state.timeMs, checks: state.checks, load,
+      collapsed: collapsedLayers(load, model.spec) };
   } finally {
     tf.dispose([state.first, state.second] as never);
     await kept?.close();
   }
 }
 
+function added(load: Load, more: Load): Load {
+  return Object.fromEntries(
+    Object.entries(more).map(
+      ([id, { counts, tokens }]) => [id, { tokens: tokens + (load[id]?.tokens ?? 0),
+        counts: counts.map((count, expert) => count + (load[id]?.counts[expert] ?? 0)) }]
+    ),
+  );
+}
+
+/** Whether the last `patience` measurements are all no better than the best before them. */
+function isStale(checks: readonly { loss: number }[], patience = Infinity): boolean {
+  if (checks.length <= patience) return false;
+  const best = Math.min(...checks.slice(0, -patience).map(({ loss }) => loss));
+  return checks.slice(-patience).every(({ loss }) => loss >= best);
+}
+
+type StepOptions = TrainOptions & { step: number; spec: ModelSpec; params: Variable[]; looks: boolean };
+
+/** Loss and gradients of a step, the latter kept; what its routers chose. */
+async function differentiate(model: Trainable, whole: TrainingBatch, options: StepOptions): Promise<
+  { value: number; norm: number; gradients: (Tensor | null)[]; counts: Load }
+> {
+  const { step, params, accumulate = 1, distill } = options;
+  const teacher = await distill?.teacher(step, whole);
+  const parts = accumulate === 1
+    ? [{ batch: whole, share: 1, rows: undefined }]
+    : microBatches(whole, accumulate, options.weighting);
+  let gradients: (Tensor | null)[] = params.map(() => null);
+  const chosen: { id: LayerId; counts: Tensor; tokens: number }[] = [];
+  const losses: Tensor[] = [];
+  for (const [at, { batch, share, rows }] of parts.entries()) {
+    const seed = at === 0 ? `${step}` : `${step} ${at}`;
+    const onMoe = ({ layer, choice, spec, real }: MoeRecord) => {
+      const counts = tf.keep(tf.tidy(() => tf.sum(oneHot(tf.reshape(choice, [-1]), spec.experts), 0)));
+      chosen.push({ id: layer, counts, tokens: real ? real.reduce((sum, one) => sum + one, 0) : choice.shape[0] });
+    };
+    const T = whole.labels[0].length;
+    losses.push(tf.tidy(() => {
+      const own = teacher && rows ? tf.slice(teacher, [rows[0] * T, 0], [(rows[1] - rows[0]) * T, -1]) : teacher;
+      const { value, grads } = tf.variableGrads(
+        () =>
+          stepLoss(model, batch, { ...options, teacher: own, distill, seed, share, ...(options.looks && { onMoe }) }),
+        params,
+      );
+      gradients = gradients.map((sum, i) => {
+        const one = grads[params[i].name];
+        if (!one) return sum;
+        const all = tf.keep(sum ? tf.add(sum, one) : tf.clone(one));
+        sum?.dispose();
+        return all;
+      });
+      return value;
+    }));
+  }
+  teacher?.dispose();
+  const [loss, squares] = tf.tidy(
+    () => [tf.addN(losses),
+      tf.addN([tf.scalar(0), ...gradients.flatMap((one) => (one ? [tf.sum(tf.square(one))] : []))])]
+  );
+  const [[value], [square]] = [await loss.data(), await squares.data()];
+  tf.dispose([loss, squares, ...losses]);
+  const counts: Load = {};
+  for (const { id, counts: tensor, tokens } of chosen) {
+    const own = await tensor.data();
+    tensor.dispose();
+    const sum = counts[id] ??= { counts: new Array<number>(own.length).fill(0), tokens: 0 };
+    own.forEach((count, expert) => (sum.counts[expert] += count));
+    sum.tokens += tokens;
+  }
+  return { value, norm: Math.sqrt(square), gradients, counts };
+}
+
 /** All that a run depends on besides its weights: functions are not in JSON, so the caller's key stands for them. */
-function keyOf({ spec }: Trainable, { state, signal: _, pruning: __, ...options }: TrainOptions): unknown {
+function keyOf({ spec }: Trainable, { state, signal: _, pruning: __, rules: ___, ...options }: TrainOptions): unknown {
   return [state!.key, options, spec];
 }
 
-/** What the routers of a step chose, padding left out: [N, K], -1 for none. */
-type Choices = Map<LayerId, { choice: Tensor; experts: number }>;
-
-/** Shows a step to the pruner; takes the gradients and choices. */
+/** Shows a step to the pruner. */
 async function prune(
   pruning: TrainingPruning,
   step: number,
-  trained: { name: string; variable: Variable }[],
-  gradients: Record<string, Tensor>,
-  choices: Choices,
+  trained: readonly { name: string; variable: Variable; gradient?: Tensor }[],
+  load: Load,
 ): Promise<void> {
-  const counts: Record<LayerId, number[]> = {};
-  for (const [layer, { choice, experts }] of choices) {
-    counts[layer] = new Array<number>(experts).fill(0);
-    for (const expert of await choice.data()) if (expert >= 0) counts[layer][expert] += 1;
-  }
+  const none: Tensor[] = [];
   const variables = Object.fromEntries(
-    trained.filter(({ name }) => gradients[name]).map(
-      ({ name, variable }) => [name, { weight: variable, gradient: gradients[name] }]
-    ),
+    trained.filter(({ name }) => pruning.reads(name)).map(({ name, variable, gradient }) => {
+      if (!gradient) none.push(gradient = tf.zerosLike(variable));
+      return [name, { weight: variable, gradient }];
+    }),
   );
-  await pruning.after(step, { variables, counts });
-  tf.dispose([...Object.values(gradients), ...[...choices.values()].map(({ choice }) => choice)]);
-}
-
-function lossOf(
-  model: Trainable,
-  batch: TrainingBatch,
-  teacher: Tensor | undefined,
-  options: TrainOptions,
-  choices: Choices,
-): Scalar {
-  const sides = flattenBatch(batch, model.spec);
-  const records: MoeRecord[] = [];
-  const watch = options.balance || options.zLoss || options.pruning?.countsChoices
-    ? (record: MoeRecord) => {
-      records.push(record);
-      if (options.pruning?.countsChoices) choices.set(record.layer, { choice: tf.keep(tf.clone(record.choice)),
-          experts: record.spec.experts });
-    }
-    : undefined;
-  const logits = model.logits(sides, watch);
-  const weights = tf.tensor1d(labelWeights(batch.labels, options.weighting ?? "token"));
-  const rows = crossEntropy(logits as never, tf.tensor1d(Int32Array.from(batch.labels.flat()), "int32"));
-  let loss: Tensor = tf.sum(tf.mul(rows, weights));
-  for (const record of records) {
-    if (options.balance) loss = tf.add(loss, tf.mul(balanceLoss(record), options.balance));
-    if (options.zLoss) loss = tf.add(loss, tf.mul(routerZLoss(record), options.zLoss));
-  }
-  if (teacher && options.distill) {
-    const counts = tf.tensor1d(
-      batch.labels.flat().map((label) => (label >= 0 || options.distill!.countPadding ? 1 : 0)),
-    );
-    loss = tf.add(loss,
-      tf.mul(distillationLoss(logits, teacher, counts, batch.labels.length, options.distill), options.distill.alpha));
-  }
-  return loss as Scalar;
-}
-
-/** Weight of each position; they sum to 1. */
-function labelWeights(labels: number[][], weighting: "token" | "example"): Float32Array {
-  const T = labels[0].length;
-  const weights = new Float32Array(labels.length * T);
-  const asked = labels.map((row) => row.reduce((sum, label) => sum + (label >= 0 ? 1 : 0), 0));
-  const total = asked.reduce((sum, count) => sum + count, 0);
-  labels.forEach((row, b) =>
-    row.forEach((label, t) => {
-      if (label >= 0) weights[b * T + t] = weighting === "token" ? 1 / total : 1 / (labels.length * asked[b]);
-    })
-  );
-  return weights;
+  const counts = pruning.countsChoices ? Object.entries(load).map(([id, { counts }]) => [id, counts]) : [];
+  await pruning.after(step, { variables, counts: Object.fromEntries(counts) });
+  tf.dispose(none);
 }
 
 function tokensOf(batch: TrainingBatch): number {

@@ -13,6 +13,7 @@ import type { TrainingPruning } from "./training-pruning.js";
 export interface TrainingState {
   step: number;
   losses: number[];
+  checks: { step: number; loss: number }[];
   timeMs: number;
   names: string[];
   params: Variable[];
@@ -27,7 +28,8 @@ const [WEIGHTS, PRUNING] = ["weights.safetensors", "pruning.safetensors"];
 
 const step = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e9));
 const Progress = v.object({ step, losses: v.array(v.pipe(v.number(), v.finite())),
-  timeMs: v.pipe(v.number(), v.finite(), v.minValue(0)) });
+  timeMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  checks: v.optional(v.array(v.object({ step, loss: v.pipe(v.number(), v.finite()) })), []) });
 
 /** Keeps a training in a folder: weights and moments in float32, the losses so far, the memory of what prunes. */
 export class KeptTraining {
@@ -61,7 +63,7 @@ export class KeptTraining {
   }
 
   async save(): Promise<void> {
-    const { state } = this, { step, losses, timeMs } = state;
+    const { state } = this, { step, losses, checks, timeMs } = state;
     const infos = KINDS.flatMap((kind) =>
       state.names.map((name, i) => ({ name: `${kind}.${name}`, dtype: "F32" as const, shape: state[kind][i].shape }))
     );
@@ -72,7 +74,7 @@ export class KeptTraining {
       }
     }
     const memory = state.pruning && Object.entries(await state.pruning.state());
-    await this.kept.replace({ step, losses, timeMs }, {
+    await this.kept.replace({ step, losses, checks, timeMs }, {
       [WEIGHTS]: (path) => writeTensors(path, infos, data(), { verb: "train" }),
       ...(memory && {
         [PRUNING]: (path) =>

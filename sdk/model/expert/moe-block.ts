@@ -124,7 +124,7 @@ export function finishMoe(
   if (spec.outputBias) routed = tf.add(routed, weight(weights, "expertsBias"));
   if (pass.look?.sites.has("moe")) {
     const [input, output] = [read as Tensor2D, routed as Tensor2D];
-    pass.look.see({ site: "moe", layer, spec, weights, real: pass.real, input, ...routing, output });
+    pass.look.see({ site: "moe", layer, spec, weights, real: pass.real, rows: pass.B, input, ...routing, output });
   }
   if (spec.latent) routed = linear(routed, weights, "latentUp");
   if (!spec.shared) return routed;
