@@ -22,10 +22,13 @@ import { frequency } from "./prune/frequency.js";
 import { naee } from "./prune/naee.js";
 import { reap } from "./prune/reap.js";
 import { taskSpecific } from "./prune/task-specific.js";
+import { adamoe } from "./route/adamoe.js";
 import { dynamicSkipping } from "./route/dynamic-skipping.js";
+import { expertsPerToken } from "./route/experts-per-token.js";
 
 const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
-  naee, eep, lowRankSparse, svdCompression, nearest, gptq, awq, magnitude, wanda, sparsegpt, dynamicSkipping] as const;
+  naee, eep, lowRankSparse, svdCompression, nearest, gptq, awq, magnitude, wanda, sparsegpt, dynamicSkipping, adamoe,
+  expertsPerToken] as const;
 const defined = new Map<string, Method>();
 
 type BuiltIn = (typeof builtIn)[number];

@@ -5,6 +5,7 @@ import { MoeError } from "../errors.js";
 import { type TaskResult, taskResults } from "../evaluate/index.js";
 import { create, from, load } from "../pipeline.js";
 import type { Study } from "../stages/study.js";
+import { paidExperts } from "../train/paid-experts.js";
 import { exclusively } from "./exclusive.js";
 import type { Bench, Experiment, Job, Unit } from "./experiment.js";
 import { filled } from "./filled.js";
@@ -116,13 +117,18 @@ async function prepare(study: StudyFile, unit: ChainUnit, folder: string): Promi
         }
         const { evaluation } = await from(now).evaluate({ before: false, ...filled(study.evaluate, values) });
         const { parameters, sizeBytes, flopsPerToken } = evaluation!.after.cost;
+        const { training } = now.steps.at(-1) ?? {};
+        const paid = training && paidExperts(training.load, now.model.spec);
         for (const result of taskResults(evaluation!.report)) {
+          if (paid !== undefined)
+            result.metrics.push({ metric: "experts_per_token", value: paid, higherIsBetter: false });
           const key = keyOf(result.task, arm.arm, keep, step);
           if (missing.includes(key))
             results.push({ ...result, task: key,
               config: { task: result.task, arm: arm.arm, keep, stage: step, chain: steps.slice(0, at).filter((one) =>
                 typeof one !== "string"
               ), parameters: parameters.total, bytes_float16: sizeBytes.float16, flops_per_token: flopsPerToken,
+                ...(training?.collapsed.length && { collapsed: training.collapsed }),
                 seconds: Number(((performance.now() - started) / 1000).toFixed(3)) } });
         }
       }
@@ -147,8 +153,13 @@ async function started([first, ...rest]: Begin): Promise<Study> {
   const [[verb, given]] = Object.entries(first);
   const { model, architecture, ...options } = (typeof given === "string" ? { model: given } : given) as Record<string,
     unknown>;
+  const { experts, router, shared, every, passes, ...how } = options;
+  // what is said beside a configuration that arms share
+  const own = Object.entries({ experts, router, shared, every, passes }).filter(([, value]) => value !== undefined);
   let study =
-    await (verb === "create" ? create(architecture as Record<string, unknown>, options) : load(String(model), options));
+    await (verb === "create"
+      ? create({ ...(architecture as object), ...Object.fromEntries(own) }, how)
+      : load(String(model), options));
   for (const stage of rest) study = await done(study, stage);
   return study;
 }

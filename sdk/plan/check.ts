@@ -171,7 +171,7 @@ function kindOf(slot: ExpertSpec): string {
 function checkSlots(id: LayerId, { slots, expertOf, router }: LayerPlan, ffn: MoeFfnSpec, before?: MoeFfnSpec): void {
   const count = slots?.length ?? ffn.slots.length;
   const outputs = router?.mix?.length ?? ffn.experts;
-  if (expertOf && expertOf.length !== outputs)
+  if (expertOf && expertOf.length !== outputs && expertOf.length !== router?.rows?.length)
     throw bad(`${id}.expertOf has ${expertOf.length} entries, the router has ${outputs} outputs`);
   const map = expertOf ?? ffn.expertOf;
   const beyond = map.find((slot) => slot >= count);

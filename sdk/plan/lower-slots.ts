@@ -63,8 +63,9 @@ function lowerRouter(ffn: MoeFfnSpec, { mask, rows, mix: _, spec = {}, ...versio
   const masked = [...new Set([...(ffn.router.masked ?? []), ...(mask ?? [])])].sort((a, b) => a - b);
   if (mask) ffn.router.masked = masked;
   if (!rows) return;
+  // a map of another length than the router had speaks of the new outputs
+  if (ffn.expertOf.length === ffn.experts) ffn.expertOf = rows.map((row) => ffn.expertOf[row]);
   ffn.experts = rows.length;
-  ffn.expertOf = rows.map((row) => ffn.expertOf[row]);
   const left = rows.flatMap((row, output) => (masked.includes(row) ? [output] : []));
   if (left.length > 0) ffn.router.masked = left;
   else delete ffn.router.masked;
