@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, takeRows, tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
-import { type LayerWeights, weight } from "./layer-weights.js";
+import { type LayerWeights, weight } from "./held-weights.js";
 import { linear } from "./linear.js";
 import { normalize } from "./norm.js";
 import { positions } from "./positions.js";

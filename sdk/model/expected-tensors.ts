@@ -1,3 +1,4 @@
+import { MoeError, suggest } from "../errors.js";
 import { attentionTensors } from "./attention/tensors.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
 import { formTensors } from "./form/forms.js";
@@ -74,7 +75,35 @@ export function layerTensors(layer: LayerSpec, D: number): ExpectedTensor[] {
     all.push(...norm("norm.ffn", layer.norm, D));
     all.push(...(layer.ffn.kind === "dense" ? dense("ffn", layer.ffn, D) : moe(layer.ffn, D)));
   }
-  return all;
+  return layer.maps ? inForms(all, layer.maps) : all;
+}
+
+/** With what stands in the place of these matrices. @throws MoeError `bad-form` for what is no matrix of the layer */
+function inForms(all: readonly ExpectedTensor[], maps: Readonly<Record<string, MatrixForm>>): ExpectedTensor[] {
+  const unknown = Object.keys(maps).find((name) => !all.some((tensor) => tensor.name === name && isMatrix(tensor)));
+  if (unknown !== undefined)
+    throw new MoeError("bad-form",
+      `spec: maps names "${unknown}", which is no matrix of its layer outside the experts. `
+        + suggest(unknown, all.filter(isMatrix).map(({ name }) => name)));
+  return all.flatMap((tensor) => {
+    const form = maps[tensor.name];
+    if (!form) return [tensor];
+    return formTensors(form, tensor.shape as [number, number]).map((own) => ({ ...own, name: tensor.name + own.name }));
+  });
+}
+
+/** What `linear` multiplies with. */
+function isMatrix({ name, shape }: ExpectedTensor): boolean {
+  return shape.length === 2 && !/(^router|^experts\.|norm|relativeBias|convolution|logDecay)/.test(name);
+}
+
+/** Shapes of the matrices that have a form. */
+export function mapShapes({ maps, ...layer }: LayerSpec, D: number): Record<string, [number, number]> {
+  return Object.fromEntries(
+    layerTensors(layer, D).filter(({ name }) => maps?.[name]).map(
+      ({ name, shape }) => [name, shape as [number, number]]
+    ),
+  );
 }
 
 /** A norm that is stored around zero starts there. */

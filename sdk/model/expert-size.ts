@@ -4,6 +4,8 @@ import type { ExpertSpec, MoeFfnSpec } from "./spec.js";
 /** How many numbers an expert stores, and how many it multiplies with for one token. */
 export interface ExpertSize {
   parameters: number;
+  /** of these, what one token meets */
+  active: number;
   multiplies: number;
 }
 
@@ -17,11 +19,12 @@ export interface ExpertSize {
  * @example expertSize({ form: "dense", width: 3072 }, ffn, 768).parameters  // 4718592 of a plain expert without biases
  */
 export function expertSize(expert: ExpertSpec, ffn: MoeFfnSpec, width: number): ExpertSize {
-  const size = { parameters: 0, multiplies: 0 };
+  const size = { parameters: 0, active: 0, multiplies: 0 };
   for (const { index, shape, met = 1 } of expertTensors("expert", expert, ffn, width)) {
     if (index) continue;
     const numbers = shape.reduce((product, length) => product * length, 1);
     size.parameters += numbers;
+    size.active += met * numbers;
     if (shape.length > 1) size.multiplies += met * numbers;
   }
   return size;

@@ -4,7 +4,8 @@ import type { Activations, Held } from "./activations.js";
 import { LoadedExperts } from "./expert/loaded-experts.js";
 import { finishMoe, forExperts, routeTokens, runExperts } from "./expert/moe-block.js";
 import { checkStream } from "./finite.js";
-import { disposeWeights, expertGroups, type LayerWeights, readBank, readPlain } from "./layer-weights.js";
+import { disposeWeights, type LayerWeights } from "./held-weights.js";
+import { expertGroups, readBank, readPlain } from "./layer-weights.js";
 import type { Pass, PassRecord, Site } from "./pass.js";
 import type { Resident } from "./resident.js";
 import { addBlock, blockInput, runLayer, runMixers } from "./run-layer.js";
@@ -190,6 +191,7 @@ async function step(
 function seen(weights: LayerWeights, { look }: Pass): LayerWeights {
   if (!look?.sites.has("input")) return weights;
   return Object.assign(new Map(weights), {
+    maps: weights.maps,
     onInput: (weight: string, x: Tensor) => look.see({ site: "input", weight, x: x as Tensor2D }),
   });
 }

@@ -1,22 +1,13 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { fillTensor } from "../tensor/filling.js";
 import type { ExpectedTensor } from "./expected-tensor.js";
-import { expertTensors, layerTensors } from "./expected-tensors.js";
-import { expertShape } from "./form/formed-matrices.js";
-import { heldForm } from "./form/forms.js";
+import { expertTensors, layerTensors, mapShapes } from "./expected-tensors.js";
+import { expertShape, heldLayer } from "./form/formed-matrices.js";
+import { heldForm, readHeld } from "./form/forms.js";
 import { readRemainder } from "./form/low-rank-sparse.js";
-import { putNumbers, putWeight, readWeight } from "./read-weight.js";
+import { disposeWeights, type LayerWeights } from "./held-weights.js";
+import { putNumbers, putWeight } from "./read-weight.js";
 import { type DenseExpertSpec, isFree, latentWidth, type LayerSpec, type MoeFfnSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
-
-/**
- * The weights of one layer as the blocks use them, by name without the layer's path (`attention.q`, `router`, …).
- * Experts of one form and width are stacked along a first axis S under `bank.{b}.up` and so on: see `banksOf`.
- */
-export type LayerWeights = Map<string, Tensor> & {
-  /** sees what a matrix is about to multiply */
-  onInput?(name: string, x: Tensor): void;
-};
 
 /** Experts that run as one stacked operation; `expert` is each of them, its matrices as they lie on the device. */
 export interface Bank {
@@ -79,7 +70,7 @@ export function layoutOf(layer: LayerSpec, D: number): Layout[] {
 function plainLayout(layer: LayerSpec, D: number): Layout[] {
   const banked = new Set(layer.ffn?.kind === "moe" ? banksOf(layer.ffn, D).flatMap(({ slots }) => slots) : []);
   const inBank = (name: string) => name.startsWith("experts.") && banked.has(Number(name.split(".")[1]));
-  return layerTensors(layer, D).filter(({ name }) => !inBank(name)).map(({ name, ...tensor }) => ({
+  return layerTensors(heldLayer(layer, D), D).filter(({ name }) => !inBank(name)).map(({ name, ...tensor }) => ({
     ...tensor,
     key: name,
     from: [name],
@@ -118,15 +109,32 @@ export async function readLayer(
 }
 
 /** What a layer holds beside its routed experts. */
-export function readPlain(source: WeightSource, path: string, layer: LayerSpec, D: number): Promise<LayerWeights> {
-  return readWeights(source, plainLayout(layer, D).map(({ key }) => key), `${path}.`);
+export async function readPlain(
+  source: WeightSource,
+  path: string,
+  layer: LayerSpec,
+  D: number,
+): Promise<LayerWeights> {
+  const weights = await readWeights(source,
+    plainLayout(layer, D).map(({ key, ...tensor }) => ({ ...tensor, name: key })), `${path}.`);
+  if (!layer.maps) return weights;
+  const shapes = mapShapes(layer, D);
+  return Object.assign(weights, {
+    maps: Object.fromEntries(
+      Object.entries(heldLayer(layer, D).maps!).map(([name, form]) => [name, { form, shape: shapes[name] }]),
+    ),
+  });
 }
 
 /** Weights by name, or none of them. @param path what their names in the source begin with */
-export async function readWeights(source: WeightSource, names: readonly string[], path = ""): Promise<LayerWeights> {
+export async function readWeights(
+  source: WeightSource,
+  tensors: readonly ExpectedTensor[],
+  path = "",
+): Promise<LayerWeights> {
   const weights: LayerWeights = new Map();
   try {
-    for (const name of names) weights.set(name, await readWeight(source, path + name));
+    for (const tensor of tensors) weights.set(tensor.name, await readHeld(source, path + tensor.name, tensor));
     return weights;
   } catch (error) {
     disposeWeights(weights);
@@ -161,16 +169,4 @@ export async function readBank(
 
 function size(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1);
-}
-
-export function disposeWeights(weights: LayerWeights): void {
-  for (const tensor of weights.values()) tensor.dispose();
-  weights.clear();
-}
-
-/** @throws Error when a block asks for a weight that its spec does not list: a fault of the block */
-export function weight(weights: LayerWeights, name: string): Tensor {
-  const found = weights.get(name);
-  if (!found) throw new Error(`the layer holds no "${name}"`);
-  return found;
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { layerNorm, rmsNorm } from "../tensor/index.js";
-import { type LayerWeights, weight } from "./layer-weights.js";
+import { type LayerWeights, weight } from "./held-weights.js";
 import type { NormSpec } from "./norm-spec.js";
 
 /** Normalises the last axis by the weights of that name. */

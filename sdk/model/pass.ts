@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import { tf } from "../tensor/index.js";
 import type { Rows } from "./batch.js";
-import type { LayerWeights } from "./layer-weights.js";
+import type { LayerWeights } from "./held-weights.js";
 import type { LayerId, MoeFfnSpec } from "./spec.js";
 
 /** Reads experts of a layer that is larger than memory, for those who run them apart. */

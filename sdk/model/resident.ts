@@ -1,6 +1,7 @@
 import { topTensors } from "./expected-tensors.js";
+import { disposeWeights, type LayerWeights } from "./held-weights.js";
 import { keptTensors } from "./kept-tensors.js";
-import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
+import { layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import { layerId, type LayerSpec, type ModelSpec } from "./spec.js";
 import type { WeightSource } from "./weight-source.js";
@@ -112,7 +113,7 @@ export class Resident {
 
   private async readAll(path: string): Promise<LayerWeights> {
     if (!isEnd(path)) return readLayer(this.source, path, this.layerSpec(path), this.spec.width);
-    return readWeights(this.source, endTensors(this.spec, path).map(({ name }) => name));
+    return readWeights(this.source, endTensors(this.spec, path));
   }
 }
 

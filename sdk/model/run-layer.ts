@@ -4,7 +4,7 @@ import { mixTokens } from "./attention/mix-tokens.js";
 import { crossAttention } from "./attention/softmax-attention.js";
 import { denseBlock } from "./dense-block.js";
 import { moeBlock } from "./expert/moe-block.js";
-import type { LayerWeights } from "./layer-weights.js";
+import type { LayerWeights } from "./held-weights.js";
 import { normalize } from "./norm.js";
 import type { Pass } from "./pass.js";
 import { layerId, type LayerSpec, type ResidualFactors } from "./spec.js";

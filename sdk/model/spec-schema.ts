@@ -4,7 +4,7 @@ import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentio
   Mamba2Spec, MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec,
   SoftmaxAttentionSpec } from "./attention-spec.js";
 import { lowRankSparse, withForms } from "./form/low-rank-sparse.js";
-import type { MatrixForm } from "./form/matrix-form.js";
+import type { Adapted, Blocks, LowRankSparse, MatrixForm, Scaled } from "./form/matrix-form.js";
 import type { NormSpec } from "./norm-spec.js";
 import type { RouterChoice, RouterScore, RouterSpec } from "./router-spec.js";
 import type { DenseExpertSpec, DenseFfnSpec, EmbeddingSpec, ExpertSpec, HeadSpec, LayerSpec, ModelSpec, MoeFfnSpec,
@@ -138,7 +138,11 @@ const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: co
   bias: flag });
 
 const matrixForm = kinds<MatrixForm>("form",
-  v.strictObject({ form: v.literal(lowRankSparse.form), rank: whole, rows: whole }));
+  object<LowRankSparse>({ form: v.literal(lowRankSparse.form), rank: whole, rows: whole }),
+  object<Scaled>({ form: v.literal("scaled"), side: v.picklist(["in", "out"]) }),
+  object<Blocks>({ form: v.literal("blocks"), groups: count, shuffled: flag }),
+  object<Adapted>({ form: v.literal("adapted"), adapters: v.pipe(count, v.maxValue(MAX_EXPERTS)), rank: count,
+    scale: number, router }));
 
 /** Also as it was said before matrices had forms. */
 const expert: Schema<ExpertSpec> = v.pipe(v.unknown(), v.transform(withForms),
@@ -194,6 +198,7 @@ export const layerSchema: Schema<LayerSpec> = object({
     object<NonNullable<LayerSpec["residual"]>>({ base: maybe(v.picklist(["stream", "normed"])), attention: factors,
       ffn: factors }),
   ),
+  maps: maybe(v.record(v.string(), matrixForm)),
 });
 
 const stack: Schema<StackSpec> = object({

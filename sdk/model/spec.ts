@@ -88,6 +88,8 @@ export interface LayerSpec {
    * 1 and the stream
    */
   residual?: { base?: "stream" | "normed"; attention: ResidualFactors; ffn: ResidualFactors };
+  /** forms of matrices by their names in the layer ("attention.q", "ffn.down"); experts have theirs in `slots` */
+  maps?: Record<string, MatrixForm>;
 }
 
 export interface ResidualFactors {

@@ -4,7 +4,8 @@ import { inGivenOrder, type Rows } from "./batch.js";
 import { embed, finalNorm, head } from "./ends.js";
 import { topTensors } from "./expected-tensors.js";
 import { withHeldForms } from "./form/formed-matrices.js";
-import { disposeWeights, type LayerWeights, layoutOf, readLayer, readWeights } from "./layer-weights.js";
+import { disposeWeights, type LayerWeights } from "./held-weights.js";
+import { layoutOf, readLayer, readWeights } from "./layer-weights.js";
 import { MemorySource } from "./memory-source.js";
 import { keyMaskOf, type MoeRecord, type Pass, type Site } from "./pass.js";
 import { runLayer } from "./run-layer.js";
@@ -23,17 +24,21 @@ export class Trainable {
   static async from(given: ModelSpec, source: WeightSource): Promise<Trainable> {
     const spec = withHeldForms(given);
     const parts = new Map<string, LayerWeights>();
-    const hold = (weights: LayerWeights): LayerWeights => {
+    // whole numbers, such as orders, are not trained
+    const hold = (weights: LayerWeights, still: ReadonlySet<string> = new Set()): LayerWeights => {
       for (const [key, tensor] of weights) {
+        if (still.has(key)) continue;
         weights.set(key, tf.variable(tensor as never) as Tensor);
         tensor.dispose();
       }
       return weights;
     };
     try {
-      parts.set(TOP, hold(await readWeights(source, topTensors(spec).map(({ name }) => name))));
+      parts.set(TOP, hold(await readWeights(source, topTensors(spec))));
       for (const { path, layer } of layersOf(spec))
-        parts.set(path, hold(await readLayer(source, path, layer, spec.width)));
+        parts.set(path,
+          hold(await readLayer(source, path, layer, spec.width),
+            new Set(layoutOf(layer, spec.width).filter(({ index }) => index).map(({ key }) => key))));
       return new Trainable(spec, parts);
     } catch (error) {
       for (const weights of parts.values()) disposeWeights(weights);
@@ -44,8 +49,8 @@ export class Trainable {
   /** Every variable by path and key, e.g. "encoder.layers.2" + "bank.0.up", in running order. */
   variables(): { name: string; variable: Variable }[] {
     return [...this.parts].flatMap(([path, weights]) =>
-      [...weights].map(([key, variable]) => ({ name: path === TOP ? key : `${path}.${key}`,
-        variable: variable as Variable })
+      [...weights].flatMap(([key, tensor]) =>
+        tensor instanceof tf.Variable ? [{ name: path === TOP ? key : `${path}.${key}`, variable: tensor }] : []
       )
     );
   }
@@ -110,7 +115,7 @@ export class Trainable {
   }
 
   dispose(): void {
-    for (const { variable } of this.variables()) variable.dispose();
+    for (const weights of this.parts.values()) disposeWeights(weights);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ExpectedTensor } from "./expected-tensor.js";
 import { expectedTensors, layerTensors } from "./expected-tensors.js";
 import { expertSize } from "./expert-size.js";
 import { type ExpertSpec, layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "./spec.js";
@@ -45,8 +46,8 @@ export function weightGroups(spec: ModelSpec, usage: UsageShares = {}): WeightGr
   for (const stack of ["encoder", "decoder"] as const) {
     const sees = stack === "encoder" ? "source" : "target";
     spec[stack]?.layers.forEach((layer, index) => {
-      for (const { name, shape } of layerTensors(withoutExperts(layer), width))
-        groups.push(layerWeight(name, shape, sees, layer));
+      for (const tensor of layerTensors(withoutExperts(layer), width))
+        if (!tensor.index) groups.push(layerWeight(tensor, sees, layer));
       if (layer.ffn?.kind === "moe") groups.push(expertGroup(layer.ffn, width, sees, usage[layerId(stack, index)]));
     });
   }
@@ -59,13 +60,19 @@ const PARTS: Record<string, Part> = { norm: "norms", attention: "attention", cro
   router: "routers" };
 
 /** A weight by its canonical name in the layer: vectors and tables are added, matrices multiply. */
-function layerWeight(name: string, shape: number[], sees: WeightGroup["sees"], { attention }: LayerSpec): WeightGroup {
+function layerWeight(
+  { name, shape, met: ofForm = 1 }: ExpectedTensor,
+  sees: WeightGroup["sees"],
+  { attention }: LayerSpec,
+): WeightGroup {
   const matrix = shape.length > 1 && !name.endsWith("relativeBias");
   // keys and values of cross-attention are made of the encoder's tokens
   const reads = /^cross\.[kv]($|\.)/.test(name) ? "source" : sees;
   const group = everyToken(PARTS[name.split(".")[0]] ?? "attention", reads, size(shape), matrix ? size(shape) : 0);
   // projections of attention experts are stacked [E, out, in]; a token meets K of them
-  const met = shape.length === 3 && attention?.kind === "routed-heads" ? attention.router.topK / attention.experts : 1;
+  const met = shape.length === 3 && attention?.kind === "routed-heads"
+    ? attention.router.topK / attention.experts
+    : ofForm;
   return { ...group, active: group.active * met, multiplies: group.multiplies * met };
 }
 
@@ -96,7 +103,7 @@ function expertGroup(
   const group: WeightGroup = { part: "experts", sees, parameters: 0, active: 0, multiplies: 0 };
   runsPerToken(ffn, usage).forEach((runs, slot) => {
     group.parameters += sizes[slot].parameters;
-    group.active += runs * sizes[slot].parameters;
+    group.active += runs * sizes[slot].active;
     group.multiplies += runs * sizes[slot].multiplies;
   });
   // the expert of a sequence is made from its K, and every token runs through it alone

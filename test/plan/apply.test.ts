@@ -8,6 +8,7 @@ import { redirect } from "../../sdk/merge/redirect.js";
 import { planWith } from "../../sdk/methods.js";
 import { expectedTensors } from "../../sdk/model/expected-tensors.js";
 import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
+import type { LowRankSparse } from "../../sdk/model/form/matrix-form.js";
 import { type SpecAndWeights } from "../../sdk/model/spec-and-weights.js";
 import { isFree, moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
@@ -156,7 +157,7 @@ test("low rank + sparse: with every row the weights are what they were; the kept
     for (const { id, ffn } of moeLayers(sparse.spec)) {
       for (const [index, slot] of ffn.slots.entries()) {
         for (const [matrix, form] of Object.entries(isFree(slot) ? {} : slot.maps ?? {})) {
-          const said = form.rows;
+          const said = (form as LowRankSparse).rows;
           const name = `${id}.experts.${index}.${matrix}`;
           const [out, width] = shapeOf(sparse, name);
           assert.is(nonZeroRows(await remainder(sparse, name), width).length, said, name);

@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { moeBlock } from "../../sdk/model/expert/moe-block.js";
-import { banksOf, disposeWeights, readBank, readWeights } from "../../sdk/model/layer-weights.js";
+import { disposeWeights } from "../../sdk/model/held-weights.js";
+import { banksOf, readBank, readWeights } from "../../sdk/model/layer-weights.js";
 import { moeLayers } from "../../sdk/model/spec.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { blended } from "../../sdk/prune/blended-layer.js";
@@ -52,7 +53,8 @@ if (path) {
           const expected = `${name}.${id}.${theirs}`;
           if (store.has(expected)) close(made[ours]!.values, await store.values(expected), 1e-6, expected);
         }
-        const held = await readWeights(weights, ["router", ...(ffn.router.mix ? ["router.mix"] : [])], `${id}.`);
+        const held = await readWeights(weights,
+          ["router", ...(ffn.router.mix ? ["router.mix"] : [])].map((name) => ({ name, shape: [] })), `${id}.`);
         for (const bank of banksOf(ffn, spec.width))
           for (const [key, tensor] of await readBank(weights, id, ffn, bank, spec.width)) held.set(key, tensor);
         const { shape, values } = await read(`${id}.input`);

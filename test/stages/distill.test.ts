@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nonZeroRows, readRemainder } from "../../sdk/model/form/low-rank-sparse.js";
+import type { LowRankSparse } from "../../sdk/model/form/matrix-form.js";
 import { type DenseExpertSpec, moeLayers } from "../../sdk/model/spec.js";
 import { from, load } from "../../sdk/pipeline.js";
 import type { Study } from "../../sdk/stages/study.js";
@@ -23,7 +24,8 @@ async function rowsOf(study: Study): Promise<{ said: number; found: number; of: 
   const all = [];
   for (const { id, ffn } of moeLayers(study.model.spec)) {
     for (const [index, slot] of ffn.slots.entries()) {
-      for (const [matrix, { rows: said }] of Object.entries((slot as DenseExpertSpec).maps!)) {
+      for (const [matrix, form] of Object.entries((slot as DenseExpertSpec).maps!)) {
+        const said = (form as LowRankSparse).rows;
         const name = `${id}.experts.${index}.${matrix}`;
         const [of, width] = [study.model.weights.info(`${name}.u`).shape[0],
           study.model.weights.info(`${name}.v`).shape[1]];

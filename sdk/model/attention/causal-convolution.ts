@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { tf } from "../../tensor/index.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import type { LayerCache } from "../pass.js";
 import { remember } from "./cache.js";
 

@@ -2,7 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { MoeError } from "../../errors.js";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
 import type { LatentAttentionSpec } from "../attention-spec.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { extend } from "./cache.js";

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, rmsNorm, tf } from "../../tensor/index.js";
 import type { MambaSpec } from "../attention-spec.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { remember } from "./cache.js";

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AttentionSpec } from "../attention-spec.js";
-import type { LayerWeights } from "../layer-weights.js";
+import type { LayerWeights } from "../held-weights.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { deltaAttention } from "./delta-attention.js";
 import { latentAttention } from "./latent-attention.js";

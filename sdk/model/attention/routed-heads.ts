@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { attention, oneHot, tf } from "../../tensor/index.js";
 import type { RoutedHeadsSpec } from "../attention-spec.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import { linear } from "../linear.js";
 import type { LayerCache, Pass } from "../pass.js";
 import { route } from "../router/route.js";

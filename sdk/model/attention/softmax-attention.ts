@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { attention, rmsNorm, tf } from "../../tensor/index.js";
 import type { QkNormSpec, SoftmaxAttentionSpec } from "../attention-spec.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import { linear } from "../linear.js";
 import { type LayerCache, MASKED, type Pass } from "../pass.js";
 import { extend } from "./cache.js";

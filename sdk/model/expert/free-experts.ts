@@ -1,6 +1,6 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { oneHot, tf } from "../../tensor/index.js";
-import { type LayerWeights, weight } from "../layer-weights.js";
+import { type LayerWeights, weight } from "../held-weights.js";
 import type { Routing } from "../router/route.js";
 import { isFree, type MoeFfnSpec } from "../spec.js";
 import { placeIn } from "./place-in.js";

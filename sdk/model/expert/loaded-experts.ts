@@ -1,4 +1,5 @@
-import { banksOf, disposeWeights, type LayerWeights, readBank } from "../layer-weights.js";
+import { disposeWeights, type LayerWeights } from "../held-weights.js";
+import { banksOf, readBank } from "../layer-weights.js";
 import type { MemoryBudget } from "../memory-budget.js";
 import type { ExpertReader } from "../pass.js";
 import type { LayerId, MoeFfnSpec } from "../spec.js";

@@ -1,6 +1,6 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
 import { type ExpertBank, experts, oneHot, tf } from "../../tensor/index.js";
-import type { LayerWeights } from "../layer-weights.js";
+import type { LayerWeights } from "../held-weights.js";
 import { linear } from "../linear.js";
 import type { Pass } from "../pass.js";
 import { route, type Routing } from "../router/route.js";

@@ -1,6 +1,8 @@
+import { mapShapes } from "../expected-tensors.js";
 import { MemorySource } from "../memory-source.js";
 import type { SpecAndWeights } from "../spec-and-weights.js";
-import { type DenseExpertSpec, isFree, latentWidth, type ModelSpec, moeLayers } from "../spec.js";
+import { type DenseExpertSpec, isFree, latentWidth, layerId, type LayerSpec, type ModelSpec,
+  type MoeFfnSpec } from "../spec.js";
 import type { Shape } from "./form.js";
 import { formTensors, heldForm, settledForm } from "./forms.js";
 import type { MatrixForm } from "./matrix-form.js";
@@ -16,21 +18,44 @@ export interface FormedMatrix {
 
 /** The matrices of a spec that have a form. */
 export function formedMatrices(spec: ModelSpec): FormedMatrix[] {
-  return moeLayers(spec).flatMap(({ id, ffn }) =>
-    ffn.slots.flatMap((slot, index) => {
-      if (isFree(slot) || !slot.maps) return [];
-      return Object.entries(slot.maps).map(([matrix, form]): FormedMatrix => ({
-        name: `${id}.experts.${index}.${matrix}`,
-        shape: expertShape(matrix, slot.width, latentWidth(ffn, spec.width)),
+  return (["encoder", "decoder"] as const).flatMap((stack) => {
+    const layers = spec[stack]?.layers ?? [];
+    return layers.flatMap((layer, index) => {
+      const id = layerId(stack, index);
+      const shapes = layer.maps ? mapShapes(layer, spec.width) : {};
+      const plain = Object.entries(layer.maps ?? {}).map(([name, form]): FormedMatrix => ({
+        name: `${id}.${name}`,
+        shape: shapes[name],
         form,
-        replace(form) {
-          // slots of a spec may be one object
-          const own = ffn.slots[index] as DenseExpertSpec;
-          ffn.slots[index] = { ...own, maps: { ...own.maps, [matrix]: form } };
-        },
+        // layers and slots of a spec may be one object
+        replace: (form) => layers[index] = { ...layers[index], maps: { ...layers[index].maps, [name]: form } },
       }));
-    })
-  );
+      return [...plain, ...(layer.ffn?.kind === "moe" ? expertMatrices(`${id}.experts`, layer.ffn, spec.width) : [])];
+    });
+  });
+}
+
+function expertMatrices(path: string, ffn: MoeFfnSpec, D: number): FormedMatrix[] {
+  return ffn.slots.flatMap((slot, index) => {
+    if (isFree(slot) || !slot.maps) return [];
+    return Object.entries(slot.maps).map(([matrix, form]): FormedMatrix => ({
+      name: `${path}.${index}.${matrix}`,
+      shape: expertShape(matrix, slot.width, latentWidth(ffn, D)),
+      form,
+      replace(form) {
+        const own = ffn.slots[index] as DenseExpertSpec;
+        ffn.slots[index] = { ...own, maps: { ...own.maps, [matrix]: form } };
+      },
+    }));
+  });
+}
+
+/** A layer whose matrices outside its experts are in the forms in which they lie on the device. */
+export function heldLayer(layer: LayerSpec, D: number): LayerSpec {
+  if (!layer.maps) return layer;
+  const shapes = mapShapes(layer, D);
+  return { ...layer,
+    maps: Object.fromEntries(Object.entries(layer.maps).map(([name, form]) => [name, heldForm(form, shapes[name])])) };
 }
 
 /** Of a matrix of an expert. @param F its width @param D of what it reads */

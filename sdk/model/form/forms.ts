@@ -3,15 +3,19 @@ import { tf } from "../../tensor/index.js";
 import type { ExpectedTensor } from "../expected-tensor.js";
 import { readWeight } from "../read-weight.js";
 import type { WeightSource } from "../weight-source.js";
+import { adapted } from "./adapted.js";
+import { blocks } from "./blocks.js";
 import type { Form, Part, Shape } from "./form.js";
 import { lowRankSparse, readRemainder } from "./low-rank-sparse.js";
 import type { MatrixForm } from "./matrix-form.js";
+import { scaled } from "./scaled.js";
 
-const forms: readonly Form<MatrixForm>[] = [lowRankSparse];
+const forms = [lowRankSparse, scaled, blocks, adapted] as unknown as readonly Form<MatrixForm>[];
 const byName = new Map<string, Form<MatrixForm>>(forms.map((form) => [form.form, form]));
 
 /** What may follow the name of a matrix in those of its form's tensors, the longest first. */
-export const formSuffixes: readonly string[] = [".s.rows", ".u", ".v", ".s"];
+export const formSuffixes: readonly string[] = [".s.rows", ".u", ".v", ".s", ".scale", ".blocks", ".inputs", ".outputs",
+  ".router.bias", ".router", ".a", ".b"];
 
 function known(form: MatrixForm): Form<MatrixForm> {
   return byName.get(form.form)!;

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { activate, tf } from "../../../tensor/index.js";
-import type { LayerWeights } from "../../layer-weights.js";
+import type { LayerWeights } from "../../held-weights.js";
 import { linear } from "../../linear.js";
 import type { RouterScore } from "../../router-spec.js";
 
