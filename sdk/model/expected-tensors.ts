@@ -92,8 +92,8 @@ function inForms(all: readonly ExpectedTensor[], maps: Readonly<Record<string, M
   });
 }
 
-/** What `linear` multiplies with. */
-function isMatrix({ name, shape }: ExpectedTensor): boolean {
+/** Whether a weight, by its name in the layer, is what `linear` multiplies with. */
+export function isMatrix({ name, shape }: ExpectedTensor): boolean {
   return shape.length === 2 && !/(^router|^experts\.|norm|relativeBias|convolution|logDecay)/.test(name);
 }
 

@@ -137,7 +137,8 @@ const attention = kinds<AttentionSpec>("kind", softmax,
 const dense: Schema<DenseFfnSpec> = object({ kind: v.literal("dense"), width: count, activation, gated: flag,
   bias: flag });
 
-const matrixForm = kinds<MatrixForm>("form",
+/** What stands in the place of a matrix: {@link MatrixForm}. */
+export const matrixForm = kinds<MatrixForm>("form",
   object<LowRankSparse>({ form: v.literal(lowRankSparse.form), rank: whole, rows: whole }),
   object<Scaled>({ form: v.literal("scaled"), side: v.picklist(["in", "out"]) }),
   object<Blocks>({ form: v.literal("blocks"), groups: count, shuffled: flag }),

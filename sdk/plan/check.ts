@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { MoeError, suggest } from "../errors.js";
+import { matrixForm } from "../model/spec-schema.js";
 import { type ExpertSpec, isFree, type LayerId, layerId, type LayerSpec, type ModelSpec,
   type MoeFfnSpec } from "../model/spec.js";
 import { parsed } from "../parsed.js";
@@ -88,9 +89,9 @@ const fit = v.strictObject({ by: name, statistic: v.optional(name), options: v.o
 // what a format may be says its codec
 const format = v.looseObject({ kind: name });
 const weight = v.pipe(
-  v.strictObject({ from: v.optional(v.pipe(list(term, planLimits.experts), v.minLength(1))), format: v.optional(format),
-    fit: v.optional(fit) }),
-  v.check((weight) => Object.keys(weight).length > 0, "from, format or fit says what becomes of a weight"),
+  v.strictObject({ from: v.optional(v.pipe(list(term, planLimits.experts), v.minLength(1))),
+    form: v.optional(matrixForm), format: v.optional(format), fit: v.optional(fit) }),
+  v.check((weight) => Object.keys(weight).length > 0, "from, form, format or fit says what becomes of a weight"),
 );
 const common = { for: name, method: name, paper: v.optional(name), options: v.record(name, v.unknown()) };
 const layers = <T extends v.GenericSchema>(layer: T) =>

@@ -1,3 +1,4 @@
+import type { MatrixForm } from "../model/form/matrix-form.js";
 import type { Patch } from "../model/patch.js";
 import type { RouterSpec } from "../model/router-spec.js";
 import type { LayerId, LayerSpec } from "../model/spec.js";
@@ -46,6 +47,8 @@ export interface UnitPlan {
 export interface WeightPlan {
   /** a weighted sum; weights are 1 unless something else is said. Absent: the weight as it would be */
   from?: Term[];
+  /** what stands in the place of the matrices among these weights; what their fitter does not find starts anew */
+  form?: MatrixForm;
   /** how the matrices among these weights are stored; what is no matrix stays */
   format?: NumberFormat;
   /** who finds other numbers or codes for these matrices; default with a format "nearest" */

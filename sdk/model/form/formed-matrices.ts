@@ -1,4 +1,4 @@
-import { mapShapes } from "../expected-tensors.js";
+import { isMatrix, mapShapes } from "../expected-tensors.js";
 import { MemorySource } from "../memory-source.js";
 import type { SpecAndWeights } from "../spec-and-weights.js";
 import { type DenseExpertSpec, isFree, latentWidth, layerId, type LayerSpec, type ModelSpec,
@@ -89,4 +89,27 @@ export async function withSettledForms({ spec, weights }: SpecAndWeights): Promi
     if (!tensors.has(name) && !gone.has(name))
       tensors.set(name, { shape: weights.info(name).shape, values: await weights.values(name) });
   return { spec: settled, weights: new MemorySource(tensors) };
+}
+
+const EXPERT = /^(.+)\.experts\.(\d+)\.(up|gate|down)$/;
+
+/** Whether a weight of a model can have a form: the matrices of its blocks, in or beside experts. */
+export function isFormable(name: string, shape: readonly number[]): boolean {
+  const own = /^(?:encoder\.)?layers\.\d+\.(.+)$/.exec(name)?.[1];
+  return own !== undefined && (EXPERT.test(name) && shape.length === 2 || isMatrix({ name: own, shape: [...shape] }));
+}
+
+/** Puts a form in the place of a matrix of a spec, which is changed. */
+export function setForm(spec: ModelSpec, name: string, form: MatrixForm): void {
+  const [, stack, at, own] = /^(encoder\.)?layers\.(\d+)\.(.+)$/.exec(name)!;
+  const layers = spec[stack ? "encoder" : "decoder"]!.layers;
+  const layer = layers[Number(at)], ffn = layer.ffn;
+  const expert = EXPERT.exec(name);
+  if (!expert || ffn?.kind !== "moe") {
+    layers[Number(at)] = { ...layer, maps: { ...layer.maps, [own]: form } };
+    return;
+  }
+  const slots = [...ffn.slots], slot = slots[Number(expert[2])] as DenseExpertSpec;
+  slots[Number(expert[2])] = { ...slot, maps: { ...slot.maps, [expert[3]]: form } };
+  layers[Number(at)] = { ...layer, ffn: { ...ffn, slots } };
 }

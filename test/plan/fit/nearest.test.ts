@@ -52,7 +52,7 @@ test("a format that a weight cannot have, and one that there is not", async () =
   assert.match(await refused({ "layers.0.router": { format: { kind: "groupd" } as never } }), /groupd/);
   assert.match(await refused({ "layers.0.norm.ffn": { format } }), /1 axes/);
   assert.match(await refused({ "layers.0.router": { fit: { by: "nearest" } } }), /no format/);
-  assert.match(await refused({ "layers.0.router": {} }), /from, format or fit/);
+  assert.match(await refused({ "layers.0.router": {} }), /from, form, format or fit/);
 });
 
 test.run();
