@@ -19,6 +19,7 @@ import { type LoadOptions, loadStage } from "./stages/load.js";
 import type { MemoryOptions } from "./stages/memory.js";
 import { type ProfileOptions, profileStage } from "./stages/profile.js";
 import { saveStage, type SaveStageOptions } from "./stages/save.js";
+import { sourcesStage } from "./stages/sources.js";
 import { type MemoryForecast, memoryStage, type StageMemoryOptions } from "./stages/stage-memory.js";
 import { type StudyState } from "./stages/study-state.js";
 import { Study } from "./stages/study.js";
@@ -61,6 +62,8 @@ export interface Loaded extends Anywhere {
   profile(options?: ProfileOptions): Profiled;
   /** Carries out a plan that was made for these very weights. */
   apply(plan: Plan, options?: MemoryOptions): ChangedUnmeasured;
+  /** Opens further models that plans may read, by name: `{ tuned: "path/or/name" }`. */
+  with(sources: Readonly<Record<string, string>>): Loaded;
   /** Puts LoRA adapters (PEFT) on the model as it was loaded: a folder, or several that act together. */
   adapt(adapters: AdapterRef | readonly AdapterRef[]): ChangedUnmeasured;
   /** Trains the model on: a new one, or on a task; `{ prune: { keep } }` drops experts on the way. */
@@ -169,6 +172,9 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   }
   adapt(adapters: AdapterRef | readonly AdapterRef[]) {
     return this.next(["adapt", adapters], (study) => adaptStage(study, adapters));
+  }
+  with(sources: Readonly<Record<string, string>>) {
+    return this.next(["with", sources], (study) => sourcesStage(study, sources));
   }
   upcycle(options: UpcycleStageOptions) {
     return this.next(["upcycle", options], (study) => upcycleStage(study, options));

@@ -9,6 +9,7 @@ export function isVersion1({ layers, ...rest }: Changes): boolean {
   return Object.keys(rest).length === 0
     && Object.values(layers).every(({ drop, slots, router = {}, ...further }) =>
       !Array.isArray(drop) && !("spec" in further) && !("spec" in router) && !("mix" in router)
+      && (slots ?? []).every(({ from }) => from.every(({ expert, model }) => expert !== undefined && !model))
       && (slots ?? []).every(({ form }) => !form || form.form === "dense" || isFactored(form))
     );
 }

@@ -18,6 +18,7 @@ import { measureStage } from "./measure-stage.js";
 import { limitMemory, type MemoryOptions } from "./memory.js";
 import { observe } from "./observe.js";
 import { measure, profileStage } from "./profile.js";
+import { withFingerprints } from "./sources.js";
 import type { StudyState } from "./study-state.js";
 
 /** A method by name (or one of your own), and its options. */
@@ -56,8 +57,9 @@ export async function planStage(given: StudyState, options: ChangeOptions, kind?
   const profile = method.measure
     ? added(second, await method.measure(second, read, { spec: study.model.spec, sweep: sweepChanged(study, signal) }))
     : second;
-  const plan = await inLab({ ...study, profile, tensors }, { signal, state: options.state, method: method.name,
+  const made = await inLab({ ...study, profile, tensors }, { signal, state: options.state, method: method.name,
     options: read }, (lab) => planWith(method, profile, own, lab));
+  const plan = await withFingerprints(made, study.sources);
   const warning = starvedWarning(profile, [...statisticsFor(method, own), ...seen.map(({ name }) => name)]);
   return { ...study, profile, tensors, plan, evaluation: undefined,
     warnings: [...new Set([...(study.warnings ?? []), ...(warning ? [warning] : [])])],
@@ -114,7 +116,7 @@ export async function applyStage(
     throw new MoeError("wrong-order",
       "apply: there is no plan yet. Call .plan({ method }), .merge({ method }) or .prune({ method }) "
         + "before, or give a plan.");
-  const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors });
+  const { spec, weights } = await applyPlan(study.model, plan, { tensors: study.tensors, sources: study.sources });
   const model = new Model(`${study.model.id}+${plan.method}`, spec, weights, study.model);
   // a model between the original and the last one is seldom asked for again, and in a chain nobody holds it
   if (study.model !== study.original) study.model.rest();

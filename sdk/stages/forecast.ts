@@ -58,9 +58,10 @@ export class Forecast extends Tabular {
  */
 export async function forecastStage(study: StudyState): Promise<Forecast> {
   if (!study.plan) throw new MoeError("wrong-order", "forecast: there is no plan yet. Call .plan({ method }) before.");
-  const { model: { spec, weights }, plan, tensors } = study;
+  const { model: { spec, weights }, plan, tensors, sources = {} } = study;
   const speeds = await applySpeeds();
-  const counted = forecast(spec, plan, { weights, speeds });
+  const counted = forecast(spec, plan, { weights, speeds,
+    sources: Object.fromEntries(Object.entries(sources).map(([name, { spec }]) => [name, spec])) });
   return new Forecast(plan.method, { ...counted,
-    applyMs: await timeApply({ spec, weights }, plan, speeds, { tensors }) });
+    applyMs: await timeApply({ spec, weights }, plan, speeds, { tensors, sources }) });
 }

@@ -1,8 +1,9 @@
 import type { OpenedModel } from "../checkpoint/open-model.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import type { Model } from "../model/model.js";
+import type { SpecAndWeights } from "../model/spec-and-weights.js";
 import type { WeightSource } from "../model/weight-source.js";
-import type { Plan } from "../plan/plan.js";
+import type { Plan, SourceName } from "../plan/plan.js";
 import type { Profile } from "../profile/profile.js";
 import type { TrainResult } from "../train/train.js";
 import type { Evaluation } from "./evaluation.js";
@@ -35,6 +36,8 @@ export interface StudyState {
   before?: Model;
   /** the last profile; of `original`, or of a model between if there were several changes */
   profile?: Profile;
+  /** further models that plans may read, by name */
+  sources?: Readonly<Record<SourceName, SpecAndWeights>>;
   /** statistics of the profiled model that are as large as its weights, e.g. "fisher", by name */
   tensors?: Readonly<Record<string, WeightSource>>;
   /** statistics that a later method may need are measured on the same data */

@@ -92,7 +92,7 @@ export async function tuned(
       `${stage}: rows of remainders and whole experts cannot go in the same training. Say { sparsify: `
         + "false }, or train twice.");
   const begin: SpecAndWeights = whole
-    ? await applyPlan(study.before!, whole.plan, { tensors: study.tensors })
+    ? await applyPlan(study.before!, whole.plan, { tensors: study.tensors, sources: study.sources })
     : study.model;
   const trainable = await Trainable.from(structuredClone(begin.spec), begin.weights);
   const rows = whole
