@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -149,6 +149,27 @@ test("what a format cannot hold is refused with the weight's name and the format
   const plain = await planned({});
   assert.match((await rejects(save(plain, { format: "gptq" }))).message, /no weight is packed, and format is "gptq"/);
   await Promise.all([at.opened.model.dispose(), plain.opened.model.dispose()]);
+});
+
+test("a folder whose formats were changed is refused with the weight's name", async () => {
+  const at = await planned({ "layers.1.experts.2.": grouped(), "layers.1.experts.1.": { kind: "nf4", block: 64 } });
+  await save(at);
+  const file = join(folder, "out/config.json"), config = JSON.parse(readFileSync(file, "utf8"));
+  for (const [format, message] of [[{ kind: "sparse", of: 5, values: "F16" }, /moelab\.formats says .*"of":5/], [{
+    kind: "grouped",
+    bits: 40,
+    group: 32,
+    zero: "none",
+    scales: "F16",
+  }, /bits are 40; accepted is 1 to 8/], [{ kind: "nf4", block: 32 }, /accepted is (U8|F32) \[(3072|192)\]/], [{
+    kind: "nf5",
+  }, /the kind is "nf5"/]] as const) {
+    writeFileSync(file, JSON.stringify({ ...config, moelab: { ...config.moelab, formats: { "": format } } }));
+    const said = (await rejects(openModel(join(folder, "out")))).message;
+    assert.match(said, message);
+    assert.match(said, /^load: model\.layers\.1\.block_sparse_moe\.experts\.[12]\.w\d\.weight/);
+  }
+  await at.opened.model.dispose();
 });
 
 test.run();

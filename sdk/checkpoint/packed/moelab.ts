@@ -1,3 +1,4 @@
+import { MoeError } from "../../errors.js";
 import { codecOf } from "../../tensor/formats/codecs.js";
 import { decode } from "../../tensor/formats/decode.js";
 import { dtypeSizeBytes } from "../../tensor/formats/dtype-size.js";
@@ -24,7 +25,7 @@ export const moelab: Layout = {
     requireShape(tensors, ".shape", ["I64"], [-1]);
     if (tensors[".shape"].sizeBytes > 64) throw bad(`.shape is [${tensors[".shape"].shape}]`, "at most eight axes");
     const shape = [...decode(await read(".shape"), "I64")];
-    const format = settled(known[longest], tensors), parts = codecOf(format).parts(format, shape);
+    const { format, parts } = checked(known[longest], tensors, shape);
     for (const [part, { dtype, shape: lengths }] of Object.entries(parts)) {
       if (!tensors[`.${part}`])
         throw bad(`.${part} is not there`, Object.keys(parts).map((each) => `.${each}`).join(", "));
@@ -43,4 +44,15 @@ function settled(format: NumberFormat, tensors: Parameters<Layout["describe"]>[0
   if (format.kind === "ternary" && format.positions === "golomb" && tensors[".codes"])
     return { ...format, bytes: tensors[".codes"].sizeBytes };
   return format;
+}
+
+/** A format of config.json for a weight, and its parts. @throws FormatError `packed` for one that is none */
+function checked(said: NumberFormat, tensors: Parameters<Layout["describe"]>[0], shape: readonly number[]) {
+  try {
+    const format = settled(said, tensors);
+    return { format, parts: codecOf(format).parts(format, shape) };
+  } catch (error) {
+    if (error instanceof MoeError) throw error;
+    throw bad(`config.json's moelab.formats says ${JSON.stringify(said).slice(0, 200)}`, "a number format");
+  }
 }
