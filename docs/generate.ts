@@ -1,9 +1,12 @@
-// Writes what is generated in Markdown: the table of methods in README.md, and docs/methods.md with every option.
+// Writes what is generated: the table of methods in README.md, docs/methods.md with every option, and the names that an
+// editor completes.
 // usage: npm run docs
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { listFamilies } from "../sdk/checkpoint/family.js";
 import { acceptedBy } from "../sdk/method/options.js";
 import { methodList, type MethodRow, usualOf } from "../sdk/stages/method-list.js";
+import { listCorpora, listTasks } from "../sdk/text/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -15,7 +18,21 @@ export function pages(): Record<string, { now: string; wanted: string }> {
   return {
     "README.md": { now: readme, wanted: withBlock(readme, "methods", tableOf(methods)) },
     "docs/methods.md": { now: read("docs/methods.md"), wanted: optionsOf(methods) },
+    "sdk/known-names.ts": { now: read("sdk/known-names.ts"), wanted: knownNames() },
   };
+}
+
+/** Types by which an editor completes names; any other text is taken too. */
+function knownNames(): string {
+  const models = readdirSync(`${root}data/models`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const types: [name: string, about: string, names: readonly string[]][] = [["BundledModel",
+    "Models that come with moelab.", models.map(({ name }) => name)], ["TaskName", "Tasks of `data/tasks`.",
+    listTasks()], ["CorpusName", "Corpora, each of an installed package.", listCorpora()], ["ModelType",
+    "Values of `model_type` that a family file answers.", listFamilies().flatMap((each) => each.modelTypes)]];
+  const declared = types.map(([name, about, names]) =>
+    `/** ${about} */\nexport type ${name} =\n${[...names].sort().map((each) => `  | "${each}"`).join("\n")};\n`
+  );
+  return `// Written by \`npm run docs\`.\n\n${declared.join("\n")}`;
 }
 
 function withBlock(page: string, name: string, block: string): string {

@@ -25,6 +25,7 @@ import { taskSpecific } from "./prune/task-specific.js";
 import { adamoe } from "./route/adamoe.js";
 import { dynamicSkipping } from "./route/dynamic-skipping.js";
 import { expertsPerToken } from "./route/experts-per-token.js";
+import { shown } from "./shown.js";
 
 const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
   naee, eep, lowRankSparse, svdCompression, nearest, gptq, awq, magnitude, wanda, sparsegpt, dynamicSkipping, adamoe,
@@ -74,8 +75,8 @@ export function methodNamed(name: string, kind?: Kind): Method {
   const found = fitting.find((method) => method.name === name);
   if (found) return found;
   throw new MoeError("unknown-method",
-    `${kind ?? "plan"}: method ${JSON.stringify(name)} is not known. `
-      + `${suggest(String(name), fitting.map((method) => method.name))}`);
+    `${kind ?? "plan"}: method ${name === undefined ? "is not named" : `${shown(name)} is not known`}. `
+      + `${suggest(typeof name === "string" ? name : "", fitting.map((method) => method.name))}`);
 }
 
 /** What a profile must hold for a method with these options. */

@@ -5,16 +5,17 @@ import { loadUpdate, saveUpdate } from "./compose/update-file.js";
 import type { Update, UpdateOptions } from "./compose/update.js";
 import { inspectModel, printedTable } from "./evaluate/index.js";
 import { publishedStudy } from "./experiment/published-study.js";
+import type { Kind } from "./method/method.js";
 import { defineMethod } from "./methods.js";
 import { readTrace } from "./offload/convert-trace.js";
 import { allOfNextLayer, gateLookahead, lookaheadRecall } from "./offload/predict.js";
 import { replay } from "./offload/replay.js";
 import { simulate } from "./offload/simulate.js";
 import { saveTrace } from "./offload/trace-file.js";
-import { create, from, load } from "./pipeline.js";
+import { type ArmsOf, create, from, load, type Named } from "./pipeline.js";
 import { loadPlan } from "./plan/plan-file.js";
 import { loadProfile } from "./profile/profile-file.js";
-import type { Arm, CompareOptions, Comparison } from "./stages/compare.js";
+import type { CompareOptions, Comparison } from "./stages/compare.js";
 import { methodList } from "./stages/method-list.js";
 import type { Study } from "./stages/study.js";
 import { updateOf } from "./stages/update.js";
@@ -28,8 +29,11 @@ export const moe = {
   create,
   from,
   /** scores several methods on the same items: see `Profiled.compare` */
-  compare: (study: Study, arms: readonly Arm[], options?: CompareOptions): Promise<Comparison> =>
-    from(study).compare(arms, options),
+  compare: <const M extends readonly Named<Kind>[]>(
+    study: Study,
+    arms: ArmsOf<M>,
+    options?: CompareOptions,
+  ): Promise<Comparison> => from(study).compare(arms, options),
   /**
    * what a checkpoint is and holds, from its configuration and headers alone: `await moe.inspect("OLMoE-1B-7B-0924")`
    */

@@ -4,6 +4,10 @@ import { suggest } from "./errors.js";
 /** what a value of the wrong kind should have been, by the name of what refused it */
 const ACCEPTED: Record<string, string | ((requirement: unknown) => string)> = {
   number: "a number",
+  loose_object: "an object",
+  strict_object: "an object",
+  object: "an object",
+  record: "an object",
   string: "a text",
   boolean: "true or false",
   array: "a list",
@@ -41,7 +45,8 @@ function refusal(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
   const holder = path.slice(0, -1).map((item) => String(item.key)).join(".") || whole;
   if (issue.type === "strict_object" && issue.expected === "never")
     return `${holder} holds ${JSON.stringify(key)}. ${suggest(String(key), keysAt(schema, path.slice(0, -1)))}`;
-  if (issue.received === "undefined") return `${holder} has no ${JSON.stringify(key)}; accepted is one that has.`;
+  if (issue.received === "undefined" && path.length > 0)
+    return `${holder} has no ${JSON.stringify(key)}; accepted is one that has.`;
   const known = ACCEPTED[issue.type];
   if (!issue.message.startsWith("Invalid")) return `${where} is ${seen(issue.input)}: ${issue.message}.`;
   const accepted = typeof known === "function"
@@ -53,7 +58,7 @@ function refusal(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
 function seen(input: unknown): string {
   if (Array.isArray(input)) return `a list of ${input.length}`;
   if (typeof input === "object" && input) return "an object";
-  const text = typeof input === "string" ? JSON.stringify(input) : String(input);
+  const text = typeof input === "string" ? JSON.stringify(input) : input === undefined ? "not there" : String(input);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

@@ -1,11 +1,14 @@
 import { inspect } from "node:util";
 import type { Saved } from "./checkpoint/save-model.js";
+import { MoeError } from "./errors.js";
+import type { BundledModel, ModelType } from "./known-names.js";
 import type { Kind, Method } from "./method/method.js";
 import type { OptionsOf } from "./method/options.js";
 import type { MethodsOf } from "./methods.js";
 import type { ModelSpec } from "./model/spec.js";
 import type { RoutingTrace } from "./offload/trace.js";
 import type { Plan } from "./plan/plan.js";
+import { shown } from "./shown.js";
 import { type AdapterRef, adaptStage } from "./stages/adapt.js";
 import { applyStage, type ChangeOptions, changeStage, checkChange, planStage } from "./stages/change.js";
 import { type Arm, type CompareOptions, compareStage, type Comparison } from "./stages/compare.js";
@@ -38,6 +41,11 @@ export type OptionsFor<K extends Kind, M> =
   & MemoryOptions
   & Looked<MethodsOf<K>, M>;
 type Looked<Methods, M> = M extends keyof Methods ? Methods[M] : OptionsOf<M>;
+
+/** Arms of a comparison: each a name, a method and the options of that method. */
+export type ArmsOf<M extends readonly Named<Kind>[]> = readonly [
+  ...{ [I in keyof M]: { arm: string } & OptionsFor<Kind, M[I]> },
+];
 
 /** What can be done at any point of a chain. `await` runs it and gives a Study. */
 export interface Anywhere extends PromiseLike<Study> {
@@ -98,7 +106,7 @@ export interface Profiled extends Anywhere {
   /** Routers choose differently: `{ method: "dynamic-skipping" }`. */
   route<const M extends Named<"route">>(options: OptionsFor<"route", M>): Changed;
   /** Scores several methods on the same items. */
-  compare(arms: readonly Arm[], options?: CompareOptions): Promise<Comparison>;
+  compare<const M extends readonly Named<Kind>[]>(arms: ArmsOf<M>, options?: CompareOptions): Promise<Comparison>;
 }
 
 /** A model with a plan that was not carried out. */
@@ -148,7 +156,7 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   profile(options?: ProfileOptions) {
     return this.next(["profile", options], (study) => profileStage(study, options));
   }
-  // what these five take is what the interfaces say
+  // what these five and compare take is what the interfaces say
   plan(options: never) {
     return this.next(["plan", options], (study) => planStage(study, options), () => checkChange(options));
   }
@@ -194,17 +202,21 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
   async memory(options?: StageMemoryOptions) {
     return memoryStage(await this.settled(), options);
   }
-  async compare(arms: readonly Arm[], options?: CompareOptions) {
+  async compare(given: never, options?: CompareOptions) {
+    const arms: readonly Arm[] = given;
+    requireOptions("compare", options);
     for (const { arm: _, ...change } of arms) checkChange(change);
     return compareStage(await this.settled(), arms, options);
   }
   async save(folder: string, options?: SaveStageOptions) {
+    requireOptions("save", options);
     return saveStage(await this.settled(), folder, options);
   }
   async trace(options?: TraceOptions) {
     return traceStage(await this.settled(), options);
   }
   async generate(prompt: Prompt, options?: GenerateTextOptions) {
+    requireOptions("generate", options);
     return generateStage(await this.settled(), prompt, options);
   }
 
@@ -225,15 +237,24 @@ class Chain implements Loaded, Profiled, Planned, Changed, ChangedUnmeasured, Ev
     stage: (study: StudyState) => Promise<StudyState>,
     check?: () => void,
   ): Chain {
+    const checks = [() => requireOptions(name, options), ...(check ? [check] : [])];
     return new Chain(async () => {
-      check?.();
+      for (const each of checks) each();
       return stage(await this.settled());
-    }, [...this.calls, called(name, options)], check ? [...this.checks, check] : this.checks);
+    }, [...this.calls, called(name, options)], [...this.checks, ...checks]);
   }
 
   private settled(): Promise<StudyState> {
     return (this.state ??= this.run());
   }
+}
+
+/** @throws MoeError `bad-options` */
+function requireOptions(name: string, options: unknown): void {
+  if (options === undefined || name === "adapt") return;
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new MoeError("bad-options",
+    `${name}: the options are ${shown(options)}; accepted is an object, such as ${name}({ … }). Give one, or none.`);
 }
 
 function called(name: string, ...args: unknown[]): string {
@@ -248,9 +269,13 @@ function called(name: string, ...args: unknown[]): string {
  * @example
  * const study = await load("nano-switch").profile().merge({ method: "m-smoe", keep: 0.25 }).evaluate();
  */
-export function load(ref: string, options?: LoadOptions): Loaded {
+export function load(ref: BundledModel | (string & {}), options?: LoadOptions): Loaded {
   return new Chain(() => loadStage(ref, options), [called("load", ref, options)]);
 }
+
+/** A Hugging Face configuration or a ModelSpec. */
+export type Architecture = Record<string, unknown> | { model_type: ModelType | (string & {}); [key: string]: unknown }
+  | ModelSpec;
 
 /**
  * Begins a chain with a new model of random weights: a Hugging Face configuration or a ModelSpec.
@@ -259,7 +284,7 @@ export function load(ref: string, options?: LoadOptions): Loaded {
  * const study = await create({ model_type: "mixtral", hidden_size: 64, … }, { tokenizer: "nano-decoder" }).train({
  * corpus: "moby-dick", steps: 200 });
  */
-export function create(architecture: Record<string, unknown> | ModelSpec, options?: CreateOptions): Loaded {
+export function create(architecture: Architecture, options?: CreateOptions): Loaded {
   return new Chain(() => createStage(architecture, options), [called("create", architecture, options)]);
 }
 

@@ -194,6 +194,18 @@ test("stages in an order that makes no sense do not compile", () => {
     // @ts-expect-error plan checks as well
     load("x").profile().plan({ method: "svd", rank: "two" });
     load("x").profile().merge({ method: "a method of mine", whatever: "it takes" });
+    load("x").profile().compare([{ arm: "a", method: "m-smoe", keep: 2 }, { arm: "b", method: "svd", rank: 2 }, {
+      arm: "c",
+      method: "a method of mine",
+      whatever: "it takes",
+    }]);
+    // @ts-expect-error arms check the options of their methods
+    load("x").profile().compare([{ arm: "a", method: "m-smoe", keep: 2 }, { arm: "b", method: "svd", rank: "two" }]);
+    // @ts-expect-error an arm has a name
+    load("x").profile().compare([{ method: "m-smoe", keep: 2 }]);
+    load("x").evaluate({ task: ["pron", "a task of mine"] });
+    // @ts-expect-error a task is a name
+    load("x").evaluate({ task: 7 });
     // @ts-expect-error a plan has to be carried out first
     load("x").profile().plan({ method: "m-smoe", keep: 2 }).evaluate();
     moe.load("x").profile().plan({ method: "m-smoe", keep: 2 }).apply().distill().evaluate();

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { readNotebook } from "../kernels/headless/notebook.js";
 import { MoeError } from "../sdk/errors.js";
 import { moe, readReport, taskResults } from "../sdk/index.js";
 import { packageFile } from "../sdk/package-file.js";
@@ -105,6 +106,73 @@ for (const text of ["{\"recipe\":", "{\"recipe\":{\"task\":7}}"]) {
     assert.match(error.message, /training\.json .*say \{ task \}/);
   });
 }
+
+const data = [{ ids: [[5, 9, 2, 4]], labels: [[9, 2, 4, 1]] }];
+const loaded = () => moe.load(fixture("models/mixtral")) as any; // eslint-disable-line @typescript-eslint/no-explicit-any
+const profiled = () => loaded().profile({ data });
+const calls: [string, () => PromiseLike<unknown>, RegExp][] = [["no method", () => profiled().merge(),
+  /the options are|method is not named/], ["null for options", () => profiled().merge(null),
+  /merge: the options are null; accepted is an object/], ["a method that is no method",
+  () => profiled().merge({ method: { name: "x" } }), /method { name: "x" } is not known|method \{/], [
+  "null for a batch",
+  () => loaded().evaluate({ data: [null] }),
+  /has ids that are not there/,
+], ["an object for an id", () => loaded().evaluate({ data: [{ ids: [[{ toString: 1 }]], labels: [[1]] }] }),
+  /ids\[0\]\[0\]/], ["numbers for statistics", () => loaded().profile({ data, statistics: [7] }),
+  /statistics is \[ 7 \]/], ["an object for items", () => loaded().evaluate({ data, items: { toString: 1 } }),
+  /items is { toString: 1 }/], ["a list for eps", () => loaded().train({ data, steps: 1, eps: [1, 2] }),
+  /eps is a list of 2; accepted is a number/], ["NaN for a rate", () => loaded().train({ data, steps: 1, lr: NaN }),
+  /lr is NaN/], ["a word for a rate", () => loaded().train({ data, steps: 1, lr: "fast" }),
+  /lr is "fast"; accepted is a number/], ["no step", () => loaded().train({ data, steps: 0 }),
+  /steps is 0; accepted is at least 1/], ["half a sequence", () => loaded().train({ data, steps: 1, batch: 0.5 }),
+  /batch is 0\.5/], ["a layout that has no words", () => loaded().save(join(root, "x"), { layout: [{ toString: 1 }] }),
+  /the layout is \[/], ["null for a generation", () => loaded().generate("x", null), /generate: the options are null/],
+  ["an architecture that is a number", () => moe.create(-1 as never), /the architecture is -1/]];
+for (const [what, call, said] of calls)
+  test(`options: ${what}`, async () => assert.match((await rejects(Promise.resolve(call()))).message, said));
+
+const families: [string, Json, RegExp][] = [["a layout without a name", { names: { embed: { transpose: true } } },
+  /names\.embed is an object: accepted is a name/], ["no list of names", { names: { embed: [] } }, /names\.embed/], [
+  "a number for names",
+  { names: 7 },
+  /names is 7/,
+], ["a pattern that is none", { copies: ["("] }, /copies\.0 is "\(": accepted is a regular expression/], [
+  "a stack of every object's names",
+  {
+    names: {
+      "layers.{l}.experts.{e}.up": { name: "model.layers.{l}.block_sparse_moe.experts.{e}.w3.weight",
+        stack: ["toString", "up"] },
+    },
+  },
+  /"toString" beside up/,
+]];
+for (const [what, change, said] of families) {
+  test(`a family file with ${what}`, async () => {
+    const file = join(root, "family.json");
+    writeFileSync(file, JSON.stringify({ family: "own", modelTypes: ["mixtral"], extends: "mixtral", ...change }));
+    const error = await rejects(Promise.resolve(moe.load(fixture("models/mixtral"), { family: file })));
+    assert.match(error.message, said);
+  });
+}
+
+test("a notebook is what nbformat says, and a count of executions no HTML", () => {
+  const cell = { cell_type: "code", id: "a", metadata: {}, source: "1", outputs: [], execution_count: 1 };
+  const file = join(root, "a.ipynb");
+  const read = (change: Json) => {
+    writeFileSync(file,
+      JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [{ ...cell, ...change }] }));
+    return readNotebook(file);
+  };
+  assert.is(read({}).cells.length, 1);
+  assert.is(read({ execution_count: null, outputs: undefined }).cells.length, 1);
+  for (const wrong of [{ outputs: -53 }, { outputs: [7] }, { source: 3 }, {
+    execution_count: "<script>alert(1)</script>",
+  }, { cell_type: "constructor" }, { metadata: 3 }])
+    assert.throws(() => read(wrong), (error: MoeError) => error.code === "bad-notebook", JSON.stringify(wrong));
+  writeFileSync(file, "[".repeat(1e6));
+  assert.throws(() => readNotebook(file), /128 brackets/);
+  assert.throws(() => readNotebook("/dev/zero"), /is no file/);
+});
 
 test("a schedule that every object has", () =>
   assert.throws(() => schedule("constructor" as never, 2, 1), (error: MoeError) => error.code === "unknown-schedule"));

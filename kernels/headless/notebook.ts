@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import * as v from "valibot";
 import { MoeError } from "../../sdk/errors.js";
 import { writeWhole, type WriteWholeOptions } from "../../sdk/files/write-whole.js";
+import { parseJson } from "../../sdk/parse-json.js";
+import { parsed } from "../../sdk/parsed.js";
+import { readTextSync } from "../../sdk/read-text.js";
 
 /** A notebook as nbformat 4 has it on disk. Unknown fields are kept. */
 export interface Notebook {
@@ -21,6 +24,40 @@ export interface NotebookCell {
   execution_count?: number | null;
 }
 
+/** A notebook with its pictures is some megabytes. */
+const MAX_BYTES = 2 ** 29;
+
+const text = v.string();
+const object = v.record(text, v.unknown());
+const lined = v.union([text, v.array(text)], "accepted is a text or a list of lines");
+const named = v.optional(
+  v.looseObject({ name: v.optional(text), language: v.optional(text), display_name: v.optional(text) }),
+);
+
+const NotebookSchema = v.looseObject({
+  nbformat: v.literal(4),
+  nbformat_minor: v.optional(v.number(), 5),
+  metadata: v.optional(v.looseObject({ kernelspec: named, language_info: named, moelab: v.optional(object) }), {}),
+  cells: v.array(v.looseObject({
+    id: v.optional(text),
+    cell_type: v.picklist(["code", "markdown", "raw"]),
+    source: lined,
+    metadata: v.optional(object, {}),
+    attachments: v.optional(object),
+    execution_count: v.nullish(v.number()),
+    outputs: v.optional(v.array(v.looseObject({
+      output_type: v.picklist(["stream", "display_data", "execute_result", "error"]),
+      name: v.optional(text),
+      text: v.optional(lined),
+      data: v.optional(object),
+      metadata: v.optional(object),
+      ename: v.optional(text),
+      evalue: v.optional(text),
+      traceback: v.optional(v.array(text)),
+    }))),
+  })),
+});
+
 export type Output = { output_type: "stream" | "display_data" | "execute_result" | "error" } & Record<string, any>;
 
 /**
@@ -32,30 +69,26 @@ export function readNotebook(file: string): Notebook {
     throw new MoeError("bad-notebook",
       `run: ${file} ${seen}; accepted is a notebook of nbformat 4. Save it again in a current JupyterLab.`);
   };
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
+  const text = readTextSync(file, { verb: "run", accepted: "the path of an .ipynb file", maxBytes: MAX_BYTES,
+    code: "bad-notebook" });
+  if (text === undefined)
     throw new MoeError("no-notebook",
-      `run: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}); accepted is the path of an `
-        + ".ipynb file. Check the path.");
-  }
-  let notebook: Notebook;
+      `run: ${file} cannot be read (ENOENT); accepted is the path of an .ipynb file. Check the path.`);
+  let json: unknown;
   try {
-    notebook = JSON.parse(text);
-  } catch {
-    return refuse("is not JSON");
+    json = parseJson(text);
+  } catch (error) {
+    return refuse(`is not JSON (${(error as Error).message})`);
   }
-  if (notebook?.nbformat !== 4 || !Array.isArray(notebook.cells)) refuse(`has nbformat ${String(notebook?.nbformat)}`);
+  const notebook = parsed(NotebookSchema, json,
+    (why) =>
+      new MoeError("bad-notebook",
+        `run: in ${file} ${why} It is a notebook of nbformat 4. Save it again in a current JupyterLab.`)) as Notebook;
   const ids = new Set<string>();
-  for (const [index, cell] of notebook.cells.entries()) {
-    if (!["code", "markdown", "raw"].includes(cell?.cell_type) || cell.source === undefined)
-      refuse(`has a cell ${index + 1} without type or source`);
+  for (const cell of notebook.cells) {
     if (cell.id === undefined || ids.has(cell.id)) cell.id = newId();
     ids.add(cell.id);
-    cell.metadata ??= {};
   }
-  notebook.metadata ??= {};
   notebook.nbformat_minor = Math.max(5, notebook.nbformat_minor);
   return notebook;
 }

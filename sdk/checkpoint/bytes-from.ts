@@ -10,7 +10,7 @@ const UNITS: Record<string, number> = { "": 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, 
  * @example bytesFrom("2GiB")  // 2147483648
  */
 export function bytesFrom(size: number | string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(String(size));
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(typeof size === "object" ? "" : String(size));
   const bytes = match ? Number(match[1]) * (UNITS[match[2].toLowerCase()] ?? NaN) : NaN;
   if (Number.isFinite(bytes)) return Math.floor(bytes);
   throw new MoeError("bad-memory",

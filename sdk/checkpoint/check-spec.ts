@@ -29,7 +29,7 @@ export function checkSpec(spec: ModelSpec): void {
   for (const { attention, ffn, norm } of layers) {
     if (attention) checkAttention(attention, spec, check);
     if (ffn)
-      check("the width of a feed-forward block", ffn.kind === "dense" ? ffn.width : ffn.slots.find((slot) =>
+      check("the width of a feed-forward block", ffn.kind === "dense" ? ffn.width : ffn.slots?.find((slot) =>
         !isFree(slot)
       )?.width ?? 1);
     if (ffn?.kind === "moe") checkRouter(ffn, spec);
@@ -50,7 +50,7 @@ function checkAttention(
       throw badConfig(spec, `the base of rotary positions is ${shown(theta)}`, "a number above 0");
     const head = attention.kind === "latent" ? attention.ropeDim : attention.headDim;
     if (!Number.isInteger(dim) || dim < 0 || dim % 2 > 0 || dim > head)
-      throw badConfig(spec, `rotary positions turn ${shown(dim)} of ${head} channels of a head`,
+      throw badConfig(spec, `rotary positions turn ${shown(dim)} of ${shown(head)} channels of a head`,
         "an even part of them");
     for (const part of scaling?.kind === "longrope" ? (["short", "long"] as const) : []) {
       const factors = (scaling as { short: unknown; long: unknown })[part];

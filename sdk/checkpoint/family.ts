@@ -11,6 +11,7 @@ import { readTextSync } from "../read-text.js";
 import type { Activation } from "../tensor/ops/activation.js";
 import { checkSpec, slotCounter } from "./check-spec.js";
 import { withDefaults } from "./config-defaults.js";
+import { familySchema } from "./family-schema.js";
 import type { Layout } from "./place.js";
 import { ropeConfig } from "./rope-config.js";
 import { type Bindings, checkRepeats, fill } from "./template.js";
@@ -101,12 +102,11 @@ export function readFamily(path: string): Family {
         + "path and the file.", { cause: error });
   }
   const whole = isObject(family) ? inherit(family, listFamilies()) : undefined;
-  const missing = (["family", "modelTypes", "spec", "names"] as const).filter((key) => whole?.[key] === undefined);
-  if (!whole || missing.length)
-    throw new MoeError("bad-family",
-      `family: ${path} lacks ${missing.join(", ")}; accepted is an object with ${FAMILY_KEYS}. Start from `
-        + "a file in data/families.");
-  return whole;
+  parsed(familySchema, whole,
+    (why) =>
+      new MoeError("bad-family",
+        `family: in ${path} ${why} It is an object with ${FAMILY_KEYS}. Start from a file in data/families.`));
+  return whole as Family;
 }
 
 let own: { paths: string; families: Family[] } = { paths: "", families: [] };
@@ -136,7 +136,7 @@ export function familyOf(config: Record<string, unknown>): Family {
         return value === undefined ? [] : [`${where}${key} ${JSON.stringify(value)}`];
       }).join(", ") || "none of the usual keys";
   throw new MoeError("unknown-family",
-    `load: model_type is ${JSON.stringify(config.model_type)} in config.json, recognised is `
+    `load: model_type is ${JSON.stringify(config.model_type) ?? "not there"} in config.json, recognised is `
       + `${recognised}; known are ${known}. Write a family file with ${FAMILY_KEYS} (CONTRIBUTING.md, "How `
       + `to add an architecture"), try it with \`moelab family check DIR --family FILE\` and load with { family }.`);
 }

@@ -1,3 +1,4 @@
+import { MoeError, suggest } from "../errors.js";
 import type { Range, TensorStore } from "./tensor-store.js";
 
 /**
@@ -54,6 +55,11 @@ export function placeOf(
   expert?: { at: number; of: number },
 ): Place {
   const { name, transpose = false, squeeze, stack = [part], interleaved } = layout;
+  const strange = stack.find((other) => !Object.hasOwn(heights, other));
+  if (strange !== undefined)
+    throw new MoeError("bad-family",
+      `load: ${name} would hold "${strange}" beside ${part}. ${suggest(strange, Object.keys(heights))} Correct the `
+        + "\"stack\" of the family file.");
   const total = stack.reduce((sum, other) => sum + heights[other], 0);
   const before = stack.slice(0, stack.indexOf(part)).reduce((sum, other) => sum + heights[other], 0);
   const turned = transpose && shape.length === 2;

@@ -6,6 +6,7 @@ import { MoeError, suggest } from "../errors.js";
 import { cannotWrite } from "../files/cannot-write.js";
 import { requireRoom } from "../files/require-room.js";
 import { expectedTensors } from "../model/expected-tensors.js";
+import { shown } from "../shown.js";
 import { dtypeSizeBytes } from "../tensor/formats/dtype-size.js";
 import type { Dtype } from "../tensor/formats/dtype.js";
 import { encode } from "../tensor/formats/index.js";
@@ -99,7 +100,8 @@ const OWN_FILES = ["moelab.json", "config.json"];
 export async function saveModel(folder: string, model: SpecAndWeights, options: SaveOptions): Promise<Saved> {
   const layout = options.layout ?? "moelab";
   if (!LAYOUTS.includes(layout))
-    throw new MoeError("bad-layout", `save: the layout is "${layout}". ${suggest(String(layout), LAYOUTS)}`);
+    throw new MoeError("bad-layout",
+      `save: the layout is ${shown(layout)}. ${suggest(typeof layout === "string" ? layout : "", LAYOUTS)}`);
   if (existsSync(folder) && !options.overwrite) {
     throw new MoeError("folder-exists",
       `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);

@@ -21,8 +21,7 @@ export function whatIsThere(path: string): string {
   if (names.includes("adapter_config.json"))
     return `It holds an adapter${
       adapted(path)
-    }, which is no model: put the two together with peft's merge_and_unload() `
-      + "and save_pretrained(), and load that.";
+    }, which is no model: load that one, and put it on with .adapt("${path}").`;
   const [gguf, other] = [first(/\.gguf$/), first(OTHER_WEIGHTS)];
   if (gguf) return `It holds ${gguf}: give the path of that file.`;
   const weights = first(/\.safetensors$/);

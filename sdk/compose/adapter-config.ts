@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { FormatError, MoeError } from "../errors.js";
 import { readText } from "../read-text.js";
+import { shown } from "../shown.js";
 
 /** adapter_config.json of PEFT, as far as it says what the tensors mean. */
 export interface AdapterConfig {
@@ -51,7 +52,6 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   } catch {
     throw refuse("it is not a JSON object");
   }
-  const shown = (value: unknown) => String(JSON.stringify(value)).slice(0, 80);
   if (config.peft_type !== "LORA")
     throw refuse(`peft_type is ${shown(config.peft_type)}, not "LORA"`, "Other kinds of adapters are not read.");
   if (config.init_lora_weights !== undefined && CHANGES_BASE.test(String(config.init_lora_weights)))

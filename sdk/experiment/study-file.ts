@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { FormatError, MoeError, suggest } from "../errors.js";
 import { packageFile } from "../package-file.js";
 import { parseJson } from "../parse-json.js";
+import { parsed } from "../parsed.js";
 import { readTextSync } from "../read-text.js";
 import { SizesSchema } from "./sizes.js";
 
@@ -183,12 +184,6 @@ function readStudyFile(path: string): StudyFile {
     if (error instanceof MoeError) throw error;
     throw new FormatError("bad-study", `study: ${path} is not JSON (${(error as Error).message}).`);
   }
-  const parsed = v.safeParse(StudyFileSchema, json);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw new FormatError("bad-study",
-      `study: ${v.getDotPath(issue) ?? "the file"} in ${path}: ${issue.message}; accepted is the form of the other `
-        + "studies of data/studies.");
-  }
-  return parsed.output;
+  return parsed(StudyFileSchema, json,
+    (why) => new FormatError("bad-study", `study: in ${path} ${why} Compare with the other studies of data/studies.`));
 }

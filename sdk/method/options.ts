@@ -1,5 +1,5 @@
-import { inspect } from "node:util";
 import { MoeError, suggest } from "../errors.js";
+import { shown } from "../shown.js";
 
 /**
  * One option of a method: what it does, what it may be, what holds when it is not given. Types, checks, completion and
@@ -116,7 +116,7 @@ function isNumeric({ from, above, to, whole }: Option): boolean {
 
 function refused(verb: string, method: string, name: string, option: Option, value: unknown): MoeError {
   const { words, is } = option;
-  const seen = `${verb}: ${name} is ${typeof value === "string" ? JSON.stringify(value) : shown(value)}`;
+  const seen = `${verb}: ${name} is ${shown(value)}`;
   if (isNumeric(option) && !words && !is) {
     const code = `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-out-of-range`;
     return new MoeError(code, `${seen}; accepted by ${method} is ${acceptedBy(option)}. Change ${name}.`);
@@ -125,9 +125,4 @@ function refused(verb: string, method: string, name: string, option: Option, val
     words && !isNumeric(option) && !is && typeof value === "string"
       ? `${seen}. ${suggest(value, words)}`
       : `${seen}; accepted by ${method} is ${acceptedBy(option)}. Change ${name}.`);
-}
-
-function shown(value: unknown): string {
-  const text = inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 60 });
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

@@ -1,4 +1,5 @@
 import { MoeError } from "../errors.js";
+import { shown } from "../shown.js";
 import type { Rng } from "../tensor/rng.js";
 
 /** How the next token is chosen from the logits; without any of these the likeliest one is taken. */
@@ -32,7 +33,7 @@ export function checkSampling(sampling: Sampling): void {
     const value = sampling[name as keyof Sampling];
     if (value !== undefined && !(typeof value === "number" && holds(value)))
       throw new MoeError("bad-sampling",
-        `generate: ${name} is ${String(value)}; accepted is ${accepted}. Change { ${name} }.`);
+        `generate: ${name} is ${shown(value)}; accepted is ${accepted}. Change { ${name} }.`);
   }
 }
 

@@ -3,10 +3,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import * as v from "valibot";
 import { openTensors } from "../checkpoint/safetensors.js";
 import { writeTensors } from "../checkpoint/write-safetensors.js";
+import { FormatError } from "../errors.js";
 import { StateFolder } from "../files/state-folder.js";
 import type { Activations } from "../model/activations.js";
 import type { LayerId } from "../model/spec.js";
 import type { SweepKeeper, SweepPoint } from "../model/sweep.js";
+import { parseJson } from "../parse-json.js";
 import { tf } from "../tensor/index.js";
 import { joined, type Measured } from "./build-profile.js";
 import { asSources, readStatistics, writeStatistics } from "./statistic-tensors.js";
@@ -38,11 +40,22 @@ export class ProfileState implements SweepKeeper {
   async measured(): Promise<Measured> {
     let all: Measured = { layers: {}, blocks: {}, weights: {}, tensors: {} };
     for (const layer of this.kept.data?.measured ?? []) {
-      const json = JSON.parse(await readFile(this.kept.file(fileOf(layer))!, "utf8")) as Measured;
+      const json = await this.read(layer);
       const tensors = this.kept.file(tensorsOf(layer));
       all = joined(all, { ...json, tensors: tensors ? await readStatistics(tensors) : {} });
     }
     return all;
+  }
+
+  private async read(layer: LayerId): Promise<Measured> {
+    try {
+      return parseJson(await readFile(this.kept.file(fileOf(layer)) ?? "", "utf8")) as Measured;
+    } catch (cause) {
+      throw new FormatError("bad-state",
+        `profile: ${this.kept.folder} holds no whole state: ${layer} cannot be read (${
+          (cause as Error).message
+        }). Remove ` + "its moelab-profile.json, or give another folder.", { cause });
+    }
   }
 
   /** Takes what was measured of a layer; it is on the disk with the next `save`. */

@@ -38,10 +38,11 @@ export interface ChangeOptions extends MemoryOptions {
  * @throws MoeError `unknown-method`, and what `readOptions` throws
  */
 export function checkChange(
-  { method: named, signal: _, memory: __, state: ___, ...own }: ChangeOptions,
+  { method: named, signal: _, memory: __, state: ___, ...own }: ChangeOptions = {} as ChangeOptions,
   kind?: Kind,
 ): { method: Method; own: Record<string, unknown>; read: Record<string, unknown> } {
-  const method = typeof named === "string" ? methodNamed(named, kind) : named;
+  const isOwn = typeof named === "object" && typeof named?.plan === "function";
+  const method = isOwn ? named : methodNamed(named as string, kind);
   return { method, own, read: readOptions(method, own) };
 }
 

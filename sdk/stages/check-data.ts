@@ -1,6 +1,7 @@
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
 import type { ModelSpec } from "../model/spec.js";
+import { shown } from "../shown.js";
 
 /** Of the options of data, what is checked. */
 export interface CheckedData {
@@ -19,9 +20,9 @@ export interface CheckedData {
 export function checkData(verb: string, { data, items, window, tokens, seed }: CheckedData, spec: ModelSpec): void {
   for (const [name, value] of Object.entries({ items, window, tokens }))
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-      throw new MoeError("bad-option", `${verb}: ${name} is ${value}; accepted is a whole number from 1.`);
+      throw new MoeError("bad-option", `${verb}: ${name} is ${shown(value)}; accepted is a whole number from 1.`);
   if (seed !== undefined && !Number.isSafeInteger(seed))
-    throw new MoeError("bad-option", `${verb}: seed is ${seed}; accepted is a whole number.`);
+    throw new MoeError("bad-option", `${verb}: seed is ${shown(seed)}; accepted is a whole number.`);
   if (data === undefined) return;
   if (!Array.isArray(data) || data.length === 0)
     throw new MoeError("bad-batch",
@@ -30,7 +31,7 @@ export function checkData(verb: string, { data, items, window, tokens, seed }: C
 }
 
 function checkBatch(where: string, batch: TaskBatch, { encoder, vocab }: ModelSpec, needsLabels: boolean): void {
-  const { ids, mask, decoderIds, labels } = batch;
+  const { ids, mask, decoderIds, labels } = batch ?? {};
   const refuse = (seen: string, accepted: string) =>
     new MoeError("bad-batch", `${where} ${seen}; accepted is ${accepted}.`);
   const rows = (
@@ -42,14 +43,14 @@ function checkBatch(where: string, batch: TaskBatch, { encoder, vocab }: ModelSp
     accepted: string,
   ) => {
     if (!Array.isArray(value) || value.length === 0 || !value.every(Array.isArray))
-      throw refuse(`has ${name} that are ${JSON.stringify(value)?.slice(0, 40) ?? "not there"}`, "a list of rows");
+      throw refuse(`has ${name} that are ${shown(value)}`, "a list of rows");
     if (lengths && value.length !== lengths.length)
       throw refuse(`has ${value.length} rows of ${name} and ${lengths.length} of ${like}`, "one for each");
     (value as unknown[][]).forEach((row, b) => {
       if (lengths && row.length !== lengths[b])
         throw refuse(`has ${row.length} ${name} and ${lengths[b]} ${like} in row ${b}`, "one for each");
       const wrong = row.findIndex((one) => !isRight(one));
-      if (wrong >= 0) throw refuse(`has ${name}[${b}][${wrong}] = ${String(row[wrong])}`, accepted);
+      if (wrong >= 0) throw refuse(`has ${name}[${b}][${wrong}] = ${shown(row[wrong])}`, accepted);
     });
     return (value as unknown[][]).map((row) => row.length);
   };

@@ -8,6 +8,7 @@ import type { ModelSpec } from "../model/spec.js";
 import { type ExpertsOptions, withExperts } from "../model/with-experts.js";
 import { parseJson } from "../parse-json.js";
 import { parsed } from "../parsed.js";
+import { shown } from "../shown.js";
 import { Rng } from "../tensor/index.js";
 import { loadTokenizer } from "../text/index.js";
 import { measureStage } from "./measure-stage.js";
@@ -57,6 +58,10 @@ export async function createStage(
   const took = measureStage();
   const { seed = 0, gain, tokenizer } = options;
   const folder = tokenizer === undefined ? "" : await resolveModel(tokenizer);
+  if (typeof architecture !== "object" || architecture === null)
+    throw new MoeError("bad-architecture",
+      `create: the architecture is ${shown(architecture)}; accepted is a Hugging Face configuration or a ModelSpec. `
+        + "Give one of them.");
   const { experts, router, shared, every, passes, inputScale, ...base } = architecture as Record<string, unknown>;
   const config = "model_type" in architecture ? { ...plain(base) } : undefined;
   if (!config && !("decoder" in architecture)) {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { FormatError, MoeError } from "../errors.js";
 import { checkSampling, type Sampling } from "../model/sampling.js";
 import { readText } from "../read-text.js";
+import { shown } from "../shown.js";
 import type { ChatMessage, ChatOptions } from "../text/chat-template.js";
 import { textStream } from "../text/text-stream.js";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.js";
@@ -46,7 +47,7 @@ export async function generateStage(
   const prompts = promptsOf(prompt), stop = stopOf(options.stop);
   if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > MAX_TOKENS)
     throw new MoeError("bad-option",
-      `generate: maxTokens is ${String(maxTokens)}; accepted is a whole number from 1 to ${MAX_TOKENS}. Change it.`);
+      `generate: maxTokens is ${shown(maxTokens)}; accepted is a whole number from 1 to ${MAX_TOKENS}. Change it.`);
   checkSampling(sampling);
   const { model, opened } = study;
   limitMemory(model, { memory });

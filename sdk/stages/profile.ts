@@ -1,4 +1,4 @@
-import { MoeError } from "../errors.js";
+import { FormatError, MoeError } from "../errors.js";
 import { formatBytes } from "../format.js";
 import { flattenBatch, type Rows } from "../model/batch.js";
 import type { Model } from "../model/model.js";
@@ -10,11 +10,13 @@ import { gradientsIn, measurements, needsGradients } from "../profile/measuremen
 import { anyModelNames, needsExperts } from "../profile/observers/named.js";
 import { outputGradients } from "../profile/output-gradient.js";
 import { givenProfile, statisticsBeside } from "../profile/profile-file.js";
+import { checkedProfile } from "../profile/profile-schema.js";
 import { ProfileState } from "../profile/profile-state.js";
 import type { Profile } from "../profile/profile.js";
 import { starvedWarning } from "../profile/starved-experts.js";
 import { asSources } from "../profile/statistic-tensors.js";
 import type { Statistic } from "../profile/statistic.js";
+import { shown as inspected } from "../shown.js";
 import { kernelHost } from "../view/displayable.js";
 import { progress } from "../view/progress.js";
 import { calibrate, calibrationOf, type CalibrationOptions } from "./calibrate.js";
@@ -52,6 +54,10 @@ export async function profileStage(
   const { model } = study;
   limitMemory(model, options);
   const { data: _, signal, from, ...shown } = options;
+  if (options.statistics !== undefined
+    && !(Array.isArray(options.statistics) && options.statistics.every((name) => typeof name === "string")))
+    throw new MoeError("bad-option",
+      `profile: statistics is ${inspected(options.statistics)}; accepted is a list of names, such as ["usage"].`);
   const dense = moeLayers(model.spec).length === 0;
   const { statistics = dense ? [...USUAL_DENSE] : [...USUAL], state } = options;
   const ofExperts = dense && statistics.find(needsExperts);
@@ -125,6 +131,9 @@ export async function measure(
     }
     const profile = profileOf(measured, { model: { id: model.id, fingerprint: print }, data,
       ...(Object.keys(measured.layers).length === 0 && { tokens: tokensIn(calibration, model) }) });
+    if (state !== undefined)
+      checkedProfile(profile, (why) =>
+        new FormatError("bad-state", `profile: ${state} holds what no sweep measures: ${why} Give another folder.`));
     return { profile: await finish(profile), tensors: { ...tensors, ...asSources(measured.tensors) } };
   } finally {
     await kept?.close();

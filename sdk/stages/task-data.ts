@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MoeError } from "../errors.js";
 import type { TaskBatch } from "../evaluate/index.js";
+import type { CorpusName, TaskName } from "../known-names.js";
 import { Rng } from "../tensor/index.js";
 import { type EncodedItems, encodeItems, loadCorpus, loadTask, loadTokenizer, toBatch } from "../text/index.js";
 import type { Part } from "../text/tasks/task.js";
@@ -12,9 +13,9 @@ import { tasksOf } from "./tasks-of.js";
 
 export interface DataOptions {
   /** tasks of `data/tasks`; default the tasks that the model was trained on */
-  task?: string | string[];
+  task?: TaskName | (string & {}) | (TaskName | (string & {}))[];
   /** text for a model without tasks: a corpus of `listCorpora()`; default "moby-dick" */
-  corpus?: string;
+  corpus?: CorpusName | (string & {});
   /** own batches, in the model's token ids */
   data?: TaskBatch[];
   /** items of each task, or windows of text; default 256 to profile, 400 to evaluate */

@@ -14,6 +14,7 @@ import type { Plan } from "../plan/plan.js";
 import { EagerPruning, type EagerPruningOptions } from "../prune/eager-pruning.js";
 import { effectiveExperts } from "../statistics/effective-experts.js";
 import { Rng, tf } from "../tensor/index.js";
+import { checkTraining } from "../train/check-options.js";
 import { collapsedLayers, sharesOf } from "../train/collapse.js";
 import type { DistillationOptions } from "../train/distillation-loss.js";
 import { clusterDropout, type ClusterDropoutOptions } from "../train/rules/cluster-dropout.js";
@@ -75,10 +76,9 @@ export async function tuned(
   options: TuneOptions & { steps: number; lr: number; alpha: number; routers: boolean },
 ): Promise<StudyState> {
   const took = measureStage();
+  checkTraining(stage, options);
   const { steps, lr, alpha, routers, batch: size = 32, warmup = Math.min(16, Math.floor(steps / 10)),
     signal = kernelHost()?.signal, data: _, ...shown } = options;
-  if (!Number.isInteger(steps) || steps < 1)
-    throw new MoeError("bad-steps", `${stage}: steps is ${steps}; accepted is a whole number from 1.`);
   const { groups, fingerprint } = await taskData(study.opened, "train", { ...options,
     items: options.items ?? steps * size }, stage);
   const pool = groups.flatMap((group) => (options.data ? group.batches : filled(group, size, stage)));

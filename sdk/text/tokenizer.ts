@@ -74,7 +74,9 @@ export function createTokenizer(
   checkVocabulary(tokenizer, file);
   const refuse = (cause: unknown) =>
     new FormatError("tokenizer",
-      `load: ${(cause as Error).message}, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
+      `load: ${
+        (cause as Error).message.replace(/: undefined$/, "")
+      }, in ${file}; accepted is a tokenizer.json with a BPE, Unigram or `
         + "WordPiece model. Save it again with transformers.", { cause });
   let library: Library;
   try {
@@ -139,7 +141,7 @@ function shown(value: unknown): string {
     return JSON.stringify(value).slice(0, 80);
   if (typeof value === "object" && value !== null)
     return Array.isArray(value) ? `a list of ${value.length}` : "an object";
-  return String(JSON.stringify(value)).slice(0, 80);
+  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
 }
 
 function badAdded(tokens: unknown): string | undefined {

@@ -5,6 +5,7 @@ import type { MoeRecord } from "../model/pass.js";
 import type { LayerId, ModelSpec } from "../model/spec.js";
 import type { Trainable } from "../model/trainable.js";
 import { adamW, oneHot, ready, tf } from "../tensor/index.js";
+import { checkTraining } from "./check-options.js";
 import { collapsedLayers, type Load } from "./collapse.js";
 import type { DistillationOptions } from "./distillation-loss.js";
 import { microBatches } from "./micro-batches.js";
@@ -96,6 +97,7 @@ const LOOK = 10;
  *   `state-of-another-run`, `being-written`, `cannot-write`; FormatError `bad-state`
  */
 export async function train(model: Trainable, options: TrainOptions): Promise<TrainResult> {
+  checkTraining("train", options);
   await ready();
   const { steps, lr, beta1 = 0.9, beta2 = 0.98, eps = 1e-6, decay = 0.01, warmup = 0, signal } = options;
   const rate = schedule(options.schedule ?? "linear", steps, warmup);

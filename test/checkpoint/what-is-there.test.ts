@@ -28,7 +28,7 @@ const folders: [string, Record<string, string | true>, RegExp][] = [["empty", {}
 }, /holds pytorch_model\.bin, weights in another format: .*save_pretrained/], ["onnx", { "config.json": true,
   "model.onnx": "x" }, /holds model\.onnx/], ["gguf", { "tiny.gguf": "GGUF" },
   /holds tiny\.gguf: give the path of that file/], ["adapter", { "adapter_config.json": ADAPTER,
-  "adapter_model.safetensors": "x" }, /an adapter for org\/base, .*merge_and_unload/], ["adapter-with-config", {
+  "adapter_model.safetensors": "x" }, /an adapter for org\/base, .*\.adapt\("/], ["adapter-with-config", {
   "config.json": true,
   "adapter_config.json": ADAPTER,
   "adapter_model.safetensors": "x",

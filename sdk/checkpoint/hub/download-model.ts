@@ -122,7 +122,7 @@ async function list(
     // path and hash become file names here
     if (typeof path !== "string" || !/^[^\\\0:]+$/.test(path)
       || path.split("/").some((part) => ["", ".", ".."].includes(part)))
-      throw refuse(`the file ${JSON.stringify(path)}`, "names inside the model");
+      throw refuse(`a file named ${JSON.stringify(path) ?? "nothing"}`, "names inside the model");
     const hash = lfs?.oid ?? oid;
     if (typeof hash !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash))
       throw refuse(`no hash of ${path}`, "40 or 64 hexadecimal digits");
