@@ -1,4 +1,5 @@
 import { lowRankSparse, svdCompression } from "./compress/low-rank-sparse.js";
+import { mixtureCompressor } from "./compress/mixture-compressor.js";
 import { awq, gptq, nearest } from "./compress/quantize.js";
 import { magnitude, sparsegpt, wanda } from "./compress/sparsify.js";
 import { MoeError, suggest } from "./errors.js";
@@ -17,8 +18,11 @@ import { type Options, type OptionsOf, readOptions } from "./method/options.js";
 import type { Plan } from "./plan/plan.js";
 import type { Profile } from "./profile/profile.js";
 import type { Statistic } from "./profile/statistic.js";
+import { blockDrop } from "./prune/block-drop.js";
 import { eep } from "./prune/eep.js";
+import { expertDrop } from "./prune/expert-drop.js";
 import { frequency } from "./prune/frequency.js";
+import { layerDrop } from "./prune/layer-drop.js";
 import { naee } from "./prune/naee.js";
 import { reap } from "./prune/reap.js";
 import { taskSpecific } from "./prune/task-specific.js";
@@ -28,8 +32,8 @@ import { expertsPerToken } from "./route/experts-per-token.js";
 import { shown } from "./shown.js";
 
 const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
-  naee, eep, lowRankSparse, svdCompression, nearest, gptq, awq, magnitude, wanda, sparsegpt, dynamicSkipping, adamoe,
-  expertsPerToken] as const;
+  naee, eep, expertDrop, layerDrop, blockDrop, lowRankSparse, svdCompression, nearest, gptq, awq, mixtureCompressor,
+  magnitude, wanda, sparsegpt, dynamicSkipping, adamoe, expertsPerToken] as const;
 const defined = new Map<string, Method>();
 
 type BuiltIn = (typeof builtIn)[number];

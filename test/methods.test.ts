@@ -135,7 +135,8 @@ test("every method is listed with a paper or a reason, and what it needs can be 
   for (const { name, about } of list) assert.ok(about && about.length > 20, name);
   const given = (name: string, base: string) => {
     const takes = methodNamed(name).options ?? {};
-    return { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(name === "hc-smoe" && { base }) };
+    return { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(takes.drop && { drop: 1 }),
+      ...(name === "hc-smoe" && { base }) };
   };
   for (const { name } of list) {
     for (const base of ["mean-output", "router-logits", "weight"]) {

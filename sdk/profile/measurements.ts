@@ -4,6 +4,7 @@ import type { WeightSource } from "../model/weight-source.js";
 import { type GradientKind, isExpert } from "./expert-gradients.js";
 import { withWeightGram } from "./gram.js";
 import type { MergeableObserver } from "./observer.js";
+import { bitErrorsObserver } from "./observers/bit-errors.js";
 import { mseSimilarityObserver } from "./observers/mse-similarity.js";
 import { observerNamed } from "./observers/named.js";
 import type { Profile } from "./profile.js";
@@ -68,9 +69,11 @@ export function measurements(
         + "given. Pass { gradients }.");
   if (ofWeights.some((name) => name.endsWith("-feature"))) names.add("channelNorms");
   return {
-    observers: [...names].map(
-      (name) => (name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name))
-    ),
+    observers: [...names].map((name) => {
+      const bits = /^bitErrors\.(\d{1,6})$/.exec(name);
+      if (bits) return bitErrorsObserver(model, Number(bits[1]));
+      return name === "similarity.mse" ? mseSimilarityObserver(model.weights) : observerNamed(name);
+    }),
     async finish(profile) {
       let finished = gram ? await withWeightGram(profile, model) : profile;
       if (sensitivity) finished = await withSensitivity(finished, model, options.gradients!);

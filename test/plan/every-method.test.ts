@@ -34,7 +34,8 @@ for (const [family, batches] of Object.entries(data)) {
       const takes = methodNamed(name).options ?? {};
       const options = name === "meo"
         ? await meoOptions(family)
-        : { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(takes.group && { group: 0 }) };
+        : { ...(takes.rank ? { rank: 2 } : takes.keep && { keep: 0.5 }), ...(takes.drop && { drop: 1 }),
+          ...(takes.group && { group: 0 }) };
       const chain = load(fixture(`models/${family}`)).profile({ data: batches as never });
       const study = await (chain[kind] as unknown as (options: object) => typeof chain).call(chain, { method: name,
         ...options });

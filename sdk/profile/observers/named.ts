@@ -4,6 +4,7 @@ import { choiceIn, type WeightChoice } from "../weight-choice.js";
 import { activationMatchingObserver } from "./activation-matching.js";
 import { attentionReceivedObserver } from "./attention-received.js";
 import { channelNormsObserver } from "./channel-norms.js";
+import { chosenGateMassObserver } from "./chosen-gate-mass.js";
 import { coactivationObserver } from "./coactivation.js";
 import { featureCorrelationObserver } from "./feature-correlation.js";
 import { gateMassObserver } from "./gate-mass.js";
@@ -28,6 +29,7 @@ const ofExperts: Record<string, () => MergeableObserver> = {
   routerLogits: routerLogitsObserver,
   "gram.router-logits": routerLogitProductsObserver,
   gateMass: gateMassObserver,
+  chosenGateMass: chosenGateMassObserver,
   gateRatio: gateRatioObserver,
   coactivation: coactivationObserver,
   meanOutput: meanOutputObserver,
@@ -48,7 +50,7 @@ const ofExperts: Record<string, () => MergeableObserver> = {
 export function overRoutedTokens(name: string): boolean {
   return /^(routedMeanOutput|meanInput|meanAbsInput|channelNorms|saliency|gradients|fisher.*|sensitivity|zip\..*)$/
     .test(name)
-    || /^(activationMatching|rowImportance|groupNeurons)/.test(name)
+    || /^(activationMatching|rowImportance|groupNeurons|bitErrors|gram\.inputs|inputNorms|inputs\.)/.test(name)
     || /^similarity\.(output\.routed|feature-correlation\..*|mse|.*gradient)$/.test(name);
 }
 
