@@ -6,8 +6,8 @@ import { isChosen, ofWeights, type WeightChoice } from "../profile/weight-choice
 
 /** `weights` of methods that change matrices wherever they are. */
 export const weights = {
-  about: `which matrices: "experts"; "all" of the layers, those of routers left as they are; or these names, a beginning
-    of names ends with "." ("layers.3.attention.")`,
+  about: `which matrices: "experts"; "all" of the layers; or these names, a beginning of names ends with "."
+    ("layers.3.attention."). Routers stay unless they are named whole`,
   words: ["experts", "all"],
   is: (value: unknown): value is string[] =>
     Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === "string" && !name.includes(",")),
@@ -39,7 +39,7 @@ export function fitWeights(
       if (!used.has(slot) && isReached(choice, `${path}${slot}.`)) plans[`${path}${slot}.`] = unseen;
   }
   for (const name of known)
-    if (isChosen(choice, name) && (Array.isArray(choice) || !isRouter(name))) plans[name] = seen;
+    if (isChosen(choice, name) && (choice.includes(name) || !isRouter(name))) plans[name] = seen;
   const lost = Array.isArray(choice)
     ? choice.find((one) => !Object.keys(plans).some((name) => isChosen([one], name) || one.startsWith(name)))
     : undefined;

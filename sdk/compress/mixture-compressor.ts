@@ -86,7 +86,7 @@ export interface CostOptions {
   by?: string;
 }
 
-/** [S][widths] phi^alpha w^beta eps^gamma of each stored expert: shares of choices, of what the router gives, errors. */
+/** [S][widths] phi^alpha w^beta eps^gamma of each stored expert: shares of choices and of gates, and errors. */
 export function costsOf(
   { counts, expertOf }: Pick<LayerProfile, "counts" | "expertOf">,
   mass: readonly number[],

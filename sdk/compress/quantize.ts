@@ -42,9 +42,14 @@ export const nearest = method({
 });
 
 /**
- * GPTQ, arXiv:2210.17323: rounds column by column, and later columns make up for the error in the outputs.
+ * GPTQ, arXiv:2210.17323: rounds column by column, and later columns make up for the error in the outputs. Inputs are
+ * those of the model as it is; with those of layers that are rounded already, as published, it is a chain of `compress`
+ * that names one layer after the other, since each measures the model that the one before made.
  *
  * @example await moe.load("nano-switch").profile().compress({ method: "gptq", bits: 4, group: 16 })
+ * @example
+ * moe.load("nano-decoder").profile().compress({ method: "gptq", weights: ["layers.0."], group: 32 })
+ *   .compress({ method: "gptq", weights: ["layers.1."], group: 32 });
  */
 export const gptq = method({
   name: "gptq",

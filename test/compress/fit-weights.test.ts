@@ -83,6 +83,16 @@ test("experts that no token chose are rounded to the nearest, as nothing is know
   assert.ok((await study.model.weights.values(name)).every(Number.isFinite));
 });
 
+test("layer by layer: the second layer is rounded for the inputs that the rounded first one gives", async () => {
+  const gptq = (weights: string[]) => ({ method: "gptq" as const, bits: 2, group, weights });
+  const profiled = await load(fixture("models/mixtral")).profile({ data });
+  const once = await from(profiled).compress(gptq(["layers."]));
+  const inTurn = await from(profiled).compress(gptq(["layers.0."])).compress(gptq(["layers.1."]));
+  for (const [name, same] of [["layers.0.attention.q", true], ["layers.1.attention.q", false]] as const)
+    assert.is((await once.model.weights.values(name)).join() === (await inTurn.model.weights.values(name)).join(), same,
+      name);
+});
+
 test("what cannot be is refused by name", async () => {
   const code = async (options: { method: string; [option: string]: unknown }, model = "mixtral") =>
     (await rejects(changed(model, options))).code;
