@@ -17,7 +17,8 @@ export const BIT_WIDTHS = [1, 2, 3] as const;
 /**
  * How far a layer's output goes from what it was when one stored expert alone is rounded to the nearest of 1, 2 or 3
  * bits: Frobenius norm over all tokens, [S][3]. Of one bit a sign and mean |w|; else from the smallest to the largest
- * of a group with 0 in it. Only tokens that chose the expert count, as the others' outputs stay. Runs each expert four times.
+ * of a group with 0 in it. Only tokens that chose the expert count, as the others' outputs stay. Runs each expert four
+ * times.
  *
  * @param group inputs of a row that share a scale; 0: the whole row
  */
