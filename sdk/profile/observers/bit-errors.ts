@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { singleExpert } from "../../model/expert/moe-block.js";
-import { banksOf, disposeWeights, readBank } from "../../model/layer-weights.js";
+import { disposeWeights } from "../../model/held-weights.js";
+import { banksOf, readBank } from "../../model/layer-weights.js";
 import type { SpecAndWeights } from "../../model/spec-and-weights.js";
 import type { WeightSource } from "../../model/weight-source.js";
 import { applyPlan } from "../../plan/apply.js";
