@@ -10,7 +10,7 @@ import { Model } from "../../sdk/model/model.js";
 import { applyPlan } from "../../sdk/plan/apply.js";
 import { testedBackends, useBackend } from "../support/backends.js";
 import { close } from "../support/close.js";
-import { randomLayers } from "../support/random-plan.js";
+import { randomLayers, randomRest } from "../support/random-plan.js";
 import { fixture } from "../support/shared.js";
 
 // Whatever a plan says within the rules can be done to a model: it runs, and what is saved opens again as it was.
@@ -31,38 +31,43 @@ for (const backend of testedBackends) {
   const test = suite(`any valid plan with ${backend}`);
   test.before(() => useBackend(backend));
   for (const name of models) {
-    test(`${name}: applies, runs, saves, reopens with the same logits`, async () => {
-      const opened = await openModel(fixture(`models/${name}`));
-      const folder = mkdtempSync(join(tmpdir(), "moelab-plan-"));
-      const fingerprint = await opened.model.weights.fingerprint();
-      let at = 0;
-      await fc.assert(fc.asyncProperty(randomLayers(opened.model.spec), async (layers) => {
-        const plan = JSON.parse(
-          JSON.stringify({ version: 1, for: fingerprint, method: "random", options: {}, layers }),
-        );
-        const applied = await applyPlan(opened.model, plan);
-        const changed = new Model("changed", applied.spec, applied.weights);
-        const out = join(folder, `${at++}`);
-        try {
-          const logits = await logitsOf(changed);
-          assert.ok(logits.every(Number.isFinite), "a logit is no number");
-          await saveModel(out, changed, { config: opened.config, family: opened.family, original: opened.store,
-            filesFrom: opened.folder });
-          const again = await openModel(out);
-          try {
-            close(await logitsOf(again.model), logits, 1e-5, "logits");
-          } finally {
-            await again.model.dispose();
-          }
-        } finally {
-          await changed.dispose();
-          rmSync(out, { recursive: true, force: true });
-        }
-      }), { numRuns: RUNS, seed: 17, endOnFailure: true, includeErrorInReport: true }).finally(() =>
-        rmSync(folder, { recursive: true, force: true })
-      );
-      await opened.model.dispose();
-    });
+    for (const version of [1, 2] as const) {
+      test(`${name}: version ${version} applies, runs, saves, reopens with the same logits`, async () => {
+        const opened = await openModel(fixture(`models/${name}`));
+        const folder = mkdtempSync(join(tmpdir(), "moelab-plan-"));
+        const fingerprint = await opened.model.weights.fingerprint();
+        let at = 0;
+        await fc.assert(
+          fc.asyncProperty(version === 1
+            ? randomLayers(opened.model.spec).map((layers) => ({ layers }))
+            : randomRest(opened.model.spec, name === "gpt_oss"), async (changes) => {
+            const plan = JSON.parse(
+              JSON.stringify({ version, for: fingerprint, method: "random", options: {}, layers: {}, ...changes }),
+            );
+            const applied = await applyPlan(opened.model, plan);
+            const changed = new Model("changed", applied.spec, applied.weights);
+            const out = join(folder, `${at++}`);
+            try {
+              const logits = await logitsOf(changed);
+              assert.ok(logits.every(Number.isFinite), "a logit is no number");
+              await saveModel(out, changed, { config: opened.config, family: opened.family, original: opened.store,
+                filesFrom: opened.folder });
+              const again = await openModel(out);
+              try {
+                close(await logitsOf(again.model), logits, 1e-5, "logits");
+              } finally {
+                await again.model.dispose();
+              }
+            } finally {
+              await changed.dispose();
+              rmSync(out, { recursive: true, force: true });
+            }
+          }),
+          { numRuns: RUNS, seed: 17, endOnFailure: true, includeErrorInReport: true },
+        ).finally(() => rmSync(folder, { recursive: true, force: true }));
+        await opened.model.dispose();
+      });
+    }
   }
   test.run();
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { layerId, type LayerSpec, type ModelSpec, type MoeFfnSpec } from "../../sdk/model/spec.js";
-import type { LayerPlan, Plan, RouterPlan, SlotRecipe } from "../../sdk/plan/plan.js";
+import { units } from "../../sdk/model/units.js";
+import type { LayerPlan, Plan, RouterPlan, SlotRecipe, WeightPlan } from "../../sdk/plan/plan.js";
 
 type Random<T> = fc.Arbitrary<T>;
 
@@ -94,4 +95,32 @@ function randomRouter({ experts: E, router: { masked = [] } }: MoeFfnSpec, sees:
       ...(sees && { merge: fc.constant("sequence" as const) }),
     }, { requiredKeys: ["topK"] });
   });
+}
+
+/** What version 2 says beside layers: units of which some stay, and weights that are added up, put into forms, packed. */
+export function randomRest(spec: ModelSpec, fused: boolean): Random<Pick<Plan, "units" | "weights">> {
+  // experts of a layer that a family stores in one tensor have no place in its files yet when their widths differ
+  const table = units(spec).filter(({ name }) => !fused || !name.includes(".experts."));
+  const cut = fc.uniqueArray(fc.constantFrom(...table), { maxLength: 2, selector: ({ name }) => name }).chain(
+    (chosen) =>
+      fc.tuple(...chosen.map(({ name, count }) => order(count, 1).map((keep) => [name, { keep }] as const))).map(
+        (all) => Object.fromEntries(all)
+      )
+  );
+  const attention = (["encoder", "decoder"] as const).flatMap((stack) =>
+    (spec[stack]?.layers ?? []).flatMap((
+      layer,
+      index,
+    ) => (layer.attention ? [`${layerId(stack, index)}.attention.`] : []))
+  );
+  const said: Random<WeightPlan> = fc.oneof(
+    fc.constant<WeightPlan>({ format: { kind: "grouped", bits: 8, group: 0, zero: "none", scales: "F32" } }),
+    fc.constantFrom<"in" | "out">("in", "out").map((side): WeightPlan => ({ form: { form: "scaled", side } })),
+    weight.map((weight): WeightPlan => ({ from: [{ weight: 1 }, { weight }] })),
+    fc.integer({ min: 1, max: 3 }).map((rank): WeightPlan => ({ form: { form: "low-rank-sparse", rank, rows: 0 },
+      fit: { by: "svd" } })
+    ),
+  );
+  const weights = fc.dictionary(fc.constantFrom(...attention), said, { maxKeys: 2, noNullPrototype: true });
+  return fc.record({ units: cut, weights }, { requiredKeys: [], noNullPrototype: true });
 }
