@@ -5,7 +5,7 @@ export function differences(old: ReportFile, now: ReportFile): string {
   let [numbers, equal, worst, where] = [0, 0, 0, ""];
   for (const [key, entries] of Object.entries(now.results)) {
     if (!(key in old.results)) continue;
-    for (const metric of metricKeys(entries)) {
+    for (const metric of metricKeys(entries).filter((metric) => metric in old.results[key])) {
       const [before, after] = [Number(old.results[key][metric]), Number(entries[metric])];
       const apart = before === after ? 0 : Math.abs(after - before) / Math.max(Math.abs(before), 1e-12);
       numbers++;
