@@ -153,6 +153,14 @@ FAMILIES = {
                 "audio_config": dict(encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=8, d_model=8, num_mel_bins=8, max_source_positions=8,
                                      n_window=2, output_dim=32, downsample_hidden_size=4, n_window_infer=4, conv_chunksize=4, num_hidden_layers=1)},
         note="text as Qwen3-MoE beside vision and audio towers"),
+    "mistral4": Family(
+        "Mistral4ForCausalLM", moe={"Mistral4TopkRouter": "topk"}, block=("Mistral4MoE",), seed=87,
+        config=later("mistral4", "Mistral4ForCausalLM", num_hidden_layers=3, num_key_value_heads=4, first_k_dense_replace=1, n_routed_experts=8,
+                     n_shared_experts=1, routed_scaling_factor=1.5, rope_interleave=True,
+                     rope=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=8, beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0,
+                               llama_4_scaling_beta=0.1),
+                     **{key: value for key, value in {**DSA, "n_group": 2}.items() if not key.startswith("index_")}),
+        note="latent attention whose queries grow with the position, softmax router over 2 groups ranked by their two best"),
 }
 
 

@@ -25,12 +25,18 @@ export interface SoftmaxAttentionSpec {
   clip?: number;
   /** one learned score per head that takes attention and gives nothing */
   sinks?: boolean;
-  /** q is multiplied by 1 + scale log(1 + floor((t + 1) / floor)) at position t */
-  temperature?: { floor: number; scale: number };
+  temperature?: TemperatureSpec;
   /** the rows of q hold for each head its query, then a gate: the output is multiplied by sigmoid(gate) */
   outputGate?: boolean;
   /** T5's bucketed bias; the layer that owns the table shares it with the layers after it */
   relative?: { buckets: number; maxDistance: number; bidirectional: boolean; own: boolean };
+}
+
+/** q is multiplied by 1 + scale log(1 + floor((t + first) / floor)) at position t = 0, 1, …; `first` is 1 unless given */
+export interface TemperatureSpec {
+  floor: number;
+  scale: number;
+  first?: number;
 }
 
 /** RMS norm of q and k; without `gain` it has no weights. */
@@ -64,6 +70,7 @@ export interface LatentAttentionSpec {
    * texts are refused (DeepSeek-V3.2, arXiv:2512.02556)
    */
   tokens?: number;
+  temperature?: TemperatureSpec;
 }
 
 /** Linear attention whose memory fades by exp(-slope) per token, one slope per head. MiniMax-01, section 2.2. */

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Activation } from "../tensor/ops/activation.js";
 import type { AttentionSpec, ConvolutionSpec, DeltaAttentionSpec, LatentAttentionSpec, LightningAttentionSpec,
-  Mamba2Spec, MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec,
-  SoftmaxAttentionSpec } from "./attention-spec.js";
+  Mamba2Spec, MambaSpec, QkNormSpec, RotaryScaling, RotarySpec, RoutedHeadsSpec, SoftmaxAttentionSpec,
+  TemperatureSpec } from "./attention-spec.js";
 import { lowRankSparse, withForms } from "./form/low-rank-sparse.js";
 import type { Adapted, Blocks, LowRankSparse, MatrixForm, Scaled } from "./form/matrix-form.js";
 import type { NormSpec } from "./norm-spec.js";
@@ -92,6 +92,8 @@ const scaling = kinds<RotaryScaling>("kind", v.strictObject({ kind: v.literal("l
 
 const rotary: Schema<RotarySpec> = object({ theta: positive, dim: whole, interleaved: flag, scaling: maybe(scaling) });
 
+const temperature: Schema<TemperatureSpec> = object({ floor: positive, scale: number, first: maybe(whole) });
+
 const softmax: Schema<SoftmaxAttentionSpec> = object({
   kind: v.literal("softmax"),
   heads: count,
@@ -109,7 +111,7 @@ const softmax: Schema<SoftmaxAttentionSpec> = object({
   ),
   clip: maybe(positive),
   sinks: maybe(flag),
-  temperature: maybe(object<NonNullable<SoftmaxAttentionSpec["temperature"]>>({ floor: number, scale: number })),
+  temperature: maybe(temperature),
   outputGate: maybe(flag),
   relative: maybe(
     object<NonNullable<SoftmaxAttentionSpec["relative"]>>({ buckets: count, maxDistance: count, bidirectional: flag,
@@ -120,7 +122,8 @@ const softmax: Schema<SoftmaxAttentionSpec> = object({
 const attention = kinds<AttentionSpec>("kind", softmax,
   object<LatentAttentionSpec>({ kind: v.literal("latent"), heads: count, qRank: whole, kvRank: count, nopeDim: count,
     ropeDim: count, valueDim: count, scale: number, causal: flag, eps,
-    bias: object<LatentAttentionSpec["bias"]>({ q: flag, kv: flag, o: flag }), rotary, tokens: maybe(count) }),
+    bias: object<LatentAttentionSpec["bias"]>({ q: flag, kv: flag, o: flag }), rotary, tokens: maybe(count),
+    temperature: maybe(temperature) }),
   object<LightningAttentionSpec>({ kind: v.literal("lightning"), heads: count, headDim: count, decay: number,
     activation, eps }),
   object<DeltaAttentionSpec>({ kind: v.literal("delta"), keyHeads: count, valueHeads: count, keyDim: count,

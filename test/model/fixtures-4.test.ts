@@ -11,7 +11,7 @@ import { fixture } from "../support/shared.js";
 // made by .ci/fixture-models.py
 sameAsTransformers(["mellum", "qwen3_vl_moe", "exaone_moe", "hy_v3", "granitemoe_swa", "glm4v_moe", "qwen3_5_moe",
   "qwen3_5_moe_text", "granitemoehybrid", "granitemoehybrid_dense", "nemotron_h", "deepseek_v32", "glm_moe_dsa",
-  "flint", "aria", "qwen3_omni_moe_thinker"]);
+  "flint", "aria", "qwen3_omni_moe_thinker", "mistral4"]);
 
 test("a text longer than what a sparse index chooses is refused", async () => {
   const spec = await specFromConfig({ ...await readConfig(fixture("models/deepseek_v32")), index_topk: 6 });

@@ -9,6 +9,7 @@ import { extend } from "./cache.js";
 import { joinHeads, splitHeads } from "./heads.js";
 import { applyRotary } from "./rotary.js";
 import { showAttention } from "./show-attention.js";
+import { temperatures } from "./temperatures.js";
 
 /**
  * Multi-head latent attention: the stream is narrowed to one short vector per token, from which keys and values of
@@ -46,7 +47,8 @@ export function latentAttention(
   const [qTurned, kTurned] = applyRotary([qTurning, splitHeads(kTurning, B, T, 1)], spec.rotary, pass.offset);
   const everyHead = tf.tile(kTurned, [1, H, 1, 1]);
   const [keys, values] = extend(cache, tf.concat([kPlain, everyHead], 3), v);
-  const queries = tf.concat([qPlain, qTurned], 3);
+  const plain = tf.concat([qPlain, qTurned], 3);
+  const queries = spec.temperature ? tf.mul(plain, temperatures(spec.temperature, T, pass.offset)) : plain;
   const how = { scale: spec.scale, causal: spec.causal, queryOffset: pass.offset };
   showAttention(queries, keys, how, pass);
   const y = attention(queries, keys, values, how);

@@ -9,6 +9,7 @@ import { joinHeads, splitHeads } from "./heads.js";
 import { relativeBias } from "./relative-bias.js";
 import { applyRotary } from "./rotary.js";
 import { showAttention } from "./show-attention.js";
+import { temperatures } from "./temperatures.js";
 
 /** Attention of a stack to itself: x [N, D] -> [N, D], N = B x T. */
 export function softmaxAttention(
@@ -78,14 +79,6 @@ function withoutGate(x: Tensor, H: number): [Tensor, Tensor] {
 function normed(x: Tensor, part: "q" | "k", { eps, gain, offset = 0 }: QkNormSpec, weights: LayerWeights): Tensor {
   return rmsNorm(x, gain ? weight(weights, `attention.${part}Norm`) : tf.ones([x.shape[x.rank - 1] as number]), eps,
     offset);
-}
-
-/** [T, 1]: queries far into the text are made larger, so that attention stays sharp over more keys. */
-function temperatures({ floor, scale }: { floor: number; scale: number }, T: number, offset: number): Tensor {
-  return tf.tensor2d(
-    Float32Array.from({ length: T }, (_, t) => 1 + scale * Math.log(1 + Math.floor((t + offset + 1) / floor))),
-    [T, 1],
-  );
 }
 
 /** [T, S] additive: keys of other chunks are hidden. */
