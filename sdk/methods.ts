@@ -8,6 +8,7 @@ import { gitRebasin } from "./merge/git-rebasin.js";
 import { hcSmoe } from "./merge/hc-smoe.js";
 import { mSmoe } from "./merge/m-smoe.js";
 import { meo } from "./merge/meo.js";
+import { ream } from "./merge/ream.js";
 import { redirect } from "./merge/redirect.js";
 import { repair } from "./merge/repair.js";
 import { zipit } from "./merge/zipit.js";
@@ -19,10 +20,13 @@ import type { Plan } from "./plan/plan.js";
 import type { Profile } from "./profile/profile.js";
 import type { Statistic } from "./profile/statistic.js";
 import { blockDrop } from "./prune/block-drop.js";
+import { depth } from "./prune/depth.js";
 import { eep } from "./prune/eep.js";
+import { evopress } from "./prune/evopress.js";
 import { expertDrop } from "./prune/expert-drop.js";
 import { frequency } from "./prune/frequency.js";
 import { layerDrop } from "./prune/layer-drop.js";
+import { mone } from "./prune/mone.js";
 import { naee } from "./prune/naee.js";
 import { reap } from "./prune/reap.js";
 import { taskSpecific } from "./prune/task-specific.js";
@@ -31,9 +35,9 @@ import { dynamicSkipping } from "./route/dynamic-skipping.js";
 import { expertsPerToken } from "./route/experts-per-token.js";
 import { shown } from "./shown.js";
 
-const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, meo, frequency, taskSpecific, reap,
-  naee, eep, expertDrop, layerDrop, blockDrop, lowRankSparse, svdCompression, nearest, gptq, awq, mixtureCompressor,
-  magnitude, wanda, sparsegpt, dynamicSkipping, adamoe, expertsPerToken] as const;
+const builtIn = [mSmoe, redirect, averaging, gitRebasin, repair, zipit, hcSmoe, ream, meo, frequency, taskSpecific,
+  reap, mone, naee, eep, evopress, depth, expertDrop, layerDrop, blockDrop, lowRankSparse, svdCompression, nearest,
+  gptq, awq, mixtureCompressor, magnitude, wanda, sparsegpt, dynamicSkipping, adamoe, expertsPerToken] as const;
 const defined = new Map<string, Method>();
 
 type BuiltIn = (typeof builtIn)[number];

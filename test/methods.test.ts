@@ -90,7 +90,7 @@ test("what an option may be is checked before anything runs, and says what was s
     `"median", "mean", a number from 0`);
   await refused("naee", { keep: 2, maxSubsets: 0 }, "max-subsets-out-of-range", "a number from 1");
   assert.equal(readOptions(methodNamed("reap"), { keep: 2, ties: undefined }), { keep: 2, criterion: "reap",
-    ties: "lower", exclude: [] });
+    ties: "lower", scope: "layer", exclude: [] });
 });
 
 test("every option says what it does, and what holds when it is not given is accepted", () => {

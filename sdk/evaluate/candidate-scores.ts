@@ -54,9 +54,14 @@ export class CandidateScores {
     this.prefixes = new PrefixCache(Math.min(2 ** 28, bytes / 8));
   }
 
+  /** labelled tokens of all items */
+  get tokens(): number {
+    return this.lengths.reduce((sum, length) => sum + length, 0);
+  }
+
   /** See `Lab`. @throws MoeError `too-few-tokens` */
   sample(tokens: number | undefined, draws: Draws): Sample {
-    const all = this.lengths.reduce((sum, length) => sum + length, 0);
+    const all = this.tokens;
     if (tokens === undefined || tokens === all) return { items: this.rows.map((_, item) => item), tokens: all };
     if (tokens > all)
       throw new MoeError("too-few-tokens",

@@ -1,6 +1,6 @@
 import type { Changes } from "../method/method.js";
 import { Model } from "../model/model.js";
-import { type LayerId, layerIds, type ModelSpec } from "../model/spec.js";
+import { type LayerId, layerId, layerIds, type ModelSpec } from "../model/spec.js";
 import type { WeightSource } from "../model/weight-source.js";
 import { applyPlan } from "../plan/apply.js";
 import { isFactored } from "../plan/slot-form.js";
@@ -62,7 +62,7 @@ export class LayerVariants {
   }
 
   private async makeRoom(inUse: ReadonlySet<Model>): Promise<void> {
-    const layers = [...this.models].map(([key, model]) => ({ key, model, bytes: sizeOf(model, key.split(" ")[0]) }));
+    const layers = [...this.models].map(([key, model]) => ({ key, model, bytes: model.layerBytes(key.split(" ")[0]) }));
     let total = layers.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { key, model, bytes } of layers) {
       if (total <= this.limitBytes) return;
@@ -74,10 +74,6 @@ export class LayerVariants {
   }
 }
 
-function sizeOf(model: Model, layer: LayerId): number {
-  return model.layerBytes(layer);
-}
-
 /** Changes apart by the layer that they are about; undefined where something is about more than a layer. */
 function byLayer(changes: Changes, spec: ModelSpec): Map<LayerId, Changes> | undefined {
   const { layers, weights = {}, units = {}, ...rest } = changes;
@@ -86,11 +82,16 @@ function byLayer(changes: Changes, spec: ModelSpec): Map<LayerId, Changes> | und
   // rows that rounding takes from one matrix are given to the next one, in another layer perhaps
   if (own.some(({ form }) => isFactored(form))) return undefined;
   const ids = layerIds(spec);
-  const tables = (["encoder", "decoder"] as const).flatMap((stack) => spec[stack]?.layers ?? []).some(({ attention }) =>
-    attention?.kind === "softmax" && attention.relative?.own
-  );
-  // T5's table of distances goes to another layer with the first attention
-  if (tables && Object.values(layers).some(({ drop, spec }) => drop?.length || spec)) return undefined;
+  // T5's table of distances goes to another layer with the attention of the one that has it
+  const owns = (id: LayerId) =>
+    (["encoder", "decoder"] as const).some((stack) =>
+      spec[stack]?.layers.some(({ attention }, at) =>
+        layerId(stack, at) === id && attention?.kind === "softmax" && attention.relative?.own
+      )
+    );
+  const goes = ({ drop = [], spec }: Changes["layers"][string]) =>
+    drop === "layer" || drop.includes("attention") || spec;
+  if (Object.entries(layers).some(([id, change]) => goes(change) && owns(id))) return undefined;
   const parts = new Map<LayerId, Changes>();
   const part = (id: LayerId) => parts.get(id) ?? parts.set(id, { layers: {} }).get(id)!;
   for (const id of ids) if (layers[id]) part(id).layers[id] = layers[id];

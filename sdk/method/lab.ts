@@ -25,6 +25,8 @@ export interface Lab {
    * @throws MoeError `aborted`
    */
   score(changes: Changes, on: Sample, metric: Metric): Promise<number>;
+  /** labelled tokens of all items */
+  readonly tokens: number;
   /** Draws items, each at most once, until they have so many labelled tokens; undefined: all. */
   sample(tokens: number | undefined, draws: Draws): Sample;
   /** Says how far a search is. */

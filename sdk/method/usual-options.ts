@@ -30,3 +30,10 @@ export const combine = {
   about: "run a merged expert once for a token that chose two of its members: the same result for less",
   default: false,
 } as const;
+
+/** `scope` of methods that rank experts by a score. */
+export const scope = {
+  about: `"layer": every layer keeps the same number; "model": the scores of all layers are ranked together`,
+  words: ["layer", "model"],
+  default: "layer",
+} as const;

@@ -36,6 +36,9 @@ export class StudyLab implements Lab {
   get spec() {
     return this.study.model.spec;
   }
+  get tokens() {
+    return this.candidates().tokens;
+  }
   get signal() {
     return this.about.signal;
   }

@@ -9,22 +9,37 @@ import { rows, Sums } from "./sums.js";
  * expert has a row of zeros.
  */
 export function meanOutputObserver(): MergeableObserver<number[][]> {
+  return overAllTokens("meanOutput", false);
+}
+
+/** The same of outputs times the softmax over all router logits: what REAM (arXiv:2604.04356) compares. */
+export function gatedMeanOutputObserver(): MergeableObserver<number[][]> {
+  return overAllTokens("gatedMeanOutput", true);
+}
+
+function overAllTokens(name: string, gated: boolean): MergeableObserver<number[][]> {
   const sums = new Sums();
   return {
-    name: "meanOutput",
+    name,
     sums,
     runsExperts: "one-by-one",
-    async see({ layer, spec, input, expert, load }: MoeEvent) {
+    async see({ layer, spec, input, logits, expert, load }: MoeEvent) {
       const [N, D] = input.shape;
       const total = sums.of(layer, "total", spec.experts * D);
       sums.add(layer, "tokens", new Array<number>(spec.experts).fill(N));
       for (let slot = 0; slot < spec.slots.length; slot++) {
         await load?.([slot]);
-        const sum = tf.tidy(() => tf.sum(expert(slot).run(input), 0));
-        const values = await sum.data();
-        sum.dispose();
-        spec.expertOf.forEach((of, e) => {
-          if (of === slot) { for (let d = 0; d < D; d++) total[e * D + d] += values[d]; }
+        const of = spec.expertOf.flatMap((of, e) => (of === slot ? [e] : []));
+        // [outputs that lead to the slot, D]
+        const all = tf.tidy(() => {
+          const y = expert(slot).run(input);
+          if (!gated) return tf.tile(tf.sum(y, 0, true), [of.length, 1]);
+          return tf.matMul(tf.gather(tf.softmax(logits), tf.tensor1d(of, "int32"), 1), y, true);
+        });
+        const values = await all.data();
+        all.dispose();
+        of.forEach((e, row) => {
+          for (let d = 0; d < D; d++) total[e * D + d] += values[row * D + d];
         });
       }
     },

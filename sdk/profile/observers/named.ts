@@ -13,8 +13,9 @@ import { inputGramObserver } from "./input-gram.js";
 import { inputNormsObserver } from "./input-norms.js";
 import { inputSampleObserver } from "./input-sample.js";
 import { meanAbsInputObserver, meanInputObserver } from "./mean-input.js";
-import { meanOutputObserver, routedMeanOutputObserver } from "./mean-output.js";
+import { gatedMeanOutputObserver, meanOutputObserver, routedMeanOutputObserver } from "./mean-output.js";
 import { outputCosineObserver } from "./output-cosine.js";
+import { outputSpreadObserver } from "./output-spread.js";
 import { routerLogitProductsObserver, routerLogitsObserver } from "./router-logits.js";
 import { saliencyObserver } from "./saliency.js";
 import { streamCosineObserver } from "./stream-cosine.js";
@@ -34,6 +35,8 @@ const ofExperts: Record<string, () => MergeableObserver> = {
   coactivation: coactivationObserver,
   meanOutput: meanOutputObserver,
   routedMeanOutput: routedMeanOutputObserver,
+  gatedMeanOutput: gatedMeanOutputObserver,
+  outputSpread: outputSpreadObserver,
   meanInput: meanInputObserver,
   meanAbsInput: meanAbsInputObserver,
   channelNorms: channelNormsObserver,
@@ -48,8 +51,8 @@ const ofExperts: Record<string, () => MergeableObserver> = {
 
 /** Whether a statistic is measured over the tokens of single experts, so that an expert without tokens has none. */
 export function overRoutedTokens(name: string): boolean {
-  return /^(routedMeanOutput|meanInput|meanAbsInput|channelNorms|saliency|gradients|fisher.*|sensitivity|zip\..*)$/
-    .test(name)
+  return /^(routedMeanOutput|outputSpread)$/.test(name)
+    || /^(meanInput|meanAbsInput|channelNorms|saliency|gradients|fisher.*|sensitivity|zip\..*)$/.test(name)
     || /^(activationMatching|rowImportance|groupNeurons|bitErrors|gram\.inputs|inputNorms|inputs\.)/.test(name)
     || /^similarity\.(output\.routed|feature-correlation\..*|mse|.*gradient)$/.test(name);
 }
