@@ -43,6 +43,8 @@ export function formatDuration(timeMs: number): string {
  */
 export function formatMeanError(mean: number, error: number): string {
   if (!Number.isFinite(error) || error <= 0) return error === 0 ? `${formatNumber(mean)} ± 0` : formatNumber(mean);
+  // what the same numbers differ by after a mean over them
+  if (error < 1e-12 * Math.abs(mean)) return `${formatNumber(mean)} ± 0`;
   const digits = errorDigits(error);
   return digits > 8 || digits < -8
     ? `${mean.toExponential(2)} ± ${error.toExponential(0)}`

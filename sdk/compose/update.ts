@@ -19,6 +19,8 @@ export interface UpdateOptions {
   alpha?: number;
   /** which are the largest: exactly as many, ties by place (default), or as released, one more and all ties */
   top?: "exact" | "released";
+  /** over what the largest and the deviation are: the whole vector (default), or each tensor for itself */
+  per?: "model" | "tensor";
   /** of dare's choice; default 0 */
   seed?: number;
 }
@@ -72,8 +74,9 @@ export function taskVector(base: WeightSource, tuned: WeightSource): TaskVector 
  * @example const small = await compressUpdate(taskVector(base, tuned), { by: "compeft", density: 0.05, alpha: 4 });
  */
 export async function compressUpdate(tau: TaskVector, options: UpdateOptions): Promise<Update> {
-  const { by, alpha = 1, top = "exact", seed = 0 } = options;
+  const { by, alpha = 1, top = "exact", per = "model", seed = 0 } = options;
   check(options);
+  if (per === "tensor") return tensorByTensor(tau, options);
   const density = by === "bitdelta" ? 1 : options.density!;
   const seen = await measured(tau);
   const wanted = Math.floor(seen.count * density);
@@ -105,6 +108,19 @@ export async function compressUpdate(tau: TaskVector, options: UpdateOptions): P
   const sizeBytes = by === "bitdelta" ? Math.ceil(seen.count / 8) + 2 * tensors.size : codedBytes(tau, tensors, by);
   return { by, parameters: seen.count, kept, ...(scale !== undefined && { scale }), sizeBytes, tensors,
     layout: tau.names.map((name) => ({ name, shape: tau.shape(name) })) };
+}
+
+/** Each tensor as if it were all. */
+async function tensorByTensor(tau: TaskVector, options: UpdateOptions): Promise<Update> {
+  const parts: Update[] = [];
+  for (const [at, name] of tau.names.entries())
+    parts.push(
+      await compressUpdate({ ...tau, names: [name] }, { ...options, per: "model", seed: (options.seed ?? 0) + at }),
+    );
+  const sum = (of: (part: Update) => number) => parts.reduce((all, part) => all + of(part), 0);
+  return { by: options.by, parameters: sum(({ parameters }) => parameters), kept: sum(({ kept }) => kept),
+    sizeBytes: sum(({ sizeBytes }) => sizeBytes), tensors: new Map(parts.flatMap(({ tensors }) => [...tensors])),
+    layout: parts.flatMap(({ layout }) => layout) };
 }
 
 /** Places of all tensors in one stream, a sign each and one number, or 16 bits each. */
@@ -171,12 +187,14 @@ async function border(
   return { from, ties: top === "exact" ? rank - above - larger : Infinity };
 }
 
-function check({ by, density, alpha = 1 }: UpdateOptions): void {
+function check({ by, density, alpha = 1, per = "model" }: UpdateOptions): void {
   const refuse = (seen: string, todo: string) => new MoeError("bad-update", `update: ${seen}; ${todo}`);
   if (!WAYS.includes(by)) throw refuse(`by is ${JSON.stringify(by)}`, `accepted are ${WAYS.join(", ")}.`);
   if ((by === "bitdelta") !== (density === undefined) || (density !== undefined && !(density > 0 && density <= 1)))
     throw refuse(`density is ${density} of "${by}"`,
       "accepted is a share above 0 and at most 1, and none for bitdelta. Change { density }.");
+  if (per !== "model" && per !== "tensor")
+    throw refuse(`per is ${JSON.stringify(per)}`, "accepted are model and tensor.");
   if (!(alpha > 0 && alpha < Infinity))
     throw refuse(`alpha is ${alpha}`, "accepted is a number above 0. Change { alpha }.");
 }

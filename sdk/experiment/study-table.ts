@@ -74,6 +74,6 @@ export function studyTable(
 
 /** @example armAt("full 16", 4)  // { arm: "full", at: 16 } */
 function armAt(name: string, keep: number): { arm: string; at: number } {
-  const [, arm, at] = /^(.*?)(?: (\d+))?$/.exec(name)!;
+  const [, arm, at] = /^(.*?)(?: (\d+(?:\.\d+)?))?$/.exec(name)!;
   return { arm, at: Number(at ?? keep) };
 }

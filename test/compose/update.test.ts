@@ -110,6 +110,14 @@ test("by hand: exactly as many, ties by place, over all tensors", async () => {
   assert.equal(flat(await compressUpdate(tau, { by: "bitdelta" })), [1.5, -1.5, 1.5, 0, 1.625, -1.625, 1.625, 0]);
   const dropped = flat(await compressUpdate(tau, { by: "dare", density: 0.5, seed: 1 }));
   dropped.forEach((value, at) => assert.ok(value === 0 || value === 2 * [1, -2, 3, 0, 3, -3, 0.5, 0][at]));
+  const apart = flat(await compressUpdate(tau, { by: "prune", density: 0.25, per: "tensor" }));
+  assert.equal(apart, [0, 0, 3, 0, 3, 0, 0, 0]);
+  assert.equal(
+    flat(
+      await compressUpdate(vector({ a: [9, 8, 7, 6], b: [1, 2, 0, 0] }), { by: "prune", density: 0.25, per: "tensor" }),
+    ),
+    [9, 0, 0, 0, 0, 2, 0, 0],
+  );
   const nothing = await compressUpdate(vector({ a: [0, 0] }), { by: "compeft", density: 1 });
   assert.equal([nothing.kept, nothing.tensors.size], [0, 0]);
 });

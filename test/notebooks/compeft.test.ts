@@ -1,0 +1,3 @@
+import { testNotebook } from "../support/test-notebook.js";
+
+testNotebook("papers/compeft", "budget=glance");
