@@ -126,12 +126,17 @@ const calls: [string, () => PromiseLike<unknown>, RegExp][] = [["no method", () 
   /lr is "fast"; accepted is a number/], ["no step", () => loaded().train({ data, steps: 0 }),
   /steps is 0; accepted is at least 1/], ["half a sequence", () => loaded().train({ data, steps: 1, batch: 0.5 }),
   /batch is 0\.5/], ["a layout that has no words", () => loaded().save(join(root, "x"), { layout: [{ toString: 1 }] }),
-  /the layout is \[/], ["null for a generation", () => loaded().generate("x", null), /generate: the options are null/],
-  ["an architecture that is a number", () => moe.create(-1 as never), /the architecture is -1/]];
+  /the layout is \[/], ["a list for a dtype", () => loaded().save(join(root, "x"), { dtype: [{ toString: 1 }] }),
+  /dtype is \[/], ["null for a generation", () => loaded().generate("x", null), /generate: the options are null/], [
+  "an architecture that is a number",
+  () => moe.create(-1 as never),
+  /the architecture is -1/,
+]];
 for (const [what, call, said] of calls)
   test(`options: ${what}`, async () => assert.match((await rejects(Promise.resolve(call()))).message, said));
 
-const families: [string, Json, RegExp][] = [["a layout without a name", { names: { embed: { transpose: true } } },
+const families: [string, Json, RegExp][] = [["layers that are no list", { spec: { decoder: { layers: "=7" } } },
+  /layers that are no list/], ["a layout without a name", { names: { embed: { transpose: true } } },
   /names\.embed is an object: accepted is a name/], ["no list of names", { names: { embed: [] } }, /names\.embed/], [
   "a number for names",
   { names: 7 },

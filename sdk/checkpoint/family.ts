@@ -154,6 +154,11 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
     bindings[name] = await fill(expression, clean, definitions, bindings);
   const spec = { family: family.family,
     ...((await fill(family.spec, clean, definitions, bindings)) as object) } as ModelSpec;
+  for (const stack of [spec.encoder, spec.decoder])
+    if (stack && !Array.isArray(stack.layers))
+      throw new MoeError("bad-config",
+        `load: family "${family.family}" makes layers that are no list; accepted is { "$for": …, "$each": … }. Mend `
+          + "the family file.");
   const count = slotCounter(family.family);
   for (const layer of [...(spec.encoder?.layers ?? []), ...(spec.decoder?.layers ?? [])]) {
     if (layer.ffn?.kind !== "moe") continue;

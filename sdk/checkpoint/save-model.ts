@@ -37,6 +37,7 @@ import { ShardedWriter } from "./write-sharded.js";
  * - `pruned`: experts that cannot be chosen are left out, with their router rows; anyone's code runs it
  */
 export type SaveLayout = "moelab" | "expanded" | "pruned";
+const DTYPES = ["F32", "F16", "BF16"];
 const LAYOUTS: readonly SaveLayout[] = ["moelab", "expanded", "pruned"];
 
 export interface SaveOptions {
@@ -102,6 +103,8 @@ export async function saveModel(folder: string, model: SpecAndWeights, options: 
   if (!LAYOUTS.includes(layout))
     throw new MoeError("bad-layout",
       `save: the layout is ${shown(layout)}. ${suggest(typeof layout === "string" ? layout : "", LAYOUTS)}`);
+  if (options.dtype !== undefined && !DTYPES.includes(options.dtype))
+    throw new MoeError("bad-option", `save: dtype is ${shown(options.dtype)}; accepted are ${DTYPES.join(", ")}.`);
   if (existsSync(folder) && !options.overwrite) {
     throw new MoeError("folder-exists",
       `save: ${folder} is already there; accepted is a new folder. Give another, or say { overwrite: true }.`);

@@ -60,5 +60,5 @@ function imageToHtml(data: Record<string, unknown>, metadata: Record<string, any
 }
 
 function text(value: unknown): string {
-  return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : JSON.stringify(value);
+  return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
