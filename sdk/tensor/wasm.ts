@@ -22,6 +22,7 @@ export function replaceWasmKernels(): void {
   registerSums();
   registerEinsum("wasm");
   refuseNullMemory(tf.backend() as unknown as WasmBackend);
+  fetchBeforeLooking(tf.backend() as unknown as WasmBackend);
   // the back end copies where another name for the same memory is enough
   setWasmKernel("Identity", ({ inputs: { x }, backend }: KernelArgs<"x", unknown>) => sharedTensor(backend, x));
   // it calls integers float32 that it has sliced
@@ -29,6 +30,18 @@ export function replaceWasmKernels(): void {
   setWasmKernel("StridedSlice",
     (args: KernelArgs<"x", unknown>) => ({ ...(stridedSlice(args as never) as TensorInfo),
       dtype: args.inputs.x.dtype }));
+}
+
+/**
+ * Numbers that another back end made come over when they are first asked for, which may move the memory: the back end
+ * takes its view before, which is detached then.
+ */
+function fetchBeforeLooking(backend: WasmBackend): void {
+  const look = backend.typedArrayFromHeap.bind(backend);
+  backend.typedArrayFromHeap = (tensor) => {
+    backend.dataIdMap.get(tensor.dataId);
+    return look(tensor);
+  };
 }
 
 /**

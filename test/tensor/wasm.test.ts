@@ -147,4 +147,15 @@ test("out of memory is an error, and what was there before is intact", () =>
     tf.dispose([small, sum]);
   }));
 
+test("numbers of another back end come over before somebody looks at the memory, which that may move", async () => {
+  for (const side of [1024, 2048, 3072, 4096]) {
+    await useBackend("cpu");
+    const x = tf.tensor2d(new Float32Array(side * side).fill(1), [side, side]);
+    await useBackend("wasm");
+    const turned = tf.transpose(x);
+    assert.is((await turned.data())[side], 1);
+    tf.dispose([x, turned]);
+  }
+});
+
 test.run();
