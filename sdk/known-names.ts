@@ -74,6 +74,7 @@ export type ModelType =
   | "mellum"
   | "minimax"
   | "minimax_m2"
+  | "mistral4"
   | "mixtral"
   | "moelab"
   | "nemotron_h"
