@@ -25,7 +25,8 @@ export class MethodList extends Array<MethodRow> implements Displayable {
       this.map(({ name, kind = "", paper = "", about = "", options = {} }) => ({ method: name, verb: kind, paper, about,
         options: Object.entries(options).map(([name, row]) => `${name}${defaultOf(row)}`).join(", ") })
       ),
-      { title: `${this.length} methods; moe.methods("${this[0].name}") says what the options of one may be` },
+      { title: `${this.length} methods; moe.methods("${this[0].name}") says what the options of one may be`,
+        maxRows: Infinity },
     );
   }
 
