@@ -21,9 +21,10 @@ export class StudyPlan extends Tabular implements Plan {
   readonly paper?: string;
   readonly options: Record<string, unknown>;
   readonly layers: Record<LayerId, LayerPlan>;
-  readonly sources?: Plan["sources"];
-  readonly units?: Plan["units"];
-  readonly weights?: Plan["weights"];
+  // declared alone: a field that is undefined would be a key of the plan
+  declare readonly sources?: Plan["sources"];
+  declare readonly units?: Plan["units"];
+  declare readonly weights?: Plan["weights"];
   readonly #profile?: Profile;
 
   constructor(plan: Plan, profile?: Profile) {

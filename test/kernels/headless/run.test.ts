@@ -92,7 +92,7 @@ test("bad input is refused before anything runs", () => {
   notebook("ok.ipynb", ["let keep = 1;", "parameters"]);
   writeFileSync(join(folder, "broken.ipynb"), "{");
   assert.match(moelab("run", "ok.ipynb", "-p", "keep=x").stderr, /parameter keep is "x"; accepted is a number/);
-  assert.match(moelab("run", "broken.ipynb").stderr, /is not JSON; accepted is a notebook/);
+  assert.match(moelab("run", "broken.ipynb").stderr, /is not JSON .*; accepted is a notebook/);
   assert.match(moelab("run", "absent.ipynb").stderr, /cannot be read/);
   assert.match(moelab("run", "ok.ipynb", "--kernel", "nowhere").stderr, /kernel "nowhere" is not installed/);
 });
