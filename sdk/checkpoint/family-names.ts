@@ -48,7 +48,7 @@ function* renamings(names: readonly string[], asked: readonly string[][]): Itera
   yield (name) => name;
   let tries = 0;
   const every = asked.flat();
-  const tried = new Set<string>();
+  const tried = new Set<string>(), shared = sharedBeginning(names);
   for (const expected of every.filter((name) => !/\.\d+\./.test(name))) {
     // "model.embed_tokens.weight": where the disk has "….embed_tokens.weight"
     for (let at = 0; at >= 0; at = expected.indexOf(".", at) + 1 || -1) {
@@ -60,15 +60,26 @@ function* renamings(names: readonly string[], asked: readonly string[][]): Itera
         if (begins === root || tried.has(`${begins} ${root}`)) continue;
         tried.add(`${begins} ${root}`);
         if (++tries > MAX_TRIES) return;
-        yield renaming(begins, root, every.filter((other) => !other.startsWith(root)));
+        yield renaming(begins, root, shared, every.filter((other) => !other.startsWith(root)));
       }
     }
   }
 }
 
-/** @param outside what the family has beside that beginning: a head */
-function renaming(begins: string, root: string, outside: readonly string[]): (name: string) => string {
-  const outer = root && begins.endsWith(root) ? begins.slice(0, -root.length) : "";
+/** Whole words that all names begin with. */
+function sharedBeginning([first = "", ...others]: readonly string[]): string {
+  let end = first.lastIndexOf(".") + 1;
+  for (const name of others)
+    while (end > 0 && !name.startsWith(first.slice(0, end))) end = first.lastIndexOf(".", end - 2) + 1;
+  return first.slice(0, end);
+}
+
+/**
+ * @param shared what all names begin with: what does not belong to the text model loses that alone
+ * @param outside what the family has beside that beginning: a head
+ */
+function renaming(begins: string, root: string, shared: string, outside: readonly string[]): (name: string) => string {
+  const outer = root && begins.endsWith(root) ? begins.slice(0, -root.length) : shared;
   return (name) => {
     if (outside.includes(name)) return name;
     const inner = name.startsWith(begins) ? name.slice(begins.length) : undefined;

@@ -37,8 +37,7 @@ test("a user's family file is tried, and a wrong name in it is told", async () =
     writeFileSync(file, JSON.stringify({ family: "own", modelTypes: ["own"], extends: "mixtral" }));
     assert.match(await check(fixture("models/mixtral"), "--family", file), /family +own/);
     writeFileSync(file, JSON.stringify({ family: "own" }));
-    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message,
-      /lacks modelTypes, spec, names/);
+    assert.match((await rejects(check(fixture("models/mixtral"), "--family", file))).message, /modelTypes/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -63,10 +63,12 @@ const data =
     ...(kind === "plain" && { decoderIds }) }];
 
 const variants: [string, Record<string, unknown>][] = [
-  ...methodList().filter(({ kind }) => kind === "merge" || kind === "compress").map(
-    ({ name, kind }): [string, Record<string, unknown>] => [name,
-      kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]
-  ),
+  // fitters that read statistics, and lists of layers, are not measured here
+  ...methodList().filter(({ kind, options = {} }) => kind === "merge" || (kind === "compress" && "rank" in options))
+    .map(
+      ({ name, kind }): [string, Record<string, unknown>] => [name,
+        kind === "compress" ? { rank: 8 } : name === "meo" ? { level: "task", keep: 4 } : { keep: 0.4 }]
+    ),
   ["m-smoe", { keep: 0.4, alignTo: "leader" }],
   ["m-smoe", { keep: 0.4, align: "none" }],
   ["m-smoe", { keep: 0.4, align: "activations" }],
@@ -76,7 +78,7 @@ const variants: [string, Record<string, unknown>][] = [
   ["hc-smoe", { keep: 0.4, result: "zipit" }],
   ["hc-smoe", { keep: 0.4, align: "weights" }],
   // pruned layers hand out experts as they are; what only changes the router makes none
-  ...methodList().filter(({ kind }) => kind === "prune").map(
+  ...methodList().filter(({ kind, options = {} }) => kind === "prune" && "keep" in options).map(
     ({ name }): [string, Record<string, unknown>] => [name, { keep: 0.5 }]
   ),
 ];
