@@ -57,6 +57,9 @@ function checkLayer(id: string, measured: LayerProfile, refuse: (why: string) =>
     if (matrix !== undefined && !isSquare(matrix))
       throw refuse(`${id}.${key} is no matrix of ${E} rows of ${E} numbers.`);
   }
+  const rows = measured.meanOutput as unknown;
+  const areRows = Array.isArray(rows) && rows.every((row) => Array.isArray(row) && row.length === rows[0].length);
+  if (rows !== undefined && !areRows) throw refuse(`${id}.meanOutput is no matrix: its rows are lists of one length.`);
 }
 
 /** The first thing in a statistic that no measurement gives: null, NaN, infinity. Depth takes no stack. */

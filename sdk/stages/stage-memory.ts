@@ -81,7 +81,11 @@ export async function memoryStage(study: StudyState, options: StageMemoryOptions
     const size = options.batch ?? 32, batch = largestOf(profiled.map((each) => rowsOf(each, size))) as TrainingBatch;
     const step = (rows: TaskBatch) =>
       train(trainable, { steps: 1, lr: 0, decay: 0, clip: 1, batch: () => rows as TrainingBatch });
-    stages.push({ stage: "train", peakBytes: await atRows(batch, batch.ids.length, step) });
+    // windows of text are put together to as many rows as a step takes
+    const windows = !options.data && !batch.decoderIds;
+    const all = profiled.reduce((sum, { ids }) => sum + ids.length, 0);
+    stages.push({ stage: "train",
+      peakBytes: await atRows(batch, windows ? Math.min(size, all) : batch.ids.length, step) });
   } finally {
     trainable.dispose();
   }

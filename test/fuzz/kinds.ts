@@ -9,6 +9,7 @@ import { notebookToHtml } from "../../kernels/headless/page/page.js";
 import { setParameters } from "../../kernels/headless/parameters.js";
 import { checkedContent } from "../../kernels/moelab/server/request-fields.js";
 import { Wire } from "../../kernels/moelab/wire.js";
+import { withoutBareWords } from "../../sdk/checkpoint/config-text.js";
 import { readFamily, specFromConfig } from "../../sdk/checkpoint/family.js";
 import { openTensors } from "../../sdk/checkpoint/safetensors.js";
 import { MoeError } from "../../sdk/errors.js";
@@ -26,7 +27,7 @@ export type FuzzKind = (rng: Rng, folder: string, base: string) => Promise<void>
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
 const one = <T>(rng: Rng, values: readonly T[]): T => values[rng.int(values.length)]!;
 const text = (path: string) => readFileSync(path, "utf8");
-const json = (path: string) => JSON.parse(text(path)) as Json;
+const json = (path: string) => JSON.parse(withoutBareWords(text(path))) as Json;
 const data = [{ ids: [[5, 9, 2, 4, 1, 7]], labels: [[9, 2, 4, 1, 7, 3]] }];
 const mixtral = () => moe.load(fixture("models/mixtral"));
 const small = readdirSync(fixture("models"));
@@ -229,7 +230,7 @@ export const kinds: Record<string, FuzzKind> = {
       // what is small says most
       if (rng.int(3))
         return JSON.stringify(
-          Object.assign(mutatedJson(rng, { ...rest, model: own }) as Json,
+          Object.assign(Object(mutatedJson(rng, { ...rest, model: own })) as Json,
             rng.int(20) && { model: { ...own, vocab, merges } }),
         );
       return rng.int(2)

@@ -9,9 +9,10 @@ await ready();
 const counted = tf.getBackend() === "torch";
 if (!counted) console.log(`skip: memory of the stages, the back end ${tf.getBackend()} does not count its tensors`);
 
-/** Within a twentieth of what the stage then took. */
+/** Within a twentieth of what the stage then took; a run of training holds up to a twelfth more than its trial step. */
 function close(forecast: number, measured: number | undefined, what: string): void {
-  assert.ok(Math.abs(forecast / measured! - 1) < 0.05, `${what}: forecast ${forecast}, measured ${measured}`);
+  assert.ok(Math.abs(forecast / measured! - 1) < (what.endsWith("train") ? 0.08 : 0.05),
+    `${what}: forecast ${forecast}, measured ${measured}`);
 }
 
 const row = (length: number, at: number) => Array.from({ length }, (_, i) => 1 + ((7 * i + 13 * at) % 50));
