@@ -46,7 +46,7 @@ export const moe = {
   /** a profile that `study.saveProfile` wrote, checked: `.profile({ from })` takes it */
   loadProfile,
   /**
-   * LoRA adapters as peft has them: `const one = moe.adapters.combine([await moe.adapters.load("a"), …], { by: "ties",
+   * LoRA adapters as peft has them: `const one = moe.adapters.combine([await moe.adapters.load("a")], { by: "ties",
    * density: 0.5 })`, then `moe.load(base).adapt(one)`, or `moe.adapters.save(one, "both")`
    */
   adapters: { load: readAdapter, combine: combineAdapters, save: saveAdapter },

@@ -49,7 +49,7 @@ export interface Family {
   /** regular expressions of checkpoint names that hold nothing of their own (tied copies, masks, buffers) */
   copies?: string[];
   /**
-   * … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` stands for its number)
+   * … of tensors that the model does not run: a vision tower, a layer after the last (`{beyond}` is its number)
    */
   unused?: string[];
   /**
@@ -157,7 +157,7 @@ export async function specFromConfig(config: Record<string, unknown>, family = f
   for (const stack of [spec.encoder, spec.decoder])
     if (stack && !Array.isArray(stack.layers))
       throw new MoeError("bad-config",
-        `load: family "${family.family}" makes layers that are no list; accepted is { "$for": …, "$each": … }. Mend `
+        `load: family "${family.family}" makes layers that are no list; accepted is { "$for", "$each" }. Mend `
           + "the family file.");
   const count = slotCounter(family.family);
   for (const layer of [...(spec.encoder?.layers ?? []), ...(spec.decoder?.layers ?? [])]) {

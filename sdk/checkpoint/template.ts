@@ -15,7 +15,7 @@ const MAX_STEPS = 100_000;
  * - a string that begins with "=" is a JSONata expression over the configuration; one without a result leaves its key
  *   out
  * - an expression may refuse a configuration with `$error("what was seen; what is accepted")`
- * - `{ "$use": "norm", … }` is the definition of that name, overridden by the other keys; alone, it may have no result
+ * - `{ "$use": "norm" }` is the definition of that name, overridden by the other keys; alone, it may have no result
  * - `{ "$if": "=…", "$then": …, "$else": … }` chooses
  * - `{ "$for": "=n", "$each": … }` is an array of n, with `$l` bound to the index
  */

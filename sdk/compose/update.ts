@@ -3,7 +3,14 @@ import type { WeightSource } from "../model/weight-source.js";
 import { golombLength, golombParameter } from "../tensor/formats/golomb.js";
 import { Rng } from "../tensor/rng.js";
 
-const WAYS = ["compeft", "stc", "prune", "bitdelta", "dare"] as const;
+/** What stays, and which magnitude it gets: its own, one for all of it, or the mean of each tensor's. */
+const WAYS = {
+  compeft: { keeps: "largest", magnitude: "deviation" },
+  stc: { keeps: "largest", magnitude: "mean" },
+  prune: { keeps: "largest", magnitude: "own" },
+  bitdelta: { keeps: "all", magnitude: "mean of tensor" },
+  dare: { keeps: "random", magnitude: "own" },
+} as const;
 
 /** How what training changed is made small. */
 export interface UpdateOptions {
@@ -12,7 +19,7 @@ export interface UpdateOptions {
    * "stc": signs times the mean magnitude of those kept; "prune": the largest as they are; "bitdelta": all signs, one
    * mean magnitude a tensor; "dare": random ones scaled up
    */
-  by: typeof WAYS[number];
+  by: keyof typeof WAYS;
   /** share of the changes that stays, in (0, 1]; of all but bitdelta */
   density?: number;
   /** of compeft; default 1 */
@@ -77,16 +84,17 @@ export async function compressUpdate(tau: TaskVector, options: UpdateOptions): P
   const { by, alpha = 1, top = "exact", per = "model", seed = 0 } = options;
   check(options);
   if (per === "tensor") return tensorByTensor(tau, options);
-  const density = by === "bitdelta" ? 1 : options.density!;
+  const { keeps, magnitude } = WAYS[by];
+  const density = keeps === "all" ? 1 : options.density!;
   const seen = await measured(tau);
   const wanted = Math.floor(seen.count * density);
-  const limit = by === "dare" || wanted === 0 ? { from: 0, ties: 0 } : await border(tau, seen, wanted, top);
+  const limit = keeps === "random" || wanted === 0 ? { from: 0, ties: 0 } : await border(tau, seen, wanted, top);
   const rng = new Rng(seed);
   let { ties } = limit;
   const stays = (value: number): boolean => {
-    if (by === "dare") return rng.next() < density;
-    const magnitude = Math.abs(value);
-    return wanted > 0 && (magnitude > limit.from || (magnitude === limit.from && ties-- > 0));
+    if (keeps === "random") return rng.next() < density;
+    const size = Math.abs(value);
+    return wanted > 0 && (size > limit.from || (size === limit.from && ties-- > 0));
   };
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   let kept = 0, sum = 0;
@@ -95,17 +103,24 @@ export async function compressUpdate(tau: TaskVector, options: UpdateOptions): P
     const there = values.reduce((n, value) => n + (value === 0 ? 0 : 1), 0);
     if (there === 0) continue;
     kept += there;
-    const magnitudes = values.reduce((all, value) => all + Math.abs(value), 0);
-    sum += magnitudes;
-    if (by === "bitdelta") values.forEach((value, i) => (values[i] = Math.sign(value) * magnitudes / values.length));
-    if (by === "dare") values.forEach((value, i) => (values[i] = value / density));
+    const total = values.reduce((all, value) => all + Math.abs(value), 0);
+    sum += total;
+    if (magnitude === "mean of tensor")
+      values.forEach((value, i) => (values[i] = Math.sign(value) * total / values.length));
+    if (keeps === "random") values.forEach((value, i) => (values[i] = value / density));
     tensors.set(name, { shape: tau.shape(name), values });
   }
-  const scale = by === "compeft" ? alpha * seen.deviation : by === "stc" ? sum / Math.max(1, kept) : undefined;
+  const scale = magnitude === "deviation"
+    ? alpha * seen.deviation
+    : magnitude === "mean"
+    ? sum / Math.max(1, kept)
+    : undefined;
   if (scale !== undefined) {
     for (const { values } of tensors.values()) values.forEach((value, i) => (values[i] = Math.sign(value) * scale));
   }
-  const sizeBytes = by === "bitdelta" ? Math.ceil(seen.count / 8) + 2 * tensors.size : codedBytes(tau, tensors, by);
+  const sizeBytes = keeps === "all"
+    ? Math.ceil(seen.count / 8) + 2 * tensors.size
+    : codedBytes(tau, tensors, magnitude === "own");
   return { by, parameters: seen.count, kept, ...(scale !== undefined && { scale }), sizeBytes, tensors,
     layout: tau.names.map((name) => ({ name, shape: tau.shape(name) })) };
 }
@@ -124,7 +139,7 @@ async function tensorByTensor(tau: TaskVector, options: UpdateOptions): Promise<
 }
 
 /** Places of all tensors in one stream, a sign each and one number, or 16 bits each. */
-function codedBytes(tau: TaskVector, tensors: Update["tensors"], by: string): number {
+function codedBytes(tau: TaskVector, tensors: Update["tensors"], own: boolean): number {
   let total = 0, kept = 0, last = -1, offset = 0, bits = 0;
   const sizes = tau.names.map((name) => tau.shape(name).reduce((product, n) => product * n, 1));
   for (const size of sizes) total += size;
@@ -133,12 +148,12 @@ function codedBytes(tau: TaskVector, tensors: Update["tensors"], by: string): nu
   tau.names.forEach((name, at) => {
     tensors.get(name)?.values.forEach((value, i) => {
       if (value === 0) return;
-      bits += golombLength(offset + i - last - 1, m) + (by === "prune" || by === "dare" ? 16 : 1);
+      bits += golombLength(offset + i - last - 1, m) + (own ? 16 : 1);
       last = offset + i;
     });
     offset += sizes[at];
   });
-  return Math.ceil(bits / 8) + (by === "prune" || by === "dare" ? 0 : 4);
+  return Math.ceil(bits / 8) + (own ? 0 : 4);
 }
 
 /** Bits of a magnitude as float32, and so in its order. */
@@ -189,8 +204,10 @@ async function border(
 
 function check({ by, density, alpha = 1, per = "model" }: UpdateOptions): void {
   const refuse = (seen: string, todo: string) => new MoeError("bad-update", `update: ${seen}; ${todo}`);
-  if (!WAYS.includes(by)) throw refuse(`by is ${JSON.stringify(by)}`, `accepted are ${WAYS.join(", ")}.`);
-  if ((by === "bitdelta") !== (density === undefined) || (density !== undefined && !(density > 0 && density <= 1)))
+  if (!Object.hasOwn(WAYS, by))
+    throw refuse(`by is ${JSON.stringify(by)}`, `accepted are ${Object.keys(WAYS).join(", ")}.`);
+  if ((WAYS[by].keeps === "all") !== (density === undefined)
+    || (density !== undefined && !(density > 0 && density <= 1)))
     throw refuse(`density is ${density} of "${by}"`,
       "accepted is a share above 0 and at most 1, and none for bitdelta. Change { density }.");
   if (per !== "model" && per !== "tensor")

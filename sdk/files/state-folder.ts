@@ -19,7 +19,7 @@ interface Snapshot<T> {
 }
 
 /**
- * What a long job needs to go on, in a folder that may hold anything else: files named `moelab-KIND.…`, and no other is
+ * What a long job needs to go on, in a folder that may hold anything else: files named `moelab-KIND.*`, and no other is
  * ever read, replaced or removed. `moelab-KIND.json` names the files of the last whole state with their hashes, beside
  * the key of all that the state depends on. A new state is there once that file is renamed into place, the files of the
  * one before go afterwards; what a killed process left half-way goes when the folder is opened again. One process at a

@@ -32,7 +32,7 @@ export interface SoftmaxAttentionSpec {
   relative?: { buckets: number; maxDistance: number; bidirectional: boolean; own: boolean };
 }
 
-/** q is multiplied by 1 + scale log(1 + floor((t + first) / floor)) at position t = 0, 1, …; `first` is 1 if absent */
+/** q is multiplied by 1 + scale log(1 + floor((t + first) / floor)) at position t from 0; `first` is 1 if absent */
 export interface TemperatureSpec {
   floor: number;
   scale: number;

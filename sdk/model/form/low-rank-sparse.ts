@@ -9,7 +9,7 @@ export function isLowRankSparse(form: { form: string } | undefined): form is Low
 
 /**
  * MC-SMoE, section 3.3 of arXiv:2310.01334. A remainder S [out, in] is stored as its rows that are not zero, `….s`
- * [rows, in], and their numbers, `….s.rows`; without numbers it is whole, and without both it is zero. On the device it
+ * [rows, in], and their numbers, `.s.rows`; without numbers it is whole, and without both it is zero. On the device it
  * is whole.
  */
 export const lowRankSparse: Form<LowRankSparse> = {

@@ -37,7 +37,7 @@ export function checkOptions(by: string, options: Want["options"], accepted: Rea
 /** The format of integers that is asked for. @throws MoeError `bad-plan` where it is none */
 export function groupedOf(by: string, { format, keep, form }: Want): GroupedFormat {
   if (format?.kind !== "grouped" || keep || form)
-    throw badFit(by, `the format is "${format?.kind ?? "plain"}"`, "{ format: { kind: \"grouped\", bits, group, … } }");
+    throw badFit(by, `the format is "${format?.kind ?? "plain"}"`, "{ format: { kind: \"grouped\", bits, group } }");
   return format;
 }
 

@@ -7,7 +7,7 @@ export const nearest: Fitter = {
   check({ format }) {
     if (!format)
       throw new MoeError("bad-plan",
-        "plan: the nearest numbers of no format are asked for; accepted is { format: { kind, … } } beside it. Say it.");
+        "plan: the nearest numbers of no format are asked for; accepted is { format: { kind, … } } beside it.");
   },
   async fit(weight, shape, { format }) {
     return { codes: codecOf(format!).encode(weight, shape, format!) };

@@ -72,6 +72,7 @@ export function decodeGaps(
 ): { positions: Uint32Array; signs: Uint8Array } {
   const refuse = (seen: string) =>
     new FormatError("golomb", `read: ${seen}; accepted are ${count} gaps below ${size}. Fetch the file again.`);
+  if (!(m >= 1)) throw refuse(`the parameter is ${m}`);
   if (count > size || count > 8 * bytes.length) throw refuse(`${bytes.length} bytes cannot hold ${count} gaps`);
   const positions = new Uint32Array(count), signs = new Uint8Array(count);
   const bits = Math.ceil(Math.log2(m)), short = 2 ** bits - m;

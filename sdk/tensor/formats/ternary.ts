@@ -2,14 +2,16 @@ import { packBits, unpackBits } from "./bits.js";
 import { decode } from "./decode.js";
 import type { Dtype } from "./dtype.js";
 import { encode } from "./encode.js";
+import { decodeGaps, encodeGaps, golombParameter } from "./golomb.js";
 import { badFormat, badParts, matrixRows, matrixShape, notEncodable, requireBytes,
   requireScales } from "./matrix-shape.js";
 import type { Codec, Parts, TernaryFormat } from "./number-format.js";
 
+const HEAD = 8;
+
 /**
  * -1, 0 and 1 times one F32 number (ComPEFT, arXiv:2311.13171). Masks: one bit a number for what is there, one for what
- * is negative. Golomb: the gaps between what is there, each in unary and `k` low bits of a Rice code, then a sign; the
- * first byte is k, the encoder's choice for the shortest stream.
+ * is negative. Golomb: the gaps between what is there, each with a sign, see `golomb.ts`.
  */
 export const ternary: Codec<TernaryFormat> = {
   parts({ positions, bytes }, shape): Parts<{ dtype: Dtype; shape: number[] }> {
@@ -39,8 +41,14 @@ export const ternary: Codec<TernaryFormat> = {
     const scales = decode(parts.scales, "F32");
     requireScales(scales);
     const values = new Float32Array(count);
-    if (format.positions === "golomb") placesOf(parts.codes, count, (at, sign) => values[at] = sign * scales[0]);
-    else {
+    if (format.positions === "golomb") {
+      const { codes } = parts;
+      if (codes.length < HEAD) throw badParts(`codes are ${codes.length} bytes`, `${HEAD} and more`);
+      const head = new DataView(codes.buffer, codes.byteOffset, HEAD);
+      const { positions, signs } = decodeGaps(codes.subarray(HEAD), head.getUint32(4, true), head.getUint32(0, true),
+        count);
+      positions.forEach((at, i) => (values[at] = signs[i] ? -scales[0] : scales[0]));
+    } else {
       const bytes = Math.ceil(count / 8);
       requireBytes(parts, { mask: bytes, codes: bytes });
       const there = unpackBits(parts.mask, 1, count), negative = unpackBits(parts.codes, 1, count);
@@ -52,49 +60,15 @@ export const ternary: Codec<TernaryFormat> = {
   settled: (format, { codes }) => (format.positions === "golomb" ? { ...format, bytes: codes.length } : format),
 };
 
+/** Golomb's parameter and the number of places, four bytes each, then the gaps. */
 function golomb(values: Float32Array): Uint8Array {
-  const gaps: number[] = [], signs: number[] = [];
-  let last = -1;
-  values.forEach((value, at) => {
-    if (value === 0) return;
-    gaps.push(at - last - 1);
-    signs.push(value < 0 ? 1 : 0);
-    last = at;
-  });
-  const length = (k: number) => gaps.reduce((sum, gap) => sum + Math.floor(gap / 2 ** k) + k + 2, 0);
-  let k = 0;
-  while (k < 30 && length(k + 1) < length(k)) k++;
-  const codes = new Uint8Array(1 + Math.ceil(length(k) / 8));
-  codes[0] = k;
-  let at = 8;
-  const put = (bit: number) => {
-    codes[at >> 3] |= bit << (at & 7);
-    at++;
-  };
-  gaps.forEach((gap, index) => {
-    for (let rest = Math.floor(gap / 2 ** k); rest > 0; rest--) put(1);
-    put(0);
-    for (let bit = 0; bit < k; bit++) put((gap >> bit) & 1);
-    put(signs[index]);
-  });
-  // what is left of the last byte is a gap that never ends
-  while (at & 7) put(1);
+  const positions: number[] = [];
+  values.forEach((value, at) => value !== 0 && positions.push(at));
+  const m = golombParameter(positions.length / values.length);
+  const gaps = encodeGaps(positions, positions.map((at) => (values[at] < 0 ? 1 : 0)), m);
+  const codes = new Uint8Array(HEAD + gaps.length), head = new DataView(codes.buffer);
+  head.setUint32(0, m, true);
+  head.setUint32(4, positions.length, true);
+  codes.set(gaps, HEAD);
   return codes;
-}
-
-/** @throws FormatError `packed` for a stream that leads beyond the last number */
-function placesOf(codes: Uint8Array, count: number, found: (at: number, sign: number) => void): void {
-  const k = codes[0], end = 8 * codes.length;
-  if (!(k <= 30)) throw badParts(`k is ${k}`, "0 to 30");
-  for (let at = 8, place = -1;;) {
-    let gap = 0;
-    const bit = () => (codes[at >> 3] >> (at++ & 7)) & 1;
-    while (at < end && bit()) gap++;
-    if (at + k + 1 > end) return;
-    gap *= 2 ** k;
-    for (let low = 0; low < k; low++) gap += bit() * 2 ** low;
-    place += gap + 1;
-    if (place >= count) throw badParts(`a gap leads to number ${place} of ${count}`, "gaps inside the matrix");
-    found(place, bit() ? -1 : 1);
-  }
 }
